@@ -1,0 +1,116 @@
+package event
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// An Entry is what a search needs of an event: its place in the order and its
+// summary, encoded once. It is immutable: snapshots share it.
+type Entry struct {
+	Start   int64     // Unix seconds
+	End     int64     // Unix seconds, never before Start
+	ID      uuid.UUID // of the event's [Key]
+	Summary []byte    // an EventSummary of the OpenAPI document, as JSON
+}
+
+// NewEntry makes the entry of an event whose local times are in loc.
+//
+// A start without a time of day is the start of its day, an end without one is the
+// last second of its day, and an event without an end ends when it starts.
+func NewEntry(e *Event, loc *time.Location) *Entry {
+	lowest, highest := e.PriceRange()
+	return Summarize(e, lowest, highest, loc)
+}
+
+// Summarize is [NewEntry] for a caller that has the price range but not the zones:
+// it reads the key, the title and the times of e alone.
+func Summarize(e *Event, lowest, highest Price, loc *time.Location) *Entry {
+	id := e.ID()
+	start := e.Start.starts(loc)
+	end := start
+	if !e.End.IsZero() {
+		// A start that the clocks skip can come out after an end that they do not.
+		end = max(start, e.End.ends(loc))
+	}
+	return &Entry{Start: start, End: end, ID: id, Summary: summary(e, id, lowest, highest)}
+}
+
+// Compare orders entries by start, then by end, then by id. It is the one order of
+// events in fever: no two events compare as equal.
+func (e *Entry) Compare(f *Entry) int {
+	if c := cmp.Compare(e.Start, f.Start); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(e.End, f.End); c != 0 {
+		return c
+	}
+	return bytes.Compare(e.ID[:], f.ID[:])
+}
+
+// summary encodes an EventSummary. The fields are few and fixed, and a start with a
+// million events encodes a million of them, so they are appended by hand.
+func summary(e *Event, id uuid.UUID, lowest, highest Price) []byte {
+	var room [512]byte
+	b := append(room[:0], `{"id":"`...)
+	b = appendID(b, id)
+	b = append(b, `","title":`...)
+	b = appendString(b, e.Title)
+	b = append(b, `,"start_date":"`...)
+	b = e.Start.appendDate(b)
+	b = append(b, `","start_time":`...)
+	b = appendClock(b, e.Start)
+	b = append(b, `,"end_date":`...)
+	if e.End.IsZero() {
+		b = append(b, "null"...)
+	} else {
+		b = append(e.End.appendDate(append(b, '"')), '"')
+	}
+	b = append(b, `,"end_time":`...)
+	b = appendClock(b, e.End)
+	b = append(b, `,"min_price":`...)
+	b = lowest.AppendJSON(b)
+	b = append(b, `,"max_price":`...)
+	b = highest.AppendJSON(b)
+	b = append(b, '}')
+	return bytes.Clone(b) // to size: entries live long
+}
+
+// appendID appends what id.String returns, which would be allocated.
+func appendID(b []byte, id uuid.UUID) []byte {
+	b = hex.AppendEncode(b, id[0:4])
+	b = hex.AppendEncode(append(b, '-'), id[4:6])
+	b = hex.AppendEncode(append(b, '-'), id[6:8])
+	b = hex.AppendEncode(append(b, '-'), id[8:10])
+	return hex.AppendEncode(append(b, '-'), id[10:16])
+}
+
+func appendClock(b []byte, l Local) []byte {
+	if !l.clock {
+		return append(b, "null"...)
+	}
+	return append(l.appendClock(append(b, '"')), '"')
+}
+
+// appendString appends s as a JSON string, with the escapes that RFC 8259 section 7
+// demands and no others. Bytes that are not UTF-8 become U+FFFD.
+func appendString(b []byte, s string) []byte {
+	const hexDigits = "0123456789abcdef"
+	b = append(b, '"')
+	for _, c := range []byte(strings.ToValidUTF8(s, "\ufffd")) {
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < ' ':
+			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
+}

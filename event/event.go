@@ -1,0 +1,222 @@
+// Package event says what an event is: its identity, its local times, its price
+// zones, when it is valid, how events are ordered, and its summary as JSON.
+//
+// Everything else in fever shares this noun, so it imports no other package of
+// ours. Values are immutable once shared: a change is a new value.
+package event
+
+import (
+	"crypto/sha1" //nolint:gosec // RFC 9562 makes version 5 ids with it
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// Bounds on what one event may hold. They are far above what real feeds send and
+// exist so that one row cannot fill a key, a value or an answer.
+const (
+	MaxIDBytes   = 128     // of a base id, event id, zone id, or organizer id
+	MaxTextBytes = 1 << 10 // of a title, a zone's name, or a sell date
+	MaxZones     = 1 << 14 // of one event
+)
+
+// namespace is the UUID under which event ids are made. It must never change:
+// every public id depends on it.
+var namespace = uuid.MustParse("5f9a3c1e-7d0b-5e4a-9a55-0c6b3f1d2e84")
+
+// A Key identifies one dated occurrence: an event id repeats across base events,
+// and both repeat across providers.
+type Key struct {
+	Provider string `json:"provider"`
+	BaseID   string `json:"base_id"`
+	EventID  string `json:"event_id"`
+}
+
+// Bytes returns the key as provider, base id and event id joined by zero bytes.
+// No part of a valid key holds a zero byte, so different keys give different
+// bytes, and all keys of a provider share the prefix "provider\x00".
+func (k Key) Bytes() []byte {
+	return k.append(make([]byte, 0, len(k.Provider)+len(k.BaseID)+len(k.EventID)+2))
+}
+
+func (k Key) append(b []byte) []byte {
+	b = append(b, k.Provider...)
+	b = append(b, 0)
+	b = append(b, k.BaseID...)
+	b = append(b, 0)
+	return append(b, k.EventID...)
+}
+
+// ParseKey is the inverse of [Key.Bytes].
+func ParseKey(b []byte) (Key, error) {
+	parts := strings.Split(string(b), "\x00")
+	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
+		return Key{}, fmt.Errorf("%q is not an event's key", b)
+	}
+	return Key{Provider: parts[0], BaseID: parts[1], EventID: parts[2]}, nil
+}
+
+// ID returns the event's public id: the UUID version 5 (RFC 9562 section 5.5) of
+// [Key.Bytes]. It is the same after a restart, on every replica, and in every
+// dialect of a feed.
+func (k Key) ID() uuid.UUID {
+	// What uuid.NewSHA1 does, without its four allocations.
+	var room [128]byte
+	sum := sha1.Sum(k.append(append(room[:0], namespace[:]...))) //nolint:gosec // the RFC's choice; it guards nothing
+	id := uuid.UUID(sum[:16])
+	id[6] = id[6]&0x0f | 0x50 // version 5
+	id[8] = id[8]&0x3f | 0x80 // the RFC's variant
+	return id
+}
+
+// String returns the key for people: provider/base id/event id.
+func (k Key) String() string { return k.Provider + "/" + k.BaseID + "/" + k.EventID }
+
+// An Event is one dated occurrence as its provider last described it while it was
+// sold online.
+type Event struct {
+	Key
+	Title       string `json:"title"`
+	OrganizerID string `json:"organizer_company_id,omitempty"` // empty when the provider gave none
+	Start       Local  `json:"start"`
+	End         Local  `json:"end,omitzero"` // zero when the provider gave none
+	// SellFrom and SellTo are kept as the provider wrote them, since nonsense in
+	// them (a 31st of September) must not cost the event. Empty when absent.
+	SellFrom string `json:"sell_from,omitempty"`
+	SellTo   string `json:"sell_to,omitempty"`
+	SoldOut  bool   `json:"sold_out"`
+	Zones    []Zone `json:"zones"` // in the provider's order; a zone id may repeat
+}
+
+// A Zone is one price zone of an event.
+type Zone struct {
+	ID       string `json:"zone_id,omitempty"`
+	Name     string `json:"name,omitempty"`
+	Capacity int64  `json:"capacity"` // tickets left; 0 also when the provider did not say
+	Price    Price  `json:"price"`    // null when the provider did not say
+	Numbered bool   `json:"numbered"` // seats are numbered
+}
+
+// A Record is an event with what fever knows of its history.
+type Record struct {
+	Event
+	FirstSeen   time.Time `json:"first_seen"`   // UTC, to the millisecond
+	LastChanged time.Time `json:"last_changed"` // UTC, to the millisecond
+	Current     bool      `json:"current"`      // in its provider's latest snapshot
+}
+
+// Validate reports why the event cannot be kept, or nil. The message is made for
+// the list of rejected rows: it names the field and what is wrong with it.
+func (e *Event) Validate() error {
+	if err := ValidProvider(e.Provider); err != nil {
+		return err
+	}
+	if err := validID("base id", e.BaseID); err != nil {
+		return err
+	}
+	if err := validID("event id", e.EventID); err != nil {
+		return err
+	}
+	if e.Title == "" {
+		return errors.New("no title")
+	}
+	if e.Start.IsZero() {
+		return errors.New("no start date")
+	}
+	if !e.End.IsZero() && e.End.last() < e.Start.first() {
+		return fmt.Errorf("ends %s, before its start %s", e.End, e.Start)
+	}
+	if len(e.Zones) > MaxZones {
+		return fmt.Errorf("%d zones, more than %d", len(e.Zones), MaxZones)
+	}
+	if err := validText("organizer id", e.OrganizerID, MaxIDBytes); err != nil {
+		return err
+	}
+	if err := validText("title", e.Title, MaxTextBytes); err != nil {
+		return err
+	}
+	if err := validText("sell_from", e.SellFrom, MaxTextBytes); err != nil {
+		return err
+	}
+	if err := validText("sell_to", e.SellTo, MaxTextBytes); err != nil {
+		return err
+	}
+	for i := range e.Zones {
+		if err := e.Zones[i].validate(); err != nil {
+			return fmt.Errorf("zone %d of %d: %w", i+1, len(e.Zones), err)
+		}
+	}
+	return nil
+}
+
+func (z *Zone) validate() error {
+	if z.Capacity < 0 {
+		return fmt.Errorf("capacity %d is negative", z.Capacity)
+	}
+	if err := validText("id", z.ID, MaxIDBytes); err != nil {
+		return err
+	}
+	return validText("name", z.Name, MaxTextBytes)
+}
+
+// ValidProvider reports why name cannot name a provider, or nil: 1 to 63 of a-z,
+// 0-9, "-" and "_", the first a letter or digit. It is a part of keys, file names
+// and metric labels.
+func ValidProvider(name string) error {
+	ok := name != "" && len(name) <= 63 && name[0] != '-' && name[0] != '_'
+	for i := 0; ok && i < len(name); i++ {
+		c := name[i]
+		ok = c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+	}
+	if !ok {
+		return fmt.Errorf("provider name %q is not 1 to 63 of a-z, 0-9, - and _, starting with a letter or digit", name)
+	}
+	return nil
+}
+
+func validID(field, s string) error {
+	if s == "" {
+		return fmt.Errorf("no %s", field)
+	}
+	return validText(field, s, MaxIDBytes)
+}
+
+func validText(field, s string, limit int) error {
+	if len(s) > limit {
+		return fmt.Errorf("%s of %d bytes, more than %d", field, len(s), limit)
+	}
+	if !utf8.ValidString(s) {
+		return fmt.Errorf("%s is not UTF-8", field)
+	}
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return fmt.Errorf("%s holds a control character", field)
+	}
+	return nil
+}
+
+// PriceRange returns the lowest and the highest price over the zones that still
+// have capacity. Both are unknown when no ticket is available, which includes an
+// event marked as sold out.
+func (e *Event) PriceRange() (lowest, highest Price) {
+	if e.SoldOut {
+		return Price{}, Price{}
+	}
+	for i := range e.Zones {
+		z := &e.Zones[i]
+		if z.Capacity <= 0 || !z.Price.Known() {
+			continue
+		}
+		if !lowest.Known() || z.Price.Compare(lowest) < 0 {
+			lowest = z.Price
+		}
+		if !highest.Known() || z.Price.Compare(highest) > 0 {
+			highest = z.Price
+		}
+	}
+	return lowest, highest
+}

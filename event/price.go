@@ -1,0 +1,100 @@
+package event
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/govalues/decimal"
+)
+
+// A Price is an exact decimal amount, zero or more, without a currency: the feeds
+// name none. Equal amounts are == ("20.00" is 20). The zero value is an unknown
+// price.
+type Price struct {
+	amount decimal.Decimal // trimmed of trailing zeros, so that equal is ==
+	known  bool
+}
+
+// ParsePrice reads digits with an optional fraction, such as "20" or "20.50". It
+// keeps up to 19 significant digits and refuses what it cannot keep exactly.
+func ParsePrice(s string) (Price, error) {
+	unsigned, negative := strings.CutPrefix(s, "-")
+	whole, fraction, point := strings.Cut(unsigned, ".")
+	if !digits(whole) || point && !digits(fraction) {
+		return Price{}, fmt.Errorf("price %s is not a number", quote(s))
+	}
+	if negative {
+		return Price{}, fmt.Errorf("price %s is negative", quote(s))
+	}
+	text := s
+	if point {
+		fraction = strings.TrimRight(fraction, "0")
+		text = strings.TrimSuffix(s[:len(whole)+1+len(fraction)], ".")
+	}
+	amount, err := decimal.Parse(text)
+	if err != nil || amount.Scale() != len(fraction) { // a smaller scale: it was rounded
+		return Price{}, fmt.Errorf("price %s has more than %d digits", quote(s), decimal.MaxPrec)
+	}
+	return Price{amount: amount, known: true}, nil
+}
+
+// Known reports whether there is a price at all.
+func (p Price) Known() bool { return p.known }
+
+// Compare returns -1, 0 or +1 as p is less than, equal to, or more than q. Unknown
+// counts as zero.
+func (p Price) Compare(q Price) int { return p.amount.Cmp(q.amount) }
+
+// String returns the amount in its shortest form ("20", "20.5"), or "" when it is
+// unknown.
+func (p Price) String() string {
+	if !p.known {
+		return ""
+	}
+	return p.amount.String()
+}
+
+// AppendJSON appends the amount as a JSON number, or null, to b.
+func (p Price) AppendJSON(b []byte) []byte {
+	if !p.known {
+		return append(b, "null"...)
+	}
+	b, _ = p.amount.AppendText(b) // documented never to fail
+	return b
+}
+
+// MarshalJSON returns what [Price.AppendJSON] appends.
+func (p Price) MarshalJSON() ([]byte, error) { return p.AppendJSON(nil), nil }
+
+// UnmarshalJSON accepts null or a JSON number that [ParsePrice] accepts.
+func (p *Price) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*p = Price{}
+		return nil
+	}
+	q, err := ParsePrice(string(b))
+	if err != nil {
+		return err
+	}
+	*p = q
+	return nil
+}
+
+// digits reports whether s is one or more ASCII digits.
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// quote returns s in quotes for a message, shortened when it is long.
+func quote(s string) string {
+	const most = 40
+	if len(s) > most {
+		return fmt.Sprintf("%q...", s[:most])
+	}
+	return fmt.Sprintf("%q", s)
+}
