@@ -1,0 +1,210 @@
+package index_test
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"fever/event"
+	"fever/index"
+)
+
+// at makes an entry with a short name for an id.
+func at(start, end int64, name string) *event.Entry {
+	e := &event.Entry{Start: start, End: end, Summary: []byte(name)}
+	copy(e.ID[:], name)
+	return e
+}
+
+// search returns the summaries of the answer.
+func search(s *index.Snapshot, from, to int64) (names []string) {
+	for e := range s.Search(event.Window{From: from, To: to}) {
+		names = append(names, string(e.Summary))
+	}
+	return names
+}
+
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	s := loaded(t, []*event.Entry{
+		at(10, 20, "c"), at(10, 20, "a"), at(10, 20, "b"), at(10, 15, "d"), at(5, 100, "long"), at(20, 20, "point"),
+		at(math.MinInt64, math.MinInt64, "first"), at(math.MaxInt64, math.MaxInt64, "last"), at(math.MinInt64, math.MaxInt64, "ever"),
+	}).Snapshot()
+	for _, test := range []struct {
+		name     string
+		from, to int64
+		want     string
+	}{
+		{"everything", math.MinInt64, math.MaxInt64, "first ever long d a b c point last"},
+		{"both ends are included", 10, 20, "d a b c point"},
+		{"one second late", 11, 20, "point"},
+		{"one second short", 10, 19, "d"},
+		{"one second", 20, 20, "point"},
+		{"one second, inside an event", 12, 12, ""},
+		{"open start", math.MinInt64, 20, "first d a b c point"},
+		{"open end", 10, math.MaxInt64, "d a b c point last"},
+		{"ends with the longest", 5, 100, "long d a b c point"},
+		{"between", 16, 19, ""},
+		{"inverted", 20, 10, ""},
+		{"inverted and wide", math.MaxInt64, math.MinInt64, ""},
+		{"the very first", math.MinInt64, math.MinInt64, "first"},
+		{"the very last", math.MaxInt64, math.MaxInt64, "last"},
+	} {
+		if got := strings.Join(search(s, test.from, test.to), " "); got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+	if s.Len() != 9 {
+		t.Errorf("%d events, want 9", s.Len())
+	}
+}
+
+func TestSearchStops(t *testing.T) {
+	t.Parallel()
+	entries := slices.Clone(fewEntries())
+	slices.SortFunc(entries, (*event.Entry).Compare)
+	found := loaded(t, entries).Snapshot().Search(event.Always)
+	for range 2 { // a sequence can be ranged over again
+		var got []*event.Entry
+		for e := range found {
+			if got = append(got, e); len(got) == 300 {
+				break
+			}
+		}
+		if !slices.Equal(got, entries[:300]) {
+			t.Fatalf("%d entries, not the first 300", len(got))
+		}
+	}
+}
+
+func TestSearchDoesNotAllocate(t *testing.T) {
+	s := loaded(t, slices.Clone(fewEntries())).Snapshot()
+	var buf []byte
+	allocs := testing.AllocsPerRun(10, func() {
+		buf, _ = appendAnswer(buf[:0], s, event.Window{From: 10 * hour, To: 1000 * hour})
+	})
+	if allocs != 0 || len(buf) == 0 {
+		t.Errorf("%v allocations for %d bytes, want none", allocs, len(buf))
+	}
+}
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	x := index.New()
+	if x.Snapshot() != nil {
+		t.Fatal("an index that was never loaded has a snapshot")
+	}
+	if err := x.Load(nil); err != nil || x.Snapshot().Len() != 0 || search(x.Snapshot(), math.MinInt64, math.MaxInt64) != nil {
+		t.Fatalf("loaded with nothing: %v, %d events", err, x.Snapshot().Len())
+	}
+	if err := x.Load([]*event.Entry{at(2, 2, "b"), at(1, 1, "a")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := search(x.Snapshot(), 0, 9); !slices.Equal(got, []string{"a", "b"}) {
+		t.Fatalf("loaded: %q", got)
+	}
+	if err := x.Load([]*event.Entry{at(3, 3, "b"), at(4, 4, "c")}); err != nil {
+		t.Fatal(err)
+	}
+	x.Apply([]*event.Entry{at(5, 5, "a"), at(6, 6, "b")})
+	if got := search(x.Snapshot(), 0, 9); !slices.Equal(got, []string{"c", "a", "b"}) {
+		t.Fatalf("loaded again, and a batch: %q", got)
+	}
+}
+
+func TestLoadRefusesEqualIDs(t *testing.T) {
+	t.Parallel()
+	x := loaded(t, []*event.Entry{at(1, 1, "a")})
+	before := x.Snapshot()
+	same := at(7, 7, "twice")
+	for _, entries := range [][]*event.Entry{
+		{at(2, 2, "b"), at(3, 3, "twice"), at(1, 9, "twice")},
+		{same, same, at(2, 2, "b")},
+	} {
+		err := x.Load(entries)
+		if err == nil || !strings.Contains(err.Error(), same.ID.String()) {
+			t.Errorf("loaded two entries with one id: %v", err)
+		}
+	}
+	if x.Snapshot() != before || !slices.Equal(search(before, 0, 9), []string{"a"}) {
+		t.Error("a load that failed changed the index")
+	}
+	x.Apply([]*event.Entry{at(5, 5, "a"), at(2, 2, "b")})
+	if got := search(x.Snapshot(), 0, 9); !slices.Equal(got, []string{"b", "a"}) {
+		t.Errorf("after a load that failed: %q", got)
+	}
+
+	never := index.New()
+	if err := never.Load([]*event.Entry{same, same}); err == nil || never.Snapshot() != nil {
+		t.Errorf("a first load that fails: %v, snapshot %v", err, never.Snapshot())
+	}
+}
+
+func TestApplyBeforeLoadPanics(t *testing.T) {
+	t.Parallel()
+	for _, entries := range [][]*event.Entry{nil, {at(1, 1, "a")}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("Apply of %d entries before Load did not panic", len(entries))
+				}
+			}()
+			index.New().Apply(entries)
+		}()
+	}
+}
+
+func TestApplyNothingPublishesNothing(t *testing.T) {
+	t.Parallel()
+	x := loaded(t, []*event.Entry{at(1, 1, "a")})
+	before := x.Snapshot()
+	x.Apply(nil)
+	x.Apply([]*event.Entry{})
+	if x.Snapshot() != before {
+		t.Error("a batch without entries made a new snapshot")
+	}
+}
+
+func TestApply(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		batch []*event.Entry
+		want  string // names in order, with where they start and end
+	}{
+		{"new", []*event.Entry{at(15, 16, "n")}, "a 10-20, n 15-16, b 20-30"},
+		{"a new one with the times of another", []*event.Entry{at(10, 20, "A")}, "A 10-20, a 10-20, b 20-30"},
+		{"the same times", []*event.Entry{at(10, 20, "a")}, "a 10-20, b 20-30"},
+		{"starts later", []*event.Entry{at(25, 26, "a")}, "b 20-30, a 25-26"},
+		{"starts earlier", []*event.Entry{at(1, 30, "b")}, "b 1-30, a 10-20"},
+		{"ends earlier", []*event.Entry{at(10, 11, "a")}, "a 10-11, b 20-30"},
+		{"ends later", []*event.Entry{at(10, 90, "a")}, "a 10-90, b 20-30"},
+		{"changed places", []*event.Entry{at(20, 30, "a"), at(10, 20, "b")}, "b 10-20, a 20-30"},
+		{"twice in one batch", []*event.Entry{at(1, 2, "a"), at(3, 4, "a")}, "a 3-4, b 20-30"},
+		{"twice, back to where it was", []*event.Entry{at(1, 2, "a"), at(10, 20, "a")}, "a 10-20, b 20-30"},
+		{"new and twice", []*event.Entry{at(15, 16, "n"), at(40, 41, "n")}, "a 10-20, b 20-30, n 40-41"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			x := loaded(t, []*event.Entry{at(10, 20, "a"), at(20, 30, "b")})
+			x.Apply(test.batch)
+			last := make(map[uuid.UUID]*event.Entry)
+			for _, e := range test.batch {
+				last[e.ID] = e
+			}
+			var got []string
+			for e := range x.Snapshot().Search(event.Always) {
+				got = append(got, string(e.Summary)+" "+span(e))
+				if want := last[e.ID]; want != nil && e != want {
+					t.Errorf("%s is not the entry that was applied last", e.Summary)
+				}
+			}
+			if s := strings.Join(got, ", "); s != test.want || x.Snapshot().Len() != len(got) {
+				t.Errorf("%s (%d), want %s", s, x.Snapshot().Len(), test.want)
+			}
+		})
+	}
+}

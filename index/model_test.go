@@ -1,0 +1,217 @@
+package index_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"fever/event"
+	"fever/index"
+)
+
+// A model is an index as simple as can be.
+type model map[uuid.UUID]*event.Entry
+
+func (m model) search(w event.Window) []*event.Entry {
+	var found []*event.Entry
+	for _, e := range m {
+		if e.Start >= w.From && e.End <= w.To {
+			found = append(found, e)
+		}
+	}
+	slices.SortFunc(found, (*event.Entry).Compare)
+	return found
+}
+
+// check asks a snapshot some questions that the model has the answer of.
+func (m model) check(t *rapid.T, s *index.Snapshot, r *rand.Rand, times int64) {
+	if s.Len() != len(m) {
+		t.Fatalf("%d events, want %d", s.Len(), len(m))
+	}
+	windows := []event.Window{event.Always}
+	for range 4 {
+		w := event.Window{From: r.Int64N(times+4) - 2, To: r.Int64N(times+4) - 2}
+		windows = append(windows, w, event.Window{From: w.From, To: w.From},
+			event.Window{From: math.MinInt64, To: w.To}, event.Window{From: w.From, To: math.MaxInt64})
+	}
+	for _, w := range windows {
+		got, want := slices.Collect(s.Search(w)), m.search(w)
+		if !slices.Equal(got, want) { // the very same entries
+			t.Fatalf("from %d to %d: %s\nwant %s", w.From, w.To, names(got), names(want))
+		}
+	}
+}
+
+func names(entries []*event.Entry) (s []string) {
+	for _, e := range entries {
+		s = append(s, fmt.Sprintf("%d: %s", binary.BigEndian.Uint16(e.ID[14:]), span(e)))
+	}
+	return s
+}
+
+func span(e *event.Entry) string { return fmt.Sprintf("%d-%d", e.Start, e.End) }
+
+// TestModel applies random batches to an index and to a model of it. Snapshots that
+// are kept aside must go on answering as they did.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		// Few times make many equal keys, few ids many changes, many ids a tree of
+		// several levels.
+		ids := rapid.SampledFrom([]int{3, 50, 1000}).Draw(t, "ids")
+		times := rapid.SampledFrom([]int64{1, 10, 10_000}).Draw(t, "times")
+		batch := rapid.SampledFrom([]int{1, 10, 500}).Draw(t, "batch")
+
+		type age struct {
+			snapshot *index.Snapshot
+			model    model
+		}
+		x, now, kept := index.New(), model{}, []age(nil)
+		if err := x.Load(nil); err != nil {
+			t.Fatal(err)
+		}
+		random := func(t *rapid.T) *rand.Rand { return rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0)) }
+		entry := func(r *rand.Rand) *event.Entry {
+			e := &event.Entry{Start: r.Int64N(times)}
+			e.End = e.Start + r.Int64N(1+r.Int64N(times))
+			binary.BigEndian.PutUint16(e.ID[14:], uint16(r.IntN(ids)))
+			if old := now[e.ID]; old != nil && r.IntN(3) == 0 {
+				e.Start, e.End = old.Start, old.End // only the summary has changed
+			}
+			return e
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"apply": func(t *rapid.T) {
+				r := random(t)
+				entries := make([]*event.Entry, r.IntN(batch+1))
+				for i := range entries {
+					entries[i] = entry(r)
+				}
+				x.Apply(entries)
+				for _, e := range entries {
+					now[e.ID] = e
+				}
+			},
+			"load": func(t *rapid.T) {
+				r := random(t)
+				now = model{}
+				for range r.IntN(ids + 1) {
+					e := entry(r)
+					now[e.ID] = e
+				}
+				if err := x.Load(slices.Collect(maps.Values(now))); err != nil {
+					t.Fatal(err)
+				}
+			},
+			"keep": func(*rapid.T) {
+				kept = append(kept, age{x.Snapshot(), maps.Clone(now)})
+				kept = kept[max(0, len(kept)-3):]
+			},
+			"rebuild": func(t *rapid.T) {
+				y := index.New()
+				if err := y.Load(slices.Collect(maps.Values(now))); err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(slices.Collect(x.Snapshot().Search(event.Always)), slices.Collect(y.Snapshot().Search(event.Always))) {
+					t.Fatal("a full rebuild is not what the batches made")
+				}
+			},
+			"": func(t *rapid.T) {
+				r := random(t)
+				now.check(t, x.Snapshot(), r, times)
+				for _, k := range kept {
+					k.model.check(t, k.snapshot, r, times)
+				}
+			},
+		})
+	})
+}
+
+// TestReadersSeeWholeBatches has readers at work while a writer replaces and moves
+// every event, batch after batch. All events of one batch carry its number.
+func TestReadersSeeWholeBatches(t *testing.T) {
+	t.Parallel()
+	const events, batches, readers = 500, 100, 4
+	r := rand.New(rand.NewPCG(5, 6))
+	generation := func(number uint64) []*event.Entry {
+		entries := make([]*event.Entry, events)
+		for i := range entries {
+			e := &event.Entry{Start: r.Int64N(1000), ID: id(i), Summary: binary.BigEndian.AppendUint64(nil, number)}
+			if e.End = e.Start + r.Int64N(100); i%2 == 0 {
+				e.Start, e.End = int64(i), int64(i) // stays where it is
+			}
+			entries[i] = e
+		}
+		return entries
+	}
+	x := loaded(t, generation(0))
+
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for range readers {
+		wg.Go(func() {
+			var newest uint64
+			for last := false; !last; {
+				select {
+				case <-done:
+					last = true
+				default:
+				}
+				s := x.Snapshot()
+				first, err := age(s, events)
+				again, errAgain := age(s, events)
+				switch {
+				case err != nil || errAgain != nil:
+					t.Errorf("%v, %v", err, errAgain)
+					return
+				case first != again:
+					t.Errorf("one snapshot is of age %d, then of age %d", first, again)
+					return
+				case first < newest:
+					t.Errorf("a snapshot of age %d after one of age %d", first, newest)
+					return
+				case last && first != batches:
+					t.Errorf("the last snapshot is of age %d, want %d", first, batches)
+				}
+				newest = first
+			}
+		})
+	}
+	for number := range uint64(batches) {
+		x.Apply(generation(number + 1))
+	}
+	close(done)
+	wg.Wait()
+}
+
+// age returns the number of the batch that all entries of a snapshot are from.
+func age(s *index.Snapshot, events int) (uint64, error) {
+	var number uint64
+	var before *event.Entry
+	n := 0
+	for e := range s.Search(event.Always) {
+		g := binary.BigEndian.Uint64(e.Summary)
+		if n++; n == 1 {
+			number = g
+		}
+		if g != number {
+			return 0, fmt.Errorf("a snapshot of two ages, %d and %d", number, g)
+		}
+		if before != nil && before.Compare(e) >= 0 {
+			return 0, fmt.Errorf("%s before %s", span(before), span(e))
+		}
+		before = e
+	}
+	if n != events || s.Len() != events {
+		return 0, fmt.Errorf("%d events of %d, want %d", n, s.Len(), events)
+	}
+	return number, nil
+}
