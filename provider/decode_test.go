@@ -1,0 +1,168 @@
+package provider
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fever/event"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const feedsDir = "../testdata/feeds"
+
+// fixtures returns the feeds of the repository by their name.
+func fixtures(tb testing.TB) map[string][]byte {
+	tb.Helper()
+	names, err := filepath.Glob(filepath.Join(feedsDir, "*.xml"))
+	if err != nil || len(names) < 11 {
+		tb.Fatalf("fixtures: %d, %v", len(names), err)
+	}
+	docs := make(map[string][]byte)
+	for _, name := range names {
+		doc, err := os.ReadFile(name)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		docs[filepath.Base(name)] = doc
+	}
+	return docs
+}
+
+func TestDecodeGolden(t *testing.T) {
+	t.Parallel()
+	for name, doc := range fixtures(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			feed, err := decode(bytes.NewReader(doc), "test", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			enc := json.NewEncoder(&got)
+			enc.SetEscapeHTML(false)
+			enc.SetIndent("", "  ")
+			if err := enc.Encode(feed); err != nil {
+				t.Fatal(err)
+			}
+			golden := filepath.Join("testdata", "golden", strings.TrimSuffix(name, ".xml")+".json")
+			if *update {
+				if err := os.WriteFile(golden, got.Bytes(), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got.Bytes(), want) {
+				t.Errorf("differs from %s:\n%s", golden, got.Bytes())
+			}
+		})
+	}
+}
+
+// Both dialects say the same, but for the second occurrence in answer 1.
+func TestDecodeDialectsAgree(t *testing.T) {
+	t.Parallel()
+	docs := fixtures(t)
+	for _, n := range []string{"1", "2", "3"} {
+		events, err1 := decode(bytes.NewReader(docs["event-list-"+n+".xml"]), "test", "")
+		plans, err2 := decode(bytes.NewReader(docs["plan-list-"+n+".xml"]), "test", "")
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		var same []event.Event
+		for _, e := range plans.Events {
+			if e.EventID != "1643" {
+				same = append(same, e)
+			}
+		}
+		if a, b := toJSON(t, events.Events), toJSON(t, same); a != b {
+			t.Errorf("answer %s:\n%s\n%s", n, a, b)
+		}
+	}
+}
+
+func toJSON(tb testing.TB, v any) string {
+	tb.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(b)
+}
+
+// inFeed wraps occurrences, or what stands for them.
+func inFeed(rows string) string {
+	return `<eventList><output><base_event base_event_id="b" sell_mode="online" title="t">` + rows + `</base_event></output></eventList>`
+}
+
+func TestDecodeRejections(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("é", event.MaxIDBytes)
+	start := ` event_start_date="2026-01-01"`
+	tests := map[string]struct {
+		rows, eventID, reason string
+	}{
+		"no id":             {`<event` + start + `/>`, "", "no event id"},
+		"long id":           {`<event event_id="` + long + `"` + start + `/>`, long[:event.MaxIDBytes], "event id of 256 bytes"},
+		"no start":          {`<event event_id="1"/>`, "1", "no start date"},
+		"no such day":       {`<plan plan_id="1" plan_start_date="2021-09-31T20:00:00"/>`, "1", `start date "2021-09-31T20:00:00" names a day that does not exist`},
+		"end before start":  {`<event event_id="1"` + start + ` event_end_date="2025-12-31"/>`, "1", "before its start"},
+		"capacity":          {`<event event_id="1"` + start + `><zone/><zone zone_id="z" capacity="many"/></event>`, "1", `zone 2 (id "z"): capacity "many" is not a whole number`},
+		"negative capacity": {`<event event_id="1"` + start + `><zone capacity="-1"/></event>`, "1", `zone 1 (id ""): capacity -1 is negative`},
+		"huge capacity":     {`<event event_id="1"` + start + `><zone capacity="9223372036854775808"/></event>`, "1", "out of range"},
+		"price":             {`<event event_id="1"` + start + `><zone zone_id="z" price="1,5"/></event>`, "1", `zone 1 (id "z"): price "1,5" is not a number`},
+		"negative price":    {`<event event_id="1"` + start + `><zone zone_id="z" max_price="-1"/></event>`, "1", "is negative"},
+		"empty price":       {`<event event_id="1"` + start + `><zone zone_id="z" price=""/></event>`, "1", "is not a number"},
+		"long zone id":      {`<event event_id="1"` + start + `><zone zone_id="` + long + `"/></event>`, "1", "its id has 256 bytes"},
+		"long zone name":    {`<event event_id="1"` + start + `><zone name="` + strings.Repeat("n", event.MaxTextBytes+1) + `"/></event>`, "1", "its name has 1025 bytes"},
+		"control in name":   {`<event event_id="1"` + start + `><zone name="a&#9;b"/></event>`, "1", "control character"},
+		"too many zones":    {`<event event_id="1"` + start + `>` + strings.Repeat("<zone/>", event.MaxZones+1) + `</event>`, "1", "more than 16384 zones"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			good := "\n<event event_id=\"good\"" + start + "/>"
+			feed, err := decode(strings.NewReader(inFeed("\n"+test.rows+good)), "test", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if feed.Seen != 2 || feed.Rejected != 1 || len(feed.Events) != 1 || feed.Events[0].EventID != "good" {
+				t.Fatalf("seen %d, rejected %d, events %v", feed.Seen, feed.Rejected, feed.Events)
+			}
+			r := feed.Rejections[0]
+			if r.BaseID != "b" || r.EventID != test.eventID || r.Line != 2 || !strings.Contains(r.Reason, test.reason) {
+				t.Errorf("%+v, want event %q because of %q", r, test.eventID, test.reason)
+			}
+		})
+	}
+}
+
+func TestDecodeListsSomeRejections(t *testing.T) {
+	t.Parallel()
+	feed, err := decode(strings.NewReader(inFeed(strings.Repeat("<event/>", 3*MaxRejections))), "test", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if feed.Seen != 300 || feed.Rejected != 300 || len(feed.Rejections) != MaxRejections {
+		t.Errorf("seen %d, rejected %d, listed %d", feed.Seen, feed.Rejected, len(feed.Rejections))
+	}
+}
+
+func TestDecodeEmptyFeed(t *testing.T) {
+	t.Parallel()
+	for _, doc := range []string{"<planList/>", "<eventList><output></output></eventList>\n<!-- nothing on -->", "\xef\xbb\xbf<planList><output/></planList>"} {
+		feed, err := decode(strings.NewReader(doc), "test", "")
+		if err != nil || feed.Seen != 0 || feed.Events != nil {
+			t.Errorf("%q: %+v, %v", doc, feed, err)
+		}
+	}
+}

@@ -1,0 +1,30 @@
+package provider
+
+import "fever/event"
+
+// MaxRejections is the number of rejections that a [Feed] lists.
+const MaxRejections = 100
+
+// A Feed is one document of a provider: what it sells now.
+type Feed struct {
+	// Events are those sold online, valid, unique by key, in the order in which
+	// their keys first appear.
+	Events []event.Event
+
+	Seen       int         // occurrences in the document: len(Events) + Ignored + Rejected
+	Ignored    int         // occurrences that are not sold online
+	Rejected   int         // occurrences that cannot be kept
+	Rejections []Rejection // why, for the first MaxRejections of them
+
+	Bytes      int64 // read of the document, after decompression
+	HTTPStatus int   // of the last answer; 0 when there was none
+}
+
+// A Rejection says why one occurrence of a feed was not kept. The ids are as the
+// provider wrote them, shortened to [event.MaxIDBytes]; either may be empty.
+type Rejection struct {
+	BaseID  string `json:"base_id"`
+	EventID string `json:"event_id"`
+	Line    int    `json:"line"` // of the document, from 1
+	Reason  string `json:"reason"`
+}

@@ -1,0 +1,486 @@
+package provider
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fever/event"
+)
+
+const (
+	plenty    = time.Minute // a time limit that no test reaches
+	maxBytes  = 1 << 20
+	emptyFeed = "<planList/>"
+)
+
+// fixture returns a feed of the repository.
+func fixture(tb testing.TB, name string) []byte {
+	tb.Helper()
+	doc, err := os.ReadFile(filepath.Join(feedsDir, name))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return doc
+}
+
+// serve starts a server on loopback and returns a provider of its root. Its noise,
+// about clients that give up, is not logged.
+func serve(t *testing.T, timeout time.Duration, h http.HandlerFunc) *Provider {
+	t.Helper()
+	srv := httptest.NewUnstartedServer(h)
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.Start()
+	t.Cleanup(srv.Close)
+	return newProvider(t, "http://user:secret@"+srv.Listener.Addr().String()+"/feed?token=secret", timeout)
+}
+
+func newProvider(t *testing.T, url string, timeout time.Duration) *Provider {
+	t.Helper()
+	p, err := New("test", url, timeout, maxBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func write(t *testing.T, w io.Writer, b []byte) {
+	t.Helper()
+	if _, err := w.Write(b); err != nil {
+		t.Error(err)
+	}
+}
+
+func gzipped(tb testing.TB, doc []byte) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err := z.Write(doc)
+	if err := errors.Join(err, z.Close()); err != nil {
+		tb.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// wantFailure checks an error of Fetch or Read and what the feed holds beside it.
+func wantFailure(t *testing.T, feed *Feed, err error, kind Kind, status int) {
+	t.Helper()
+	failure, ok := errors.AsType[*Error](err)
+	if !ok || failure.Kind != kind || failure.Provider != "test" || failure.Err == nil {
+		t.Fatalf("error %#v, want kind %s", err, kind)
+	}
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("the message says what is secret: %v", err)
+	}
+	if feed == nil || feed.Events != nil || feed.Seen != 0 || feed.HTTPStatus != status {
+		t.Errorf("feed %+v, want none, with status %d", feed, status)
+	}
+	t.Log(err)
+}
+
+func TestFetch(t *testing.T) {
+	t.Parallel()
+	doc := fixture(t, "plan-list-1.xml")
+	tests := map[string]http.HandlerFunc{
+		"plain": func(w http.ResponseWriter, r *http.Request) {
+			if got := r.Header.Get("User-Agent"); !strings.HasPrefix(got, "fever/") {
+				t.Errorf("user agent %q", got)
+			}
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			write(t, w, doc)
+		},
+		"gzip": func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Accept-Encoding") != "gzip" {
+				t.Errorf("accepts %q", r.Header.Get("Accept-Encoding"))
+			}
+			w.Header().Set("Content-Encoding", "gzip")
+			write(t, w, gzipped(t, doc))
+		},
+		"credentials": func(w http.ResponseWriter, r *http.Request) {
+			user, password, _ := r.BasicAuth()
+			if r.URL.Path == "/feed" {
+				http.Redirect(w, r, "there", http.StatusSeeOther)
+				return
+			}
+			if user+":"+password != "user:secret" {
+				t.Errorf("credentials %q, %q", user, password)
+			}
+			write(t, w, doc)
+		},
+		"redirects": func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Referer") != "" {
+				t.Errorf("referer %q", r.Header.Get("Referer"))
+			}
+			if n, _ := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/feed")); n < maxRedirects {
+				http.Redirect(w, r, fmt.Sprintf("/feed%d", n+1), http.StatusFound)
+				return
+			}
+			write(t, w, doc)
+		},
+	}
+	for name, handler := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			feed, err := serve(t, plenty, handler).Fetch(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(feed.Events) != 4 || feed.Seen != 4 || feed.HTTPStatus != http.StatusOK || feed.Bytes != int64(len(doc)) {
+				t.Errorf("%d events of %d, status %d, %d bytes", len(feed.Events), feed.Seen, feed.HTTPStatus, feed.Bytes)
+			}
+			want := event.Key{Provider: "test", BaseID: "291", EventID: "291"}
+			if feed.Events[0].Key != want || feed.Events[0].Zones[2].Price.String() != "30" {
+				t.Errorf("%+v", feed.Events[0])
+			}
+		})
+	}
+}
+
+func TestFetchCharset(t *testing.T) {
+	t.Parallel()
+	latin1 := func(declaration string) []byte {
+		return []byte(declaration + strings.Replace(inFeed(`<event event_id="1" event_date="2026-01-01"/>`), `title="t"`, "title=\"ca\xf1a\"", 1))
+	}
+	tests := map[string]struct {
+		contentType string
+		doc         []byte
+		kind        Kind
+	}{
+		"in the header":             {"text/xml; charset=ISO-8859-1", latin1(""), ""},
+		"in quotes":                 {`application/xml;charset="latin1"`, latin1(`<?xml version="1.0"?>`), ""},
+		"declared otherwise":        {"text/xml; charset=utf-8", latin1(`<?xml version="1.0" encoding="ISO-8859-1"?>`), ""},
+		"of a header that is wrong": {"text/xml; charset", latin1(`<?xml version="1.0" encoding="ISO-8859-1"?>`), ""},
+		"nowhere":                   {"text/xml", latin1(""), KindMalformed},
+		"unknown":                   {"text/xml; charset=klingon", latin1(""), KindDecode},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			feed, err := serve(t, plenty, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", test.contentType)
+				write(t, w, test.doc)
+			}).Fetch(t.Context())
+			if test.kind != "" {
+				wantFailure(t, feed, err, test.kind, http.StatusOK)
+				return
+			}
+			if err != nil || len(feed.Events) != 1 || feed.Events[0].Title != "caña" {
+				t.Errorf("%+v, %v", feed, err)
+			}
+		})
+	}
+}
+
+func TestFetchFails(t *testing.T) {
+	t.Parallel()
+	doc := fixture(t, "plan-list-1.xml")
+	spaces := bytes.Repeat([]byte(" "), maxBytes)
+	tests := map[string]struct {
+		kind    Kind
+		status  int
+		handler http.HandlerFunc
+	}{
+		"not found":    {KindHTTPStatus, 404, http.NotFound},
+		"server error": {KindHTTPStatus, 500, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, emptyFeed, 500) }},
+		"no content":   {KindHTTPStatus, 204, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }},
+		"HTML": {KindDecode, 200, func(w http.ResponseWriter, _ *http.Request) {
+			write(t, w, []byte("<!DOCTYPE html>\n<html><head><title>502 Bad Gateway<br></html>"))
+		}},
+		"cut document": {KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) { write(t, w, doc[:len(doc)/2]) }},
+		"cut body": {KindConnection, 200, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", strconv.Itoa(len(doc)))
+			write(t, w, doc[:len(doc)/2])
+		}},
+		"cut behind the root": {KindConnection, 200, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", strconv.Itoa(len(doc)+1))
+			write(t, w, doc)
+		}},
+		"cut gzip": {KindConnection, 200, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			write(t, w, gzipped(t, doc)[:200])
+		}},
+		"damaged gzip": {KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) {
+			body := gzipped(t, doc)
+			body[len(body)-6]++ // of the checksum
+			w.Header().Set("Content-Encoding", "gzip")
+			write(t, w, body)
+		}},
+		"not gzip": {KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			write(t, w, doc)
+		}},
+		"another compression": {KindDecode, 200, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "br")
+			write(t, w, doc)
+		}},
+		"too large by its length": {KindTooLarge, 200, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", strconv.Itoa(maxBytes+1))
+		}},
+		"too large": {KindTooLarge, 200, func(w http.ResponseWriter, _ *http.Request) {
+			w.(http.Flusher).Flush() // no Content-Length
+			_, _ = w.Write(append([]byte(emptyFeed), spaces...))
+		}},
+		"a redirect loop": {KindHTTPStatus, 302, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, r.URL.String(), http.StatusFound)
+		}},
+		"a redirect to a file": {KindHTTPStatus, 301, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "file:///etc/passwd?secret")
+			w.WriteHeader(301)
+		}},
+		"a redirect to nowhere": {KindHTTPStatus, 307, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(307) }},
+		"a redirect to rubbish": {KindHTTPStatus, 308, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "http://[secret")
+			w.WriteHeader(308)
+		}},
+		"no answer": {KindConnection, 0, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		"reset in the body": {KindConnection, 200, func(w http.ResponseWriter, _ *http.Request) {
+			write(t, w, doc[:100])
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			feed, err := serve(t, plenty, test.handler).Fetch(t.Context())
+			wantFailure(t, feed, err, test.kind, test.status)
+		})
+	}
+}
+
+// hang keeps an answer open until the client has gone.
+func hang(r *http.Request) { <-r.Context().Done() }
+
+func TestFetchTimeout(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		status  int
+		handler http.HandlerFunc
+	}{
+		"before the header": {0, func(_ http.ResponseWriter, r *http.Request) { hang(r) }},
+		"in the body": {200, func(w http.ResponseWriter, r *http.Request) {
+			write(t, w, []byte("<planList>"))
+			w.(http.Flusher).Flush()
+			hang(r)
+		}},
+		"in a compressed body": {200, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			write(t, w, gzipped(t, []byte(emptyFeed))[:15])
+			w.(http.Flusher).Flush()
+			hang(r)
+		}},
+		"behind the root": {200, func(w http.ResponseWriter, r *http.Request) {
+			write(t, w, []byte(emptyFeed))
+			w.(http.Flusher).Flush()
+			hang(r)
+		}},
+		"in a trickle": {200, func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				_, _ = w.Write([]byte(" "))
+				w.(http.Flusher).Flush()
+			}
+		}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := serve(t, time.Second, test.handler)
+			p.MaxBytes = 1 << 40
+			feed, err := p.Fetch(t.Context())
+			wantFailure(t, feed, err, KindTimeout, test.status)
+			if !strings.Contains(err.Error(), "not done within 1s") {
+				t.Error("the message does not say the limit")
+			}
+		})
+	}
+}
+
+func TestFetchCanceled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	p := serve(t, plenty, func(w http.ResponseWriter, r *http.Request) {
+		write(t, w, []byte("<planList>"))
+		w.(http.Flusher).Flush()
+		cancel()
+		hang(r)
+	})
+	feed, err := p.Fetch(ctx)
+	// The header may or may not have come before the end.
+	wantFailure(t, feed, err, KindCanceled, feed.HTTPStatus)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v is not context.Canceled", err)
+	}
+}
+
+func TestFetchCallersDeadline(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
+	defer cancel()
+	feed, err := newProvider(t, "http://127.0.0.1:1", plenty).Fetch(ctx)
+	wantFailure(t, feed, err, KindTimeout, 0)
+}
+
+// What a small answer becomes when it is decompressed counts, and no more than the
+// limit of it is read.
+func TestFetchGzipBomb(t *testing.T) {
+	t.Parallel()
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	if _, err := io.WriteString(z, "<planList>"); err != nil {
+		t.Fatal(err)
+	}
+	spaces := bytes.Repeat([]byte(" "), maxBytes)
+	for range 64 {
+		if _, err := z.Write(spaces); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p := serve(t, plenty, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(bomb.Bytes())
+	})
+	feed, err := p.Fetch(t.Context())
+	wantFailure(t, feed, err, KindTooLarge, http.StatusOK)
+	if feed.Bytes != maxBytes+1 {
+		t.Errorf("read %d bytes", feed.Bytes)
+	}
+}
+
+func TestFetchRefused(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	feed, err := newProvider(t, "http://user:secret@"+l.Addr().String()+"/secret?secret", plenty).Fetch(t.Context())
+	wantFailure(t, feed, err, KindConnection, 0)
+	if want := "provider test: fetch from " + l.Addr().String() + ": "; !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v does not start with %q", err, want)
+	}
+}
+
+func TestFetchTLS(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	feed, err := newProvider(t, srv.URL, plenty).Fetch(t.Context())
+	wantFailure(t, feed, err, KindTLS, 0)
+
+	plain := serve(t, plenty, http.NotFound)
+	feed, err = newProvider(t, strings.Replace(plain.URL, "http", "https", 1), plenty).Fetch(t.Context())
+	wantFailure(t, feed, err, KindTLS, 0)
+}
+
+// The name is looked up by a resolver that does not exist, and nothing leaves the
+// machine.
+func TestFetchDNS(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "http://feeds.invalid/secret", plenty)
+	unreachable := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("no network")
+	}}
+	p.transport.DialContext = (&net.Dialer{Resolver: unreachable}).DialContext
+	feed, err := p.Fetch(t.Context())
+	wantFailure(t, feed, err, KindDNS, 0)
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "http://127.0.0.1:1", plenty)
+	doc := fixture(t, "mixed.xml")
+	feed, err := p.Read(t.Context(), bytes.NewReader(doc))
+	if err != nil || len(feed.Events) != 6 || feed.Seen != 30 || feed.HTTPStatus != 0 || feed.Bytes != int64(len(doc)) {
+		t.Errorf("%+v, %v", feed, err)
+	}
+
+	p.MaxBytes = int64(len(doc))
+	if _, err := p.Read(t.Context(), bytes.NewReader(doc)); err != nil {
+		t.Errorf("a document of just the limit: %v", err)
+	}
+	p.MaxBytes--
+	feed, err = p.Read(t.Context(), bytes.NewReader(doc))
+	wantFailure(t, feed, err, KindTooLarge, 0)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	feed, err = p.Read(ctx, bytes.NewReader(doc))
+	wantFailure(t, feed, err, KindCanceled, 0)
+
+	feed, err = p.Read(t.Context(), failing(doc[:100], os.ErrClosed))
+	wantFailure(t, feed, err, KindConnection, 0)
+	if !errors.Is(err, os.ErrClosed) || feed.Bytes != 100 {
+		t.Errorf("%v after %d bytes", err, feed.Bytes)
+	}
+}
+
+// The time limit holds for a document that is not fetched, too, once a Read returns.
+func TestReadTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider(t, "http://127.0.0.1:1", plenty)
+		begin := time.Now()
+		feed, err := p.Read(t.Context(), slow{strings.NewReader("<planList>" + strings.Repeat(" ", 100) + "</planList>")})
+		wantFailure(t, feed, err, KindTimeout, 0)
+		if took := time.Since(begin); took != 63*time.Second || feed.Bytes != 9 {
+			t.Errorf("read %d bytes in %s", feed.Bytes, took)
+		}
+	})
+}
+
+// slow reads a byte in seven seconds.
+type slow struct{ r io.Reader }
+
+func (s slow) Read(b []byte) (int, error) {
+	time.Sleep(7 * time.Second)
+	return s.r.Read(b[:1])
+}
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		name, url string
+		timeout   time.Duration
+		maxBytes  int64
+		text      string
+	}{
+		"name":      {"No Name", "http://a", plenty, 1, "provider name"},
+		"no URL":    {"a", "", plenty, 1, "URL"},
+		"file":      {"a", "file:///secret", plenty, 1, "http or https"},
+		"no host":   {"a", "http://:80/secret", plenty, 1, "http or https"},
+		"bad URL":   {"a", "http://user:sec/ret@secret", plenty, 1, "http or https"},
+		"no time":   {"a", "http://a", 0, 1, "timeout of 0s"},
+		"no bytes":  {"a", "http://a", plenty, 0, "size limit of 0"},
+		"less time": {"a", "http://a", -time.Second, 1, "timeout of -1s"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, err := New(test.name, test.url, test.timeout, test.maxBytes)
+			if p != nil || err == nil || !strings.Contains(err.Error(), test.text) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%v, %v", p, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,306 @@
+package provider
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// kindAt returns the kind of a decode error, or "" for none.
+func kindAt(err error) Kind {
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f.kind
+	}
+	return ""
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("n", maxName+1)
+	deep := strings.Repeat("<a>", maxDepth)
+	var attrs strings.Builder
+	for i := range maxAttrs + 1 {
+		fmt.Fprintf(&attrs, ` a%d=""`, i)
+	}
+	tests := map[string]struct {
+		doc  string
+		kind Kind
+		text string // in the message
+	}{
+		"nothing":                     {"", KindMalformed, "line 1 (byte 0): the document is cut short"},
+		"white space":                 {" \n\n ", KindMalformed, "line 3 (byte 4): the document is cut short"},
+		"byte order mark alone":       {"\xef\xbb\xbf", KindMalformed, "cut short"},
+		"text":                        {"Service Unavailable", KindMalformed, "text outside"},
+		"JSON":                        {`{"data":{"events":[]}}`, KindMalformed, "text outside"},
+		"HTML":                        {"<!DOCTYPE html>\n<html><body>502</body></html>", KindDecode, "line 2 (byte 22): not a feed: the root element is <html>"},
+		"another root":                {"<events/>", KindDecode, "<events>"},
+		"a root with a prefix":        {`<x:eventList xmlns:x="u"/>`, KindDecode, "<x:eventList>"},
+		"a comment alone":             {"<!-- nothing -->", KindMalformed, "cut short"},
+		"a second root":               {"<planList/><planList/>", KindMalformed, "second root"},
+		"text behind the root":        {"<planList/>\n.", KindMalformed, "text outside"},
+		"a reference behind the root": {"<planList/>&#32;", KindMalformed, "text outside"},
+		"CDATA behind the root":       {"<planList/><![CDATA[]]>", KindMalformed, "declaration"},
+		"CDATA before the root":       {"<![CDATA[]]><planList/>", KindMalformed, "declaration"},
+		"an end tag behind the root":  {"<planList/></planList>", KindMalformed, "nothing is open"},
+		"an end tag before the root":  {"</planList>", KindMalformed, "nothing is open"},
+		"not closed":                  {"<planList>", KindMalformed, "cut short"},
+		"not closed inside":           {"<planList><a></planList>", KindMalformed, "does not close <a>"},
+		"crossed":                     {"<planList><a><b></a></b></planList>", KindMalformed, "does not close <b>"},
+		"a longer end tag":            {"<planList></planLists>", KindMalformed, "does not close"},
+		"a shorter end tag":           {"<planList></planLis>\n ", KindMalformed, "does not close"},
+		"an end tag with attributes":  {`<planList></planList a="">`, KindMalformed, "inside an end tag"},
+		"space before a name":         {"<planList>< a/></planList>", KindMalformed, "name is expected"},
+		"space before a closing name": {"<planList></ planList>", KindMalformed, "does not close"},
+		"a digit before a name":       {"<planList><1/></planList>", KindMalformed, "name is expected"},
+		"a hyphen before a name":      {"<planList><-a/></planList>", KindMalformed, "name is expected"},
+		"a slash in a tag":            {"<planList><a / b=''/></planList>", KindMalformed, "slash"},
+		"a tag in a tag":              {"<planList><a <b/></planList>", KindMalformed, "name is expected"},
+		"a colon first":               {"<planList><:a/></planList>", KindMalformed, "colon"},
+		"a colon last":                {"<planList><a:/></planList>", KindMalformed, "colon"},
+		"two colons":                  {"<planList><a:b:c/></planList>", KindMalformed, "colon"},
+		"a digit behind a colon":      {"<planList><a:1/></planList>", KindMalformed, "colon"},
+		"a name with a multiply sign": {"<planList><a×/></planList>", KindMalformed, "white space"},
+		"a name of half a character":  {"<planList><a\xc3/></planList>", KindMalformed, "name is expected"},
+		"a long name":                 {"<planList><" + long + "/></planList>", KindMalformed, "longer than 1 KiB"},
+		"a long attribute name":       {"<planList " + long + "=''/>", KindMalformed, "longer than 1 KiB"},
+		"an attribute without value":  {"<planList a/>", KindMalformed, "has no value"},
+		"an attribute without quotes": {"<planList a=1/>", KindMalformed, "not in quotes"},
+		"an attribute of mixed quote": {`<planList a="1'/>`, KindMalformed, "cut short"},
+		"an attribute twice":          {`<planList a="1" b="" a="1"/>`, KindMalformed, "the attribute a is there twice"},
+		"attributes without space":    {`<planList a="1"b="2"/>`, KindMalformed, "white space"},
+		"too many attributes":         {"<planList" + attrs.String() + "/>", KindMalformed, "more than 256 attributes"},
+		"too deep":                    {"<planList>" + deep, KindMalformed, "more than 64 deep"},
+		"a tag too long":              {`<planList a="` + strings.Repeat(" ", maxTag) + `"/>`, KindMalformed, "more than 1 MiB"},
+		"a tag too long, not ended":   {`<planList ` + strings.Repeat(" ", 3*maxTag), KindMalformed, "more than 1 MiB"},
+		"< in a value":                {`<planList a="<"/>`, KindMalformed, "a < inside"},
+		"a bare & in a value":         {`<planList a="b & c"/>`, KindMalformed, "bare &"},
+		"a bare & in text":            {"<planList>b & c</planList>", KindMalformed, "bare &"},
+		"an unknown entity":           {"<planList>&nbsp;</planList>", KindMalformed, "not known"},
+		"an empty reference":          {"<planList>&#;</planList>", KindMalformed, "not known"},
+		"an empty hex reference":      {"<planList>&#x;</planList>", KindMalformed, "not known"},
+		"a signed reference":          {"<planList>&#+65;</planList>", KindMalformed, "not known"},
+		"a reference to zero":         {`<planList a="&#0;"/>`, KindMalformed, "not known"},
+		"a reference to a control":    {`<planList a="&#x1F;"/>`, KindMalformed, "not known"},
+		"a reference to a surrogate":  {`<planList a="&#xD800;"/>`, KindMalformed, "not known"},
+		"a reference to U+FFFE":       {`<planList a="&#xFFFE;"/>`, KindMalformed, "not known"},
+		"a reference out of Unicode":  {`<planList a="&#x110000;"/>`, KindMalformed, "not known"},
+		"a reference too long":        {"<planList>&#" + strings.Repeat("0", maxReference) + "65;</planList>", KindMalformed, "not known"},
+		"a reference in upper case":   {"<planList>&#X41;</planList>", KindMalformed, "not known"},
+		"]]> in text":                 {"<planList>a]]]>b</planList>", KindMalformed, "]]> in text"},
+		"-- in a comment":             {"<planList><!-- a -- b --></planList>", KindMalformed, "comment"},
+		"--- ending a comment":        {"<planList><!-- a ---></planList>", KindMalformed, "comment"},
+		"an endless comment":          {"<planList><!-- a ->", KindMalformed, "cut short inside a comment"},
+		"an endless CDATA section":    {"<planList><![CDATA[ ]]", KindMalformed, "cut short inside a CDATA"},
+		"an endless instruction":      {"<planList><?a ?", KindMalformed, "cut short inside a processing"},
+		"an instruction named xml":    {"<planList><?xml version='1.0'?></planList>", KindMalformed, "XML declaration"},
+		"an instruction named XML":    {"<?XML version='1.0'?><planList/>", KindMalformed, "XML declaration"},
+		"an instruction without name": {"<planList><? a?></planList>", KindMalformed, "name is expected"},
+		"an instruction run together": {"<planList><?a+b?></planList>", KindMalformed, "white space"},
+		"a declaration behind space":  {" <?xml version='1.0'?><planList/>", KindMalformed, "XML declaration"},
+		"a declaration, no version":   {"<?xml encoding='utf-8'?><planList/>", KindMalformed, "not right"},
+		"a declaration, version 2":    {"<?xml version='2.0'?><planList/>", KindMalformed, "not right"},
+		"a declaration, other order":  {"<?xml encoding='utf-8' version='1.0'?><planList/>", KindMalformed, "not right"},
+		"a declaration, mixed quotes": {`<?xml version="1.0'?><planList/>`, KindMalformed, "not right"},
+		"a declaration, cut":          {"<?xml version='1.0'", KindMalformed, "cut short"},
+		"a declaration, too long":     {"<?xml version='1.0'" + strings.Repeat(" ", maxDeclaration) + "?><planList/>", KindMalformed, "more than 1 KiB"},
+		"an internal subset":          {`<!DOCTYPE planList [<!ENTITY a "b">]><planList/>`, KindMalformed, "internal subset"},
+		"one behind an external id":   {`<!DOCTYPE planList SYSTEM "a" [ ]><planList/>`, KindMalformed, "internal subset"},
+		"a doctype twice":             {"<!DOCTYPE planList><!DOCTYPE planList><planList/>", KindMalformed, "declaration"},
+		"a doctype inside":            {"<planList><!DOCTYPE planList></planList>", KindMalformed, "declaration"},
+		"a doctype without name":      {"<!DOCTYPE><planList/>", KindMalformed, "DOCTYPE"},
+		"a doctype run together":      {"<!DOCTYPEplanList><planList/>", KindMalformed, "DOCTYPE"},
+		"a doctype in lower case":     {"<!doctype planList><planList/>", KindMalformed, "declaration"},
+		"a doctype with rubbish":      {"<!DOCTYPE planList rubbish><planList/>", KindMalformed, "DOCTYPE"},
+		"a public id alone":           {`<!DOCTYPE planList PUBLIC "a"><planList/>`, KindMalformed, "DOCTYPE"},
+		"a public id with a brace":    {`<!DOCTYPE planList PUBLIC "{" "b"><planList/>`, KindMalformed, "DOCTYPE"},
+		"a doctype, cut":              {`<!DOCTYPE planList SYSTEM "a`, KindMalformed, "cut short inside a DOCTYPE"},
+		"an element declaration":      {"<planList><!ELEMENT a ANY></planList>", KindMalformed, "declaration"},
+		"a zero byte":                 {"<planList>\x00</planList>", KindMalformed, "not allow"},
+		"a control character":         {"<planList>\n\n\x0b</planList>", KindMalformed, "line 3 (byte 12)"},
+		"a control in a value":        {"<planList a=\"\n\x1b\"/>", KindMalformed, "line 2 (byte 14): the character 0x1b"},
+		"a control in a comment":      {"<planList><!-- \x01 --></planList>", KindMalformed, "not allow"},
+		"a control in CDATA":          {"<planList><![CDATA[\x01]]></planList>", KindMalformed, "not allow"},
+		"a control in an instruction": {"<planList><?a \x01?></planList>", KindMalformed, "not allow"},
+		"U+FFFF in text":              {"<planList>\uffff</planList>", KindMalformed, "not allow"},
+		"U+FFFE in a value":           {"<planList a='é\ufffe'/>", KindMalformed, "line 1 (byte 15): invalid UTF-8"},
+		"invalid UTF-8 in text":       {"<planList>caf\xe9</planList>", KindMalformed, "invalid UTF-8"},
+		"invalid UTF-8 in a value":    {"<planList a='caf\xe9 '/>", KindMalformed, "invalid UTF-8"},
+		"invalid UTF-8 in a comment":  {"<planList><!--\xc0\x80--></planList>", KindMalformed, "invalid UTF-8"},
+		"a surrogate in UTF-8":        {"<planList>\xed\xa0\x80</planList>", KindMalformed, "invalid UTF-8"},
+		"half a character at the end": {"<planList>\xe2\x82", KindMalformed, "cut short inside a character"},
+		"an unknown encoding":         {"<?xml version='1.0' encoding='EBCDIC-CP-ES'?><planList/>", KindDecode, `the encoding "EBCDIC-CP-ES" is not known: UTF-8,`},
+		"UTF-16 by its mark":          {"\xff\xfe<\x00p\x00", KindDecode, `"UTF-16LE"`},
+		"UTF-16 by its mark, big":     {"\xfe\xff\x00<\x00p", KindDecode, `"UTF-16BE"`},
+		"UTF-16 without a mark":       {"<\x00p\x00", KindDecode, `"UTF-16LE"`},
+		"UTF-16 by declaration":       {"<?xml version='1.0' encoding='utf-16'?><planList/>", KindDecode, `"utf-16"`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			feed, err := decode(strings.NewReader(test.doc), "test", "")
+			if feed != nil || err == nil {
+				t.Fatalf("feed %+v, error %v", feed, err)
+			}
+			if kindAt(err) != test.kind || !strings.Contains(err.Error(), test.text) {
+				t.Errorf("%q: %v, want %s with %q", kindAt(err), err, test.kind, test.text)
+			}
+		})
+	}
+}
+
+func TestDecodeAccepts(t *testing.T) {
+	t.Parallel()
+	row := `<event event_id="1" event_start_date="2026-01-01"/>`
+	tests := map[string]string{
+		"white space in tags":          "<planList\n\ta = \"1\"\r\n><a /><b\n></b\t></planList\n>",
+		"> in a value":                 `<planList a="b>c" b='d"e' c="f'g"/>`,
+		"references":                   `<planList a="&lt;&gt;&amp;&quot;&apos;&#65;&#x1F600;&#00000065;">&lt;&#9;&#xD;</planList>`,
+		"]] in text":                   "<planList>a]]b]]&gt;c] ]></planList>",
+		"]]> in a value":               `<planList a="]]>"/>`,
+		"a comment like markup":        "<planList><!-- <a> & ]]> &b; - > --></planList>",
+		"an empty comment":             "<planList><!----></planList>",
+		"CDATA like markup":            "<planList><![CDATA[<a> & -- ]] > ]]]]></planList>",
+		"instructions":                 "<?a?><?xml-stylesheet href='a'?><planList><?b ? > ??></planList><?c \n?>",
+		"a doctype":                    "<!DOCTYPE planList><planList/>",
+		"a doctype with a system id":   "<!DOCTYPE planList SYSTEM 'a\"[>' ><planList/>",
+		"a doctype with a public id":   `<!DOCTYPE planList PUBLIC "-//A'B//EN" "http://example.com/a.dtd"><planList/>`,
+		"version 1.1":                  "<?xml version='1.1'?><planList/>",
+		"all of a declaration":         "<?xml\tversion = \"1.0\"  encoding='UTF-8'\nstandalone=\"no\" ?><planList/>",
+		"names beyond ASCII":           "<planList><año ñ='1' _.-·='2'/><x:𐀀/><日本‿語/></planList>",
+		"text beyond ASCII":            "<planList>ñ€😀\u0085\u2028</planList>",
+		"64 deep":                      "<planList>" + strings.Repeat("<a>", maxDepth-1) + strings.Repeat("</a>", maxDepth-1) + "</planList>",
+		"a name of 1 KiB":              "<planList><" + strings.Repeat("n", maxName) + "/></planList>",
+		"a tag of 1 MiB":               `<planList a="` + strings.Repeat(" ", maxTag-16) + `"/>`,
+		"a long comment":               "<planList><!--" + strings.Repeat("ñ", 1<<20) + "--></planList>",
+		"long text":                    "<planList>" + strings.Repeat("ñ ", 1<<20) + "</planList>",
+		"a feed in a root with a URI":  `<planList xmlns="urn:a">` + "</planList>",
+		"unknown elements with groups": "<planList><a>" + inFeed(row) + "</a></planList>",
+	}
+	for name, doc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			feed, err := decode(strings.NewReader(doc), "test", "")
+			if err != nil || feed.Seen != 0 {
+				t.Errorf("%+v, %v", feed, err)
+			}
+		})
+	}
+}
+
+func TestDecodeEncodings(t *testing.T) {
+	t.Parallel()
+	doc := func(declaration, title string) string {
+		return declaration + `<planList><base_plan base_plan_id="1" sell_mode="online" title="` + title +
+			`"><plan plan_id="1" plan_start_date="2026-01-01"/></base_plan></planList>`
+	}
+	declared := func(label string) string { return `<?xml version="1.0" encoding="` + label + `"?>` }
+	const mark = "\xef\xbb\xbf"
+	tests := map[string]struct {
+		doc, charset, title string
+	}{
+		"nothing":                        {doc("", "caña €"), "", "caña €"},
+		"mark":                           {doc(mark, "caña €"), "", "caña €"},
+		"mark against all":               {doc(mark+declared("iso-8859-1"), "caña €"), "iso-8859-15", "caña €"},
+		"declaration":                    {doc(declared("iso-8859-15"), "ca\xf1a \xa4"), "", "caña €"},
+		"declaration against the header": {doc(declared("UTF-8"), "caña €"), "iso-8859-1", "caña €"},
+		"header":                         {doc("", "ca\xf1a"), "ISO-8859-1", "caña"},
+		"header, no encoding declared":   {doc(`<?xml version="1.0"?>`, "ca\xf1a"), "latin1", "caña"},
+		"iso-8859-1 as windows-1252":     {doc(declared("iso-8859-1"), "\x8010"), "", "€10"},
+		"windows-1252":                   {doc(declared("Windows-1252"), "\x93ca\xf1a\x94"), "", "“caña”"},
+		"cp1252":                         {doc(declared("cp1252"), "\x8010"), "", "€10"},
+		"us-ascii":                       {doc(declared("US-ASCII"), "cana"), "", "cana"},
+		"long, latin1":                   {doc(declared("latin1")+strings.Repeat(" ", 200<<10), "ca\xf1a"), "", "caña"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			feed, err := decode(&source{ctx: t.Context(), r: strings.NewReader(test.doc), limit: 1 << 20}, "test", test.charset)
+			if err != nil || len(feed.Events) != 1 || feed.Events[0].Title != test.title {
+				t.Errorf("%+v, %v, want %q", feed, err, test.title)
+			}
+		})
+	}
+}
+
+// A document that is cut short anywhere is no feed, and an error of the reader at the
+// same place is that error and no other.
+func TestDecodeCutAnywhere(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for name, doc := range fixtures(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			end := bytes.LastIndexByte(bytes.TrimSuffix(doc, []byte("<!-- the end -->\n")), '>')
+			for n := range end {
+				feed, err := decode(bytes.NewReader(doc[:n]), "test", "")
+				if feed != nil || kindAt(err) != KindMalformed {
+					t.Fatalf("cut at %d: %v, %v", n, feed, err)
+				}
+				feed, err = decode(&source{ctx: t.Context(), r: failing(doc[:n], broken), limit: 1 << 20}, "test", "")
+				if feed != nil || !errors.Is(err, broken) {
+					t.Fatalf("broken at %d: %v, %v", n, feed, err)
+				}
+			}
+		})
+	}
+}
+
+// failing returns a reader of b that then fails with err.
+func failing(b []byte, err error) io.Reader {
+	return io.MultiReader(bytes.NewReader(b), iotest.ErrReader(err))
+}
+
+// How the bytes arrive makes no difference, nor does where the buffer ends.
+func TestDecodeReaders(t *testing.T) {
+	t.Parallel()
+	readers := map[string]func(io.Reader) io.Reader{
+		"one byte": iotest.OneByteReader,
+		"half":     iotest.HalfReader,
+		"data+err": iotest.DataErrReader,
+	}
+	for name, doc := range fixtures(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			whole, err := decode(bytes.NewReader(doc), "test", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := toJSON(t, whole)
+			for kind, reader := range readers {
+				feed, err := decode(reader(bytes.NewReader(doc)), "test", "")
+				if err != nil || toJSON(t, feed) != want {
+					t.Errorf("%s: %v", kind, err)
+				}
+			}
+			for size := 1; size < 200; size++ {
+				feed, err := decodeBuffered(doc, size)
+				if err != nil || toJSON(t, feed) != want {
+					t.Errorf("a buffer of %d: %v", size, err)
+				}
+			}
+		})
+	}
+}
+
+// decodeBuffered decodes doc with a buffer that has the given size at first, so that
+// it ends at other places.
+func decodeBuffered(doc []byte, size int) (*Feed, error) {
+	d := newDecoder(bytes.NewReader(doc), "test")
+	d.buf = make([]byte, size)
+	return d.decode("")
+}
+
+func TestDecodeNoProgress(t *testing.T) {
+	t.Parallel()
+	if _, err := decode(stuck{}, "test", ""); !errors.Is(err, io.ErrNoProgress) {
+		t.Error(err)
+	}
+}
+
+type stuck struct{}
+
+func (stuck) Read([]byte) (int, error) { return 0, nil }
