@@ -1,0 +1,239 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"go.etcd.io/bbolt"
+
+	"fever/event"
+)
+
+// A Snapshot is what a provider sells online at one moment.
+type Snapshot struct {
+	Provider string
+	TimeZone string        // IANA name of the provider's zone, recorded with the provider
+	Events   []event.Event // unique by key, all of this provider, valid
+	Taken    time.Time     // becomes FirstSeen and LastChanged, to the millisecond
+}
+
+// Applied says what a snapshot changed. Each of its events is New, Changed or
+// Unchanged.
+type Applied struct {
+	New       int // never stored before
+	Changed   int // stored with other values
+	Unchanged int
+	Gone      int // in the provider's snapshot before this one and absent from this one
+
+	// Events are the new and the changed ones, in the order of their keys. They point
+	// into Snapshot.Events.
+	Events []*event.Event
+}
+
+// Apply makes snap its provider's latest snapshot, in one transaction: when it returns
+// an error nothing has changed, and when it does not everything is on disk. A snapshot
+// equal to the one before it writes nothing at all.
+//
+// An event keeps its FirstSeen for ever, and its LastChanged while its values stay the
+// same. Going and coming back changes no value. It costs a look-up for every event of
+// the snapshot, and writing in proportion to what changed.
+func (s *Store) Apply(ctx context.Context, snap Snapshot) (Applied, error) {
+	applied, err := s.apply(ctx, snap)
+	if err != nil {
+		return Applied{}, fmt.Errorf("store the snapshot of %s: %w", snap.Provider, err)
+	}
+	return applied, nil
+}
+
+func (s *Store) apply(ctx context.Context, snap Snapshot) (applied Applied, err error) {
+	rows, err := sortRows(snap)
+	if err != nil {
+		return Applied{}, err
+	}
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	err = s.contain(func() error {
+		tx, err := s.db.Begin(true)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+		c, err := compare(ctx, tx, snap, rows)
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		applied = c.applied
+		if c.empty() {
+			return nil // even a commit of nothing would write
+		}
+		if err := c.write(tx, snap.Provider); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+	return applied, err
+}
+
+// fillPercent is how full the pages are left that an insertion splits. A provider's
+// first snapshot, sorted, is most of what is ever inserted: it takes half of the space
+// that bbolt's own 0.5 makes it take.
+const fillPercent = 0.9
+
+// row is an event of a snapshot with its key in the buckets.
+type row struct {
+	key   []byte
+	event *event.Event
+}
+
+// sortRows brings the events in the order of their keys, in which bbolt finds and
+// inserts them fastest.
+func sortRows(snap Snapshot) ([]row, error) {
+	if err := event.ValidProvider(snap.Provider); err != nil {
+		return nil, err
+	}
+	rows := make([]row, len(snap.Events))
+	for i := range snap.Events {
+		e := &snap.Events[i]
+		if e.Provider != snap.Provider {
+			return nil, fmt.Errorf("event %s belongs to another provider", e.Key)
+		}
+		rows[i] = row{e.Bytes(), e}
+	}
+	slices.SortFunc(rows, func(a, b row) int { return bytes.Compare(a.key, b.key) })
+	for i := 1; i < len(rows); i++ {
+		if bytes.Equal(rows[i-1].key, rows[i].key) {
+			return nil, fmt.Errorf("event %s is in it twice", rows[i].event.Key)
+		}
+	}
+	return rows, nil
+}
+
+// changes is the difference between what is stored and a snapshot.
+type changes struct {
+	applied  Applied
+	provider []byte // the provider's new record, nil when it is the same
+	keys     [][]byte
+	values   [][]byte // for keys, of new and changed events
+	came     [][]byte // keys to enter in current
+	went     [][]byte // and to remove from it
+}
+
+func (c *changes) empty() bool {
+	return c.provider == nil && len(c.keys)+len(c.came)+len(c.went) == 0
+}
+
+// compare reads, and writes nothing: bbolt's cursors do not bear changes under them.
+func compare(ctx context.Context, tx *bbolt.Tx, snap Snapshot, rows []row) (*changes, error) {
+	c := new(changes)
+	if err := c.compareProvider(tx, snap); err != nil {
+		return nil, err
+	}
+	events := tx.Bucket(eventsBucket)
+	var enc encoder
+	for i, r := range rows {
+		if i%256 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err := c.compareEvent(events, r, &enc, snap.Taken); err != nil {
+			return nil, fmt.Errorf("event %s: %w", r.event.Key, err)
+		}
+	}
+	c.compareCurrent(tx, snap.Provider, rows)
+	return c, nil
+}
+
+func (c *changes) compareProvider(tx *bbolt.Tx, snap Snapshot) error {
+	key := []byte(snap.Provider)
+	record, err := seal(key, &providerFields{TimeZone: snap.TimeZone})
+	if err != nil || bytes.Equal(record, tx.Bucket(providersBucket).Get(key)) {
+		return err
+	}
+	if _, err := loadZone(snap.TimeZone); err != nil {
+		return err
+	}
+	c.provider = record
+	return nil
+}
+
+func (c *changes) compareEvent(events *bbolt.Bucket, r row, enc *encoder, taken time.Time) error {
+	fields, err := enc.encode(r.event)
+	if err != nil {
+		return err
+	}
+	v := value[cbor.RawMessage]{FirstSeen: taken.UnixMilli(), LastChanged: taken.UnixMilli(), Event: fields}
+	if stored := events.Get(r.key); stored == nil {
+		c.applied.New++
+	} else {
+		var old value[cbor.RawMessage]
+		if err := unseal(r.key, stored, &old); err != nil {
+			return damaged(events.Tx().DB().Path(), err.Error())
+		}
+		if bytes.Equal(old.Event, fields) {
+			c.applied.Unchanged++
+			return nil
+		}
+		c.applied.Changed++
+		v.FirstSeen = old.FirstSeen
+	}
+	if err := r.event.Validate(); err != nil {
+		return err // it could not be read back
+	}
+	b, err := seal(r.key, &v)
+	if err != nil {
+		return err
+	}
+	c.keys, c.values = append(c.keys, r.key), append(c.values, b)
+	c.applied.Events = append(c.applied.Events, r.event)
+	return nil
+}
+
+// compareCurrent merges two sorted lists: the provider's current keys and the rows.
+func (c *changes) compareCurrent(tx *bbolt.Tx, provider string, rows []row) {
+	prefix := append([]byte(provider), 0)
+	cursor := tx.Bucket(currentBucket).Cursor()
+	for k, _ := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = cursor.Next() {
+		for len(rows) > 0 && bytes.Compare(rows[0].key, k) < 0 {
+			c.came = append(c.came, rows[0].key)
+			rows = rows[1:]
+		}
+		if len(rows) > 0 && bytes.Equal(rows[0].key, k) {
+			rows = rows[1:]
+			continue
+		}
+		c.went = append(c.went, bytes.Clone(k))
+	}
+	for _, r := range rows {
+		c.came = append(c.came, r.key)
+	}
+	c.applied.Gone = len(c.went)
+}
+
+func (c *changes) write(tx *bbolt.Tx, provider string) error {
+	events, current := tx.Bucket(eventsBucket), tx.Bucket(currentBucket)
+	events.FillPercent, current.FillPercent = fillPercent, fillPercent
+	var err error
+	if c.provider != nil {
+		err = tx.Bucket(providersBucket).Put([]byte(provider), c.provider)
+	}
+	for i, key := range c.keys {
+		err = errors.Join(err, events.Put(key, c.values[i]))
+	}
+	for _, key := range c.came {
+		err = errors.Join(err, current.Put(key, nil))
+	}
+	for _, key := range c.went {
+		err = errors.Join(err, current.Delete(key))
+	}
+	return err
+}

@@ -1,0 +1,342 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"fever/event"
+)
+
+// with returns e changed by f.
+func with(e event.Event, f func(*event.Event)) event.Event {
+	e.Zones = slices.Clone(e.Zones)
+	f(&e)
+	return e
+}
+
+// TestApply applies snapshots one after the other and looks at what each changed and
+// at what is stored at the end.
+func TestApply(t *testing.T) {
+	t.Parallel()
+	one, two, three := sample("a", 1, 2), sample("a", 2, 0), sample("a", 3, 1)
+	moved := with(one, func(e *event.Event) { e.End = local(e.Start.Date() + "T23:30:00") })
+	sold := with(three, func(e *event.Event) { e.Zones[0].Capacity = 0 })
+	other := with(one, func(e *event.Event) { e.Provider = "a-b" })
+	twin := with(one, func(e *event.Event) { e.BaseID = "other"; e.Title = "the same event id in another base" })
+
+	type counts struct{ New, Changed, Unchanged, Gone int }
+	type step struct {
+		snap Snapshot
+		want counts
+	}
+	record := func(e event.Event, first, changed int64, current bool) event.Record {
+		s := snapshot("", first)
+		c := snapshot("", changed)
+		return event.Record{Event: e, FirstSeen: s.Taken.UTC(), LastChanged: c.Taken.UTC(), Current: current}
+	}
+	for _, tc := range []struct {
+		name  string
+		steps []step
+		want  []event.Record
+	}{
+		{"nothing", []step{{snapshot("a", 1), counts{}}}, nil},
+		{
+			"new",
+			[]step{{snapshot("a", 1, two, one), counts{New: 2}}},
+			[]event.Record{record(one, 1, 1, true), record(two, 1, 1, true)},
+		},
+		{
+			"unchanged",
+			[]step{{snapshot("a", 1, one, two), counts{New: 2}}, {snapshot("a", 2, two, one), counts{Unchanged: 2}}},
+			[]event.Record{record(one, 1, 1, true), record(two, 1, 1, true)},
+		},
+		{
+			"changed",
+			[]step{
+				{snapshot("a", 1, one, three), counts{New: 2}},
+				{snapshot("a", 2, moved, three), counts{Changed: 1, Unchanged: 1}},
+				{snapshot("a", 3, moved, sold), counts{Changed: 1, Unchanged: 1}},
+			},
+			[]event.Record{record(moved, 1, 2, true), record(sold, 1, 3, true)},
+		},
+		{
+			"gone and back",
+			[]step{
+				{snapshot("a", 1, one, two, three), counts{New: 3}},
+				{snapshot("a", 2, two), counts{Unchanged: 1, Gone: 2}},
+				{snapshot("a", 3, two), counts{Unchanged: 1}},
+				{snapshot("a", 4, one, two), counts{Unchanged: 2}},
+			},
+			[]event.Record{record(one, 1, 1, true), record(two, 1, 1, true), record(three, 1, 1, false)},
+		},
+		{
+			"back with other values",
+			[]step{
+				{snapshot("a", 1, one), counts{New: 1}},
+				{snapshot("a", 2), counts{Gone: 1}},
+				{snapshot("a", 3, moved), counts{Changed: 1}},
+			},
+			[]event.Record{record(moved, 1, 3, true)},
+		},
+		{
+			"changed and back",
+			[]step{
+				{snapshot("a", 1, one), counts{New: 1}},
+				{snapshot("a", 2, moved), counts{Changed: 1}},
+				{snapshot("a", 3, one), counts{Changed: 1}},
+			},
+			[]event.Record{record(one, 1, 3, true)},
+		},
+		{
+			"a provider whose name begins with another's",
+			[]step{
+				{snapshot("a", 1, one), counts{New: 1}},
+				{snapshot("a-b", 2, other), counts{New: 1}},
+				{snapshot("a", 3), counts{Gone: 1}},
+				{snapshot("a-b", 4, other), counts{Unchanged: 1}},
+			},
+			[]event.Record{record(one, 1, 1, false), record(other, 2, 2, true)},
+		},
+		{
+			"an event id in two bases",
+			[]step{
+				{snapshot("a", 1, one, twin), counts{New: 2}},
+				{snapshot("a", 2, twin), counts{Unchanged: 1, Gone: 1}},
+			},
+			[]event.Record{record(one, 1, 1, false), record(twin, 1, 1, true)},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t)
+			for i, step := range tc.steps {
+				got := apply(t, s, step.snap)
+				if (counts{got.New, got.Changed, got.Unchanged, got.Gone}) != step.want {
+					t.Errorf("step %d: %+v, not %+v", i+1, got, step.want)
+				}
+				if len(got.Events) != got.New+got.Changed {
+					t.Errorf("step %d: %d events for the index, not %d", i+1, len(got.Events), got.New+got.Changed)
+				}
+				reopen(t, s)
+			}
+			if got, want := records(t, s, everything), inOrder(tc.want); !reflect.DeepEqual(got, want) {
+				t.Errorf("stored are\n%+v\nnot\n%+v", got, want)
+			}
+		})
+	}
+}
+
+func TestApplyPointsIntoTheSnapshot(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	apply(t, s, snapshot("a", 1, sample("a", 2, 1)))
+	snap := snapshot("a", 2, sample("a", 3, 1), sample("a", 2, 1), sample("a", 1, 1))
+	got := apply(t, s, snap).Events
+	if len(got) != 2 || got[0] != &snap.Events[2] || got[1] != &snap.Events[0] {
+		t.Errorf("got %v", got)
+	}
+}
+
+// TestApplyEqual makes sure that an equal snapshot leaves the file as it is, to the
+// byte, so that a feed asked for every minute does not wear the disk.
+func TestApplyEqual(t *testing.T) {
+	t.Parallel()
+	for _, events := range [][]event.Event{nil, {sample("a", 1, 3), sample("a", 2, 0)}} {
+		s := newStore(t)
+		apply(t, s, snapshot("a", 1, events...))
+		before := read(t, s.path)
+		apply(t, s, snapshot("a", 2, events...))
+		if !bytes.Equal(read(t, s.path), before) {
+			t.Errorf("a second snapshot of the same %d events wrote something", len(events))
+		}
+	}
+}
+
+func TestApplyRecordsTheTimeZone(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	snap := snapshot("a", 1, with(sample("a", 1, 1), func(e *event.Event) {
+		e.Start, e.End = local("2021-06-30T21:00:00"), local("2021-06-30T22:00:00")
+	}))
+	apply(t, s, snap)
+	snap.TimeZone = "Europe/Madrid"
+	if got := apply(t, s, snap); got.Unchanged != 1 {
+		t.Errorf("%+v: the zone is no value of the event", got)
+	}
+	entries, err := s.Load(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := entries[0].Start; got != 1625079600 { // 19:00 UTC
+		t.Errorf("starts at %d", got)
+	}
+}
+
+// TestApplyFails gives Apply what it must refuse. Nothing may have changed after it.
+func TestApplyFails(t *testing.T) {
+	t.Parallel()
+	stored := snapshot("a", 1, sample("a", 1, 1), sample("a", 2, 1))
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, tc := range []struct {
+		name string
+		ctx  context.Context
+		snap Snapshot
+		want string // in the message
+	}{
+		{"cancelled", canceled, snapshot("a", 2, sample("a", 3, 1)), "canceled"},
+		{"cancelled, with nothing in it", canceled, snapshot("a", 2), "canceled"},
+		{"no provider", t.Context(), snapshot("", 2), "provider name"},
+		{"a bad provider", t.Context(), snapshot("A\x00", 2), "provider name"},
+		{"another provider's event", t.Context(), snapshot("a", 2, sample("a", 3, 1), sample("a-b", 4, 1)), "a-b/4/4"},
+		{"an event twice", t.Context(), snapshot("a", 2, sample("a", 3, 1), sample("a", 4, 1), sample("a", 3, 2)), "a/3/3"},
+		{"an invalid event", t.Context(), snapshot("a", 2, sample("a", 3, 1), with(sample("a", 4, 1), func(e *event.Event) { e.Title = "" })), "a/4/4: no title"},
+		{"no time zone", t.Context(), Snapshot{Provider: "a", Events: stored.Events}, "time zone"},
+		{"this machine's time zone", t.Context(), Snapshot{Provider: "a", Events: stored.Events, TimeZone: "Local"}, "time zone"},
+		{"an unknown time zone", t.Context(), Snapshot{Provider: "a", Events: stored.Events, TimeZone: "Europe/Nowhere"}, "Europe/Nowhere"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t)
+			apply(t, s, stored)
+			before, file := records(t, s, everything), read(t, s.path)
+			got, err := s.Apply(tc.ctx, tc.snap)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v says nothing of %q", err, tc.want)
+			}
+			if !reflect.DeepEqual(got, Applied{}) {
+				t.Errorf("%+v beside an error", got)
+			}
+			if !bytes.Equal(read(t, s.path), file) {
+				t.Error("the file is not as it was")
+			}
+			if got := apply(t, s, stored); got.Unchanged != 2 || !reflect.DeepEqual(records(t, s, everything), before) {
+				t.Errorf("%+v afterwards", got)
+			}
+		})
+	}
+}
+
+// TestApplyCannotWrite takes the file away in several ways. The store must say so,
+// keep what it had, and go on when the cause is gone.
+func TestApplyCannotWrite(t *testing.T) {
+	t.Parallel()
+	var big []event.Event
+	for i := range 300 {
+		big = append(big, sample("a", i, 300))
+	}
+	small := snapshot("a", 1, sample("a", 1, 1), sample("a", 2, 1))
+	t.Run("the file cannot grow", func(t *testing.T) {
+		t.Parallel()
+		s := newStore(t)
+		apply(t, s, small)
+		before := records(t, s, everything)
+		s.db.MaxSize = 64 << 10
+		if _, err := s.Apply(t.Context(), snapshot("a", 2, big...)); err == nil || !strings.Contains(err.Error(), "size") {
+			t.Fatalf("error %v", err)
+		}
+		if got := records(t, s, everything); !reflect.DeepEqual(got, before) {
+			t.Errorf("%d records afterwards", len(got))
+		}
+		s.db.MaxSize = 0
+		if got := apply(t, s, snapshot("a", 2, big...)); got.New != 298 || got.Changed != 2 {
+			t.Errorf("%+v when it could again", got)
+		}
+	})
+	t.Run("the disk fails", func(t *testing.T) {
+		t.Parallel()
+		s := newStore(t)
+		apply(t, s, small)
+		before, path := records(t, s, everything), s.path
+		if err := s.file.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Apply(t.Context(), snapshot("a", 2, big...)); err == nil || !strings.Contains(err.Error(), os.ErrClosed.Error()) {
+			t.Errorf("error %v", err)
+		}
+		if got := records(t, s, everything); !reflect.DeepEqual(got, before) {
+			t.Errorf("%d records afterwards", len(got))
+		}
+		if err := s.Close(); err == nil {
+			t.Error("no error from a file that was closed already")
+		}
+		again, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.db, s.file = again.db, again.file
+		if got := apply(t, s, small); got.Unchanged != 2 {
+			t.Errorf("%+v after opening again", got)
+		}
+	})
+	t.Run("read only", func(t *testing.T) {
+		t.Parallel()
+		s := newStore(t)
+		apply(t, s, small)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r, err := OpenReadOnly(s.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Apply(t.Context(), snapshot("a", 2)); err == nil || !strings.Contains(err.Error(), "read-only") {
+			t.Errorf("error %v", err)
+		}
+		if got := records(t, r, everything); len(got) != 2 || !got[0].Current {
+			t.Errorf("%+v afterwards", got)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("closed", func(t *testing.T) {
+		t.Parallel()
+		s := newStore(t)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.Apply(t.Context(), small)
+		_, err2 := s.Load(t.Context(), nil)
+		for _, err := range []error{err, err2, s.Check()} {
+			if err == nil || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "not open") && !errors.Is(err, os.ErrClosed) {
+				t.Errorf("error %v", err)
+			}
+		}
+	})
+}
+
+// TestCurrentValues holds the promise that a member of current costs a key alone.
+func TestCurrentValues(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	apply(t, s, snapshot("a", 1, sample("a", 1, 1)))
+	err := s.view(func(tx *bbolt.Tx) error {
+		return tx.Bucket(currentBucket).ForEach(func(k, v []byte) error {
+			if want := sample("a", 1, 1).Bytes(); !bytes.Equal(k, want) || len(v) != 0 {
+				t.Errorf("%q: %q", k, v)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

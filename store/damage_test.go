@@ -1,0 +1,292 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/fxamacker/cbor/v2"
+	"go.etcd.io/bbolt"
+
+	"fever/event"
+)
+
+// victim is the content of a small store's file with everything that files have: two
+// providers, pages of branches, values longer than a page, free pages, and events that
+// are not current.
+func victim(t *testing.T) (file []byte, states [][]event.Record) {
+	t.Helper()
+	s := newStore(t)
+	for i := range int64(3) {
+		var events []event.Event
+		for n := range 60 {
+			events = append(events, sample("a", n, 1+n%3))
+		}
+		events = append(events, sample("a", 100, 400))
+		events[i].Zones[0].Capacity += 1000
+		apply(t, s, snapshot("a", i, events[i:]...))
+		states = append(states, records(t, s, everything))
+		apply(t, s, snapshot("a-b", i, sample("a-b", int(i), 200)))
+		states = append(states, records(t, s, everything))
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return read(t, s.path), states
+}
+
+// suffer does everything to a file that can be done, and says when something other
+// than an error or right data came of it.
+//
+// bbolt falls back to the state before when the latest meta page is damaged, as after
+// a crash, so that one is right as well. Keys in current have no checksum of their own:
+// only Check promises that they are right.
+func suffer(t *testing.T, what string, file []byte, states [][]event.Record) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fever.db")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bad := func(err error) {
+		t.Helper()
+		if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrForeign) && !errors.Is(err, ErrNewer) {
+			t.Errorf("%s: error %v", what, err)
+		}
+	}
+	s, err := Open(path)
+	if err != nil {
+		bad(err)
+		return
+	}
+	s.db.NoSync = true
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("%s: close: %v", what, err)
+		}
+	}()
+	checked := s.Check()
+	if checked != nil {
+		bad(checked)
+	}
+	if _, err := s.Load(t.Context(), nil); err != nil {
+		bad(err)
+	}
+	var got []event.Record
+	for r, e := range s.Records(t.Context(), everything) {
+		if err = e; err == nil {
+			got = append(got, r)
+		}
+	}
+	if err != nil {
+		bad(err)
+	} else if !isOneOf(got, states[len(states)-2:], checked == nil) {
+		t.Errorf("%s: neither an error nor right data", what)
+	}
+	if _, err := s.Apply(t.Context(), snapshot("a", 9, sample("a", 1, 9), sample("a", 999, 9))); err != nil {
+		bad(err)
+	}
+}
+
+func isOneOf(got []event.Record, states [][]event.Record, current bool) bool {
+	for _, want := range states {
+		if len(got) != len(want) {
+			continue
+		}
+		same := true
+		for i, r := range got {
+			if !current {
+				r.Current = want[i].Current
+			}
+			same = same && reflect.DeepEqual(r, want[i])
+		}
+		if same {
+			return true
+		}
+	}
+	return false
+}
+
+func TestTruncated(t *testing.T) {
+	t.Parallel()
+	file, states := victim(t)
+	used := 0 // up to here the file is needed
+	for length := 1; length < len(file); length += 1 + length/7 {
+		what := fmt.Sprintf("%d of %d bytes", length, len(file))
+		suffer(t, what, file[:length], states)
+		path := filepath.Join(t.TempDir(), "fever.db")
+		if err := os.WriteFile(path, file[:length], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := OpenReadOnly(path)
+		if err == nil {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		used = length
+		want := ErrDamaged
+		if length < 20 { // without the magic number it could be anything
+			want = ErrForeign
+		}
+		if !errors.Is(err, want) {
+			t.Errorf("%s: error %v", what, err)
+		}
+		if !bytes.Equal(read(t, path), file[:length]) {
+			t.Errorf("%s: opening changed it", what)
+		}
+	}
+	if used < len(file)/3 {
+		t.Errorf("%d of %d bytes were enough", used, len(file))
+	}
+}
+
+func TestOverwrittenPages(t *testing.T) {
+	t.Parallel()
+	file, states := victim(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	size := os.Getpagesize()
+	for at := 0; at < len(file); at += size {
+		for name, fill := range map[string]func([]byte){
+			"zeros":        func(page []byte) { clear(page) },
+			"ones":         func(page []byte) { copy(page, bytes.Repeat([]byte{0xFF}, len(page))) },
+			"noise":        func(page []byte) { noise(random, page) },
+			"noisy body":   func(page []byte) { noise(random, page[16:]) },
+			"noisy tail":   func(page []byte) { noise(random, page[len(page)/2:]) },
+			"another page": func(page []byte) { copy(page, file[random.IntN(len(file)/size)*size:][:size]) },
+		} {
+			broken := bytes.Clone(file)
+			fill(broken[at : at+size])
+			suffer(t, fmt.Sprintf("page %d of %s", at/size, name), broken, states)
+		}
+	}
+}
+
+func noise(random *rand.Rand, b []byte) {
+	for i := range b {
+		b[i] = byte(random.Uint32())
+	}
+}
+
+// TestFlippedBits changes one bit at a time: of the beginning of each page, where what
+// bbolt follows stands, and of the rest here and there.
+func TestFlippedBits(t *testing.T) {
+	t.Parallel()
+	file, states := victim(t)
+	random := rand.New(rand.NewPCG(3, 4))
+	size := os.Getpagesize()
+	for at := 0; at < len(file); {
+		broken := bytes.Clone(file)
+		bit := random.IntN(8)
+		broken[at] ^= 1 << bit
+		suffer(t, fmt.Sprintf("bit %d of byte %d of page %d", bit, at%size, at/size), broken, states)
+		if at%size < 64 {
+			at += 1 + random.IntN(8)
+		} else {
+			at += 1 + random.IntN(1000)
+		}
+	}
+}
+
+// TestPulledAway cuts the file while it is open: the mapping then has no memory behind
+// it, and touching that is a signal.
+func TestPulledAway(t *testing.T) {
+	t.Parallel()
+	file, _ := victim(t)
+	for _, left := range []int64{0, 1, 2, 3, 6} {
+		path := filepath.Join(t.TempDir(), "fever.db")
+		if err := os.WriteFile(path, file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, left*int64(os.Getpagesize())); err != nil {
+			t.Fatal(err)
+		}
+		_, err1 := s.Load(t.Context(), nil)
+		_, err2 := s.Apply(t.Context(), snapshot("a", 9, sample("a", 1, 9)))
+		for i, err := range []error{err1, err2, s.Check()} {
+			if !errors.Is(err, ErrDamaged) {
+				t.Errorf("%d pages left, %d: error %v", left, i, err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestCheckFinds puts in what pages and checksums bear but fever never writes.
+func TestCheckFinds(t *testing.T) {
+	t.Parallel()
+	key := sample("a", 1, 2).Bytes()
+	var enc encoder
+	changed := func(f func(e *event.Event)) []byte {
+		e := sample("a", 1, 2)
+		f(&e)
+		fields := must(enc.encode(&e))
+		return must(seal(key, &value[cbor.RawMessage]{Event: fields}))
+	}
+	put := func(bucket, key, value []byte) func(*bbolt.Tx) error {
+		return func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put(key, value) }
+	}
+	for _, tc := range []struct {
+		name   string
+		change func(tx *bbolt.Tx) error
+		say    string
+	}{
+		{"a bucket more", func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("z")); return err }, "buckets"},
+		{"a bucket among the events", func(tx *bbolt.Tx) error {
+			_, err := tx.Bucket(eventsBucket).CreateBucket([]byte("a\x001\x002"))
+			return err
+		}, "a value of 0 bytes"},
+		{"more in meta", put(metaBucket, []byte("z"), nil), "meta holds"},
+		{"a key that is none", put(eventsBucket, []byte("a\x001"), must(seal([]byte("a\x001"), &value[cbor.RawMessage]{Event: must(enc.encode(new(event.Event)))}))), "not an event's key"},
+		{"an invalid event", put(eventsBucket, key, changed(func(e *event.Event) { e.Title = "" })), "no title"},
+		{"no value", put(eventsBucket, key, nil), "a value of 0 bytes"},
+		{"a value under another key", put(eventsBucket, key, must(seal([]byte("other"), 1))), "checksum"},
+		{"a value of another type", put(eventsBucket, key, must(seal(key, "text"))), "cannot unmarshal"},
+		{"a value that is too long", put(eventsBucket, key, make([]byte, maxValue+1)), "a value of 33554433 bytes"},
+		{"null for text", put(eventsBucket, key, must(seal(key, []any{0, 0, []any{"x", nil, "2021-01-01", "", "", "", false, "", "", []byte{0x80}}}))), "not as fever writes it"},
+		{"a field less", put(eventsBucket, key, must(seal(key, []any{0, 0, []any{"x", "", "2021-01-01", "", "", "", false, "", ""}}))), "cannot unmarshal"},
+		{"a field more", put(eventsBucket, key, must(seal(key, []any{0, 0, []any{"x", "", "2021-01-01", "", "", "", false, "", "", []byte{0x80}, 1}}))), "cannot unmarshal"},
+		{"a price range that is not that of the zones", put(eventsBucket, key, must(seal(key, []any{0, 0, []any{"x", "", "2021-01-01", "", "", "", false, "1", "2", []byte{0x80}}}))), "not as fever writes it"},
+		{"a price with a zero too many", put(eventsBucket, key, must(seal(key, []any{0, 0, []any{"x", "", "2021-01-01", "", "", "", false, "1.0", "", []byte{0x80}}}))), "not as fever writes it"},
+		{"a day that does not exist", put(eventsBucket, key, must(seal(key, []any{0, 0, []any{"x", "", "2021-09-31", "", "", "", false, "", "", []byte{0x80}}}))), "2021-09-31"},
+		{"zones that are none", put(eventsBucket, key, must(seal(key, []any{0, 0, []any{"x", "", "2021-01-01", "", "", "", false, "", "", []byte{0x01}}}))), "zones"},
+		{"an event of no provider", func(tx *bbolt.Tx) error { return tx.Bucket(providersBucket).Delete([]byte("a")) }, "no such provider"},
+		{"a provider that has no name", put(providersBucket, []byte("A"), must(seal([]byte("A"), &providerFields{TimeZone: "UTC"}))), "provider name"},
+		{"a provider without a zone", put(providersBucket, []byte("a"), must(seal([]byte("a"), &providerFields{}))), "not as fever writes it"},
+		{"a current event that is not stored", put(currentBucket, []byte("a\x001\x002"), nil), "current, but not stored"},
+		{"a current event with a value", put(currentBucket, key, []byte{1}), "current"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			s, err := Open(filepath.Join(t.TempDir(), "fever.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			apply(t, s, snapshot("a", 1, sample("a", 1, 2)))
+			if err := s.Check(); err != nil {
+				t.Error(err)
+			}
+			if err := s.db.Update(tc.change); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Check(); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), tc.say) {
+				t.Errorf("error %v says nothing of %q", err, tc.say)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,147 @@
+// Package store keeps everything that was ever on sale online in one bbolt file: each
+// event with its latest values, when it was first seen and last changed, and whether
+// it is in its provider's latest snapshot.
+//
+// A snapshot is applied in one transaction, all of it or nothing. Only what changed is
+// written. What the file holds, byte by byte, is described in docs/store-format.md.
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// lockTimeout is how long Open waits for a process that is about to let the file go.
+const lockTimeout = 300 * time.Millisecond
+
+// A Store is an open data file. Its methods may be called from many goroutines.
+type Store struct {
+	db   *bbolt.DB
+	file *os.File // db's own
+	path string
+
+	writer sync.Mutex  // held while writing, and while checking, when nobody may write
+	broken atomic.Bool // bbolt panicked: what it holds in memory is not to be trusted
+}
+
+// Open opens the data file for reading and writing, and creates it, with mode 0600,
+// when it is missing or has no bytes. Until it is closed no other process can open it.
+//
+// It returns ErrLocked, ErrForeign, ErrNewer or ErrDamaged (wrapped), and then the
+// file is as it was.
+func Open(path string) (*Store, error) { return open(path, false) }
+
+// OpenReadOnly opens the data file for reading. Any number of processes can do so
+// beside each other, but not beside one that has it open for writing. A missing file
+// is an error that is [fs.ErrNotExist]. Otherwise it is like [Open].
+func OpenReadOnly(path string) (*Store, error) { return open(path, true) }
+
+func open(path string, readOnly bool) (*Store, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.Mode().IsRegular() && info.Size() == 0 && !readOnly,
+		errors.Is(err, fs.ErrNotExist) && !readOnly: // to be created
+	case err != nil:
+		return nil, fmt.Errorf("open the store: %w", err)
+	default:
+		if err := inspect(path, info); err != nil {
+			return nil, err
+		}
+	}
+	s := &Store{path: path}
+	err = s.contain(func() (err error) {
+		s.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+			Timeout:         lockTimeout,
+			FreelistType:    bbolt.FreelistMapType,
+			PreLoadFreelist: true, // while nobody else uses it
+			NoStatistics:    true,
+			ReadOnly:        readOnly,
+			OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
+				s.file, err = os.OpenFile(name, flag, mode)
+				return s.file, err
+			},
+		})
+		return err
+	})
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, locked(path)
+	case errors.Is(err, ErrDamaged): // bbolt panicked
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("open the store: %w", err) // names the file
+	}
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// prepare follows all pages of the file, now that nobody else can write it, and sees
+// to it that they hold fever's buckets.
+func (s *Store) prepare() error {
+	if err := s.followPages(); err != nil {
+		return err
+	}
+	var empty bool
+	err := s.view(func(tx *bbolt.Tx) (err error) {
+		empty, err = identify(s.path, tx)
+		return err
+	})
+	if err != nil || !empty {
+		return err
+	}
+	if s.db.IsReadOnly() {
+		return foreign(s.path, "nothing was stored in it yet")
+	}
+	if err := s.contain(func() error { return s.db.Update(create) }); err != nil {
+		return fmt.Errorf("create the store %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// Close lets the file go, after the transactions under way have ended. Closing again
+// does nothing.
+func (s *Store) Close() error {
+	if s.broken.Load() {
+		// bbolt panicked, perhaps while it held its own locks: closing it could wait
+		// for ever. Its lock on the file lasts as long as the process then.
+		return nil
+	}
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("close the store %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// view runs f in a read transaction. Keep it short: a transaction keeps pages from
+// being used again, and one that must grow the file waits for it.
+func (s *Store) view(f func(*bbolt.Tx) error) error {
+	return s.contain(func() error { return s.db.View(f) })
+}
+
+// contain runs f, which touches pages of the file. bbolt panics on pages that it does
+// not like, and the kernel raises a fault on those that vanished from under the
+// mapping. Both become ErrDamaged, and the store refuses everything from then on.
+func (s *Store) contain(f func() error) (err error) {
+	if s.broken.Load() {
+		return damaged(s.path, "found so while it was open")
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // of this goroutine only
+	defer func() {
+		if r := recover(); r != nil {
+			s.broken.Store(true)
+			err = damaged(s.path, fmt.Sprint(r))
+		}
+	}()
+	return f()
+}
