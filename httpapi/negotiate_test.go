@@ -1,0 +1,288 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"fever/event"
+)
+
+func TestWantsGzip(t *testing.T) {
+	t.Parallel()
+	const large, small = minGzip, minGzip - 1
+	for _, test := range []struct {
+		lines []string
+		large bool
+		small bool
+	}{
+		{nil, false, false},
+		{[]string{""}, false, false},
+		{[]string{"gzip"}, true, false},
+		{[]string{"GZip"}, true, false},
+		{[]string{"x-gzip"}, true, false},
+		{[]string{"gzip, deflate, br, zstd"}, true, false},
+		{[]string{"br,gzip"}, true, false},
+		{[]string{" \tgzip\t "}, true, false},
+		{[]string{",, gzip,,"}, true, false},
+		{[]string{"deflate", "br", "gzip"}, true, false}, // several lines are one list
+		{[]string{"br"}, false, false},
+		{[]string{"identity"}, false, false},
+		{[]string{"gzipped"}, false, false},
+		{[]string{"gzip deflate"}, false, false},
+
+		// Weights.
+		{[]string{"gzip;q=1"}, true, false},
+		{[]string{"gzip;q=1.000"}, true, false},
+		{[]string{"gzip;q=0.001"}, true, false},
+		{[]string{"gzip;Q=0.5"}, true, false},
+		{[]string{"gzip ; q=0.5"}, true, false},
+		{[]string{"gzip\t;\tq=0.5"}, true, false},
+		{[]string{"gzip;q=0"}, false, false},
+		{[]string{"gzip;q=0."}, false, false},
+		{[]string{"gzip;q=0.0"}, false, false},
+		{[]string{"gzip;q=0.000"}, false, false},
+		{[]string{"gzip;q=1."}, true, false},
+		{[]string{"gzip;q=0.5, identity;q=0.5"}, true, false},
+		{[]string{"gzip;q=0.5, identity"}, false, false}, // the client prefers it plain
+		{[]string{"identity;q=0.5, gzip;q=0.499"}, false, false},
+		{[]string{"identity;q=0.499, gzip;q=0.5"}, true, false},
+		{[]string{"gzip;q=0", "br;q=1"}, false, false},
+
+		// A weight that is none: the coding counts as not listed.
+		{[]string{"gzip;q="}, false, false},
+		{[]string{"gzip;q=2"}, false, false},
+		{[]string{"gzip;q=1.001"}, false, false},
+		{[]string{"gzip;q=0.1234"}, false, false},
+		{[]string{"gzip;q=-1"}, false, false},
+		{[]string{"gzip;q=.5"}, false, false},
+		{[]string{"gzip;q=0,5"}, false, false},
+		{[]string{"gzip;q=0.x"}, false, false},
+		{[]string{"gzip;q=00"}, false, false},
+		{[]string{"gzip;level=1"}, false, false},
+		{[]string{"gzip;"}, false, false},
+		{[]string{"gzip;q=2, x-gzip"}, true, false},
+
+		// The rest.
+		{[]string{"*"}, true, false},
+		{[]string{"*;q=0"}, false, false},
+		{[]string{"*;q=0, gzip"}, true, true},
+		{[]string{"gzip;q=0, *"}, false, false},
+		{[]string{"gzip;q=0.2, *;q=0.1"}, true, false},
+		{[]string{"gzip;q=0.1, *;q=0.2"}, false, false},
+		{[]string{"br, *;q=0.1"}, true, false},
+
+		// It is not to be plain, however small.
+		{[]string{"gzip, identity;q=0"}, true, true},
+		{[]string{"*, identity;q=0.000"}, true, true},
+		{[]string{"identity;q=0"}, false, false}, // there is nothing acceptable
+		{[]string{"identity;q=0, br"}, false, false},
+	} {
+		if got := wantsGzip(test.lines, large); got != test.large {
+			t.Errorf("%q, large: %t", test.lines, got)
+		}
+		if got := wantsGzip(test.lines, small); got != test.small {
+			t.Errorf("%q, small: %t", test.lines, got)
+		}
+	}
+}
+
+func TestGzip(t *testing.T) {
+	t.Parallel()
+	base := search(t, many(t, 1000)...)
+	for _, query := range []string{"", "?ends_at=2021-01-03T00:00:00Z"} {
+		plain := get(t, base+"/search"+query)
+		if plain.header.Get("Content-Encoding") != "" {
+			t.Errorf("%q is compressed unasked", query)
+		}
+		zipped := get(t, base+"/search"+query, "Accept-Encoding: br, gzip")
+		if zipped.header.Get("Content-Encoding") != "gzip" || zipped.body != plain.body {
+			t.Errorf("%q: %v, %d bytes, want %d", query, zipped.header, len(zipped.body), len(plain.body))
+		}
+		if len(zipped.wire)*3 > len(plain.wire) {
+			t.Errorf("%q: %d bytes compressed to %d", query, len(plain.wire), len(zipped.wire))
+		}
+		if zipped.header.Get("Etag") != plain.header.Get("Etag") {
+			t.Errorf("%q: the tags are %s and %s", query, zipped.header.Get("Etag"), plain.header.Get("Etag"))
+		}
+		if refused := get(t, base+"/search"+query, "Accept-Encoding: gzip;q=0"); string(refused.wire) != plain.body {
+			t.Errorf("%q is compressed for a client that refuses it", query)
+		}
+	}
+	const few = "?ends_at=2021-01-01T03:00:00Z"
+	if reply := get(t, base+"/search"+few, "Accept-Encoding: gzip"); reply.header.Get("Content-Encoding") != "" {
+		t.Errorf("%d bytes are compressed", len(reply.body))
+	}
+	if reply := get(t, base+"/search"+few, "Accept-Encoding: gzip, identity;q=0"); reply.header.Get("Content-Encoding") != "gzip" {
+		t.Errorf("plain for a client that refuses it")
+	}
+	if reply := get(t, base+"/search?starts_at=x", "Accept-Encoding: gzip, identity;q=0"); reply.status != http.StatusBadRequest {
+		t.Errorf("a bad value: %d", reply.status)
+	}
+}
+
+func TestMatches(t *testing.T) {
+	t.Parallel()
+	const tag = `W/"abc"`
+	for _, test := range []struct {
+		lines []string
+		want  bool
+	}{
+		{nil, false},
+		{[]string{""}, false},
+		{[]string{`W/"abc"`}, true},
+		{[]string{`"abc"`}, true}, // weak comparison
+		{[]string{`*`}, true},
+		{[]string{` * `}, true},
+		{[]string{`"x", W/"y" , W/"abc"`}, true},
+		{[]string{`"x",W/"y","abc"`}, true},
+		{[]string{`,, "x",,	"abc",`}, true},
+		{[]string{`"x"`, `W/"abc"`}, true},
+		{[]string{`"a,b", "abc"`}, true}, // a tag may hold a comma
+		{[]string{`""`, `"abc"`}, true},
+		{[]string{`"x`, `"abc"`}, true}, // each line by itself
+		{[]string{`"ABC"`}, false},
+		{[]string{`"ab"`}, false},
+		{[]string{`"abcd"`}, false},
+		{[]string{`"x, abc"`}, false},
+		{[]string{`"x"`, `"y"`}, false},
+		{[]string{`"*"`}, false},
+		{[]string{`*`, `"x"`}, false},
+
+		// What cannot be read matches nothing.
+		{[]string{`abc`}, false},
+		{[]string{`W/abc`}, false},
+		{[]string{`w/"abc"`}, false},
+		{[]string{`W/ "abc"`}, false},
+		{[]string{`"abc`}, false},
+		{[]string{`abc"`}, false},
+		{[]string{`'abc'`}, false},
+		{[]string{`"x" "abc"`}, false},
+		{[]string{`x, "abc"`}, false},
+		{[]string{`W/W/"abc"`}, false},
+		{[]string{`"x", *`}, false},
+		{[]string{strings.Repeat(`"x", `, 1000)}, false},
+		{[]string{strings.Repeat(`"x", `, 1000) + tag}, true},
+		{[]string{strings.Repeat(`"`, 10_000)}, false},
+	} {
+		if got := matches(test.lines, tag); got != test.want {
+			t.Errorf("%.100q: %t", test.lines, got)
+		}
+	}
+}
+
+func TestNotModified(t *testing.T) {
+	t.Parallel()
+	base := search(t, many(t, 100)...)
+	for _, query := range []string{"", "?ends_at=2021-01-01T12:00:00Z", "?starts_at=2300-01-01T00:00:00Z"} {
+		fresh := get(t, base+"/search"+query)
+		tag := fresh.header.Get("Etag")
+		for _, fields := range [][]string{
+			{"If-None-Match: " + tag},
+			{"If-None-Match: " + strings.TrimPrefix(tag, "W/")},
+			{"If-None-Match: *"},
+			{`If-None-Match: "x", ` + tag, "Accept-Encoding: gzip"},
+			{`If-None-Match: "x"`, "If-None-Match: " + tag},
+		} {
+			for _, method := range []string{http.MethodGet, http.MethodHead} {
+				reply := do(t, request(t, method, base+"/search"+query, fields...))
+				if reply.status != http.StatusNotModified {
+					t.Errorf("%s %s with %q: %d", method, query, fields, reply.status)
+				}
+				for _, name := range []string{"Etag", "Cache-Control", "Vary"} {
+					if !slices.Equal(reply.header[name], fresh.header[name]) {
+						t.Errorf("%s %s with %q: %s is %q, want %q", method, query, fields, name, reply.header[name], fresh.header[name])
+					}
+				}
+			}
+		}
+		for _, fields := range [][]string{
+			{`If-None-Match: W/"0123456789abcdef"`},
+			{"If-None-Match: " + strings.Trim(tag, `W/"`)},
+			{"If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT"}, // nothing has a date
+		} {
+			if reply := get(t, base+"/search"+query, fields...); reply.body != fresh.body {
+				t.Errorf("%s with %q: %d %s", query, fields, reply.status, reply.body)
+			}
+		}
+	}
+	// A condition does not hide what is wrong with a request (RFC 9110 section 13.2.1).
+	if reply := get(t, base+"/search?starts_at=x", "If-None-Match: *"); reply.status != http.StatusBadRequest {
+		t.Errorf("a bad value with a condition: %d", reply.status)
+	}
+}
+
+// TestEntityTag follows the tag of one window through changes of the index.
+func TestEntityTag(t *testing.T) {
+	t.Parallel()
+	const june = "/search?starts_at=2021-06-01T00:00:00Z&ends_at=2021-06-30T23:59:59Z"
+	rows := []row{
+		{id: "may", start: "2021-05-20T20:00:00", prices: []string{"10"}},
+		{id: "june", start: "2021-06-20T20:00:00", prices: []string{"10"}},
+		{id: "july", start: "2021-07-20T20:00:00", prices: []string{"10"}},
+	}
+	x := loaded(t, entries(t, rows...)...)
+	base := listen(t, NewSearch(Search{Index: x, Log: quiet}))
+	tag := func(url string) string { return get(t, url).header.Get("Etag") }
+	first := tag(base + june)
+
+	// Queries with the same answer share it.
+	for _, query := range []string{
+		"/search?starts_at=2021-05-31T00:00:00Z&ends_at=2021-07-01T00:00:00Z",
+		"/search?starts_at=2021-06-20T20:00:00Z&ends_at=2021-06-20T22:00:00%2B02:00",
+	} {
+		if got := tag(base + query); got != first {
+			t.Errorf("%s has %s, %s has %s", june, first, query, got)
+		}
+	}
+	all := tag(base + "/search")
+	if all == first {
+		t.Errorf("different answers have the tag %s", all)
+	}
+
+	// Changes outside the window leave it.
+	rows[0].prices = []string{"12"}
+	x.Apply(entries(t, rows[0], row{id: "new", start: "2021-08-01"}))
+	if got := tag(base + june); got != first {
+		t.Errorf("a change outside turned %s into %s", first, got)
+	}
+	if got := tag(base + "/search"); got == all {
+		t.Error("a change left the tag of an answer that holds it")
+	}
+
+	// Changes inside do not, and undoing them brings it back.
+	rows[1].prices = []string{"10.01"}
+	x.Apply(entries(t, rows[1]))
+	if got := tag(base + june); got == first {
+		t.Error("a price changed and the tag did not")
+	}
+	rows[1].prices = []string{"10.00"}
+	x.Apply(entries(t, rows[1]))
+	if got := tag(base + june); got != first {
+		t.Errorf("the same answer again has %s, it had %s", got, first)
+	}
+
+	// A restart leaves it.
+	again := search(t, entries(t, rows[2], rows[1], rows[0])...)
+	if got := tag(again + june); got != first {
+		t.Errorf("after a restart it is %s, it was %s", got, first)
+	}
+}
+
+// TestEntityTagIsStable holds tags to known values: a new version that computes other
+// ones makes all clients fetch what they have.
+func TestEntityTagIsStable(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		list []*event.Entry
+		want string
+	}{
+		{nil, `W/"f8576cd644d9fcb7"`},
+		{many(t, 3), `W/"0f167c8d0a9a5d9e"`},
+	} {
+		if got := get(t, search(t, test.list...)+"/search").header.Get("Etag"); got != test.want {
+			t.Errorf("the tag of %d events is %s, want %s", len(test.list), got, test.want)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"fever/event"
+)
+
+// TestParseQueryAllocates nothing for what clients send.
+func TestParseQueryAllocates(t *testing.T) {
+	for _, query := range []string{
+		"",
+		"starts_at=2021-02-01T00:00:00Z&ends_at=2022-07-03T00:00:00Z",
+		"starts_at=2021-02-01T00%3A00%3A00.000%2B01%3A00&ends_at=2022-07-03T00%3A00%3A00.999%2B02%3A00",
+		"starts%5fat=2021-02-01T00:00:00Z&x=%zz&y;z",
+	} {
+		allocs := testing.AllocsPerRun(100, func() {
+			if _, err := parseQuery(query); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if allocs != 0 {
+			t.Errorf("%q: %v allocations", query, allocs)
+		}
+	}
+}
+
+// FuzzSearchQuery holds what is made of a query against package url, and the
+// responses against the OpenAPI document.
+func FuzzSearchQuery(f *testing.F) {
+	h := NewSearch(Search{Index: loaded(f, many(f, 3)...), Log: quiet})
+	f.Fuzz(func(t *testing.T, query string) {
+		window, err := parseQuery(query)
+		code := ""
+		if err != nil {
+			var e *apiError
+			if !errors.As(err, &e) {
+				t.Fatalf("%q: %v is not for clients", query, err)
+			}
+			code = e.code
+		}
+		wantWindow, wantCode := slowly(query)
+		if code != wantCode || code == "" && window != wantWindow {
+			t.Fatalf("%q: %+v %s, want %+v %s", query, window, code, wantWindow, wantCode)
+		}
+		if code == "" {
+			agrees(t, query, window)
+		}
+
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/search", http.NoBody)
+		r.URL.RawQuery = query
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		response := w.Result()
+		if _, err := check(r, response, w.Body.Bytes()); err != nil {
+			t.Fatalf("%q: %d %s: %v", query, response.StatusCode, w.Body, err)
+		}
+		if want := map[string]int{"": 200, "invalid_parameter": 400, "invalid_range": 400}[code]; response.StatusCode != want {
+			t.Fatalf("%q: %d, want %d", query, response.StatusCode, want)
+		}
+	})
+}
+
+// slowly is parseQuery written without regard to its cost.
+func slowly(query string) (window event.Window, code string) {
+	values := map[string][]string{} // escaped
+	for pair := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if name, err := url.QueryUnescape(name); err == nil {
+			values[name] = append(values[name], value)
+		}
+	}
+	var instants [2]event.Instant
+	for i, name := range []string{"starts_at", "ends_at"} {
+		if len(values[name]) == 0 {
+			continue
+		}
+		text, err := url.QueryUnescape(values[name][0])
+		if err != nil || len(values[name]) > 1 {
+			return window, "invalid_parameter"
+		}
+		if instants[i], err = event.ParseInstant(text); err != nil {
+			return window, "invalid_parameter"
+		}
+	}
+	window = event.Always
+	starts, ends := len(values["starts_at"]) > 0, len(values["ends_at"]) > 0
+	if starts {
+		window.From = instants[0].Ceil()
+	}
+	if ends {
+		window.To = instants[1].Floor()
+	}
+	if starts && ends && instants[0].Compare(instants[1]) > 0 {
+		return window, "invalid_range"
+	}
+	return window, ""
+}
+
+// agrees checks that url.ParseQuery sees the window too: it leaves out pairs that it
+// cannot read, and none of these may have been used.
+func agrees(t *testing.T, query string, window event.Window) {
+	t.Helper()
+	values, _ := url.ParseQuery(query)
+	want := event.Always
+	for name, set := range map[string]func(event.Instant){
+		"starts_at": func(i event.Instant) { want.From = i.Ceil() },
+		"ends_at":   func(i event.Instant) { want.To = i.Floor() },
+	} {
+		if len(values[name]) == 0 {
+			continue
+		}
+		instant, err := event.ParseInstant(values.Get(name))
+		if err != nil {
+			t.Fatalf("%q was accepted: %v", query, err)
+		}
+		set(instant)
+	}
+	if window != want {
+		t.Fatalf("%q is %+v, package url has %+v", query, window, want)
+	}
+}

@@ -1,0 +1,91 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Limits on what a client may cost while it is slow, silent or hostile.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 10 * time.Second // of a whole request; no path reads a body
+	writeTimeout      = 30 * time.Second // from the end of the header to the end of the answer
+	idleTimeout       = 2 * time.Minute  // longer than the minute that load balancers use
+	maxHeaderBytes    = 16 << 10
+)
+
+// Listen opens addr ("host:port", ":port", or port 0 for any) for [Serve]. The error
+// names the address and says what to do.
+func Listen(addr string) (net.Listener, error) {
+	var config net.ListenConfig
+	ln, err := config.Listen(context.Background(), "tcp", addr) // the context is for looking up a host name
+	switch {
+	case err == nil:
+		return ln, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("listen on %s: another program has this address; stop it or choose another: %w", addr, err)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("listen on %s: it takes privileges to use this port; choose one from 1024: %w", addr, err)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("listen on %s: this machine does not have the address; leave out the host to use all it has: %w", addr, err)
+	default:
+		return nil, fmt.Errorf("listen on %q, which should be like 127.0.0.1:8080 or :8080: %w", addr, err)
+	}
+}
+
+// Serve answers the requests that come in on ln with h until ctx ends. Then it stops
+// accepting and lets requests in flight finish for up to grace; those that are left
+// are cut off, which is an error. It closes ln and returns when its last goroutine has
+// ended, so a handler must return when it can no longer write or its request's context
+// has ended.
+//
+// A new connection on which nothing was sent yet counts as a request for its first
+// five seconds: grace should be longer.
+func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration, log *slog.Logger) error {
+	var connections sync.WaitGroup
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				connections.Add(1)
+			case http.StateClosed, http.StateHijacked:
+				connections.Done()
+			}
+		},
+		DisableGeneralOptionsHandler: true, // "OPTIONS *" has an Allow like the others
+	}
+	defer connections.Wait()
+
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	select {
+	case err := <-served:
+		return errors.Join(fmt.Errorf("serve on %s: %w", ln.Addr(), err), server.Close())
+	case <-ctx.Done():
+	}
+
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	err := server.Shutdown(drain)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("stop serving on %s: requests were cut off after %v: %w", ln.Addr(), grace, err), server.Close())
+	}
+	if closed := <-served; !errors.Is(closed, http.ErrServerClosed) {
+		err = errors.Join(err, closed)
+	}
+	return err
+}
