@@ -1,0 +1,252 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"fever/event"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// feeds returns the paths of the three answers in one dialect.
+func feeds(dialect string) []string {
+	var names []string
+	for n := 1; n <= 3; n++ {
+		names = append(names, filepath.Join("..", "testdata", "feeds", fmt.Sprintf("%s-%d.xml", dialect, n)))
+	}
+	return names
+}
+
+// run runs the program and returns what it printed.
+func run(t *testing.T, wantCode int, args ...string) (stdout, stderr string) {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	if code := Main(t.Context(), args, strings.NewReader(""), &out, &errOut); code != wantCode {
+		t.Fatalf("fever %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), code, wantCode, out.String(), errOut.String())
+	}
+	return out.String(), errOut.String()
+}
+
+// synced returns a data file that holds the three answers in one dialect.
+func synced(t *testing.T, dialect string) (db string) {
+	t.Helper()
+	db = filepath.Join(t.TempDir(), "fever.db")
+	run(t, exitDone, append([]string{"sync", "--once", "--db", db}, feeds(dialect)...)...)
+	return db
+}
+
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	db := filepath.Join(dir, "fever.db")
+	foreign := filepath.Join(dir, "foreign.db")
+	if err := os.WriteFile(foreign, []byte(strings.Repeat("not a data file\n", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() }) // after the parallel subtests
+	taken := listener.Addr().String()
+
+	tests := []struct {
+		args   string
+		code   int
+		stderr string // part of it
+	}{
+		{"", exitDone, ""},
+		{"--help", exitDone, ""},
+		{"help serve", exitDone, ""},
+		{"version", exitDone, ""},
+		{"completion zsh", exitDone, ""},
+		{"nonsense", exitUsage, `unknown command "nonsense"`},
+		{"version extra", exitUsage, "fever version --help"},
+		{"completion zsh extra", exitUsage, "fever completion zsh --help"},
+		{"dump --nonsense", exitUsage, "unknown flag"},
+		{"dump --limit x", exitUsage, "invalid argument"},
+		{"dump --db " + filepath.Join(dir, "missing.db"), exitFailed, "missing.db"},
+		{"dump --db " + foreign, exitFailed, "foreign.db"},
+		{"serve --no-sync --listen " + taken + " --db " + db, exitFailed, taken},
+		{"serve --no-sync --listen 127.0.0.1:0 --db " + foreign, exitFailed, "foreign.db"},
+		{"serve --max-in-flight 0", exitUsage, "--max-in-flight"},
+		{"serve --max-age -1s", exitUsage, "--max-age"},
+		{"serve --grace -1s", exitUsage, "--grace"},
+		{"sync --timeout 0", exitUsage, "timeout"},
+		{"sync --once --db " + db + " " + filepath.Join(dir, "missing.xml"), exitFailed, ""},
+		{"sync --once --db " + filepath.Join(dir, "no", "such", "folder.db") + " x.xml", exitFailed, "folder.db"},
+	}
+	for _, test := range tests {
+		t.Run(test.args, func(t *testing.T) {
+			t.Parallel()
+			if _, stderr := run(t, test.code, strings.Fields(test.args)...); !strings.Contains(stderr, test.stderr) {
+				t.Errorf("stderr %q has no %q", stderr, test.stderr)
+			}
+		})
+	}
+}
+
+// decoded reads what dump prints as NDJSON, with the times of the first sight and
+// the last change, which differ from run to run, checked and taken out.
+func decoded(t *testing.T, ndjson string) (all []event.Record) {
+	t.Helper()
+	for line := range strings.Lines(ndjson) {
+		var d dumped
+		if err := json.Unmarshal([]byte(line), &d); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if d.ID != d.Record.ID() {
+			t.Errorf("%s has id %s", d.Key, d.ID)
+		}
+		if d.FirstSeen.IsZero() || d.LastChanged.Before(d.FirstSeen) {
+			t.Errorf("%s was first seen %v and last changed %v", d.Key, d.FirstSeen, d.LastChanged)
+		}
+		d.FirstSeen, d.LastChanged = time.Time{}, time.Time{}
+		all = append(all, d.Record)
+	}
+	return all
+}
+
+// TestDialectsAgree shows that the three answers give the same ids and values in both
+// dialects. Only the planList form of the first has a second occurrence of 322.
+func TestDialectsAgree(t *testing.T) {
+	t.Parallel()
+	fromEvents, _ := run(t, exitDone, "dump", "--format", "ndjson", "--db", synced(t, "event-list"))
+	fromPlans, _ := run(t, exitDone, "dump", "--format", "ndjson", "--db", synced(t, "plan-list"))
+	events, plans := decoded(t, fromEvents), decoded(t, fromPlans)
+	if len(events) != 3 || len(plans) != 4 {
+		t.Fatalf("%d events and %d plans, want 3 and 4", len(events), len(plans))
+	}
+	second := slices.IndexFunc(plans, func(r event.Record) bool { return r.EventID == "1643" })
+	if second < 0 || plans[second].BaseID != "322" {
+		t.Fatalf("no occurrence 322/1643 in %v", plans)
+	}
+	if plans = slices.Delete(plans, second, second+1); !reflect.DeepEqual(events, plans) {
+		t.Errorf("eventList:\n%+v\nplanList:\n%+v", events, plans)
+	}
+}
+
+func TestDump(t *testing.T) {
+	t.Parallel()
+	db := synced(t, "event-list")
+	lines, _ := run(t, exitDone, "dump", "--db", db) // not a terminal: ndjson
+	all := decoded(t, lines)
+	var keys []string
+	for _, r := range all {
+		keys = append(keys, r.String())
+	}
+	if want := []string{"feverup/322/1642", "feverup/291/291", "feverup/1591/1642"}; !slices.Equal(keys, want) {
+		t.Fatalf("dumped %v, want %v", keys, want)
+	}
+	// What is gone is no longer current, and has kept its zones.
+	if all[0].Current || !all[1].Current || len(all[0].Zones) != 1 || all[0].Zones[0].Capacity != 2 || len(all[2].Zones) != 2 {
+		t.Errorf("dumped %+v", all)
+	}
+
+	array, _ := run(t, exitDone, "dump", "--db", db, "--format", "json")
+	var elements []json.RawMessage
+	if err := json.Unmarshal([]byte(array), &elements); err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range slices.Collect(strings.Lines(lines)) {
+		if string(elements[i]) != strings.TrimSpace(line) {
+			t.Errorf("json has %s, ndjson %s", elements[i], line)
+		}
+	}
+
+	table, _ := run(t, exitDone, "dump", "--db", db, "--format", "csv")
+	rows, err := csv.NewReader(strings.NewReader(table)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 4 || rows[2][4] != "Camela en concierto" || rows[2][11] != "20" || rows[2][12] != "30" {
+		t.Errorf("csv: %q", rows)
+	}
+	for i, row := range rows[1:] {
+		var zones []event.Zone
+		if err := json.Unmarshal([]byte(row[13]), &zones); err != nil || !reflect.DeepEqual(zones, all[i].Zones) {
+			t.Errorf("csv has the zones %s, %v", row[13], err)
+		}
+	}
+}
+
+func TestDumpFilters(t *testing.T) {
+	t.Parallel()
+	db := synced(t, "event-list")
+	tests := []struct {
+		args string
+		want []string // base ids
+	}{
+		{"", []string{"322", "291", "1591"}},
+		{"--limit 2", []string{"322", "291"}},
+		{"--provider feverup", []string{"322", "291", "1591"}},
+		{"--provider other", nil},
+		{"--starts-at 2021-02-10T20:00:00Z", []string{"322", "291", "1591"}},
+		{"--starts-at 2021-02-10T20:00:00.1Z", []string{"291", "1591"}},
+		{"--ends-at 2021-06-30T21:30:00Z", []string{"322", "291"}},
+		{"--ends-at 2021-06-30T23:29:59+02:00", []string{"322"}},
+		{"--starts-at 2021-03-01T00:00:00Z --ends-at 2021-07-01T00:00:00Z --limit 9", []string{"291"}},
+	}
+	for _, test := range tests {
+		t.Run(test.args, func(t *testing.T) {
+			t.Parallel()
+			out, _ := run(t, exitDone, append([]string{"dump", "--db", db, "--format", "ndjson"}, strings.Fields(test.args)...)...)
+			var got []string
+			for _, r := range decoded(t, out) {
+				got = append(got, r.BaseID)
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("dumped %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestDumpOfNothing(t *testing.T) {
+	t.Parallel()
+	db := filepath.Join(t.TempDir(), "fever.db")
+	empty := filepath.Join(t.TempDir(), "empty.xml")
+	if err := os.WriteFile(empty, []byte("<planList><output/></planList>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, exitDone, "sync", "--once", "--db", db, empty)
+	for format, want := range map[string]string{"ndjson": "", "json": "[]\n", "table": "No events.\n"} {
+		if got, _ := run(t, exitDone, "dump", "--db", db, "--format", format); got != want {
+			t.Errorf("%s of nothing is %q, want %q", format, got, want)
+		}
+	}
+}
+
+func TestSizes(t *testing.T) {
+	t.Parallel()
+	good := map[string]size{"1": 1, "1B": 1, "2KiB": 2048, "512MiB": 512 << 20, "1GiB": 1 << 30, "1048576": 1 << 20}
+	for text, want := range good {
+		var got size
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%q is %d, %v; want %d", text, got, err, want)
+		}
+		var again size
+		if err := again.UnmarshalText([]byte(got.String())); err != nil || again != got {
+			t.Errorf("%q prints as %q, which is %d, %v", text, got, again, err)
+		}
+	}
+	for _, text := range []string{"", "0", "-1", "B", "1 KiB", "1kb", "1.5GiB", "9999999999999999999", "9999999999GiB", "GiB", "1GiBB"} {
+		var got size
+		if err := got.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is taken as %d", text, got)
+		}
+	}
+}

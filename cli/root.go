@@ -1,0 +1,117 @@
+// Package cli is the command line: one file a command, flags and environment into
+// one configuration, and the wiring of the packages that do the work.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Exit codes of the program.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Main runs the program with the given arguments (without its name) until it is done
+// or ctx ends, and returns its exit code: 0 done, 1 failed, 2 wrong usage.
+func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	understood := false // cobra has found the command and taken its flags and arguments
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		understood = true
+		return setFromEnvironment(cmd.Flags())
+	}
+
+	cmd, err := root.ExecuteContextC(ctx)
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errReported):
+		return exitFailed
+	case !understood || errors.As(err, &usage):
+		_, _ = fmt.Fprintf(errOut, "fever: %v\nRun '%s --help' for how to use it.\n", err, cmd.CommandPath())
+		return exitUsage
+	default:
+		_, _ = fmt.Fprintf(errOut, "fever: %v\n", err)
+		return exitFailed
+	}
+}
+
+// errReported is returned by a command that failed and has already said so.
+var errReported = errors.New("failed")
+
+// A usageError is a mistake in how the program was called that cobra cannot see.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...)}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "fever",
+		Short: "Collect the events that providers sell and search them by time",
+		Long: `Fever fetches the feeds of event providers on a schedule, keeps every event that
+was ever on sale online with its latest known values, and answers over HTTP which
+events start at or after one moment and end at or before another.
+
+Every flag can also be set in the environment: FEVER_ and the flag's name in
+capitals, with _ for -. The flag wins.`,
+		Example: `  fever serve                              # collect and serve http://localhost:8080/search
+  fever sync --once && fever dump          # fetch once, then look at what is stored
+  FEVER_DB=/var/lib/fever/fever.db fever serve --every 30s`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			message := fmt.Sprintf("unknown command %q", args[0])
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				message += fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
+			}
+			return errors.New(message)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.AddCommand(newServe(), newSync(), newDump(), newVersion())
+	return root
+}
+
+// setFromEnvironment gives every flag that was not on the command line the value of
+// its environment variable, where that is set and not empty.
+func setFromEnvironment(flags *pflag.FlagSet) error {
+	var failed error
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "help" {
+			return
+		}
+		name := "FEVER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value := os.Getenv(name)
+		if value == "" {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil && failed == nil {
+			failed = usagef("%s: %w", name, err)
+		}
+	})
+	return failed
+}
