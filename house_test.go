@@ -1,0 +1,110 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// allowed says which packages of ours each package may import. Data flows one way,
+// provider -> ingest -> store -> index -> httpapi, and arrows point only downwards:
+// what searches must not know who collects, and nothing below knows the command line.
+var allowed = map[string][]string{
+	".":        {"cli"},
+	"cli":      {"httpapi", "ingest", "provider", "store", "index", "event"},
+	"demo":     {},
+	"httpapi":  {"index", "event"},
+	"ingest":   {"provider", "store", "event"},
+	"provider": {"event"},
+	"store":    {"event"},
+	"index":    {"event"},
+	"event":    {},
+}
+
+// only says which package alone may import a module, so that it can be replaced by
+// changing that package.
+var only = map[string]string{
+	"github.com/spf13/cobra":              "cli",
+	"github.com/spf13/pflag":              "cli",
+	"go.etcd.io/bbolt":                    "store",
+	"github.com/fxamacker/cbor/v2":        "store",
+	"github.com/google/btree":             "index",
+	"github.com/julienschmidt/httprouter": "httpapi",
+	"github.com/klauspost/compress":       "httpapi",
+	"github.com/govalues/decimal":         "event",
+	"golang.org/x/text":                   "provider",
+}
+
+// TestHouse holds the import rules, and asks every package for its comment.
+func TestHouse(t *testing.T) {
+	t.Parallel()
+	packages := map[string]*ast.File{} // folder -> a file with the package comment, nil when none has one
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != ".") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments|parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		folder := filepath.ToSlash(filepath.Dir(path))
+		if strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		if _, known := packages[folder]; !known || file.Doc != nil {
+			packages[folder] = file
+		}
+		checkImports(t, folder, path, file)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for folder, file := range packages {
+		if _, known := allowed[folder]; !known {
+			t.Errorf("package %s has no line in the import rules: add one", folder)
+		}
+		want := "Package " + file.Name.Name + " "
+		if file.Name.Name == "main" {
+			want = "" // a command's comment says what the command does
+		}
+		if file.Doc == nil || !strings.HasPrefix(file.Doc.Text(), want) {
+			t.Errorf("package %s has no comment that starts with %q", folder, want)
+		}
+	}
+	for folder := range allowed {
+		if packages[folder] == nil {
+			t.Errorf("the import rules name package %s, which does not exist", folder)
+		}
+	}
+}
+
+func checkImports(t *testing.T, folder, path string, file *ast.File) {
+	t.Helper()
+	for _, spec := range file.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ours, ok := strings.CutPrefix(imported, "fever/"); ok && !slices.Contains(allowed[folder], ours) {
+			t.Errorf("%s imports %s: package %s may import only %v", path, imported, folder, allowed[folder])
+		}
+		for module, owner := range only {
+			if (imported == module || strings.HasPrefix(imported, module+"/")) && folder != owner {
+				t.Errorf("%s imports %s, which only package %s may", path, imported, owner)
+			}
+		}
+	}
+}

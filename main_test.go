@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "write what the program prints into the scripts' files")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"fever": main})
+}
+
+// TestScript runs the real program as testdata/script/*.txtar write it, with four
+// more commands:
+//
+//	provide FILE...    start a provider that answers with each file in turn, the last one for ever;
+//	                   "-" is a 503. Its URL is $PROVIDER.
+//	start ARG...       start fever serve and wait until it serves. Its address is $ADDRESS.
+//	await MESSAGE      wait for a line with that message in the log of fever serve
+//	get TARGET         GET http://$ADDRESS/TARGET: the body and a line feed to stdout, the status and entity tag to stderr
+//	stop SIGNAL        send TERM, INT or KILL to fever serve and wait for its end; TERM and INT must give exit code 0
+func TestScript(t *testing.T) {
+	t.Parallel()
+	feeds, err := filepath.Abs(filepath.Join("testdata", "feeds"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("FEEDS", feeds)
+			env.Values[running{}] = &server{}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"provide": provide,
+			"start":   start,
+			"await":   await,
+			"get":     get,
+			"stop":    stop,
+		},
+	})
+}
+
+// running is the key of a script's server.
+type running struct{}
+
+// A server is a running fever serve.
+type server struct {
+	cmd *exec.Cmd
+	log *bufio.Scanner
+}
+
+func provide(ts *testscript.TestScript, _ bool, files []string) {
+	var answers [][]byte
+	for _, name := range files {
+		var answer []byte
+		if name != "-" {
+			answer = []byte(ts.ReadFile(name))
+		}
+		answers = append(answers, answer)
+	}
+	var mu sync.Mutex
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		answer := answers[0]
+		if len(answers) > 1 {
+			answers = answers[1:]
+		}
+		mu.Unlock()
+		if answer == nil {
+			http.Error(w, "out of order", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write(answer)
+	}))
+	ts.Defer(provider.Close)
+	ts.Setenv("PROVIDER", provider.URL)
+}
+
+func start(ts *testscript.TestScript, _ bool, args []string) {
+	s := ts.Value(running{}).(*server)
+	if s.cmd != nil {
+		ts.Fatalf("fever serve runs already")
+	}
+	cmd := exec.Command("fever", append([]string{"serve", "--listen", "127.0.0.1:0", "--log-format", "json"}, args...)...)
+	cmd.Dir = ts.MkAbs(".")
+	stderr, err := cmd.StderrPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		if s.cmd == cmd { // the script did not stop it
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	})
+	s.cmd, s.log = cmd, bufio.NewScanner(stderr)
+	line := s.await(ts, "serving")
+	ts.Setenv("ADDRESS", line.Address)
+}
+
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: await MESSAGE")
+	}
+	ts.Value(running{}).(*server).await(ts, args[0])
+}
+
+// await reads the log up to the next line with the given message.
+func (s *server) await(ts *testscript.TestScript, message string) (line struct{ Msg, Address string }) {
+	for s.log.Scan() {
+		ts.Logf("%s", s.log.Bytes())
+		if err := json.Unmarshal(s.log.Bytes(), &line); err == nil && line.Msg == message {
+			return line
+		}
+	}
+	ts.Fatalf("fever serve ended without logging %q", message)
+	return line
+}
+
+func get(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: get TARGET")
+	}
+	response, err := http.Get("http://" + ts.Getenv("ADDRESS") + args[0])
+	ts.Check(err)
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	ts.Check(err)
+	_, err = fmt.Fprintf(ts.Stdout(), "%s\n", body)
+	ts.Check(err)
+	_, err = fmt.Fprintln(ts.Stderr(), response.Status, response.Header.Get("ETag"))
+	ts.Check(err)
+}
+
+func stop(ts *testscript.TestScript, _ bool, args []string) {
+	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL}
+	s := ts.Value(running{}).(*server)
+	if len(args) != 1 || signals[args[0]] == nil || s.cmd == nil {
+		ts.Fatalf("usage: stop TERM|INT|KILL, after start")
+	}
+	ts.Check(s.cmd.Process.Signal(signals[args[0]]))
+	for s.log.Scan() { // to its end, so that Wait closes nothing under the reader
+		ts.Logf("%s", s.log.Bytes())
+	}
+	err := s.cmd.Wait()
+	s.cmd = nil
+	if args[0] != "KILL" {
+		ts.Check(err)
+	}
+}
