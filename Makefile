@@ -1,0 +1,87 @@
+# Two commands do everything for a newcomer: make run, make test. `make help` lists the rest.
+
+SHELL       := /bin/sh
+.DEFAULT_GOAL := help
+TOOL        := go tool -modfile=tools.mod
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOFILES      = $$(find . -name '*.go' -not -path './.git/*')
+
+# How long each fuzz target runs in `make fuzz`, and what `make bench` measures.
+FUZZTIME ?= 1m
+BENCH    ?= .
+COUNT    ?= 1
+REF      ?= main
+
+.PHONY: help
+help: ## list what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: build
+build: ## build the one static binary, bin/fever
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X fever/cli.version=$(VERSION)' -o bin/fever .
+
+.PHONY: run
+run: build ## build, collect from the real provider and serve http://localhost:8080/search
+	bin/fever serve
+
+.PHONY: test
+test: ## run all tests
+	go test ./...
+
+.PHONY: demo
+demo: build ## watch a search change while a small provider plays three answers (no network)
+	go run ./demo -fever bin/fever -feeds testdata/feeds
+
+.PHONY: check
+check: format-check vet lint tidy-check race ## everything to run before sending a change
+
+.PHONY: format
+format: ## format the code
+	$(TOOL) gofumpt -w $(GOFILES)
+
+.PHONY: format-check
+format-check:
+	@bad=$$($(TOOL) gofumpt -l $(GOFILES)); if [ -n "$$bad" ]; then echo "not formatted (make format):"; echo "$$bad"; exit 1; fi
+
+.PHONY: vet
+vet:
+	go vet ./...
+	$(TOOL) staticcheck ./...
+
+.PHONY: lint
+lint: ## run golangci-lint
+	$(TOOL) golangci-lint run
+
+.PHONY: tidy-check
+tidy-check:
+	go mod tidy -diff
+	go mod verify
+
+.PHONY: race
+race: ## run all tests with the race detector, in any order, twice
+	CGO_ENABLED=1 go test -race -shuffle=on -count=2 ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (1m)
+	@grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z]+' . | awk '{print $$2}' | sort -u | while read -r target; do \
+		dir=$$(dirname "$$(grep -rlE --include='*_test.go' "^func $$target\(" . | head -n 1)"); \
+		echo "$$dir $$target"; \
+		go test "$$dir" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
+	done
+
+.PHONY: bench
+bench: ## run the benchmarks: BENCH=regexp COUNT=n
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) -timeout 60m ./...
+
+.PHONY: bench-compare
+bench-compare: ## compare the benchmarks with those of another commit: REF=main BENCH=regexp
+	@tmp=$$(mktemp -d) && trap 'git worktree remove --force "$$tmp/ref"; rm -rf "$$tmp"' EXIT && \
+	git worktree add --quiet --detach "$$tmp/ref" $(REF) && \
+	(cd "$$tmp/ref" && go test -run '^$$' -bench '$(BENCH)' -benchmem -count 10 -timeout 120m ./... > "$$tmp/old.txt") && \
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count 10 -timeout 120m ./... > "$$tmp/new.txt" && \
+	$(TOOL) benchstat "$$tmp/old.txt" "$$tmp/new.txt"
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,225 @@
+// Demo shows fever at work without a network: a small provider plays three answers
+// one after the other and then falls silent, while fever collects and the terminal
+// shows one search change until it is right. It fails when the end is not as
+// expected.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+const query = "/search?starts_at=2021-02-01T00:00:00Z&ends_at=2022-07-03T00:00:00Z"
+
+// A row is one event of an answer, as the terminal shows it.
+type row struct{ title, start, end, price string }
+
+// expected is what the search must find once all three answers have been seen:
+// what is gone is kept, what changed has its latest values, what is not sold online
+// or has no zone with tickets counts for nothing.
+var expected = []row{
+	{"Pantomima Full", "2021-02-10 20:00:00", "2021-02-10 21:30:00", "55 to 55"},
+	{"Camela en concierto", "2021-06-30 21:00:00", "2021-06-30 21:30:00", "20 to 30"},
+	{"Los Morancos", "2021-07-31 20:00:00", "2021-07-31 21:00:00", "65 to 65"},
+}
+
+// baseIDs tells which base event a title belongs to at the provider.
+var baseIDs = map[string]string{"Pantomima Full": "322", "Camela en concierto": "291", "Los Morancos": "1591"}
+
+func main() {
+	fever := flag.String("fever", "bin/fever", "the fever `binary`")
+	feeds := flag.String("feeds", "testdata/feeds", "`folder` with the provider's answers")
+	every := flag.Duration("every", 2*time.Second, "time from one answer to the next")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Stdout, *fever, *feeds, *every)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, fever, feeds string, every time.Duration) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "fever-demo")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+
+	var answers [][]byte
+	for n := range 3 {
+		answer, err := os.ReadFile(filepath.Join(feeds, fmt.Sprintf("event-list-%d.xml", n+1)))
+		if err != nil {
+			return err
+		}
+		answers = append(answers, answer)
+	}
+	url, stop, err := startProvider(ctx, answers)
+	if err != nil {
+		return err
+	}
+	defer stop()
+
+	cmd := exec.CommandContext(ctx, fever, "serve", "--listen", "127.0.0.1:0", "--db", filepath.Join(dir, "demo.db"),
+		"--provider-url", url, "--every", every.String(), "--max-age", "0", "--log-format", "json")
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start fever (make build): %w", err)
+	}
+	last, err := watch(ctx, out, log, len(answers))
+	cancel()
+	_, _ = io.Copy(io.Discard, log) // until fever has stopped
+	if e := cmd.Wait(); err == nil && e != nil && !errors.Is(e, context.Canceled) {
+		err = fmt.Errorf("fever: %w", e)
+	}
+	if err == nil && !slices.Equal(last, expected) {
+		err = fmt.Errorf("the search ended with %v, not with %v", last, expected)
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(out, "\nThat is right: what was ever on sale online is found, with its latest known values.")
+	}
+	return err
+}
+
+// startProvider serves each answer once, in order, and then only errors.
+func startProvider(ctx context.Context, answers [][]byte) (url string, stop func(), err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	var asked atomic.Int64
+	server := &http.Server{
+		ReadHeaderTimeout: 5 * time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			n := int(asked.Add(1))
+			if n > len(answers) {
+				http.Error(w, "out of order", http.StatusServiceUnavailable)
+				return
+			}
+			w.Header().Set("Content-Type", "application/xml")
+			_, _ = w.Write(answers[n-1]) // a client that is gone asks again
+		}),
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener) // ends with ErrServerClosed
+	}()
+	stop = func() {
+		_ = server.Close()
+		<-done
+	}
+	return "http://" + listener.Addr().String() + "/api/events", stop, nil
+}
+
+// watch follows fever's log, shows the search after each of its jobs, and returns
+// what it found after the first job that failed, which comes after all the answers.
+func watch(ctx context.Context, out io.Writer, log io.Reader, answers int) (found []row, err error) {
+	var base string
+	lines := bufio.NewScanner(log)
+	for job := 0; lines.Scan(); {
+		var line struct{ Msg, Address, Error string }
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			return nil, fmt.Errorf("fever said: %s", lines.Bytes()) // not a line of its log
+		}
+		switch line.Msg {
+		case "serving":
+			base = "http://" + line.Address
+			_, err = fmt.Fprintf(out, "fever serves. The search, after each answer of the provider:\n\n  GET %s\n", query)
+		case "job completed":
+			job++
+			_, err = fmt.Fprintf(out, "\nThe provider answers (%d of %d):\n", job, answers)
+			if err == nil {
+				found, err = show(ctx, out, base, found)
+			}
+		case "job failed":
+			if job < answers {
+				return nil, errors.New(line.Error)
+			}
+			_, err = fmt.Fprint(out, "\nThe provider is out of order (503). Searching goes on:\n")
+			if err == nil {
+				found, err = show(ctx, out, base, found)
+			}
+			return found, err
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.Join(errors.New("fever stopped"), lines.Err(), ctx.Err())
+}
+
+// show does the search and prints what it finds, and what of that is not in before.
+func show(ctx context.Context, out io.Writer, base string, before []row) ([]row, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+query, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }() // read to its end below
+	var answer struct {
+		Data struct {
+			Events []struct {
+				Title     string
+				StartDate string      `json:"start_date"`
+				StartTime string      `json:"start_time"`
+				EndDate   string      `json:"end_date"`
+				EndTime   string      `json:"end_time"`
+				MinPrice  json.Number `json:"min_price"`
+				MaxPrice  json.Number `json:"max_price"`
+			}
+		}
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return nil, fmt.Errorf("search: %s: %w", response.Status, err)
+	}
+	var rows []row
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if _, err := fmt.Fprintln(table, "  BASE\tTITLE\tSTART\tEND\tPRICES\t"); err != nil {
+		return nil, err
+	}
+	for _, e := range answer.Data.Events {
+		r := row{
+			title: e.Title,
+			start: e.StartDate + " " + e.StartTime,
+			end:   e.EndDate + " " + e.EndTime,
+			price: fmt.Sprintf("%s to %s", e.MinPrice, e.MaxPrice),
+		}
+		rows = append(rows, r)
+		mark := ""
+		if before != nil && !slices.Contains(before, r) {
+			mark = "<- changed"
+		}
+		if _, err := fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\t%s\n", baseIDs[r.title], r.title, r.start, r.end, r.price, mark); err != nil {
+			return nil, err
+		}
+	}
+	return rows, table.Flush()
+}
