@@ -67,7 +67,7 @@ fuzz: ## run every fuzz target for FUZZTIME (1m)
 	@grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z]+' . | awk '{print $$2}' | sort -u | while read -r target; do \
 		dir=$$(dirname "$$(grep -rlE --include='*_test.go' "^func $$target\(" . | head -n 1)"); \
 		echo "$$dir $$target"; \
-		go test "$$dir" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
+		go test "$$dir" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 50x || exit 1; \
 	done
 
 .PHONY: bench

@@ -190,6 +190,15 @@ func validText(field, s string, limit int) error {
 	if len(s) > limit {
 		return fmt.Errorf("%s of %d bytes, more than %d", field, len(s), limit)
 	}
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' { // not the ASCII that nearly all text is
+			return validUnicode(field, s)
+		}
+	}
+	return nil
+}
+
+func validUnicode(field, s string) error {
 	if !utf8.ValidString(s) {
 		return fmt.Errorf("%s is not UTF-8", field)
 	}

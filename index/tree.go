@@ -6,9 +6,9 @@ import (
 	"fever/event"
 )
 
-// degree of the btree: nodes of 64 to 127 entries. Of a million, half the degree or
-// twice it search alike; a quarter takes a tenth more memory, and twice copies half
-// as much again when 1% of them changes.
+// degree of the btree: nodes of 64 to 127 entries. Of a million entries, a degree of
+// 16 takes a tenth more memory, and one of 128 copies half as much again in a batch
+// that changes 1% of them.
 const degree = 64
 
 // tree is the only user of google/btree, whose generic form is final: should it ever
