@@ -20,6 +20,8 @@ type Snapshot struct {
 	TimeZone string        // IANA name of the provider's zone, recorded with the provider
 	Events   []event.Event // unique by key, all of this provider, valid
 	Taken    time.Time     // becomes FirstSeen and LastChanged, to the millisecond
+
+	Validators Validators // of the answer that it was decoded from
 }
 
 // Applied says what a snapshot changed. Each of its events is New, Changed or
@@ -35,54 +37,52 @@ type Applied struct {
 	Events []*event.Event
 }
 
-// Apply makes snap its provider's latest snapshot, in one transaction: when it returns
-// an error nothing has changed, and when it does not everything is on disk. A snapshot
-// equal to the one before it writes nothing at all.
+// Apply makes snap its provider's latest snapshot and records the end of the job that
+// brought it, in one transaction: when it returns an error nothing has changed, and
+// the job still runs; when it does not everything is on disk. A snapshot equal to the
+// one before it writes nothing but the job.
+//
+// The job must have begun, and say when it finished. It is recorded as completed, with
+// the counts of what the snapshot changed, and returned as it is recorded.
 //
 // An event keeps its FirstSeen for ever, and its LastChanged while its values stay the
 // same. Going and coming back changes no value. It costs a look-up for every event of
-// the snapshot, and writing in proportion to what changed.
-func (s *Store) Apply(ctx context.Context, snap Snapshot) (Applied, error) {
-	applied, err := s.apply(ctx, snap)
+// the snapshot, writing in proportion to what changed, and one commit.
+func (s *Store) Apply(ctx context.Context, snap Snapshot, job Job) (Applied, Job, error) {
+	applied, job, err := s.apply(ctx, snap, job)
 	if err != nil {
-		return Applied{}, fmt.Errorf("store the snapshot of %s: %w", snap.Provider, err)
+		return Applied{}, Job{}, fmt.Errorf("store the snapshot of %s: %w", snap.Provider, err)
 	}
-	return applied, nil
+	return applied, job, nil
 }
 
-func (s *Store) apply(ctx context.Context, snap Snapshot) (applied Applied, err error) {
+func (s *Store) apply(ctx context.Context, snap Snapshot, job Job) (applied Applied, _ Job, err error) {
 	rows, err := sortRows(snap)
 	if err != nil {
-		return Applied{}, err
+		return applied, job, err
 	}
-	s.writer.Lock()
-	defer s.writer.Unlock()
-	err = s.contain(func() error {
-		tx, err := s.db.Begin(true)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	if job.Provider != snap.Provider {
+		return applied, job, fmt.Errorf("job %d is of another provider, %q", job.ID, job.Provider)
+	}
+	job.State, job.Kind, job.Message = Completed, "", ""
+	err = s.update(ctx, func(tx *bbolt.Tx) error {
 		c, err := compare(ctx, tx, snap, rows)
 		if err != nil {
 			return err
 		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		applied = c.applied
-		if c.empty() {
-			return nil // even a commit of nothing would write
-		}
-		if err := c.write(tx, snap.Provider); err != nil {
-			return err
-		}
+		job.New, job.Changed, job.Unchanged, job.Gone = applied.New, applied.Changed, applied.Unchanged, applied.Gone
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return tx.Commit()
+		ended, err := s.end(tx.Bucket(jobsBucket), job)
+		if err != nil {
+			return fmt.Errorf("job %d: %w", job.ID, err)
+		}
+		job = ended
+		return c.write(tx, snap.Provider)
 	})
-	return applied, err
+	return applied, job, err
 }
 
 // fillPercent is how full the pages are left that an insertion splits. A provider's
@@ -129,10 +129,6 @@ type changes struct {
 	went     [][]byte // and to remove from it
 }
 
-func (c *changes) empty() bool {
-	return c.provider == nil && len(c.keys)+len(c.came)+len(c.went) == 0
-}
-
 // compare reads, and writes nothing: bbolt's cursors do not bear changes under them.
 func compare(ctx context.Context, tx *bbolt.Tx, snap Snapshot, rows []row) (*changes, error) {
 	c := new(changes)
@@ -155,7 +151,7 @@ func compare(ctx context.Context, tx *bbolt.Tx, snap Snapshot, rows []row) (*cha
 
 func (c *changes) compareProvider(tx *bbolt.Tx, snap Snapshot) error {
 	key := []byte(snap.Provider)
-	record, err := seal(key, &providerFields{TimeZone: snap.TimeZone})
+	record, err := encodeProvider(&snap)
 	if err != nil || bytes.Equal(record, tx.Bucket(providersBucket).Get(key)) {
 		return err
 	}

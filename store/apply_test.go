@@ -145,18 +145,45 @@ func TestApplyPointsIntoTheSnapshot(t *testing.T) {
 	}
 }
 
-// TestApplyEqual makes sure that an equal snapshot leaves the file as it is, to the
-// byte, so that a feed asked for every minute does not wear the disk.
+// TestApplyEqual makes sure that an equal snapshot writes its job and nothing else, so
+// that a feed asked for every minute does not wear the disk.
 func TestApplyEqual(t *testing.T) {
 	t.Parallel()
-	for _, events := range [][]event.Event{nil, {sample("a", 1, 3), sample("a", 2, 0)}} {
-		s := newStore(t)
-		apply(t, s, snapshot("a", 1, events...))
-		before := read(t, s.path)
-		apply(t, s, snapshot("a", 2, events...))
-		if !bytes.Equal(read(t, s.path), before) {
-			t.Errorf("a second snapshot of the same %d events wrote something", len(events))
+	var events []event.Event
+	for i := range 200 { // fewer would stand in the page of the buckets' names, which changes
+		events = append(events, sample("a", i, 3))
+	}
+	s := newStore(t)
+	apply(t, s, snapshot("a", 1, events...))
+	job := begin(t, s, "a")
+	// bbolt writes a page that changes to another place, and so all above it.
+	roots := func() (pages [2]uint64) {
+		err := s.view(func(tx *bbolt.Tx) error {
+			for i, name := range [][]byte{eventsBucket, currentBucket} {
+				pages[i] = uint64(tx.Bucket(name).RootPage())
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
+		return pages
+	}
+	before := roots()
+	if before[0] == 0 || before[1] == 0 {
+		t.Fatalf("roots at %d", before)
+	}
+	got, ended, err := s.Apply(t.Context(), snapshot("a", 2, events...), job)
+	if err != nil || got.Unchanged != len(events) || ended.Unchanged != len(events) {
+		t.Errorf("%+v, %+v, %v", got, ended, err)
+	}
+	if after := roots(); after != before {
+		t.Errorf("the roots of events and current moved from %d to %d", before, after)
+	}
+	events[0].Title = "changed" // to see that the roots move at all
+	apply(t, s, snapshot("a", 3, events...))
+	if after := roots(); after[0] == before[0] || after[1] != before[1] {
+		t.Errorf("after a change the roots are at %d, before at %d", after, before)
 	}
 }
 
@@ -199,6 +226,9 @@ func TestApplyFails(t *testing.T) {
 		{"another provider's event", t.Context(), snapshot("a", 2, sample("a", 3, 1), sample("a-b", 4, 1)), "a-b/4/4"},
 		{"an event twice", t.Context(), snapshot("a", 2, sample("a", 3, 1), sample("a", 4, 1), sample("a", 3, 2)), "a/3/3"},
 		{"an invalid event", t.Context(), snapshot("a", 2, sample("a", 3, 1), with(sample("a", 4, 1), func(e *event.Event) { e.Title = "" })), "a/4/4: no title"},
+		{"an entity tag that is too long", t.Context(), Snapshot{Provider: "a", TimeZone: "UTC", Validators: Validators{ETag: strings.Repeat("x", 1025)}}, "entity tag of 1025"},
+		{"a time of modification that is too long", t.Context(), Snapshot{Provider: "a", TimeZone: "UTC", Validators: Validators{LastModified: strings.Repeat("x", 1025)}}, "modification of 1025"},
+		{"a source that is no text", t.Context(), Snapshot{Provider: "a", TimeZone: "UTC", Validators: Validators{Source: "\xff"}}, "source"},
 		{"no time zone", t.Context(), Snapshot{Provider: "a", Events: stored.Events}, "time zone"},
 		{"this machine's time zone", t.Context(), Snapshot{Provider: "a", Events: stored.Events, TimeZone: "Local"}, "time zone"},
 		{"an unknown time zone", t.Context(), Snapshot{Provider: "a", Events: stored.Events, TimeZone: "Europe/Nowhere"}, "Europe/Nowhere"},
@@ -207,13 +237,15 @@ func TestApplyFails(t *testing.T) {
 			t.Parallel()
 			s := newStore(t)
 			apply(t, s, stored)
+			job := begin(t, s, "a")
+			job.Provider = tc.snap.Provider
 			before, file := records(t, s, everything), read(t, s.path)
-			got, err := s.Apply(tc.ctx, tc.snap)
+			got, ended, err := s.Apply(tc.ctx, tc.snap, job)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v says nothing of %q", err, tc.want)
 			}
-			if !reflect.DeepEqual(got, Applied{}) {
-				t.Errorf("%+v beside an error", got)
+			if !reflect.DeepEqual(got, Applied{}) || !reflect.DeepEqual(ended, Job{}) {
+				t.Errorf("%+v and %+v beside an error", got, ended)
 			}
 			if !bytes.Equal(read(t, s.path), file) {
 				t.Error("the file is not as it was")
@@ -238,13 +270,17 @@ func TestApplyCannotWrite(t *testing.T) {
 		t.Parallel()
 		s := newStore(t)
 		apply(t, s, small)
-		before := records(t, s, everything)
+		before, job := records(t, s, everything), begin(t, s, "a")
 		s.db.MaxSize = 64 << 10
-		if _, err := s.Apply(t.Context(), snapshot("a", 2, big...)); err == nil || !strings.Contains(err.Error(), "size") {
+		if _, _, err := s.Apply(t.Context(), snapshot("a", 2, big...), job); err == nil || !strings.Contains(err.Error(), "size") {
 			t.Fatalf("error %v", err)
 		}
 		if got := records(t, s, everything); !reflect.DeepEqual(got, before) {
 			t.Errorf("%d records afterwards", len(got))
+		}
+		job.State, job.Kind = Failed, "store"
+		if err := s.Finish(t.Context(), job); err != nil {
+			t.Errorf("there is room for an outcome: %v", err)
 		}
 		s.db.MaxSize = 0
 		if got := apply(t, s, snapshot("a", 2, big...)); got.New != 298 || got.Changed != 2 {
@@ -255,11 +291,12 @@ func TestApplyCannotWrite(t *testing.T) {
 		t.Parallel()
 		s := newStore(t)
 		apply(t, s, small)
+		job := begin(t, s, "a")
 		before, path := records(t, s, everything), s.path
 		if err := s.file.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Apply(t.Context(), snapshot("a", 2, big...)); err == nil || !strings.Contains(err.Error(), os.ErrClosed.Error()) {
+		if _, _, err := s.Apply(t.Context(), snapshot("a", 2, big...), job); err == nil || !strings.Contains(err.Error(), os.ErrClosed.Error()) {
 			t.Errorf("error %v", err)
 		}
 		if got := records(t, s, everything); !reflect.DeepEqual(got, before) {
@@ -268,7 +305,7 @@ func TestApplyCannotWrite(t *testing.T) {
 		if err := s.Close(); err == nil {
 			t.Error("no error from a file that was closed already")
 		}
-		again, err := Open(path)
+		again, err := Open(path, keep)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -288,8 +325,16 @@ func TestApplyCannotWrite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.Apply(t.Context(), snapshot("a", 2)); err == nil || !strings.Contains(err.Error(), "read-only") {
-			t.Errorf("error %v", err)
+		_, _, err1 := r.Apply(t.Context(), snapshot("a", 2), Job{Provider: "a"})
+		_, err2 := r.Begin(t.Context(), Job{Provider: "a", Trigger: Manual, Started: noon})
+		_, err3 := r.Interrupt(t.Context(), noon)
+		for _, err := range []error{err1, err2, err3, r.Finish(t.Context(), Job{Provider: "a", State: Failed})} {
+			if err == nil || !strings.Contains(err.Error(), "read-only") {
+				t.Errorf("error %v", err)
+			}
+		}
+		if got := jobs(t, r, JobFilter{}); len(got) != 1 || got[0].State != Completed {
+			t.Errorf("jobs %+v", got)
 		}
 		if got := records(t, r, everything); len(got) != 2 || !got[0].Current {
 			t.Errorf("%+v afterwards", got)
@@ -304,9 +349,11 @@ func TestApplyCannotWrite(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		_, err := s.Apply(t.Context(), small)
+		_, _, err := s.Apply(t.Context(), small, Job{Provider: "a"})
 		_, err2 := s.Load(t.Context(), nil)
-		for _, err := range []error{err, err2, s.Check()} {
+		_, err3 := s.Validators(t.Context(), "a")
+		_, err4 := s.Interrupt(t.Context(), noon)
+		for _, err := range []error{err, err2, err3, err4, s.Check()} {
 			if err == nil || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "not open") && !errors.Is(err, os.ErrClosed) {
 				t.Errorf("error %v", err)
 			}

@@ -15,7 +15,7 @@ func BenchmarkApply(b *testing.B) {
 	for _, changed := range []int{0, 50} {
 		b.Run(fmt.Sprintf("events=5000/zones=300/changed=%d", changed), func(b *testing.B) {
 			s, snap := benchStore(b), benchSnapshot(0, 5000, 300)
-			if _, err := s.Apply(b.Context(), snap); err != nil {
+			if _, err := run(b.Context(), s, snap); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
@@ -23,7 +23,7 @@ func BenchmarkApply(b *testing.B) {
 				for i := range changed {
 					snap.Events[i*len(snap.Events)/changed].Zones[0].Capacity++
 				}
-				applied, err := s.Apply(b.Context(), snap)
+				applied, err := run(b.Context(), s, snap)
 				if err != nil || applied.Changed != changed || applied.Unchanged != len(snap.Events)-changed {
 					b.Fatal(applied, err)
 				}
@@ -32,20 +32,56 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
+// BenchmarkJob records jobs that bring nothing, of a provider of which as many are kept
+// as may be: what an unchanged feed costs.
+func BenchmarkJob(b *testing.B) {
+	s := benchStore(b)
+	s.keep = 1000
+	job := func() {
+		job, err := s.Begin(b.Context(), Job{Provider: "feverup", Trigger: Schedule, Started: noon})
+		if err != nil {
+			b.Fatal(err)
+		}
+		job.State, job.NotModified, job.Finished = Completed, true, noon
+		if err := s.Finish(b.Context(), job); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s.db.NoSync = true
+	for range s.keep {
+		job()
+	}
+	s.db.NoSync = false
+	b.ReportAllocs()
+	for b.Loop() {
+		job()
+	}
+	kept := 0
+	for _, err := range s.Jobs(b.Context(), JobFilter{}) {
+		if kept++; err != nil {
+			b.Fatal(err)
+		}
+	}
+	if kept != s.keep {
+		b.Fatal(kept)
+	}
+}
+
 // BenchmarkStart brings 1,000,000 events of 3 zones from a closed file into an index,
-// and reports the time of each step.
+// and reports the time of each step, and of opening for writing, which verifies all
+// checksums.
 func BenchmarkStart(b *testing.B) {
 	const total, batch = 1_000_000, 100_000
 	s := benchStore(b)
 	for first := 0; first < total; first += batch {
-		if _, err := s.Apply(b.Context(), benchSnapshot(first, batch, 3)); err != nil {
+		if _, err := run(b.Context(), s, benchSnapshot(first, batch, 3)); err != nil {
 			b.Fatal(err)
 		}
 	}
 	if err := s.Close(); err != nil {
 		b.Fatal(err)
 	}
-	var opening, loading, indexing time.Duration
+	var opening, verifying, loading, indexing time.Duration
 	b.ReportAllocs()
 	for b.Loop() {
 		start := time.Now()
@@ -69,7 +105,16 @@ func BenchmarkStart(b *testing.B) {
 		if err := s.Close(); err != nil {
 			b.Fatal(err)
 		}
+		start = time.Now()
+		if s, err = Open(s.path, keep); err != nil {
+			b.Fatal(err)
+		}
+		verifying += time.Since(start)
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
 	}
+	b.ReportMetric(verifying.Seconds()/float64(b.N), "open-rw-s")
 	b.ReportMetric(opening.Seconds()/float64(b.N), "open-s")
 	b.ReportMetric(loading.Seconds()/float64(b.N), "load-s")
 	b.ReportMetric(indexing.Seconds()/float64(b.N), "index-s")
@@ -77,7 +122,7 @@ func BenchmarkStart(b *testing.B) {
 
 func benchStore(b *testing.B) *Store {
 	b.Helper()
-	s, err := Open(filepath.Join(b.TempDir(), "fever.db"))
+	s, err := Open(filepath.Join(b.TempDir(), "fever.db"), keep)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,8 +17,8 @@ import (
 const mostFaults = 10
 
 // Check reads everything: every page, by bbolt's own check too, every key and every
-// value; that values are encoded as they would be now, hold valid events, and agree
-// with what is derived from them; and that no bucket speaks of what another does not
+// value; that values are encoded as they would be now, hold valid events and jobs, and
+// agree with what is derived from them; and that no bucket speaks of what another does not
 // hold. It returns ErrDamaged (wrapped) with the first things that it found. Writers
 // wait for it.
 func (s *Store) Check() error {
@@ -38,6 +38,7 @@ func (s *Store) Check() error {
 				f.checkProviders(tx)
 				f.checkEvents(tx)
 				f.checkCurrent(tx)
+				f.checkJobs(tx)
 			}
 			if len(f) == 0 {
 				return nil
@@ -68,7 +69,7 @@ func (f *faults) checkNames(tx *bbolt.Tx) {
 		}
 		return all
 	}
-	if got := names(tx.Cursor()); !slices.Equal(got, []string{"current", "events", "meta", "providers"}) {
+	if got := names(tx.Cursor()); !slices.Equal(got, []string{"current", "events", "jobs", "meta", "providers"}) {
 		f.add(fmt.Errorf("buckets %q", got))
 	}
 	if got := names(tx.Bucket(metaBucket).Cursor()); !slices.Equal(got, []string{"application", "format"}) {
@@ -78,13 +79,20 @@ func (f *faults) checkNames(tx *bbolt.Tx) {
 
 func (f *faults) checkProviders(tx *bbolt.Tx) {
 	err := tx.Bucket(providersBucket).ForEach(func(name, v []byte) error {
-		var p providerFields
-		if err := errors.Join(event.ValidProvider(string(name)), unseal(name, v, &p)); err != nil {
+		p, err := decodeProvider(name, v)
+		if err == nil {
+			err = event.ValidProvider(string(name))
+		}
+		if err != nil {
 			f.add(fmt.Errorf("provider %q: %w", name, err))
 			return nil
 		}
-		if again, err := seal(name, &p); err != nil || !bytes.Equal(again, v) || p.TimeZone == "" {
-			f.add(fmt.Errorf("provider %q: not as fever writes it", name))
+		again, err := encodeProvider(&Snapshot{Provider: string(name), TimeZone: p.TimeZone, Validators: p.validators()})
+		if err == nil && (!bytes.Equal(again, v) || p.TimeZone == "") {
+			err = errNotOurs
+		}
+		if err != nil {
+			f.add(fmt.Errorf("provider %q: %w", name, err))
 		}
 		return nil
 	})
@@ -122,7 +130,7 @@ func checkEncoding(enc *encoder, k, v []byte, r *event.Record) error {
 	}
 	again, err := seal(k, &value[cbor.RawMessage]{FirstSeen: r.FirstSeen.UnixMilli(), LastChanged: r.LastChanged.UnixMilli(), Event: fields})
 	if err == nil && !bytes.Equal(again, v) {
-		err = errors.New("not as fever writes it")
+		err = errNotOurs
 	}
 	return err
 }
@@ -136,4 +144,31 @@ func (f *faults) checkCurrent(tx *bbolt.Tx) {
 		return nil
 	})
 	f.add(err)
+}
+
+func (f *faults) checkJobs(tx *bbolt.Tx) {
+	jobs := tx.Bucket(jobsBucket)
+	seen := make(map[uint64]bool)
+	var last Job
+	var newest uint64 // which is always kept
+	err := jobs.ForEach(func(k, v []byte) error {
+		job, err := decodeJob(k, v)
+		switch {
+		case err != nil:
+		case seen[job.ID]:
+			err = errors.New("another job has its id")
+		case last.State == Running && last.Provider == job.Provider:
+			err = fmt.Errorf("job %d still runs", last.ID)
+		}
+		if err != nil {
+			f.add(fmt.Errorf("job %q: %w", k, err))
+			return nil
+		}
+		last, seen[job.ID], newest = job, true, max(newest, job.ID)
+		return nil
+	})
+	f.add(err)
+	if newest != jobs.Sequence() {
+		f.add(fmt.Errorf("the newest job is %d, not %d", newest, jobs.Sequence()))
+	}
 }

@@ -8,8 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fxamacker/cbor/v2"
 	"go.etcd.io/bbolt"
@@ -17,10 +20,26 @@ import (
 	"fever/event"
 )
 
+// state is what a store held at one time.
+type state struct {
+	records    []event.Record
+	jobs       []Job
+	validators Validators // of provider a
+}
+
+func stateOf(t *testing.T, s *Store) state {
+	t.Helper()
+	v, err := s.Validators(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state{records(t, s, everything), jobs(t, s, JobFilter{}), v}
+}
+
 // victim is the content of a small store's file with everything that files have: two
-// providers, pages of branches, values longer than a page, free pages, and events that
-// are not current.
-func victim(t *testing.T) (file []byte, states [][]event.Record) {
+// providers, pages of branches, values longer than a page, free pages, events that are
+// not current, and jobs that finished and that run.
+func victim(t *testing.T) (file []byte, states []state) {
 	t.Helper()
 	s := newStore(t)
 	for i := range int64(3) {
@@ -30,11 +49,17 @@ func victim(t *testing.T) (file []byte, states [][]event.Record) {
 		}
 		events = append(events, sample("a", 100, 400))
 		events[i].Zones[0].Capacity += 1000
-		apply(t, s, snapshot("a", i, events[i:]...))
-		states = append(states, records(t, s, everything))
+		snap := snapshot("a", i, events[i:]...)
+		snap.Validators.ETag = strconv.Itoa(int(i))
+		apply(t, s, snap)
 		apply(t, s, snapshot("a-b", i, sample("a-b", int(i), 200)))
-		states = append(states, records(t, s, everything))
+		job := begin(t, s, "b")
+		job.Rejections = slices.Repeat([]Rejection{{Reason: strings.Repeat("x", 100)}}, 50)
+		finish(t, s, job)
 	}
+	states = append(states, stateOf(t, s))
+	begin(t, s, "c")
+	states = append(states, stateOf(t, s))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +72,7 @@ func victim(t *testing.T) (file []byte, states [][]event.Record) {
 // bbolt falls back to the state before when the latest meta page is damaged, as after
 // a crash, so that one is right as well. Keys in current have no checksum of their own:
 // only Check promises that they are right.
-func suffer(t *testing.T, what string, file []byte, states [][]event.Record) {
+func suffer(t *testing.T, what string, file []byte, states []state) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fever.db")
 	if err := os.WriteFile(path, file, 0o600); err != nil {
@@ -59,7 +84,7 @@ func suffer(t *testing.T, what string, file []byte, states [][]event.Record) {
 			t.Errorf("%s: error %v", what, err)
 		}
 	}
-	s, err := Open(path)
+	s, err := Open(path, keep)
 	if err != nil {
 		bad(err)
 		return
@@ -85,16 +110,36 @@ func suffer(t *testing.T, what string, file []byte, states [][]event.Record) {
 	}
 	if err != nil {
 		bad(err)
-	} else if !isOneOf(got, states[len(states)-2:], checked == nil) {
+	} else if !isOneOf(got, states, checked == nil) {
 		t.Errorf("%s: neither an error nor right data", what)
 	}
-	if _, err := s.Apply(t.Context(), snapshot("a", 9, sample("a", 1, 9), sample("a", 999, 9))); err != nil {
+	if v, err := s.Validators(t.Context(), "a"); err != nil {
+		bad(err)
+	} else if !slices.ContainsFunc(states, func(s state) bool { return s.validators == v }) {
+		t.Errorf("%s: validators %+v", what, v)
+	}
+	var outcomes []Job
+	for job, e := range s.Jobs(t.Context(), JobFilter{}) {
+		if err = e; err == nil {
+			outcomes = append(outcomes, job)
+		}
+	}
+	if err != nil {
+		bad(err)
+	} else if !slices.ContainsFunc(states, func(s state) bool { return reflect.DeepEqual(s.jobs, outcomes) }) {
+		t.Errorf("%s: jobs %+v", what, outcomes)
+	}
+	if _, err := s.Interrupt(t.Context(), noon); err != nil {
+		bad(err)
+	}
+	if _, err := run(t.Context(), s, snapshot("a", 9, sample("a", 1, 9), sample("a", 999, 9))); err != nil {
 		bad(err)
 	}
 }
 
-func isOneOf(got []event.Record, states [][]event.Record, current bool) bool {
-	for _, want := range states {
+func isOneOf(got []event.Record, states []state, current bool) bool {
+	for _, state := range states {
+		want := state.records
 		if len(got) != len(want) {
 			continue
 		}
@@ -204,7 +249,7 @@ func TestPulledAway(t *testing.T) {
 		if err := os.WriteFile(path, file, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, err := Open(path)
+		s, err := Open(path, keep)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +257,7 @@ func TestPulledAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err1 := s.Load(t.Context(), nil)
-		_, err2 := s.Apply(t.Context(), snapshot("a", 9, sample("a", 1, 9)))
+		_, err2 := run(t.Context(), s, snapshot("a", 9, sample("a", 1, 9)))
 		for i, err := range []error{err1, err2, s.Check()} {
 			if !errors.Is(err, ErrDamaged) {
 				t.Errorf("%d pages left, %d: error %v", left, i, err)
@@ -237,6 +282,12 @@ func TestCheckFinds(t *testing.T) {
 	}
 	put := func(bucket, key, value []byte) func(*bbolt.Tx) error {
 		return func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put(key, value) }
+	}
+	job := func(change func(*Job)) func(*bbolt.Tx) error {
+		j := Job{ID: 1, Provider: "a", Trigger: Manual, State: Completed, Started: noon, Finished: noon}
+		change(&j)
+		key := jobKey(j.Provider, j.ID)
+		return put(jobsBucket, key, must(seal(key, j.fields())))
 	}
 	for _, tc := range []struct {
 		name   string
@@ -265,16 +316,35 @@ func TestCheckFinds(t *testing.T) {
 		{"an event of no provider", func(tx *bbolt.Tx) error { return tx.Bucket(providersBucket).Delete([]byte("a")) }, "no such provider"},
 		{"a provider that has no name", put(providersBucket, []byte("A"), must(seal([]byte("A"), &providerFields{TimeZone: "UTC"}))), "provider name"},
 		{"a provider without a zone", put(providersBucket, []byte("a"), must(seal([]byte("a"), &providerFields{}))), "not as fever writes it"},
+		{"a provider with an entity tag that is too long", put(providersBucket, []byte("a"), must(seal([]byte("a"), &providerFields{TimeZone: "UTC", ETag: cbor.ByteString(make([]byte, 1025))}))), "entity tag of 1025"},
+		{"a provider with a short digest", put(providersBucket, []byte("a"), must(seal([]byte("a"), []any{"UTC", []byte{}, []byte{}, []byte{1}, ""}))), "not as fever writes it"},
+		{"a provider with text for bytes", put(providersBucket, []byte("a"), must(seal([]byte("a"), []any{"UTC", "tag", []byte{}, make([]byte, 32), ""}))), "cannot unmarshal"},
+		{"a job's key that is none", put(jobsBucket, []byte("a\x001"), nil), "not a job's key"},
+		{"a job of no provider", job(func(j *Job) { j.Provider = "A" }), "provider name"},
+		{"a job without an id", job(func(j *Job) { j.ID = 0 }), "no id"},
+		{"a job that was never begun", job(func(j *Job) { j.Provider, j.ID = "b", 3 }), "the newest job is 3, not 2"},
+		{"no job", func(tx *bbolt.Tx) error {
+			return errors.Join(tx.Bucket(jobsBucket).Delete(jobKey("a", 1)), tx.Bucket(jobsBucket).Delete(jobKey("a", 2)))
+		}, "the newest job is 0, not 2"},
+		{"a job with another's id", job(func(j *Job) { j.Provider = "b" }), "another job has its id"},
+		{"a job under another key", func(tx *bbolt.Tx) error {
+			jobs := tx.Bucket(jobsBucket)
+			return jobs.Put(jobKey("a", 1), jobs.Get(jobKey("a", 2)))
+		}, "checksum"},
+		{"a job that is pending", job(func(j *Job) { j.State = Pending }), `state "pending"`},
+		{"a job that runs no more", job(func(j *Job) { j.State, j.Finished = Running, time.Time{} }), "job 1 still runs"},
+		{"a job with a word for a time", put(jobsBucket, jobKey("a", 2), must(seal(jobKey("a", 2), []any{"manual", "running", "noon"}))), "cannot unmarshal"},
 		{"a current event that is not stored", put(currentBucket, []byte("a\x001\x002"), nil), "current, but not stored"},
 		{"a current event with a value", put(currentBucket, key, []byte{1}), "current"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			s, err := Open(filepath.Join(t.TempDir(), "fever.db"))
+			s, err := Open(filepath.Join(t.TempDir(), "fever.db"), keep)
 			if err != nil {
 				t.Fatal(err)
 			}
 			apply(t, s, snapshot("a", 1, sample("a", 1, 2)))
+			begin(t, s, "a")
 			if err := s.Check(); err != nil {
 				t.Error(err)
 			}

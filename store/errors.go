@@ -23,6 +23,9 @@ var (
 	ErrDamaged = errors.New("damaged")
 )
 
+// errNotOurs is what makes a value damaged that has the right checksum and type.
+var errNotOurs = errors.New("not as fever writes it")
+
 func locked(path string) error {
 	return fmt.Errorf("%s is %w; stop it or use another --db", path, ErrLocked)
 }

@@ -22,6 +22,7 @@ var (
 	eventsBucket    = []byte("events")    // event.Key.Bytes -> value
 	currentBucket   = []byte("current")   // event.Key.Bytes -> nothing
 	providersBucket = []byte("providers") // name -> providerFields
+	jobsBucket      = []byte("jobs")      // provider, id -> jobFields; its sequence is the last id
 
 	applicationKey = []byte("application")
 	formatKey      = []byte("format")
@@ -70,7 +71,7 @@ func (s *Store) followPages() error {
 	}
 	p, err := newPages(s.file, m)
 	if err == nil {
-		err = p.walk(m.root, 0)
+		err = p.walk(m.root)
 	}
 	if err != nil {
 		return wrong(s.path, err)
@@ -107,7 +108,7 @@ func identify(path string, tx *bbolt.Tx) (empty bool, err error) {
 	if format != formatVersion {
 		return false, damaged(path, fmt.Sprintf("format %d", format))
 	}
-	for _, name := range [][]byte{eventsBucket, currentBucket, providersBucket} {
+	for _, name := range [][]byte{eventsBucket, currentBucket, providersBucket, jobsBucket} {
 		if tx.Bucket(name) == nil {
 			return false, damaged(path, fmt.Sprintf("no bucket %s", name))
 		}
@@ -117,7 +118,7 @@ func identify(path string, tx *bbolt.Tx) (empty bool, err error) {
 
 // create makes fever's buckets in an empty file.
 func create(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{metaBucket, eventsBucket, currentBucket, providersBucket} {
+	for _, name := range [][]byte{metaBucket, eventsBucket, currentBucket, providersBucket, jobsBucket} {
 		if _, err := tx.CreateBucket(name); err != nil {
 			return fmt.Errorf("bucket %s: %w", name, err)
 		}

@@ -1,12 +1,14 @@
 package store
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,6 +37,40 @@ var exampleRecord = event.Record{
 	Current:     true,
 }
 
+// exampleJobs are the jobs of that file, the newest first. The last but one is the
+// example of the documentation.
+var exampleJobs = []Job{
+	{ID: 4, Provider: "feverup", Trigger: Manual, State: Running, Started: exampleRecord.LastChanged.Add(2 * time.Minute)},
+	{
+		ID: 3, Provider: "feverup", Trigger: Schedule, State: Failed,
+		Scheduled: exampleRecord.LastChanged.Add(time.Minute),
+		Started:   exampleRecord.LastChanged.Add(time.Minute),
+		Finished:  exampleRecord.LastChanged.Add(time.Minute + 30*time.Second),
+		Attempts:  3, HTTPStatus: 503, Kind: "timeout", Message: "fetch from example.com: not done within 10s",
+	},
+	{
+		ID: 2, Provider: "feverup", Trigger: Schedule, State: Completed,
+		Scheduled: time.Date(2021, 2, 1, 10, 1, 0, 0, time.UTC),
+		Started:   exampleRecord.LastChanged,
+		Finished:  exampleRecord.LastChanged.Add(1250 * time.Millisecond),
+		Attempts:  2, HTTPStatus: 200, Bytes: 1771,
+		Seen: 3, Changed: 1, Ignored: 1, Rejected: 1,
+		Rejections: []Rejection{{BaseID: "444", EventID: "1642", Line: 21, Reason: "no such day"}},
+	},
+	{
+		ID: 1, Provider: "feverup", Trigger: StartUp, State: Completed,
+		Scheduled: exampleRecord.FirstSeen, Started: exampleRecord.FirstSeen, Finished: exampleRecord.FirstSeen.Add(time.Second),
+		Attempts: 1, HTTPStatus: 200, Bytes: 1024, Seen: 1, New: 1,
+	},
+}
+
+var exampleValidators = Validators{
+	ETag:         `"6a5e"`,
+	LastModified: "Mon, 01 Feb 2021 10:01:00 GMT",
+	Digest:       sha256.Sum256([]byte("fever")),
+	Source:       "f3a1",
+}
+
 // TestFormat compares the examples of the documentation with what is written: the
 // format cannot change without it.
 func TestFormat(t *testing.T) {
@@ -53,6 +89,9 @@ func TestFormat(t *testing.T) {
 		want["key of an event"] = hex.EncodeToString(key)
 		want["value of an event"] = hex.EncodeToString(tx.Bucket(eventsBucket).Get(key))
 		want["value of the provider feverup"] = hex.EncodeToString(tx.Bucket(providersBucket).Get([]byte("feverup")))
+		key = jobKey("feverup", 2)
+		want["key of a job"] = hex.EncodeToString(key)
+		want["value of a job"] = hex.EncodeToString(tx.Bucket(jobsBucket).Get(key))
 		want["value of application"] = hex.EncodeToString(tx.Bucket(metaBucket).Get([]byte("application")))
 		want["value of format"] = hex.EncodeToString(tx.Bucket(metaBucket).Get([]byte("format")))
 		return nil
@@ -73,12 +112,18 @@ func TestOldFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkFile(t, path)
-	s, err := Open(path)
+	s, err := Open(path, keep)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := records(t, s, everything); len(got) != 1 || !reflect.DeepEqual(got[0], exampleRecord) {
 		t.Errorf("stored are %+v, not %+v", got, exampleRecord)
+	}
+	if got := jobs(t, s, JobFilter{}); !reflect.DeepEqual(got, exampleJobs) {
+		t.Errorf("jobs are %+v, not %+v", got, exampleJobs)
+	}
+	if got, err := s.Validators(t.Context(), "feverup"); err != nil || got != exampleValidators {
+		t.Errorf("validators are %+v, %v, not %+v", got, err, exampleValidators)
 	}
 	if got := apply(t, s, snapshot("feverup", 1)); got.Gone != 1 {
 		t.Errorf("applied %+v", got)
@@ -89,14 +134,28 @@ func TestOldFile(t *testing.T) {
 	checkFile(t, path)
 }
 
-// applyExample brings exampleRecord about.
+// applyExample brings exampleRecord, exampleJobs and exampleValidators about.
 func applyExample(t *testing.T, s *Store) {
 	t.Helper()
 	snap := Snapshot{Provider: "feverup", TimeZone: "Europe/Madrid", Taken: exampleRecord.FirstSeen}
 	snap.Events = []event.Event{exampleRecord.Event}
 	snap.Events[0].SoldOut = true
-	apply(t, s, snap)
-	snap.Events[0].SoldOut = false
-	snap.Taken = exampleRecord.LastChanged
-	apply(t, s, snap)
+	for _, job := range slices.Backward(exampleJobs) {
+		began, err := s.Begin(t.Context(), Job{Provider: job.Provider, Trigger: job.Trigger, Scheduled: job.Scheduled, Started: job.Started})
+		if err != nil || began.ID != job.ID {
+			t.Fatalf("began %+v, %v", began, err)
+		}
+		switch job.State {
+		case Completed:
+			if _, _, err = s.Apply(t.Context(), snap, job); err != nil {
+				t.Fatal(err)
+			}
+			snap.Events[0].SoldOut = false
+			snap.Taken, snap.Validators = exampleRecord.LastChanged, exampleValidators
+		case Failed:
+			if err := s.Finish(t.Context(), job); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -11,12 +12,15 @@ import (
 	"fever/event"
 )
 
+// keep is the number of finished jobs that the tests' stores keep of each provider.
+const keep = 3
+
 // newStore opens a store in a folder of its own. When the test ends the store is
 // closed, opened again, and checked.
 func newStore(t *testing.T) *Store {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fever.db")
-	s, err := Open(path)
+	s, err := Open(path, keep)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,20 +56,57 @@ func reopen(t *testing.T, s *Store) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Open(path)
+	again, err := Open(path, keep)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.db, s.file = again.db, again.file
 }
 
+// noon is when the tests' jobs run, unless they say something else.
+var noon = time.Date(2021, 2, 1, 12, 0, 0, 0, time.UTC)
+
+func begin(t *testing.T, s *Store, provider string) Job {
+	t.Helper()
+	job, err := s.Begin(t.Context(), Job{Provider: provider, Trigger: Schedule, Started: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	job.Finished = noon.Add(time.Second)
+	return job
+}
+
+// run applies a snapshot with a job of its own.
+func run(ctx context.Context, s *Store, snap Snapshot) (Applied, error) {
+	job, err := s.Begin(ctx, Job{Provider: snap.Provider, Trigger: Schedule, Started: noon})
+	if err != nil {
+		return Applied{}, err
+	}
+	job.Finished = noon.Add(time.Second)
+	applied, _, err := s.Apply(ctx, snap, job)
+	return applied, err
+}
+
 func apply(t *testing.T, s *Store, snap Snapshot) Applied {
 	t.Helper()
-	applied, err := s.Apply(t.Context(), snap)
+	applied, err := run(t.Context(), s, snap)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return applied
+}
+
+// jobs returns what f finds.
+func jobs(t *testing.T, s *Store, f JobFilter) []Job {
+	t.Helper()
+	var all []Job
+	for job, err := range s.Jobs(t.Context(), f) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, job)
+	}
+	return all
 }
 
 // snapshot makes a snapshot in UTC, taken so many seconds after the epoch.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -12,9 +11,6 @@ import (
 
 	"fever/event"
 )
-
-// loadBatch is the number of events that a decoder takes at a time.
-const loadBatch = 512
 
 // Load returns an entry for every stored event, in no particular order.
 //
@@ -36,57 +32,21 @@ func (s *Store) Load(ctx context.Context, zones map[string]*time.Location) ([]*e
 	return entries, nil
 }
 
-// pair is a key and its value. It is good until the end of the transaction.
-type pair struct{ key, value []byte }
-
 // load decodes on all processors: that costs ten times what walking the pages does.
 func (s *Store) load(ctx context.Context, tx *bbolt.Tx, places map[string]*time.Location) ([]*event.Entry, error) {
-	ctx, fail := context.WithCancelCause(ctx)
-	defer fail(nil)
-	parts := make([][]*event.Entry, runtime.GOMAXPROCS(0))
-	batches := make(chan []pair, len(parts))
-	var decoders sync.WaitGroup
-	for i := range parts {
-		decoders.Go(func() {
-			err := s.contain(func() (err error) {
-				parts[i], err = s.decode(batches, places)
-				return err
-			})
-			if err != nil {
-				fail(err)
-			}
-		})
-	}
-	func() {
-		// The decoders read the pages of tx: they must end before it, come what may.
-		defer decoders.Wait()
-		defer close(batches)
-		walk(ctx, tx.Bucket(eventsBucket), batches)
-	}()
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+	var parts [][]*event.Entry
+	var mu sync.Mutex
+	err := s.spread(ctx, tx.Bucket(eventsBucket), func(batches <-chan []pair) error {
+		entries, err := s.decode(batches, places)
+		mu.Lock()
+		defer mu.Unlock()
+		parts = append(parts, entries)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return slices.Concat(parts...), nil
-}
-
-// walk sends everything in b to batches, until ctx ends.
-func walk(ctx context.Context, b *bbolt.Bucket, batches chan<- []pair) {
-	var batch []pair
-	cursor := b.Cursor()
-	for k, v := cursor.First(); ; k, v = cursor.Next() {
-		if len(batch) == loadBatch || k == nil {
-			select {
-			case batches <- batch:
-			case <-ctx.Done():
-				return
-			}
-			batch = make([]pair, 0, loadBatch)
-		}
-		if k == nil {
-			return
-		}
-		batch = append(batch, pair{k, v})
-	}
 }
 
 func (s *Store) decode(batches <-chan []pair, places map[string]*time.Location) ([]*event.Entry, error) {

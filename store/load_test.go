@@ -23,7 +23,7 @@ func TestLoad(t *testing.T) {
 	var want []*event.Entry
 	for provider, loc := range map[string]*time.Location{"a": utc, "a-b": madrid} {
 		snap := Snapshot{Provider: provider, TimeZone: loc.String(), Taken: time.Unix(1, 0)}
-		for i := range 3 * loadBatch {
+		for i := range 3 * batchSize {
 			e := sample(provider, i, i%4)
 			if i%5 == 0 {
 				e.End = event.Local{}

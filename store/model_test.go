@@ -16,14 +16,73 @@ import (
 )
 
 // model is the store as simply as it can be said.
-type model map[event.Key]event.Record
+type model struct {
+	records    map[event.Key]event.Record
+	jobs       []Job // by id
+	last       uint64
+	validators map[string]Validators
+}
 
-func (m model) apply(snap Snapshot) (want Applied) {
+// begin is told the job that the store returned.
+func (m *model) begin(job Job, keep int) {
+	if running := m.running(job.Provider); running != nil {
+		m.interrupt(*running, job.Started, keep)
+	}
+	m.last++
+	m.jobs = append(m.jobs, job)
+}
+
+// end records the end of a running job.
+func (m *model) end(job Job, keep int) {
+	finished := 0
+	for i := range slices.Backward(m.jobs) {
+		if m.jobs[i].ID == job.ID {
+			m.jobs[i] = job
+		}
+		if m.jobs[i].Provider == job.Provider {
+			if finished++; finished > keep {
+				m.jobs[i].ID = 0
+			}
+		}
+	}
+	m.jobs = slices.DeleteFunc(m.jobs, func(j Job) bool { return j.ID == 0 })
+}
+
+func (m *model) interrupt(job Job, now time.Time, keep int) {
+	job.State, job.Finished, job.Kind = Failed, now, KindInterrupted
+	job.Message = "the process ended, or could not record the job's end"
+	m.end(job, keep)
+}
+
+// running returns the running job of a provider, or of any.
+func (m *model) running(provider string) *Job {
+	for _, job := range m.jobs {
+		if job.State == Running && (provider == "" || job.Provider == provider) {
+			return &job
+		}
+	}
+	return nil
+}
+
+func (m *model) find(f JobFilter) (found []Job) {
+	for _, job := range slices.Backward(m.jobs) {
+		if f.Provider == "" || f.Provider == job.Provider {
+			found = append(found, job)
+		}
+	}
+	if f.Limit > 0 && f.Limit < len(found) {
+		found = found[:f.Limit]
+	}
+	return found
+}
+
+func (m *model) apply(snap Snapshot) (want Applied) {
+	m.validators[snap.Provider] = snap.Validators
 	current := make(map[event.Key]bool)
 	for i := range snap.Events {
 		e := &snap.Events[i]
 		current[e.Key] = true
-		r, known := m[e.Key]
+		r, known := m.records[e.Key]
 		switch {
 		case !known:
 			want.New++
@@ -33,26 +92,27 @@ func (m model) apply(snap Snapshot) (want Applied) {
 		default:
 			want.Unchanged++
 			r.Current = true
-			m[e.Key] = r
+			m.records[e.Key] = r
 			continue
 		}
 		r.Event, r.LastChanged, r.Current = *e, snap.Taken.UTC(), true
-		m[e.Key] = r
+		m.records[e.Key] = r
 		want.Events = append(want.Events, e)
 	}
-	for k, r := range m {
+	for k, r := range m.records {
 		if k.Provider == snap.Provider && r.Current && !current[k] {
 			want.Gone++
 			r.Current = false
-			m[k] = r
+			m.records[k] = r
 		}
 	}
 	slices.SortFunc(want.Events, func(a, b *event.Event) int { return cmp.Compare(string(a.Bytes()), string(b.Bytes())) })
 	return want
 }
 
-// TestModel applies random snapshots of few events with few values, to the store and
-// to the model, opens the file again at times, and compares everything each time.
+// TestModel runs random jobs with random snapshots of few events with few values, on
+// the store and on the model, opens the file again at times, and compares everything
+// each time.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -60,43 +120,108 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		files++
 		path := filepath.Join(folder, fmt.Sprint(files))
-		open := func() *Store {
-			s, err := Open(path)
+		open := func(keep int) *Store {
+			s, err := Open(path, keep)
 			if err != nil {
 				t.Fatal(err)
 			}
 			s.db.NoSync = true // the machine does not fail here, and it is many times faster
 			return s
 		}
-		s := open()
+		s := open(keep)
 		defer func() {
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}
 		}()
-		m := make(model)
+		m := &model{records: make(map[event.Key]event.Record), validators: make(map[string]Validators)}
+		begin := func(t *rapid.T, provider string) Job {
+			job, err := s.Begin(t.Context(), Job{
+				Provider:  provider,
+				Trigger:   rapid.SampledFrom([]Trigger{Schedule, StartUp, Manual}).Draw(t, "trigger"),
+				Scheduled: moment(rapid.Int64Range(0, 1e13).Draw(t, "scheduled")),
+				Started:   moment(rapid.Int64Range(1, 1e13).Draw(t, "started")),
+			})
+			if err != nil || job.ID != m.last+1 {
+				t.Fatalf("began %+v, %v, after job %d", job, err, m.last)
+			}
+			m.begin(job, s.keep)
+			return job
+		}
+		// running returns a job to end: one that runs, or a new one.
+		running := func(t *rapid.T, provider string) Job {
+			job := m.running(provider)
+			if job == nil {
+				began := begin(t, provider)
+				job = &began
+			}
+			job.Finished = moment(rapid.Int64Range(1, 1e13).Draw(t, "finished"))
+			job.Attempts = rapid.IntMin(0).Draw(t, "attempts")
+			job.Bytes = rapid.Int64Min(0).Draw(t, "bytes")
+			for i := range rapid.IntRange(0, 3).Draw(t, "rejections") {
+				job.Rejections = append(job.Rejections, Rejection{BaseID: "1", EventID: "2", Line: i, Reason: "no title"})
+			}
+			return *job
+		}
 		t.Repeat(map[string]func(*rapid.T){
+			"begin": func(t *rapid.T) { begin(t, drawProvider(t)) },
 			"apply": func(t *rapid.T) {
 				snap := drawSnapshot(t)
-				got, err := s.Apply(t.Context(), snap)
+				job := running(t, snap.Provider)
+				got, ended, err := s.Apply(t.Context(), snap, job)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if want := m.apply(snap); !reflect.DeepEqual(got, want) {
+				want := m.apply(snap)
+				if !reflect.DeepEqual(got, want) {
 					t.Fatalf("applied %+v, not %+v", got, want)
+				}
+				job.State, job.New, job.Changed, job.Unchanged, job.Gone = Completed, want.New, want.Changed, want.Unchanged, want.Gone
+				if !reflect.DeepEqual(ended, job) {
+					t.Fatalf("ended %+v, not %+v", ended, job)
+				}
+				m.end(job, s.keep)
+			},
+			"apply, stopped": func(t *rapid.T) {
+				snap := drawSnapshot(t)
+				job := running(t, snap.Provider)
+				if _, _, err := s.Apply(&endsAfter{t.Context(), rapid.IntRange(0, 1).Draw(t, "after")}, snap, job); err == nil {
+					t.Fatal("it was not stopped")
+				}
+			},
+			"finish": func(t *rapid.T) {
+				job := running(t, drawProvider(t))
+				job.State, job.NotModified = Completed, true
+				if rapid.Bool().Draw(t, "failed") {
+					job.State, job.NotModified, job.Kind, job.Message = Failed, false, "http_status", "status 503"
+				}
+				if err := s.Finish(t.Context(), job); err != nil {
+					t.Fatal(err)
+				}
+				m.end(job, s.keep)
+			},
+			"interrupt": func(t *rapid.T) {
+				now := moment(rapid.Int64Range(1, 1e13).Draw(t, "now"))
+				want := 0
+				for job := m.running(""); job != nil; job = m.running("") {
+					m.interrupt(*job, now, s.keep)
+					want++
+				}
+				if n, err := s.Interrupt(t.Context(), now); n != want || err != nil {
+					t.Fatalf("%d interrupted, not %d: %v", n, want, err)
 				}
 			},
 			"reopen": func(t *rapid.T) {
 				if err := s.Close(); err != nil {
 					t.Fatal(err)
 				}
-				s = open()
+				s = open(rapid.IntRange(1, 4).Draw(t, "keep"))
 				if err := s.Check(); err != nil {
 					t.Fatal(err)
 				}
 			},
 			"": func(t *rapid.T) {
-				want := inOrder(slices.Collect(maps.Values(m)))
+				want := inOrder(slices.Collect(maps.Values(m.records)))
 				var got []event.Record
 				for r, err := range s.Records(t.Context(), everything) {
 					if err != nil {
@@ -107,16 +232,47 @@ func TestModel(t *testing.T) {
 				if !reflect.DeepEqual(got, want) {
 					t.Fatalf("stored are\n%+v\nnot\n%+v", got, want)
 				}
+				f := JobFilter{Limit: rapid.IntRange(0, 9).Draw(t, "limit")}
+				if rapid.Bool().Draw(t, "one provider") {
+					f.Provider = drawProvider(t)
+				}
+				var recorded []Job
+				for job, err := range s.Jobs(t.Context(), f) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					recorded = append(recorded, job)
+				}
+				if want := m.find(f); !reflect.DeepEqual(recorded, want) {
+					t.Fatalf("for %+v jobs are\n%+v\nnot\n%+v", f, recorded, want)
+				}
+				for _, provider := range providers {
+					if v, err := s.Validators(t.Context(), provider); err != nil || v != m.validators[provider] {
+						t.Fatalf("validators of %s are %+v, %v, not %+v", provider, v, err, m.validators[provider])
+					}
+				}
 			},
 		})
 	})
 }
 
+var providers = []string{"a", "a-b", "b"}
+
+func drawProvider(t *rapid.T) string { return rapid.SampledFrom(providers).Draw(t, "provider") }
+
 func drawSnapshot(t *rapid.T) Snapshot {
 	snap := Snapshot{
-		Provider: rapid.SampledFrom([]string{"a", "a-b", "b"}).Draw(t, "provider"),
+		Provider: drawProvider(t),
 		TimeZone: "UTC",
 		Taken:    time.UnixMilli(rapid.Int64Range(-1e12, 1e13).Draw(t, "taken")),
+	}
+	if rapid.Bool().Draw(t, "validators") {
+		snap.Validators = Validators{
+			ETag:         string(rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "etag")),
+			LastModified: string(rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "last modified")),
+			Digest:       [32]byte{rapid.Byte().Draw(t, "digest")},
+			Source:       rapid.StringN(0, 10, -1).Draw(t, "source"),
+		}
 	}
 	numbers := rapid.SliceOfNDistinct(rapid.IntRange(0, 15), 0, 8, rapid.ID).Draw(t, "events")
 	for _, n := range numbers {

@@ -14,6 +14,21 @@ import (
 	"go.etcd.io/bbolt"
 )
 
+func openToKeep(path string) (*Store, error) { return Open(path, keep) }
+
+func TestOpenKeepsSomething(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "fever.db")
+	for _, keep := range []int{0, -1} {
+		if _, err := Open(path, keep); err == nil || !strings.Contains(err.Error(), "at least 1") {
+			t.Errorf("error %v", err)
+		}
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it was created: %v", err)
+	}
+}
+
 func TestOpenCreates(t *testing.T) {
 	t.Parallel()
 	for name, make := range map[string]func(path string) error{
@@ -37,7 +52,7 @@ func TestOpenCreates(t *testing.T) {
 			if _, err := os.Stat(path); name == "missing" && !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("opening it for reading created it: %v", err)
 			}
-			s, err := Open(path)
+			s, err := Open(path, keep)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +133,7 @@ func TestOpenRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 			before, _ := os.ReadFile(path) // nothing, of what is no file
-			for name, open := range map[string]func(string) (*Store, error){"Open": Open, "OpenReadOnly": OpenReadOnly} {
+			for name, open := range map[string]func(string) (*Store, error){"Open": openToKeep, "OpenReadOnly": OpenReadOnly} {
 				_, err := open(path)
 				if !errors.Is(err, tc.want) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), tc.say) {
 					t.Errorf("%s: error %v", name, err)
@@ -143,7 +158,7 @@ func TestOpenElsewhere(t *testing.T) {
 	}
 	for _, folder := range []string{filepath.Join(t.TempDir(), "missing"), file} {
 		path := filepath.Join(folder, "fever.db")
-		for name, open := range map[string]func(string) (*Store, error){"Open": Open, "OpenReadOnly": OpenReadOnly} {
+		for name, open := range map[string]func(string) (*Store, error){"Open": openToKeep, "OpenReadOnly": OpenReadOnly} {
 			_, err := open(path)
 			if failed := (*fs.PathError)(nil); !errors.As(err, &failed) || failed.Path != path {
 				t.Errorf("%s: error %v", name, err)
@@ -165,7 +180,7 @@ func TestLock(t *testing.T) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
-	refused("Open beside a writer", Open)
+	refused("Open beside a writer", openToKeep)
 	refused("OpenReadOnly beside a writer", OpenReadOnly)
 	want := records(t, s, everything)
 	if err := s.Close(); err != nil {
@@ -188,5 +203,5 @@ func TestLock(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	refused("Open beside readers", Open)
+	refused("Open beside readers", openToKeep)
 }

@@ -2,9 +2,7 @@ package store
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"os"
 )
@@ -15,92 +13,15 @@ import (
 // first, with plain reads. The layout is that of version 2 of bbolt's format, in the
 // byte order of the machine.
 const (
-	boltMagic    = 0xED0CDAED
-	boltVersion  = 2
 	headerBytes  = 16 // id uint64, flags uint16, count uint16, overflow uint32
+	bucketBytes  = 16 // root uint64, sequence uint64
 	elementBytes = 16 // of a branch: pos, ksize uint32, page uint64; of a leaf: flags, pos, ksize, vsize uint32
-	metaBytes    = 64
-	leastPage    = 1 << 10 // bytes; pages of less or more than these bbolt does not find
-	mostPage     = 1 << 24
-	mostDepth    = 64 // levels of pages: real trees have five
 
 	branchPage   = 0x01
 	leafPage     = 0x02
 	freelistPage = 0x10
 	bucketFlag   = 0x01
 )
-
-// meta is what a meta page says: where one state of the file begins.
-type meta struct {
-	pageSize int64
-	root     uint64
-	freelist uint64
-	pages    uint64 // the number of pages in use, the high-water mark
-	txid     uint64
-}
-
-// parseMeta reads the meta page that b begins with. It reports apart whether b claims
-// to be one at all: a file where nothing does is not bbolt's.
-func parseMeta(b []byte) (m meta, claimed bool, err error) {
-	order := binary.NativeEndian
-	if len(b) < headerBytes+4 || order.Uint32(b[headerBytes:]) != boltMagic {
-		return m, false, nil
-	}
-	if len(b) < headerBytes+metaBytes {
-		return m, true, errors.New("cut short: it ends within its first page")
-	}
-	b = b[headerBytes : headerBytes+metaBytes]
-	sum := fnv.New64a()
-	_, _ = sum.Write(b[:56]) // a hash never fails
-	if sum.Sum64() != order.Uint64(b[56:]) {
-		return m, true, errors.New("the checksum of a meta page does not match")
-	}
-	if v := order.Uint32(b[4:]); v != boltVersion {
-		return m, true, fmt.Errorf("version %d of bbolt's format", v)
-	}
-	m = meta{
-		pageSize: int64(order.Uint32(b[8:])),
-		root:     order.Uint64(b[16:]),
-		freelist: order.Uint64(b[32:]),
-		pages:    order.Uint64(b[40:]),
-		txid:     order.Uint64(b[48:]),
-	}
-	if m.pageSize < leastPage || m.pageSize > mostPage || m.pageSize&(m.pageSize-1) != 0 {
-		return m, true, fmt.Errorf("pages of %d bytes", m.pageSize)
-	}
-	return m, true, nil
-}
-
-// readMeta finds the meta page of the latest state, as bbolt does: of the two, the
-// valid one with the higher transaction id.
-func readMeta(r io.ReaderAt) (m meta, claimed bool, err error) {
-	at := func(offset int64) (meta, bool, error) {
-		var b [headerBytes + metaBytes]byte
-		n, err := r.ReadAt(b[:], offset)
-		if err != nil && err != io.EOF {
-			return meta{}, false, err
-		}
-		return parseMeta(b[:n])
-	}
-	first, claimed, err := at(0)
-	if claimed && err == nil {
-		if second, ok, err := at(first.pageSize); ok && err == nil && second.txid > first.txid {
-			first = second
-		}
-		return first, true, nil
-	}
-	// Without the first page the size of a page is unknown: try all.
-	for size := int64(leastPage); size <= mostPage; size *= 2 {
-		second, ok, err2 := at(size)
-		if ok && err2 == nil && second.pageSize == size {
-			return second, true, nil
-		}
-		if ok && !claimed {
-			claimed, err = true, errors.New("no valid meta page")
-		}
-	}
-	return meta{}, claimed, err
-}
 
 // pages follows the pages of one state of a file.
 type pages struct {
@@ -190,11 +111,9 @@ func (p *pages) open(id uint64) (h header, extent int64, err error) {
 	return h, (1 + int64(h.overflow)) * p.pageSize, nil
 }
 
-// walk follows the tree of pages below a bucket's root.
-func (p *pages) walk(id uint64, depth int) error {
-	if depth > mostDepth {
-		return fmt.Errorf("page %d: more than %d levels", id, mostDepth)
-	}
+// walk follows the tree of pages below a bucket's root. It ends, since it goes on only
+// from pages that were not seen before.
+func (p *pages) walk(id uint64) error {
 	h, extent, err := p.open(id)
 	if err != nil {
 		return err
@@ -219,7 +138,7 @@ func (p *pages) walk(id uint64, depth int) error {
 		}
 	}
 	for _, child := range children {
-		if err := p.walk(child, depth+1); err != nil {
+		if err := p.walk(child); err != nil {
 			return err
 		}
 	}
@@ -229,13 +148,17 @@ func (p *pages) walk(id uint64, depth int) error {
 // span is a part of the file.
 type span struct{ at, length int64 }
 
-// elements checks that all keys and values of the page at base lie within its extent.
-// It returns the pages that it refers to, and the buckets that are so small that they
-// stand in it as a page within the page.
+// elements checks that all keys and values of the page at base lie within its extent,
+// one after the other from the end of the table, as bbolt writes them: a count or a
+// length that is wrong is found out. It returns the pages that it refers to, and the
+// buckets that are so small that they stand in it as a page within the page.
 func elements(r io.ReaderAt, base, extent int64, h header) (children []uint64, inline []span, err error) {
+	if h.flags != leafPage && (h.flags != branchPage || h.count == 0) {
+		return nil, nil, fmt.Errorf("%d elements of type %#x", h.count, h.flags)
+	}
 	table := make([]byte, elementBytes*int64(h.count))
-	start := headerBytes + int64(len(table))
-	if start > extent {
+	next := headerBytes + int64(len(table))
+	if next > extent {
 		return nil, nil, fmt.Errorf("%d elements", h.count)
 	}
 	if _, err := r.ReadAt(table, base+headerBytes); err != nil {
@@ -245,38 +168,49 @@ func elements(r io.ReaderAt, base, extent int64, h header) (children []uint64, i
 	for at := int64(0); at < int64(len(table)); at += elementBytes {
 		e := table[at : at+elementBytes]
 		var pos, key, val int64
-		switch h.flags {
-		case branchPage:
+		var isBucket bool
+		if h.flags == branchPage {
 			pos, key = int64(order.Uint32(e)), int64(order.Uint32(e[4:]))
 			children = append(children, order.Uint64(e[8:]))
-		case leafPage:
+		} else {
+			isBucket = order.Uint32(e)&bucketFlag != 0
 			pos, key, val = int64(order.Uint32(e[4:])), int64(order.Uint32(e[8:])), int64(order.Uint32(e[12:]))
 		}
 		pos += headerBytes + at // it counts from the element
-		if pos < start || pos+key+val > extent {
-			return nil, nil, fmt.Errorf("element %d lies outside", at/elementBytes)
+		if pos != next || pos+key+val > extent {
+			return nil, nil, fmt.Errorf("element %d is not in its place", at/elementBytes)
 		}
-		if h.flags != leafPage || order.Uint32(e)&bucketFlag == 0 {
+		next += key + val
+		if !isBucket {
 			continue
 		}
-		// A bucket: its root page and sequence, then, with root 0, its only page.
-		var root [16]byte
-		if val < int64(len(root)) {
-			return nil, nil, fmt.Errorf("element %d is no bucket", at/elementBytes)
+		root, page, err := bucket(r, span{base + pos + key, val})
+		switch {
+		case err != nil:
+			return nil, nil, fmt.Errorf("element %d: %w", at/elementBytes, err)
+		case root != 0:
+			children = append(children, root)
+		default:
+			inline = append(inline, page)
 		}
-		if _, err := r.ReadAt(root[:], base+pos+key); err != nil {
-			return nil, nil, err
-		}
-		if id := order.Uint64(root[:]); id != 0 {
-			children = append(children, id)
-		} else if val < int64(len(root))+headerBytes {
-			return nil, nil, fmt.Errorf("element %d is no bucket", at/elementBytes)
-		} else {
-			inline = append(inline, span{base + pos + key + int64(len(root)), val - int64(len(root))})
-		}
-	}
-	if h.flags != leafPage && (h.flags != branchPage || h.count == 0) {
-		return nil, nil, fmt.Errorf("%d elements of type %#x", h.count, h.flags)
 	}
 	return children, inline, nil
+}
+
+// bucket reads the value that stands for a bucket: its root page, its sequence and, if
+// the root is 0, its only page.
+func bucket(r io.ReaderAt, value span) (root uint64, page span, err error) {
+	var b [bucketBytes]byte
+	if value.length < bucketBytes {
+		return 0, page, fmt.Errorf("a bucket of %d bytes", value.length)
+	}
+	if _, err := r.ReadAt(b[:], value.at); err != nil {
+		return 0, page, err
+	}
+	root = binary.NativeEndian.Uint64(b[:])
+	page = span{value.at + bucketBytes, value.length - bucketBytes}
+	if root == 0 && page.length < headerBytes {
+		return 0, page, fmt.Errorf("a bucket of %d bytes", value.length)
+	}
+	return root, page, nil
 }

@@ -1,16 +1,97 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
+	"github.com/fxamacker/cbor/v2"
 	"go.etcd.io/bbolt"
 )
 
+// Validators are what a provider's next answer can be compared with, to find out that
+// nothing has changed. They are stored with the snapshot that they belong to. The zero
+// value compares with nothing.
+type Validators struct {
+	ETag         string   // as received, at most 1 KiB; empty when absent
+	LastModified string   // the same
+	Digest       [32]byte // SHA-256 of the body as received; zero when unknown
+	// Source identifies what they were got from, and how that was read: they say
+	// nothing of another one. Text of at most 1 KiB.
+	Source string
+}
+
+// maxValidator bounds each text of Validators.
+const maxValidator = 1 << 10
+
+func (v *Validators) validate() error {
+	switch {
+	case len(v.ETag) > maxValidator:
+		return fmt.Errorf("an entity tag of %d bytes", len(v.ETag))
+	case len(v.LastModified) > maxValidator:
+		return fmt.Errorf("a time of modification of %d bytes", len(v.LastModified))
+	case len(v.Source) > maxValidator || !utf8.ValidString(v.Source):
+		return fmt.Errorf("a source of %d bytes, or no text", len(v.Source))
+	}
+	return nil
+}
+
+// Validators returns what was stored with the provider's latest snapshot, or the zero
+// value when there is none.
+func (s *Store) Validators(ctx context.Context, provider string) (v Validators, err error) {
+	if err := ctx.Err(); err != nil {
+		return v, err
+	}
+	err = s.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(providersBucket).Get([]byte(provider))
+		if b == nil {
+			return nil
+		}
+		p, err := decodeProvider([]byte(provider), b)
+		if err != nil {
+			return damaged(s.path, fmt.Sprintf("provider %q: %v", provider, err))
+		}
+		v = p.validators()
+		return nil
+	})
+	if err != nil {
+		return Validators{}, fmt.Errorf("read the validators of %s: %w", provider, err)
+	}
+	return v, nil
+}
+
 // providerFields is what stands in the bucket of providers.
 type providerFields struct {
-	_        struct{} `cbor:",toarray"`
-	TimeZone string   // IANA name
+	_            struct{}        `cbor:",toarray"`
+	TimeZone     string          // IANA name
+	ETag         cbor.ByteString // a header may hold bytes that are no text; so may the next
+	LastModified cbor.ByteString
+	Digest       [32]byte
+	Source       string
+}
+
+func encodeProvider(snap *Snapshot) ([]byte, error) {
+	v := &snap.Validators
+	if err := v.validate(); err != nil {
+		return nil, err
+	}
+	return seal([]byte(snap.Provider), &providerFields{
+		TimeZone:     snap.TimeZone,
+		ETag:         cbor.ByteString(v.ETag),
+		LastModified: cbor.ByteString(v.LastModified),
+		Digest:       v.Digest,
+		Source:       v.Source,
+	})
+}
+
+func decodeProvider(name, b []byte) (p providerFields, err error) {
+	err = unseal(name, b, &p)
+	return p, err
+}
+
+func (p *providerFields) validators() Validators {
+	return Validators{ETag: string(p.ETag), LastModified: string(p.LastModified), Digest: p.Digest, Source: p.Source}
 }
 
 // loadZone is [time.LoadLocation] without the names that mean something else on each
@@ -35,8 +116,8 @@ func places(tx *bbolt.Tx, configured map[string]*time.Location) (map[string]*tim
 			all[string(name)] = loc
 			return nil
 		}
-		var p providerFields
-		if err := unseal(name, v, &p); err != nil {
+		p, err := decodeProvider(name, v)
+		if err != nil {
 			return damaged(tx.DB().Path(), fmt.Sprintf("provider %q: %v", name, err))
 		}
 		loc, err := loadZone(p.TimeZone)

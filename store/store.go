@@ -7,11 +7,11 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,24 +28,33 @@ type Store struct {
 	db   *bbolt.DB
 	file *os.File // db's own
 	path string
+	keep int // finished jobs of each provider
 
 	writer sync.Mutex  // held while writing, and while checking, when nobody may write
-	broken atomic.Bool // bbolt panicked: what it holds in memory is not to be trusted
+	broken atomic.Bool // the file was found damaged by a panic: what bbolt holds in memory is not to be trusted
 }
 
 // Open opens the data file for reading and writing, and creates it, with mode 0600,
 // when it is missing or has no bytes. Until it is closed no other process can open it.
 //
+// It keeps the newest finished jobs of each provider, as many as keep says, which must
+// be 1 or more. Older ones are deleted in the transaction that records the next.
+//
 // It returns ErrLocked, ErrForeign, ErrNewer or ErrDamaged (wrapped), and then the
 // file is as it was.
-func Open(path string) (*Store, error) { return open(path, false) }
+func Open(path string, keep int) (*Store, error) {
+	if keep < 1 {
+		return nil, fmt.Errorf("open the store %s: %d jobs to keep for each provider, where at least 1 is needed", path, keep)
+	}
+	return open(path, keep, false)
+}
 
 // OpenReadOnly opens the data file for reading. Any number of processes can do so
 // beside each other, but not beside one that has it open for writing. A missing file
 // is an error that is [fs.ErrNotExist]. Otherwise it is like [Open].
-func OpenReadOnly(path string) (*Store, error) { return open(path, true) }
+func OpenReadOnly(path string) (*Store, error) { return open(path, 0, true) }
 
-func open(path string, readOnly bool) (*Store, error) {
+func open(path string, keep int, readOnly bool) (*Store, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.Mode().IsRegular() && info.Size() == 0 && !readOnly,
@@ -57,7 +66,7 @@ func open(path string, readOnly bool) (*Store, error) {
 			return nil, err
 		}
 	}
-	s := &Store{path: path}
+	s := &Store{path: path, keep: keep}
 	err = s.contain(func() (err error) {
 		s.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 			Timeout:         lockTimeout,
@@ -87,7 +96,8 @@ func open(path string, readOnly bool) (*Store, error) {
 }
 
 // prepare follows all pages of the file, now that nobody else can write it, and sees
-// to it that they hold fever's buckets.
+// to it that they hold fever's buckets. Who is to write must find all values whole: a
+// damaged file is not written to any more.
 func (s *Store) prepare() error {
 	if err := s.followPages(); err != nil {
 		return err
@@ -97,10 +107,12 @@ func (s *Store) prepare() error {
 		empty, err = identify(s.path, tx)
 		return err
 	})
-	if err != nil || !empty {
+	switch {
+	case err != nil || !empty && s.db.IsReadOnly():
 		return err
-	}
-	if s.db.IsReadOnly() {
+	case !empty:
+		return s.verify()
+	case s.db.IsReadOnly():
 		return foreign(s.path, "nothing was stored in it yet")
 	}
 	if err := s.contain(func() error { return s.db.Update(create) }); err != nil {
@@ -129,19 +141,22 @@ func (s *Store) view(f func(*bbolt.Tx) error) error {
 	return s.contain(func() error { return s.db.View(f) })
 }
 
-// contain runs f, which touches pages of the file. bbolt panics on pages that it does
-// not like, and the kernel raises a fault on those that vanished from under the
-// mapping. Both become ErrDamaged, and the store refuses everything from then on.
-func (s *Store) contain(f func() error) (err error) {
-	if s.broken.Load() {
-		return damaged(s.path, "found so while it was open")
-	}
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // of this goroutine only
-	defer func() {
-		if r := recover(); r != nil {
-			s.broken.Store(true)
-			err = damaged(s.path, fmt.Sprint(r))
+// update runs f in a write transaction, which is committed unless f fails or ctx ends.
+func (s *Store) update(ctx context.Context, f func(*bbolt.Tx) error) error {
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	return s.contain(func() error {
+		tx, err := s.db.Begin(true)
+		if err != nil {
+			return err
 		}
-	}()
-	return f()
+		defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+		if err := f(tx); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
 }

@@ -147,14 +147,23 @@ func seal(key []byte, v any) ([]byte, error) {
 
 // unseal is the inverse of seal. What it leaves in v shares no memory with b.
 func unseal(key, b []byte, v any) error {
+	b, err := unwrap(key, b)
+	if err != nil {
+		return err
+	}
+	return decoding.Unmarshal(b, v)
+}
+
+// unwrap verifies the checksum of a value and returns its CBOR.
+func unwrap(key, b []byte) ([]byte, error) {
 	if len(b) < sumBytes || len(b) > maxValue {
-		return fmt.Errorf("a value of %d bytes", len(b))
+		return nil, fmt.Errorf("a value of %d bytes", len(b))
 	}
 	b, sum := b[:len(b)-sumBytes], b[len(b)-sumBytes:]
 	if checksum(key, b) != binary.BigEndian.Uint32(sum) {
-		return errors.New("the checksum does not match")
+		return nil, errors.New("the checksum does not match")
 	}
-	return decoding.Unmarshal(b, v)
+	return b, nil
 }
 
 // checksum covers the key too, so that a value under another's key is found out.

@@ -1,0 +1,185 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"fever/event"
+)
+
+// A Job is one run of one provider's collector, as it is recorded. Times are in UTC,
+// to the millisecond; the zero time means not yet, or that nobody said.
+type Job struct {
+	ID          uint64    `json:"id"` // ascends with time, unique in a data file; 0 before [Store.Begin]
+	Provider    string    `json:"provider"`
+	Trigger     Trigger   `json:"trigger"`
+	State       State     `json:"state"`
+	Scheduled   time.Time `json:"scheduled,omitzero"` // when it became due
+	Started     time.Time `json:"started,omitzero"`
+	Finished    time.Time `json:"finished,omitzero"`
+	Attempts    int       `json:"attempts"`     // fetches tried
+	HTTPStatus  int       `json:"http_status"`  // of the last answer, 0 for none
+	Bytes       int64     `json:"bytes"`        // read over all attempts, after decompression
+	NotModified bool      `json:"not_modified"` // since the last good answer: nothing was decoded
+
+	Seen      int `json:"seen"` // rows of the feed: new, changed, unchanged, ignored and rejected
+	New       int `json:"new"`
+	Changed   int `json:"changed"`
+	Unchanged int `json:"unchanged"`
+	Ignored   int `json:"ignored"` // not sold online
+	Rejected  int `json:"rejected"`
+	Gone      int `json:"gone"` // in the provider's snapshot before, absent from this one
+
+	// Rejections are the first of the rejected rows, 100 at most. Their texts are cut
+	// when they are long.
+	Rejections []Rejection `json:"rejections,omitempty"`
+
+	Kind    string `json:"kind,omitempty"`    // of a failure, one word; cut at 64 bytes
+	Message string `json:"message,omitempty"` // of a failure, for people; cut at 2 KiB
+}
+
+// A Rejection is a row of a feed that was left out.
+type Rejection struct {
+	BaseID  string `json:"base_id"`
+	EventID string `json:"event_id"`
+	Line    int    `json:"line"` // of the document, from 1; 0 when unknown
+	Reason  string `json:"reason"`
+}
+
+// A Trigger says why a job runs.
+type Trigger string
+
+// The triggers.
+const (
+	Schedule Trigger = "schedule"
+	StartUp  Trigger = "start-up"
+	Manual   Trigger = "manual"
+)
+
+// A State says how far a job is.
+type State string
+
+// The states. A store holds jobs in the last three.
+const (
+	Pending   State = "pending"
+	Running   State = "running"
+	Completed State = "completed"
+	Failed    State = "failed"
+)
+
+// KindInterrupted is the kind of failure of a job that was found running when nobody
+// could be running it any more.
+const KindInterrupted = "interrupted"
+
+// Bounds of what is stored of a job, in bytes where nothing else is said. What feeds
+// and servers say must not make a job impossible to record, so texts are cut.
+const (
+	maxRejections = 100 // a number
+	maxReason     = 1 << 10
+	maxKind       = 64
+	maxMessage    = 2 << 10
+)
+
+// normalize makes j what is read back after it was stored.
+func (j *Job) normalize() {
+	for _, t := range []*time.Time{&j.Scheduled, &j.Started, &j.Finished} {
+		*t = moment(millis(*t))
+	}
+	j.Kind, j.Message = clip(j.Kind, maxKind), clip(j.Message, maxMessage)
+	var rejections []Rejection
+	for _, r := range j.Rejections {
+		r.BaseID, r.EventID = clip(r.BaseID, event.MaxIDBytes), clip(r.EventID, event.MaxIDBytes)
+		r.Reason = clip(r.Reason, maxReason)
+		rejections = append(rejections, r)
+	}
+	j.Rejections = rejections
+}
+
+// validate says what keeps j from being stored.
+func (j *Job) validate() error {
+	if err := event.ValidProvider(j.Provider); err != nil {
+		return err
+	}
+	if j.ID == 0 {
+		return errors.New("it has no id")
+	}
+	if t := j.Trigger; t != Schedule && t != StartUp && t != Manual {
+		return fmt.Errorf("trigger %q", t)
+	}
+	if j.Started.IsZero() {
+		return errors.New("it was not started")
+	}
+	for _, t := range []time.Time{j.Scheduled, j.Started, j.Finished} {
+		if !t.IsZero() && (t.Year() < 1970 || t.Year() > 9999) {
+			return fmt.Errorf("the clock said %s", t)
+		}
+	}
+	if len(j.Rejections) > maxRejections {
+		return fmt.Errorf("%d rejections, more than %d", len(j.Rejections), maxRejections)
+	}
+	numbers := []int64{
+		int64(j.Attempts), int64(j.HTTPStatus), j.Bytes, int64(j.Seen), int64(j.New), int64(j.Changed),
+		int64(j.Unchanged), int64(j.Ignored), int64(j.Rejected), int64(j.Gone),
+	}
+	for _, r := range j.Rejections {
+		numbers = append(numbers, int64(r.Line))
+	}
+	for _, n := range numbers {
+		if n < 0 {
+			return fmt.Errorf("a count of %d", n)
+		}
+	}
+	return j.validateState()
+}
+
+func (j *Job) validateState() error {
+	finished, failed := !j.Finished.IsZero(), j.Kind != ""
+	switch j.State {
+	case Running:
+		if finished || failed || j.Message != "" {
+			return errors.New("it runs, and has an end")
+		}
+	case Completed:
+		if !finished || failed || j.Message != "" {
+			return errors.New("it completed, without a time or with a failure")
+		}
+	case Failed:
+		if !finished || !failed {
+			return errors.New("it failed, without a time or a kind of failure")
+		}
+	default:
+		return fmt.Errorf("state %q", j.State)
+	}
+	return nil
+}
+
+// clip makes s valid UTF-8 of at most so many bytes.
+func clip(s string, most int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= most {
+		return s
+	}
+	for !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
+}
+
+// millis returns t in Unix milliseconds, and 0 for the zero time.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// moment is the inverse of millis.
+func moment(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

@@ -1,0 +1,510 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"fever/event"
+)
+
+// finish records the end of a running job that failed.
+func finish(t *testing.T, s *Store, job Job) {
+	t.Helper()
+	job.State, job.Kind = Failed, "timeout"
+	if err := s.Finish(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ids says which jobs f finds, and in which state they are.
+func ids(t *testing.T, s *Store, f JobFilter) string {
+	t.Helper()
+	var all []string
+	for _, job := range jobs(t, s, f) {
+		all = append(all, fmt.Sprintf("%s/%d:%.1s", job.Provider, job.ID, job.State))
+	}
+	return strings.Join(all, " ")
+}
+
+func TestJobs(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	here := time.FixedZone("here", 3600)
+	began, err := s.Begin(t.Context(), Job{
+		ID: 99, Provider: "a", Trigger: StartUp, State: Pending,
+		Scheduled: noon.In(here), Started: noon.Add(time.Millisecond + 999*time.Microsecond).In(here),
+	})
+	want := Job{ID: 1, Provider: "a", Trigger: StartUp, State: Running, Scheduled: noon, Started: noon.Add(time.Millisecond)}
+	if err != nil || !reflect.DeepEqual(began, want) || !reflect.DeepEqual(jobs(t, s, JobFilter{}), []Job{want}) {
+		t.Fatalf("began %+v, %v; not %+v", began, err, want)
+	}
+	reopen(t, s)
+
+	job := began
+	job.Finished, job.Attempts, job.HTTPStatus, job.Bytes, job.Seen, job.Ignored, job.Rejected = noon.Add(time.Second).In(here), 2, 200, 1234, 7, 2, 3
+	job.Rejections = []Rejection{{BaseID: "1", EventID: "2", Line: 3, Reason: "no title"}, {}}
+	job.New, job.Gone = 50, 60 // what Apply finds out counts
+	applied, ended, err := s.Apply(t.Context(), snapshot("a", 1, sample("a", 1, 1), sample("a", 2, 1)), job)
+	want = job
+	want.State, want.Finished, want.New, want.Gone = Completed, noon.Add(time.Second), 2, 0
+	if err != nil || applied.New != 2 || !reflect.DeepEqual(ended, want) {
+		t.Errorf("ended %+v, %v; not %+v", ended, err, want)
+	}
+	reopen(t, s)
+	if got := jobs(t, s, JobFilter{}); !reflect.DeepEqual(got, []Job{want}) {
+		t.Errorf("recorded is %+v, not %+v", got, want)
+	}
+
+	for _, job := range []Job{
+		{State: Failed, Kind: "http_status", Message: "status 503", HTTPStatus: 503, Attempts: 4},
+		{State: Completed, NotModified: true, HTTPStatus: 304, Attempts: 1},
+	} {
+		began := begin(t, s, "a")
+		job.ID, job.Provider, job.Trigger, job.Started, job.Finished = began.ID, "a", Schedule, began.Started, began.Finished
+		if err := s.Finish(t.Context(), job); err != nil {
+			t.Error(err)
+		}
+		if got := jobs(t, s, JobFilter{Limit: 1}); !reflect.DeepEqual(got, []Job{job}) {
+			t.Errorf("recorded is %+v, not %+v", got, job)
+		}
+	}
+	if got := records(t, s, everything); len(got) != 2 || !got[0].Current {
+		t.Errorf("jobs without a snapshot changed what is stored: %+v", got)
+	}
+}
+
+// endsAfter is a context that ends when it was asked so many times.
+type endsAfter struct {
+	context.Context
+	left int
+}
+
+func (c *endsAfter) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestApplyIsAllOrNothing stops Apply at each place where it can be stopped. As the
+// file shows when it is opened again, either the job runs and its data is not there,
+// or it completed and all of it is.
+func TestApplyIsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	apply(t, s, snapshot("a", 1, sample("a", 1, 1)))
+	old := Validators{ETag: "old"}
+	if _, _, err := s.Apply(t.Context(), Snapshot{Provider: "a", TimeZone: "UTC", Validators: old}, begin(t, s, "a")); err != nil {
+		t.Fatal(err)
+	}
+	before := records(t, s, everything)
+	snap := snapshot("a", 2)
+	snap.Validators.ETag = "new"
+	for n := range 600 {
+		snap.Events = append(snap.Events, sample("a", n, 1))
+	}
+	stops := 0
+	for ; ; stops++ {
+		job := begin(t, s, "a")
+		_, _, err := s.Apply(&endsAfter{t.Context(), stops}, snap, job)
+		reopen(t, s)
+		got := jobs(t, s, JobFilter{Limit: 1})[0]
+		if err == nil {
+			if v, err := s.Validators(t.Context(), "a"); err != nil || v != snap.Validators {
+				t.Errorf("validators %+v, %v", v, err)
+			}
+			if n := len(records(t, s, everything)); n != 600 || got.State != Completed || got.New != 599 {
+				t.Errorf("%d records and the job %+v", n, got)
+			}
+			break
+		}
+		if !errors.Is(err, context.Canceled) || got.ID != job.ID || got.State != Running {
+			t.Errorf("stopped at %d: job %+v, %v", stops, got, err)
+		}
+		if v, err := s.Validators(t.Context(), "a"); err != nil || v != old {
+			t.Errorf("stopped at %d: validators %+v, %v", stops, v, err)
+		}
+		if !reflect.DeepEqual(records(t, s, everything), before) {
+			t.Errorf("stopped at %d: data has changed", stops)
+		}
+		if n, err := s.Interrupt(t.Context(), noon.Add(time.Hour)); n != 1 || err != nil {
+			t.Errorf("stopped at %d: %d interrupted, %v", stops, n, err)
+		}
+		got = jobs(t, s, JobFilter{Limit: 1})[0]
+		if got.ID != job.ID || got.State != Failed || got.Kind != KindInterrupted || !got.Finished.Equal(noon.Add(time.Hour)) {
+			t.Errorf("stopped at %d: then %+v", stops, got)
+		}
+	}
+	if stops < 4 {
+		t.Errorf("it could be stopped at %d places only", stops)
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	interrupt := func(want int) {
+		t.Helper()
+		if n, err := s.Interrupt(t.Context(), noon); n != want || err != nil {
+			t.Errorf("%d interrupted, not %d: %v", n, want, err)
+		}
+	}
+	interrupt(0)
+	for _, provider := range []string{"b", "a", "a-b"} {
+		finish(t, s, begin(t, s, provider))
+		begin(t, s, provider)
+	}
+	finish(t, s, begin(t, s, "c"))
+	interrupt(3)
+	if got, want := ids(t, s, JobFilter{}), "c/7:f a-b/6:f a-b/5:f a/4:f a/3:f b/2:f b/1:f"; got != want {
+		t.Errorf("%s, not %s", got, want)
+	}
+	before := jobs(t, s, JobFilter{})
+	for _, job := range before {
+		if (job.Kind == KindInterrupted) != (job.ID%2 == 0) || (job.Message == "") != (job.ID%2 == 1) {
+			t.Errorf("%+v", job)
+		}
+	}
+	interrupt(0)
+	if got := jobs(t, s, JobFilter{}); !reflect.DeepEqual(got, before) {
+		t.Errorf("%+v, not %+v", got, before)
+	}
+}
+
+// TestBeginInterrupts begins a job after one whose end could not be recorded.
+func TestBeginInterrupts(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	lost, other := begin(t, s, "a"), begin(t, s, "a-b")
+	begin(t, s, "a")
+	if got, want := ids(t, s, JobFilter{}), "a/3:r a-b/2:r a/1:f"; got != want {
+		t.Errorf("%s, not %s", got, want)
+	}
+	if got := jobs(t, s, JobFilter{Provider: "a"})[1]; got.Kind != KindInterrupted || !got.Finished.Equal(noon) {
+		t.Errorf("%+v", got)
+	}
+	if _, _, err := s.Apply(t.Context(), snapshot("a", 1, sample("a", 1, 1)), lost); err == nil || !strings.Contains(err.Error(), "job 1: it has failed already") {
+		t.Errorf("error %v", err)
+	}
+	if got := records(t, s, everything); len(got) != 0 {
+		t.Errorf("stored %+v", got)
+	}
+	if _, _, err := s.Apply(t.Context(), snapshot("a-b", 1), other); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	check := func(f JobFilter, want string) {
+		t.Helper()
+		if got := ids(t, s, f); got != want {
+			t.Errorf("%+v: %s, not %s", f, got, want)
+		}
+	}
+	finish(t, s, begin(t, s, "a-b"))
+	begin(t, s, "b") // runs throughout
+	for range keep {
+		finish(t, s, begin(t, s, "a"))
+	}
+	check(JobFilter{}, "a/5:f a/4:f a/3:f b/2:r a-b/1:f")
+	job := begin(t, s, "a")
+	check(JobFilter{Provider: "a"}, "a/6:r a/5:f a/4:f a/3:f")
+	finish(t, s, job)
+	check(JobFilter{Provider: "a"}, "a/6:f a/5:f a/4:f")
+	apply(t, s, snapshot("a", 1))
+	check(JobFilter{Provider: "a"}, "a/7:c a/6:f a/5:f")
+	begin(t, s, "a")
+	begin(t, s, "a")
+	check(JobFilter{}, "a/9:r a/8:f a/7:c a/6:f b/2:r a-b/1:f")
+	if _, err := s.Interrupt(t.Context(), noon); err != nil {
+		t.Fatal(err)
+	}
+	check(JobFilter{}, "a/9:f a/8:f a/7:c b/2:f a-b/1:f")
+	for _, keep := range []int{1, 2} {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Open(s.path, keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.db, s.file, s.keep = again.db, again.file, again.keep
+		apply(t, s, snapshot("a", 1))
+	}
+	check(JobFilter{}, "a/11:c a/10:c b/2:f a-b/1:f")
+}
+
+// TestManyJobs has so many that each provider's take several pages, and looks for the
+// running ones wherever a page may end.
+func TestManyJobs(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	s.db.NoSync, s.keep = true, 150
+	for n := range uint64(200) {
+		first := 3*n + 1
+		for _, provider := range []string{"b", "a", "a-b"} {
+			begin(t, s, provider)
+		}
+		if n%2 == 0 { // at other times it is the next Begin that interrupts
+			if got, err := s.Interrupt(t.Context(), noon); got != 3 || err != nil {
+				t.Fatalf("%d interrupted, %v", got, err)
+			}
+		}
+		var got []uint64
+		for _, job := range jobs(t, s, JobFilter{Limit: 4}) {
+			got = append(got, job.ID)
+		}
+		if want := []uint64{first + 2, first + 1, first, first - 1}; n > 0 && !slices.Equal(got, want) {
+			t.Fatalf("the newest are %d, not %d", got, want)
+		}
+	}
+	if got := jobs(t, s, JobFilter{}); len(got) != 3*(150+1) {
+		t.Errorf("%d jobs", len(got))
+	}
+	if got := jobs(t, s, JobFilter{Provider: "a"}); len(got) != 151 || got[150].ID != 200*3-1-150*3 {
+		t.Errorf("%d jobs, the oldest %+v", len(got), got[len(got)-1])
+	}
+}
+
+func TestJobFilter(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	for _, provider := range []string{"a", "b", "a-b", "a", "b", "a"} {
+		finish(t, s, begin(t, s, provider))
+		reopen(t, s)
+	}
+	for _, tc := range []struct {
+		f    JobFilter
+		want string
+	}{
+		{JobFilter{}, "a/6:f b/5:f a/4:f a-b/3:f b/2:f a/1:f"},
+		{JobFilter{Limit: 4}, "a/6:f b/5:f a/4:f a-b/3:f"},
+		{JobFilter{Limit: 40}, "a/6:f b/5:f a/4:f a-b/3:f b/2:f a/1:f"},
+		{JobFilter{Limit: -1, Provider: "b"}, "b/5:f b/2:f"},
+		{JobFilter{Limit: 1, Provider: "a"}, "a/6:f"},
+		{JobFilter{Provider: "c"}, ""},
+		{JobFilter{Provider: "a\x00"}, ""},
+	} {
+		if got := ids(t, s, tc.f); got != tc.want {
+			t.Errorf("%+v: %s, not %s", tc.f, got, tc.want)
+		}
+	}
+	for job, err := range s.Jobs(t.Context(), JobFilter{}) {
+		if err != nil || job.ID != 6 {
+			t.Errorf("%+v, %v", job, err)
+		}
+		break
+	}
+}
+
+// TestJobsWhileWriting deletes jobs from within the loop that are yet to come.
+func TestJobsWhileWriting(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	for range keep {
+		finish(t, s, begin(t, s, "a"))
+	}
+	finish(t, s, begin(t, s, "b"))
+	var got []uint64
+	for job, err := range s.Jobs(t.Context(), JobFilter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got = append(got, job.ID); job.ID == 3 {
+			finish(t, s, begin(t, s, "a"))
+			finish(t, s, begin(t, s, "a"))
+		}
+	}
+	if want := []uint64{4, 3}; !slices.Equal(got, want) {
+		t.Errorf("%d, not %d", got, want)
+	}
+}
+
+// TestJobsRefused gives each method what it must refuse. Nothing is recorded.
+func TestJobsRefused(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	finish(t, s, begin(t, s, "a"))
+	running := begin(t, s, "a")
+	before := jobs(t, s, JobFilter{})
+	good := Job{Provider: "b", Trigger: Manual, Started: noon}
+	for _, tc := range []struct {
+		change func(*Job)
+		say    string
+	}{
+		{func(j *Job) { j.Provider = "" }, "provider name"},
+		{func(j *Job) { j.Provider = "B" }, "provider name"},
+		{func(j *Job) { j.Trigger = "" }, `trigger ""`},
+		{func(j *Job) { j.Trigger = "whim" }, `trigger "whim"`},
+		{func(j *Job) { j.Started = time.Time{} }, "not started"},
+		{func(j *Job) { j.Started = noon.AddDate(-100, 0, 0) }, "1921"},
+		{func(j *Job) { j.Scheduled = noon.AddDate(9000, 0, 0) }, "11021"},
+		{func(j *Job) { j.Finished = noon }, "has an end"},
+		{func(j *Job) { j.Message = "x" }, "has an end"},
+		{func(j *Job) { j.Attempts = -1 }, "a count of -1"},
+		{func(j *Job) { j.Bytes = -2 }, "a count of -2"},
+	} {
+		job := good
+		tc.change(&job)
+		if got, err := s.Begin(t.Context(), job); err == nil || !strings.Contains(err.Error(), tc.say) || !reflect.DeepEqual(got, Job{}) {
+			t.Errorf("began %+v, error %v says nothing of %q", got, err, tc.say)
+		}
+	}
+	running.State, running.Kind = Failed, "timeout"
+	for _, tc := range []struct {
+		change func(*Job)
+		say    string
+	}{
+		{func(j *Job) { j.ID = 0 }, "no id"},
+		{func(j *Job) { j.ID = 1 }, "it has failed already"},
+		{func(j *Job) { j.ID = 3 }, "no such job"},
+		{func(j *Job) { j.Provider = "b" }, "a value of 0 bytes"},
+		{func(j *Job) { j.Finished = time.Time{} }, "without a time"},
+		{func(j *Job) { j.Kind = "" }, "without a time or a kind"},
+		{func(j *Job) { j.State, j.Kind, j.NotModified = Completed, "", false }, "was not applied"},
+		{func(j *Job) { j.State, j.NotModified = Completed, true }, "with a failure"},
+		{func(j *Job) { j.State, j.Kind, j.Finished = Running, "", time.Time{} }, "still runs"},
+		{func(j *Job) { j.State = Pending }, `state "pending"`},
+		{func(j *Job) { j.State = "" }, `state ""`},
+		{func(j *Job) { j.Rejections = make([]Rejection, 101) }, "101 rejections"},
+		{func(j *Job) { j.Rejections = []Rejection{{Line: -3}} }, "a count of -3"},
+	} {
+		job := running
+		tc.change(&job)
+		if err := s.Finish(t.Context(), job); err == nil || !strings.Contains(err.Error(), tc.say) {
+			t.Errorf("error %v says nothing of %q", err, tc.say)
+		}
+	}
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err1 := s.Begin(canceled, good)
+	_, err2 := s.Interrupt(canceled, noon)
+	_, err3 := s.Validators(canceled, "a")
+	for _, err := range []error{err1, err2, err3, s.Finish(canceled, running)} {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+	}
+	for _, err := range s.Jobs(canceled, JobFilter{}) {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+	}
+	for _, tc := range []struct {
+		change func(*Job)
+		say    string
+	}{
+		{func(j *Job) { j.ID = 0 }, "no id"},
+		{func(j *Job) { j.ID = 1 }, "job 1: it has failed already"},
+		{func(j *Job) { j.Provider = "b" }, "another provider"},
+		{func(j *Job) { j.Finished = time.Time{} }, "without a time"},
+	} {
+		job := running
+		tc.change(&job)
+		if _, _, err := s.Apply(t.Context(), snapshot("a", 1, sample("a", 1, 1)), job); err == nil || !strings.Contains(err.Error(), tc.say) {
+			t.Errorf("error %v says nothing of %q", err, tc.say)
+		}
+	}
+	if got := jobs(t, s, JobFilter{}); !reflect.DeepEqual(got, before) || len(records(t, s, everything)) != 0 {
+		t.Errorf("recorded are %+v, not %+v", got, before)
+	}
+}
+
+// TestSequence puts the sequence back, as a flipped bit in the file would: no job may
+// take another's id.
+func TestSequence(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	finish(t, s, begin(t, s, "a"))
+	finish(t, s, begin(t, s, "a"))
+	set := func(n uint64) {
+		t.Helper()
+		if err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(jobsBucket).SetSequence(n) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range []uint64{0, 1, 1<<64 - 1} {
+		set(n)
+		if job, err := s.Begin(t.Context(), Job{Provider: "a", Trigger: Schedule, Started: noon}); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%d: began %+v, %v", n, job, err)
+		}
+	}
+	set(2)
+}
+
+// TestJobsInParallel runs the jobs of several providers at once, and looks at them.
+func TestJobsInParallel(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	const each = 4
+	var wg sync.WaitGroup
+	for _, provider := range []string{"a", "a-b", "b", "c"} {
+		wg.Go(func() {
+			for n := range each {
+				if _, err := run(t.Context(), s, snapshot(provider, int64(n), sample(provider, n, 1))); err != nil {
+					t.Error(err)
+				}
+				for _, err := range s.Jobs(t.Context(), JobFilter{}) {
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	got := jobs(t, s, JobFilter{})
+	if len(got) != 4*keep || got[0].ID != 4*each {
+		t.Errorf("%d jobs, the newest %+v", len(got), got[0])
+	}
+	for _, job := range got {
+		if job.State != Completed || job.New != 1 {
+			t.Errorf("%+v", job)
+		}
+	}
+}
+
+func TestValidators(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	check := func(provider string, want Validators) {
+		t.Helper()
+		reopen(t, s)
+		if got, err := s.Validators(t.Context(), provider); err != nil || got != want {
+			t.Errorf("%s: %+v, %v, not %+v", provider, got, err, want)
+		}
+	}
+	check("a", Validators{})
+	check("", Validators{})
+	first := Validators{ETag: "W/\"\xff\x80\"", LastModified: strings.Repeat("\x01", 1024), Digest: [32]byte{0: 1, 31: 2}, Source: "source"}
+	snap := snapshot("a", 1, sample("a", 1, 1))
+	snap.Validators = first
+	apply(t, s, snap)
+	check("a", first)
+	check("a-b", Validators{})
+	finish(t, s, begin(t, s, "a"))
+	check("a", first)
+	second := Validators{ETag: "2"}
+	snap.Validators, snap.Events = second, nil
+	bad := snap
+	bad.Events = []event.Event{{Key: event.Key{Provider: "a", BaseID: "1", EventID: "1"}}}
+	if _, err := run(t.Context(), s, bad); err == nil {
+		t.Error("an invalid event was stored")
+	}
+	check("a", first)
+	apply(t, s, snap)
+	check("a", second)
+	apply(t, s, snapshot("a", 1)) // from a file, say
+	check("a", Validators{})
+}

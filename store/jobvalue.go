@@ -1,0 +1,140 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+)
+
+// jobFields is what stands in the bucket of jobs. Times are Unix milliseconds, 0 for
+// the zero time.
+type jobFields struct {
+	_           struct{} `cbor:",toarray"`
+	Trigger     Trigger
+	State       State
+	Scheduled   int64
+	Started     int64
+	Finished    int64
+	Attempts    int
+	HTTPStatus  int
+	Bytes       int64
+	NotModified bool
+	Seen        int
+	New         int
+	Changed     int
+	Unchanged   int
+	Ignored     int
+	Rejected    int
+	Gone        int
+	Rejections  []rejectionFields
+	Kind        string
+	Message     string
+}
+
+type rejectionFields struct {
+	_       struct{} `cbor:",toarray"`
+	BaseID  string
+	EventID string
+	Line    int
+	Reason  string
+}
+
+// idBytes is the length of an id in a job's key, and of the zero byte before it.
+const idBytes = 1 + 8
+
+// jobKey is the provider's name, a zero byte, and the id in the order of bytes.
+func jobKey(provider string, id uint64) []byte {
+	return binary.BigEndian.AppendUint64(append([]byte(provider), 0), id)
+}
+
+func parseJobKey(key []byte) (provider string, id uint64, err error) {
+	n := len(key) - idBytes
+	if n < 0 || key[n] != 0 {
+		return "", 0, fmt.Errorf("%q is not a job's key", key)
+	}
+	return string(key[:n]), binary.BigEndian.Uint64(key[n+1:]), nil
+}
+
+// encode returns what to store of a job that is normalized.
+func (j *Job) encode() (key, value []byte, err error) {
+	if err := j.validate(); err != nil {
+		return nil, nil, err
+	}
+	key = jobKey(j.Provider, j.ID)
+	value, err = seal(key, j.fields())
+	return key, value, err
+}
+
+func (j *Job) fields() *jobFields {
+	rejections := make([]rejectionFields, len(j.Rejections))
+	for i, r := range j.Rejections {
+		rejections[i] = rejectionFields{BaseID: r.BaseID, EventID: r.EventID, Line: r.Line, Reason: r.Reason}
+	}
+	return &jobFields{
+		Trigger:     j.Trigger,
+		State:       j.State,
+		Scheduled:   millis(j.Scheduled),
+		Started:     millis(j.Started),
+		Finished:    millis(j.Finished),
+		Attempts:    j.Attempts,
+		HTTPStatus:  j.HTTPStatus,
+		Bytes:       j.Bytes,
+		NotModified: j.NotModified,
+		Seen:        j.Seen,
+		New:         j.New,
+		Changed:     j.Changed,
+		Unchanged:   j.Unchanged,
+		Ignored:     j.Ignored,
+		Rejected:    j.Rejected,
+		Gone:        j.Gone,
+		Rejections:  rejections,
+		Kind:        j.Kind,
+		Message:     j.Message,
+	}
+}
+
+// decodeJob is the inverse of encode, and accepts nothing that encode does not return.
+func decodeJob(key, b []byte) (Job, error) {
+	provider, id, err := parseJobKey(key)
+	if err != nil {
+		return Job{}, err
+	}
+	var f jobFields
+	if err := unseal(key, b, &f); err != nil {
+		return Job{}, err
+	}
+	j := Job{
+		ID:          id,
+		Provider:    provider,
+		Trigger:     f.Trigger,
+		State:       f.State,
+		Scheduled:   moment(f.Scheduled),
+		Started:     moment(f.Started),
+		Finished:    moment(f.Finished),
+		Attempts:    f.Attempts,
+		HTTPStatus:  f.HTTPStatus,
+		Bytes:       f.Bytes,
+		NotModified: f.NotModified,
+		Seen:        f.Seen,
+		New:         f.New,
+		Changed:     f.Changed,
+		Unchanged:   f.Unchanged,
+		Ignored:     f.Ignored,
+		Rejected:    f.Rejected,
+		Gone:        f.Gone,
+		Kind:        f.Kind,
+		Message:     f.Message,
+	}
+	for _, r := range f.Rejections {
+		j.Rejections = append(j.Rejections, Rejection{BaseID: r.BaseID, EventID: r.EventID, Line: r.Line, Reason: r.Reason})
+	}
+	j.normalize()
+	_, again, err := j.encode()
+	if err != nil {
+		return Job{}, err
+	}
+	if !bytes.Equal(again, b) {
+		return Job{}, errNotOurs
+	}
+	return j, nil
+}

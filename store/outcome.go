@@ -1,0 +1,99 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// end records the end of a running job, which is its provider's newest, deletes
+// what is no longer kept, and returns the job as it is recorded.
+func (s *Store) end(jobs *bbolt.Bucket, job Job) (Job, error) {
+	if job.State == Running {
+		return Job{}, errors.New("it still runs")
+	}
+	job.normalize()
+	key, value, err := job.encode()
+	if err != nil {
+		return Job{}, err
+	}
+	if job.ID > jobs.Sequence() {
+		return Job{}, errors.New("no such job has begun")
+	}
+	began, err := decodeJob(key, jobs.Get(key)) // a job that runs is never deleted
+	if err != nil {
+		return Job{}, damaged(s.path, fmt.Sprintf("job %q: %v", key, err))
+	}
+	if began.State != Running {
+		return Job{}, fmt.Errorf("it has %s already", began.State)
+	}
+	old := s.oldJobs(jobs, job.Provider)
+	err = jobs.Put(key, value)
+	for _, key := range old {
+		err = errors.Join(err, jobs.Delete(key))
+	}
+	return job, err
+}
+
+// oldJobs returns the keys of those jobs of the provider that are no longer kept once
+// the newest of them, the only one that runs, has finished.
+func (s *Store) oldJobs(jobs *bbolt.Bucket, provider string) [][]byte {
+	prefix := append([]byte(provider), 0)
+	var keys [][]byte
+	cursor := jobs.Cursor()
+	for k, _ := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = cursor.Next() {
+		keys = append(keys, k)
+	}
+	keys = keys[:max(0, len(keys)-s.keep)]
+	for i, k := range keys {
+		keys[i] = bytes.Clone(k)
+	}
+	return keys
+}
+
+func (s *Store) interrupt(jobs *bbolt.Bucket, job Job, now time.Time) error {
+	job.State, job.Finished = Failed, now
+	job.Kind, job.Message = KindInterrupted, "the process ended, or could not record the job's end"
+	_, err := s.end(jobs, job)
+	return err
+}
+
+// newestJob returns the provider's newest job, or the zero value when it has none. No
+// other job of the provider can be running.
+func newestJob(jobs *bbolt.Bucket, provider string) (Job, error) {
+	cursor := jobs.Cursor()
+	var k, v []byte
+	if past, _ := cursor.Seek(append([]byte(provider), 1)); past == nil { // beyond all of its keys
+		k, v = cursor.Last()
+	} else {
+		k, v = cursor.Prev()
+	}
+	if !bytes.HasPrefix(k, append([]byte(provider), 0)) {
+		return Job{}, nil
+	}
+	job, err := decodeJob(k, v)
+	if err != nil {
+		return Job{}, fmt.Errorf("job %q: %w", k, err)
+	}
+	return job, nil
+}
+
+// runningJobs looks at the newest job of each provider.
+func runningJobs(jobs *bbolt.Bucket) (running []Job, err error) {
+	cursor := jobs.Cursor()
+	for k, v := cursor.Last(); k != nil; {
+		job, err := decodeJob(k, v)
+		if err != nil {
+			return nil, fmt.Errorf("job %q: %w", k, err)
+		}
+		if job.State == Running {
+			running = append(running, job)
+		}
+		cursor.Seek(append([]byte(job.Provider), 0)) // its oldest
+		k, v = cursor.Prev()
+	}
+	return running, nil
+}
