@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -52,7 +53,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
 			for b.Loop() {
-				feed, err := decode(bytes.NewReader(doc), "bench", "")
+				feed, err := decodeXML(bytes.NewReader(doc), "bench", "")
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -177,4 +178,62 @@ func (row *xmlRow) event(b *testing.B, g *xmlGroup) event.Event {
 		e.Zones[i] = event.Zone{ID: z.ID, Name: z.Name, Capacity: z.Capacity, Price: price, Numbered: z.Numbered}
 	}
 	return e
+}
+
+// BenchmarkDecodeJSON is for the events of BenchmarkDecode, as they are dumped.
+func BenchmarkDecodeJSON(b *testing.B) {
+	feed, err := decodeXML(bytes.NewReader(bigFeed()), "bench", "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	doc, _ := dumped(b, feed.Events)
+	b.SetBytes(int64(len(doc)))
+	b.ReportAllocs()
+	for b.Loop() {
+		feed, err := decodeJSON(bytes.NewReader(doc), "bench", "")
+		if err != nil {
+			b.Fatal(err)
+		}
+		checkBig(b, feed.Events)
+	}
+}
+
+// BenchmarkAnswer is what becomes of an answer that is there: of one that is new, and
+// of one that was the last, too. The bytes are those after decompression.
+func BenchmarkAnswer(b *testing.B) {
+	p, err := New(Config{Name: "bench", URL: "http://a", Timeout: plenty, MaxBytes: 1 << 30})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for coding, body := range map[string][]byte{"identity": bigFeed(), "gzip": gzipped(b, bigFeed())} {
+		answer := func(last Validators) *Feed {
+			res := &http.Response{
+				StatusCode: http.StatusOK,
+				Header:     http.Header{"Content-Encoding": {coding}},
+				Body:       io.NopCloser(bytes.NewReader(body)),
+			}
+			feed, err := p.answer(b.Context(), res, last)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return feed
+		}
+		last := answer(Validators{}).Validators
+		b.Run(coding+"/new", func(b *testing.B) {
+			b.SetBytes(int64(len(bigFeed())))
+			b.ReportAllocs()
+			for b.Loop() {
+				checkBig(b, answer(Validators{}).Events)
+			}
+		})
+		b.Run(coding+"/same", func(b *testing.B) {
+			b.SetBytes(int64(len(bigFeed())))
+			b.ReportAllocs()
+			for b.Loop() {
+				if feed := answer(last); !feed.NotModified || feed.Events != nil {
+					b.Fatalf("%+v", feed)
+				}
+			}
+		})
+	}
 }

@@ -16,7 +16,12 @@ type Feed struct {
 	Rejected   int         // occurrences that cannot be kept
 	Rejections []Rejection // why, for the first MaxRejections of them
 
-	Bytes      int64 // read of the document, after decompression
+	// NotModified is set when the provider said, or the digest showed, that the feed
+	// is the one that last came: nothing was decoded, and there are no events here.
+	NotModified bool
+	Validators  Validators // of this answer; zero when the feed was not fetched
+
+	Bytes      int64 // read of the document, after decompression; as received if not decoded
 	HTTPStatus int   // of the last answer; 0 when there was none
 }
 

@@ -3,9 +3,7 @@ package provider
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"fever/event"
 )
@@ -138,10 +136,10 @@ func (d *decoder) endRow() {
 		err = e.Validate()
 	}
 	if err != nil {
-		d.reject(Rejection{BaseID: shorten(e.BaseID), EventID: shorten(e.EventID), Line: r.line, Reason: err.Error()})
+		d.reject(e.BaseID, e.EventID, r.line, err.Error())
 		return
 	}
-	d.keep(e)
+	d.keep(e, r.line)
 }
 
 // zonesOf returns a copy of the zones to size, with their text out of text.
@@ -165,17 +163,4 @@ func optional(value []byte, most int) []byte {
 		return nil
 	}
 	return value
-}
-
-// shorten returns a copy of an id for a [Rejection], which is not to keep in memory
-// what no event could.
-func shorten(id string) string {
-	if len(id) > event.MaxIDBytes {
-		n := event.MaxIDBytes
-		for !utf8.RuneStart(id[n]) {
-			n--
-		}
-		id = id[:n]
-	}
-	return strings.Clone(id)
 }

@@ -141,7 +141,7 @@ func TestDecodeRefuses(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decode(strings.NewReader(test.doc), "test", "")
+			feed, err := decodeXML(strings.NewReader(test.doc), "test", "")
 			if feed != nil || err == nil {
 				t.Fatalf("feed %+v, error %v", feed, err)
 			}
@@ -183,7 +183,7 @@ func TestDecodeAccepts(t *testing.T) {
 	for name, doc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decode(strings.NewReader(doc), "test", "")
+			feed, err := decodeXML(strings.NewReader(doc), "test", "")
 			if err != nil || feed.Seen != 0 {
 				t.Errorf("%+v, %v", feed, err)
 			}
@@ -218,7 +218,7 @@ func TestDecodeEncodings(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decode(&source{ctx: t.Context(), r: strings.NewReader(test.doc), limit: 1 << 20}, "test", test.charset)
+			feed, err := decodeXML(&source{ctx: t.Context(), r: strings.NewReader(test.doc), limit: 1 << 20}, "test", test.charset)
 			if err != nil || len(feed.Events) != 1 || feed.Events[0].Title != test.title {
 				t.Errorf("%+v, %v, want %q", feed, err, test.title)
 			}
@@ -236,11 +236,11 @@ func TestDecodeCutAnywhere(t *testing.T) {
 			t.Parallel()
 			end := bytes.LastIndexByte(bytes.TrimSuffix(doc, []byte("<!-- the end -->\n")), '>')
 			for n := range end {
-				feed, err := decode(bytes.NewReader(doc[:n]), "test", "")
+				feed, err := decodeXML(bytes.NewReader(doc[:n]), "test", "")
 				if feed != nil || kindAt(err) != KindMalformed {
 					t.Fatalf("cut at %d: %v, %v", n, feed, err)
 				}
-				feed, err = decode(&source{ctx: t.Context(), r: failing(doc[:n], broken), limit: 1 << 20}, "test", "")
+				feed, err = decodeXML(&source{ctx: t.Context(), r: failing(doc[:n], broken), limit: 1 << 20}, "test", "")
 				if feed != nil || !errors.Is(err, broken) {
 					t.Fatalf("broken at %d: %v, %v", n, feed, err)
 				}
@@ -265,13 +265,13 @@ func TestDecodeReaders(t *testing.T) {
 	for name, doc := range fixtures(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			whole, err := decode(bytes.NewReader(doc), "test", "")
+			whole, err := decodeXML(bytes.NewReader(doc), "test", "")
 			if err != nil {
 				t.Fatal(err)
 			}
 			want := toJSON(t, whole)
 			for kind, reader := range readers {
-				feed, err := decode(reader(bytes.NewReader(doc)), "test", "")
+				feed, err := decodeXML(reader(bytes.NewReader(doc)), "test", "")
 				if err != nil || toJSON(t, feed) != want {
 					t.Errorf("%s: %v", kind, err)
 				}
@@ -296,7 +296,7 @@ func decodeBuffered(doc []byte, size int) (*Feed, error) {
 
 func TestDecodeNoProgress(t *testing.T) {
 	t.Parallel()
-	if _, err := decode(stuck{}, "test", ""); !errors.Is(err, io.ErrNoProgress) {
+	if _, err := decodeXML(stuck{}, "test", ""); !errors.Is(err, io.ErrNoProgress) {
 		t.Error(err)
 	}
 }

@@ -40,7 +40,7 @@ func TestDecodeGolden(t *testing.T) {
 	for name, doc := range fixtures(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decode(bytes.NewReader(doc), "test", "")
+			feed, err := decodeXML(bytes.NewReader(doc), "test", "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,7 +48,11 @@ func TestDecodeGolden(t *testing.T) {
 			enc := json.NewEncoder(&got)
 			enc.SetEscapeHTML(false)
 			enc.SetIndent("", "  ")
-			if err := enc.Encode(feed); err != nil {
+			if err := enc.Encode(struct {
+				Events                  []event.Event
+				Seen, Ignored, Rejected int
+				Rejections              []Rejection
+			}{feed.Events, feed.Seen, feed.Ignored, feed.Rejected, feed.Rejections}); err != nil {
 				t.Fatal(err)
 			}
 			golden := filepath.Join("testdata", "golden", strings.TrimSuffix(name, ".xml")+".json")
@@ -73,8 +77,8 @@ func TestDecodeDialectsAgree(t *testing.T) {
 	t.Parallel()
 	docs := fixtures(t)
 	for _, n := range []string{"1", "2", "3"} {
-		events, err1 := decode(bytes.NewReader(docs["event-list-"+n+".xml"]), "test", "")
-		plans, err2 := decode(bytes.NewReader(docs["plan-list-"+n+".xml"]), "test", "")
+		events, err1 := decodeXML(bytes.NewReader(docs["event-list-"+n+".xml"]), "test", "")
+		plans, err2 := decodeXML(bytes.NewReader(docs["plan-list-"+n+".xml"]), "test", "")
 		if err := errors.Join(err1, err2); err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +135,7 @@ func TestDecodeRejections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			good := "\n<event event_id=\"good\"" + start + "/>"
-			feed, err := decode(strings.NewReader(inFeed("\n"+test.rows+good)), "test", "")
+			feed, err := decodeXML(strings.NewReader(inFeed("\n"+test.rows+good)), "test", "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -148,7 +152,7 @@ func TestDecodeRejections(t *testing.T) {
 
 func TestDecodeListsSomeRejections(t *testing.T) {
 	t.Parallel()
-	feed, err := decode(strings.NewReader(inFeed(strings.Repeat("<event/>", 3*MaxRejections))), "test", "")
+	feed, err := decodeXML(strings.NewReader(inFeed(strings.Repeat("<event/>", 3*MaxRejections))), "test", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +164,7 @@ func TestDecodeListsSomeRejections(t *testing.T) {
 func TestDecodeEmptyFeed(t *testing.T) {
 	t.Parallel()
 	for _, doc := range []string{"<planList/>", "<eventList><output></output></eventList>\n<!-- nothing on -->", "\xef\xbb\xbf<planList><output/></planList>"} {
-		feed, err := decode(strings.NewReader(doc), "test", "")
+		feed, err := decodeXML(strings.NewReader(doc), "test", "")
 		if err != nil || feed.Seen != 0 || feed.Events != nil {
 			t.Errorf("%q: %+v, %v", doc, feed, err)
 		}

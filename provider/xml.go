@@ -2,7 +2,6 @@ package provider
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"unicode/utf8"
 
@@ -25,35 +24,25 @@ const (
 // A decoder turns the tags of one document into a Feed.
 type decoder struct {
 	*scanner
+	*gatherer
 	provider string
-	feed     *Feed
-	rows     map[rowKey]rowPlace // of feed.Events
-	roles    [maxDepth + 1]role  // of the open elements, by depth
+	roles    [maxDepth + 1]role // of the open elements, by depth
 	group    groupValues
 	row      rowValues
 	prices   map[string]event.Price // as written: feeds repeat a few
 }
 
-// A rowKey is an event's key without its provider.
-type rowKey struct{ baseID, eventID string }
-
-// A rowPlace says where a row is: in Feed.Events, and in the document.
-type rowPlace struct{ index, line int }
-
-// decode reads the document in r as a feed. The encoding charset, which may be
-// empty, counts when the document names none. It is a pure function of the bytes of
-// r, which has to return an error again when it is asked again; such an error comes
-// out wrapped, and all others are a *fault.
-func decode(r io.Reader, provider, charset string) (*Feed, error) {
+// decodeXML reads eventList and planList documents. The encoding charset counts when
+// the document names none.
+func decodeXML(r io.Reader, provider, charset string) (*Feed, error) {
 	return newDecoder(r, provider).decode(charset)
 }
 
 func newDecoder(r io.Reader, provider string) *decoder {
 	d := &decoder{
 		scanner:  newScanner(r),
+		gatherer: newGatherer(),
 		provider: provider,
-		feed:     &Feed{},
-		rows:     make(map[rowKey]rowPlace),
 		prices:   make(map[string]event.Price),
 	}
 	d.roles[0] = document
@@ -141,31 +130,6 @@ func (d *decoder) roleOf(parent role) (role, dialect) {
 		}
 	}
 	return other, 0
-}
-
-// keep adds a valid event to the feed, in place of one with its key.
-func (d *decoder) keep(e event.Event) {
-	key := rowKey{e.BaseID, e.EventID}
-	place, again := d.rows[key]
-	if again {
-		d.reject(Rejection{
-			BaseID: e.BaseID, EventID: e.EventID, Line: place.line,
-			Reason: fmt.Sprintf("replaced by a later row with the same ids, on line %d", d.row.line),
-		})
-		d.feed.Events[place.index] = e
-	} else {
-		place.index = len(d.feed.Events)
-		d.feed.Events = append(d.feed.Events, e)
-	}
-	place.line = d.row.line
-	d.rows[key] = place
-}
-
-func (d *decoder) reject(r Rejection) {
-	d.feed.Rejected++
-	if len(d.feed.Rejections) < MaxRejections {
-		d.feed.Rejections = append(d.feed.Rejections, r)
-	}
 }
 
 // A dialect is one of the two sets of names. Either may be used anywhere.

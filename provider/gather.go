@@ -1,0 +1,62 @@
+package provider
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"fever/event"
+)
+
+// A gatherer makes a Feed of the rows of a document, in whatever format. Its user
+// counts those seen and ignored.
+type gatherer struct {
+	feed *Feed
+	rows map[rowKey]rowPlace // of feed.Events
+}
+
+// A rowKey is an event's key without its provider.
+type rowKey struct{ baseID, eventID string }
+
+// A rowPlace says where a row is: in Feed.Events, and in the document.
+type rowPlace struct{ index, line int }
+
+func newGatherer() *gatherer {
+	return &gatherer{feed: &Feed{}, rows: make(map[rowKey]rowPlace)}
+}
+
+// keep adds a valid event to the feed, in place of one with its key.
+func (g *gatherer) keep(e event.Event, line int) {
+	key := rowKey{e.BaseID, e.EventID}
+	place, again := g.rows[key]
+	if again {
+		g.reject(e.BaseID, e.EventID, place.line, fmt.Sprintf("replaced by a later row with the same ids, on line %d", line))
+		g.feed.Events[place.index] = e
+	} else {
+		place.index = len(g.feed.Events)
+		g.feed.Events = append(g.feed.Events, e)
+	}
+	place.line = line
+	g.rows[key] = place
+}
+
+// reject counts a row that is not kept, and lists it if it is one of the first.
+func (g *gatherer) reject(baseID, eventID string, line int, reason string) {
+	g.feed.Rejected++
+	if len(g.feed.Rejections) < MaxRejections {
+		g.feed.Rejections = append(g.feed.Rejections, Rejection{shorten(baseID), shorten(eventID), line, reason})
+	}
+}
+
+// shorten returns a copy of an id for a [Rejection], which is not to keep in memory
+// what no event could.
+func shorten(id string) string {
+	if len(id) > event.MaxIDBytes {
+		n := event.MaxIDBytes
+		for !utf8.RuneStart(id[n]) {
+			n--
+		}
+		id = id[:n]
+	}
+	return strings.Clone(id)
+}

@@ -1,0 +1,72 @@
+package provider
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// reserved are the headers that are not to be configured, beside those that begin
+// with "If-": the ones that belong to a connection (RFC 9110 section 7.6.1), and the
+// ones that fetching sets or that would change what is answered to it.
+var reserved = map[string]bool{
+	"Accept-Encoding":     true,
+	"Connection":          true,
+	"Content-Length":      true,
+	"Expect":              true,
+	"Host":                true,
+	"Keep-Alive":          true,
+	"Proxy-Authenticate":  true,
+	"Proxy-Authorization": true,
+	"Proxy-Connection":    true,
+	"Range":               true,
+	"Te":                  true,
+	"Trailer":             true,
+	"Transfer-Encoding":   true,
+	"Upgrade":             true,
+}
+
+// ownHeader returns a copy of a configured header with its names in canonical form,
+// or an error that does not repeat values: they may be secrets.
+func ownHeader(configured http.Header, u *url.URL) (http.Header, error) {
+	own := make(http.Header, len(configured))
+	for name, values := range configured {
+		if !isToken(name) {
+			return nil, fmt.Errorf("%.40q cannot be the name of a header", name)
+		}
+		canonical := http.CanonicalHeaderKey(name)
+		if reserved[canonical] || strings.HasPrefix(canonical, "If-") {
+			return nil, fmt.Errorf("the header %.40s cannot be configured: fetching decides on it", canonical)
+		}
+		if canonical == "Authorization" && u.User != nil {
+			return nil, fmt.Errorf("the header Authorization is configured, and the URL holds credentials: only one of them can be sent")
+		}
+		if own[canonical] != nil {
+			return nil, fmt.Errorf("the header %.40s is configured twice, in different cases", canonical)
+		}
+		for _, value := range values {
+			if !isFieldValue(value) {
+				return nil, fmt.Errorf("the value of the header %.40s holds a control character", canonical)
+			}
+			own.Add(canonical, value)
+		}
+	}
+	return own, nil
+}
+
+// isToken reports whether s is a token, RFC 9110 section 5.6.2.
+func isToken(s string) bool {
+	const chars = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	return s != "" && strings.Trim(s, chars) == ""
+}
+
+// isFieldValue reports whether s can be sent as a value, RFC 9110 section 5.5.
+func isFieldValue(s string) bool {
+	for _, c := range []byte(s) {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,141 @@
+package provider
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+// A jsonDecoder turns the records of one document into a Feed.
+type jsonDecoder struct {
+	*gatherer
+	*json.Decoder
+	provider string
+	bounds   *jsonBounds
+	value    json.RawMessage // the last one read
+	named    bool            // a value had the ids of an event
+}
+
+// decodeJSON reads what fever dump writes: a record a line, or one array of them.
+// Both may be laid out otherwise, and are UTF-8 whatever HTTP says (RFC 8259 sections
+// 8.1 and 11).
+//
+// A record is an event of the provider that is configured here, whichever it names
+// itself: of a dump of several providers, each has to be a feed of its own, or equal
+// ids replace each other. A record that is not current counts like the others: what
+// was ever sold online is what fever keeps.
+//
+// An empty document is refused, since a provider that fails may send one; that there
+// is nothing on sale is written as []. So is a document in which no value has the ids
+// of an event. Lines that are missing at the end cannot be noticed here when the last
+// one is whole: an array, which has to be closed, is the safer form.
+func decodeJSON(r io.Reader, provider, _ string) (*Feed, error) {
+	bounds, first, err := newJSONBounds(r)
+	if err != nil {
+		return nil, err
+	}
+	d := &jsonDecoder{gatherer: newGatherer(), Decoder: json.NewDecoder(bounds), provider: provider, bounds: bounds}
+	if first == '[' {
+		err = d.array()
+	} else {
+		err = d.lines()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if d.feed.Seen > 0 && !d.named {
+		return nil, &fault{KindDecode, "not a feed: no value in it has the ids of an event"}
+	}
+	return d.feed, nil
+}
+
+// array reads the records of an array, to its end and that of the document.
+func (d *jsonDecoder) array() error {
+	if _, err := d.Token(); err != nil { // the bracket
+		return d.broken(err)
+	}
+	for d.expect(maxSpace); d.More(); d.expect(maxSpace) {
+		d.expect(maxRecord)
+		if err := d.Decode(&d.value); err != nil {
+			return d.broken(err)
+		}
+		if err := d.record(); err != nil {
+			return err
+		}
+	}
+	if _, err := d.Token(); err != nil { // the other bracket
+		return d.broken(err)
+	}
+	d.expect(maxSpace)
+	_, err := d.Token()
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err == nil:
+		return d.malformed("there is more behind the array")
+	}
+	return d.broken(err)
+}
+
+// lines reads records to the end of the document.
+func (d *jsonDecoder) lines() error {
+	for {
+		d.expect(maxRecord)
+		if err := d.Decode(&d.value); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return d.broken(err)
+		}
+		if err := d.record(); err != nil {
+			return err
+		}
+	}
+}
+
+// expect lets n more bytes through the bounds.
+func (d *jsonDecoder) expect(n int64) { d.bounds.limit = d.InputOffset() + n }
+
+// record keeps the event in the value last read, or rejects it.
+func (d *jsonDecoder) record() error {
+	if !utf8.Valid(d.value) {
+		return d.malformed("the record that ends here is not UTF-8")
+	}
+	d.feed.Seen++
+	line := d.line() - lineFeeds(d.value)
+	r, err := parseRecord(d.value)
+	d.named = d.named || r.BaseID != "" || r.EventID != ""
+	e := r.event(d.provider)
+	if err == nil {
+		err = e.Validate()
+	}
+	if err != nil {
+		d.reject(r.BaseID, r.EventID, line, err.Error())
+		return nil
+	}
+	d.keep(e, line)
+	return nil
+}
+
+// line returns the line of the next byte, from 1.
+func (d *jsonDecoder) line() int {
+	var ahead lineCounter
+	_, _ = io.Copy(&ahead, d.Buffered()) // neither end of it can fail
+	return 1 + d.bounds.lines - int(ahead)
+}
+
+func (d *jsonDecoder) malformed(text string) error {
+	return &fault{KindMalformed, fmt.Sprintf("line %d (byte %d): %s", d.line(), d.InputOffset(), text)}
+}
+
+// broken returns the error of a document that the JSON decoder cannot go on with.
+func (d *jsonDecoder) broken(err error) error {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return d.malformed("what follows is not JSON: " + syntax.Error())
+	}
+	if failed := d.bounds.err; failed != nil && !errors.Is(failed, io.EOF) {
+		return fmt.Errorf("line %d (byte %d): %w", d.line(), d.InputOffset(), failed)
+	}
+	return d.malformed("the document is cut short in what follows")
+}

@@ -1,0 +1,384 @@
+package provider
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"reflect"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"fever/event"
+)
+
+// dumped returns events in the two forms that fever dump writes.
+func dumped(tb testing.TB, events []event.Event) (ndjson, array []byte) {
+	tb.Helper()
+	var lines bytes.Buffer
+	enc := json.NewEncoder(&lines)
+	enc.SetEscapeHTML(false)
+	seen := time.UnixMilli(1625000000123).UTC()
+	for i, e := range events {
+		e.Provider = "upstream"
+		record := struct {
+			ID uuid.UUID `json:"id"`
+			event.Record
+		}{e.ID(), event.Record{Event: e, FirstSeen: seen, LastChanged: seen, Current: i%2 == 0}}
+		if err := enc.Encode(record); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	joined := bytes.Join(bytes.SplitAfter(bytes.TrimSuffix(lines.Bytes(), []byte("\n")), []byte("\n")), []byte(","))
+	return lines.Bytes(), append(append([]byte("["), joined...), "\n]\n"...)
+}
+
+// What is decoded from XML and dumped is decoded from that again.
+func TestJSONRoundTrip(t *testing.T) {
+	t.Parallel()
+	for name, doc := range fixtures(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want, err := decodeXML(bytes.NewReader(doc), "test", "")
+			if err != nil || len(want.Events) == 0 {
+				t.Fatal(want, err)
+			}
+			ndjson, array := dumped(t, want.Events)
+			var indented bytes.Buffer
+			if err := json.Indent(&indented, array, "", "\t"); err != nil {
+				t.Fatal(err)
+			}
+			for form, doc := range map[string][]byte{
+				"ndjson":               ndjson,
+				"array":                array,
+				"indented":             indented.Bytes(),
+				"no last line end":     bytes.TrimSpace(ndjson),
+				"with mark and spaces": append([]byte("\xef\xbb\xbf \r\n"), ndjson...),
+				"other line ends":      bytes.ReplaceAll(ndjson, []byte("\n"), []byte("\r\n\r\n")),
+			} {
+				for kind, reader := range map[string]func(io.Reader) io.Reader{
+					"whole":      func(r io.Reader) io.Reader { return r },
+					"byte-wise":  iotest.OneByteReader,
+					"end inside": iotest.DataErrReader,
+				} {
+					got, err := decodeJSON(reader(bytes.NewReader(doc)), "test", "latin1")
+					if err != nil {
+						t.Fatal(form, kind, err)
+					}
+					if !reflect.DeepEqual(got.Events, want.Events) || got.Seen != len(want.Events) || got.Rejected != 0 || got.Ignored != 0 {
+						t.Errorf("%s, %s: %s\nwant %s", form, kind, toJSON(t, got), toJSON(t, want.Events))
+					}
+				}
+			}
+		})
+	}
+}
+
+const row = `{"base_id":"b","event_id":"1","title":"t","start":"2026-01-01"}`
+
+func TestJSONAccepts(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		doc  string
+		want event.Event
+	}{
+		"what is needed":       {row, event.Event{}},
+		"what is not known":    {`{"sell_mode":"offline","x":{"base_id":[[{}]]},"current":false,"provider":7,"id":null,` + row[1:], event.Event{}},
+		"null":                 {`{"organizer_company_id":null,"end":null,"sell_from":null,"sell_to":null,"sold_out":null,"zones":null,` + row[1:], event.Event{}},
+		"asides that are none": {`{"organizer_company_id":5,"sell_from":{},"sell_to":"a\u0000b",` + row[1:], event.Event{}},
+		"everything": {
+			`{"organizer_company_id":"o","end":"2026-01-02T10:00:00","sell_from":"f","sell_to":"t","sold_out":true,"zones":[{"zone_id":"z","name":"n","capacity":5,"price":1.50,"numbered":true},{}],` + row[1:],
+			event.Event{OrganizerID: "o", End: local(t, "2026-01-02T10:00:00"), SellFrom: "f", SellTo: "t", SoldOut: true, Zones: []event.Zone{
+				{ID: "z", Name: "n", Capacity: 5, Price: price(t, "1.5"), Numbered: true}, {},
+			}},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			feed, err := decodeJSON(strings.NewReader(test.doc), "test", "")
+			if err != nil || len(feed.Events) != 1 {
+				t.Fatalf("%+v, %v", feed, err)
+			}
+			want := test.want
+			want.Key = event.Key{Provider: "test", BaseID: "b", EventID: "1"}
+			want.Title, want.Start = "t", local(t, "2026-01-01")
+			if want.Zones == nil {
+				want.Zones = []event.Zone{}
+			}
+			if !reflect.DeepEqual(feed.Events[0], want) {
+				t.Errorf("%+v\nwant %+v", feed.Events[0], want)
+			}
+		})
+	}
+}
+
+func local(tb testing.TB, s string) event.Local {
+	tb.Helper()
+	l, err := event.ParseLocal(s)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return l
+}
+
+func price(tb testing.TB, s string) event.Price {
+	tb.Helper()
+	p, err := event.ParsePrice(s)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+func TestJSONRejections(t *testing.T) {
+	t.Parallel()
+	with := func(field string) string { return row[:len(row)-1] + "," + field + "}" }
+	tests := map[string]struct {
+		row, baseID, eventID, reason string
+	}{
+		"no base id":         {`{"event_id":"1"}`, "", "1", "no base id"},
+		"no event id":        {`{"base_id":"b"}`, "b", "", "no event id"},
+		"no title":           {`{"base_id":"b","event_id":"1"}`, "b", "1", "no title"},
+		"no start":           {`{"base_id":"b","event_id":"1","title":"t"}`, "b", "1", "no start date"},
+		"base id of a type":  {`{"base_id":1,"event_id":"1"}`, "", "1", "base_id is a JSON number, which it cannot be"},
+		"title of a type":    {`{"title":["t"],"base_id":"b","event_id":"1"}`, "b", "1", "title is a JSON array"},
+		"sold out of a type": {with(`"sold_out":"no"`), "b", "1", "sold_out is a JSON string"},
+		"start of a type":    {with(`"start":20260101`), "b", "1", "start is a JSON number"},
+		"no such day":        {with(`"start":"2026-02-30"`), "b", "1", "names a day that does not exist"},
+		"end with an offset": {with(`"end":"2026-02-03T10:00:00Z"`), "b", "1", `end date "2026-02-03T10:00:00Z" is not`},
+		"end before start":   {with(`"end":"2025-12-31"`), "b", "1", "before its start"},
+		"control in title":   {with(`"title":"a\u0007"`), "b", "1", "title holds a control character"},
+		"an array":           {`["b"]`, "", "", "it is not a JSON object"},
+		"a string":           {`"b"`, "", "", "it is not a JSON object"},
+		"a number":           {`-1.5e+3`, "", "", "it is not a JSON object"},
+		"null":               {`null`, "", "", "it is not a JSON object"},
+		"zones of a type":    {`{"zones":{"a":[]},` + row[1:], "b", "1", "zones is not a JSON array"},
+		"zone of a type":     {`{"zones":[{},7],` + row[1:], "b", "1", `zone 2 (id ""):`},
+		"capacity":           {`{"zones":[{"zone_id":"z","capacity":1.5}],` + row[1:], "b", "1", `zone 1 (id "z"): capacity is a JSON number 1.5`},
+		"huge capacity":      {`{"zones":[{"capacity":1` + strings.Repeat("0", 1000) + `}],` + row[1:], "b", "1", "capacity is a JSON number 100"},
+		"negative capacity":  {`{"zones":[{"capacity":-1}],` + row[1:], "b", "1", "capacity -1 is negative"},
+		"price":              {`{"zones":[{"zone_id":"z","price":"1"}],` + row[1:], "b", "1", `zone 1 (id "z"): price`},
+		"negative price":     {`{"zones":[{"price":-1}],` + row[1:], "b", "1", "is negative"},
+		"price with power":   {`{"zones":[{"price":1e2}],` + row[1:], "b", "1", "is not a number"},
+		"too many zones":     {`{"zones":[{}` + strings.Repeat(",{}", event.MaxZones) + `],` + row[1:], "b", "1", "more than 16384 zones"},
+		"long id":            {`{"base_id":"` + strings.Repeat("b", 1000) + `","event_id":"1"}`, strings.Repeat("b", event.MaxIDBytes), "1", "base id of 1000 bytes"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			good := strings.Replace(row, `"1"`, `"good"`, 1)
+			for form, doc := range map[string]string{
+				"lines": good + "\n" + test.row + "\n" + good,
+				"array": "[" + good + ",\n" + test.row + "\n,\n" + good + "]",
+			} {
+				feed, err := decodeJSON(strings.NewReader(doc), "test", "")
+				if err != nil {
+					t.Fatal(form, err)
+				}
+				if feed.Seen != 3 || feed.Rejected != 2 || len(feed.Events) != 1 || feed.Events[0].EventID != "good" {
+					t.Fatalf("%s: seen %d, rejected %d, events %v", form, feed.Seen, feed.Rejected, feed.Events)
+				}
+				r := feed.Rejections[0]
+				if r.BaseID != test.baseID || r.EventID != test.eventID || r.Line != 2 || !strings.Contains(r.Reason, test.reason) || len(r.Reason) > 300 {
+					t.Errorf("%s: %+v, want event %s/%s because of %q", form, r, test.baseID, test.eventID, test.reason)
+				}
+				last := 3 + strings.Count(form, "array")
+				if want := "replaced by a later row with the same ids, on line " + strconv.Itoa(last); feed.Rejections[1].Reason != want {
+					t.Errorf("%s: %+v, want %q", form, feed.Rejections[1], want)
+				}
+			}
+		})
+	}
+}
+
+func TestJSONRefuses(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		doc  string
+		kind Kind
+		text string
+	}{
+		"empty":                   {"", KindMalformed, "the document is empty"},
+		"a mark alone":            {"\xef\xbb\xbf", KindMalformed, "the document is empty"},
+		"white space":             {" \r\n\t ", KindMalformed, "the document is empty"},
+		"HTML":                    {"\n<!DOCTYPE html>", KindMalformed, "line 2 (byte 0): what follows is not JSON: invalid character '<'"},
+		"XML":                     {emptyFeed, KindMalformed, "invalid character '<'"},
+		"UTF-16":                  {"[\x00]\x00", KindMalformed, "not JSON"},
+		"an error's document":     {`{"error":{"code":"internal","message":"m"},"data":null}`, KindDecode, "not a feed"},
+		"null":                    {"null", KindDecode, "not a feed"},
+		"numbers":                 {"[1,2]", KindDecode, "not a feed"},
+		"an array in an array":    {"[[" + row + "]]", KindDecode, "not a feed"},
+		"empty objects":           {"{}\n{}", KindDecode, "not a feed"},
+		"cut in a line":           {row + "\n" + row[:20], KindMalformed, "line 1 (byte 63): the document is cut short"},
+		"cut in a word":           {row + "\nnul", KindMalformed, "cut short"},
+		"cut in an array":         {"[" + row, KindMalformed, "cut short"},
+		"cut behind a comma":      {"[" + row + ",", KindMalformed, "cut short"},
+		"cut in a value":          {"[" + row + ",{", KindMalformed, "cut short"},
+		"a bracket alone":         {"[", KindMalformed, "cut short"},
+		"closed twice":            {"[]]", KindMalformed, "not JSON"},
+		"two arrays":              {"[]\n[]", KindMalformed, "more behind the array"},
+		"more behind the array":   {"[" + row + "]\n" + row, KindMalformed, "more behind the array"},
+		"rubbish behind":          {"[] rubbish", KindMalformed, "not JSON"},
+		"rubbish in a line":       {row + "\nrubbish\n" + row, KindMalformed, "line 1 (byte 63): what follows is not JSON"},
+		"no comma":                {"[" + row + " " + row + "]", KindMalformed, "expected comma"},
+		"a comma too many":        {"[" + row + ",]", KindMalformed, "not JSON"},
+		"a comma first":           {"[," + row + "]", KindMalformed, "not JSON"},
+		"commas between lines":    {row + ",\n" + row, KindMalformed, "not JSON"},
+		"closed with a brace":     {"[" + row + "}", KindMalformed, "not JSON"},
+		"a control in a string":   {`{"title":"` + "\n" + `"}`, KindMalformed, "not JSON"},
+		"ISO-8859-1":              {strings.Replace(row, `"t"`, "\"\xe9\"", 1), KindMalformed, "not UTF-8"},
+		"deep":                    {strings.Repeat("[", 100_000), KindMalformed, "max depth"},
+		"deep in a record":        {`{"x":` + strings.Repeat(`{"x":`, 100_000), KindMalformed, "max depth"},
+		"a record that is large":  {`{"x":"` + strings.Repeat("x", maxRecord) + `"}`, KindMalformed, "more than 16 MiB"},
+		"a record without an end": {`[{"x":"` + strings.Repeat("x", 3*maxRecord), KindMalformed, "more than 16 MiB"},
+		"space in an array":       {"[" + strings.Repeat(" ", maxRecord) + "]", KindMalformed, "more than 64 KiB of white space"},
+		"space before a comma":    {"[" + row + strings.Repeat("\n", 2*maxSpace) + ",", KindMalformed, "more than 64 KiB of white space"},
+		"space behind an array":   {"[" + row + "]" + strings.Repeat("\t", 2*maxSpace), KindMalformed, "more than 64 KiB of white space"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for kind, reader := range map[string]func(io.Reader) io.Reader{
+				"whole":     func(r io.Reader) io.Reader { return r },
+				"byte-wise": iotest.HalfReader,
+			} {
+				feed, err := decodeJSON(reader(strings.NewReader(test.doc)), "test", "")
+				failure, ok := errors.AsType[*fault](err)
+				if !ok || feed != nil || failure.kind != test.kind || !strings.Contains(failure.text, test.text) || len(failure.text) > 300 {
+					t.Errorf("%s: %+v, %v", kind, feed, err)
+				}
+			}
+		})
+	}
+}
+
+// A document cut anywhere is refused, as an array; as lines, when the cut is inside of
+// one. An error of the reader comes out whatever was read before.
+func TestJSONCut(t *testing.T) {
+	t.Parallel()
+	feed, err := decodeXML(bytes.NewReader(fixture(t, "plan-list-1.xml")), "test", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ndjson, array := dumped(t, feed.Events)
+	broken := errors.New("broken")
+	for n := range array {
+		if feed, err := decodeJSON(bytes.NewReader(array[:n]), "test", ""); err == nil && n < len(array)-1 {
+			t.Errorf("the first %d bytes of the array are taken for a feed of %d", n, feed.Seen)
+		}
+		if _, err := decodeJSON(failing(array[:n], broken), "test", ""); !errors.Is(err, broken) {
+			t.Errorf("failing after %d bytes of the array: %v", n, err)
+		}
+	}
+	for n := range ndjson {
+		feed, err := decodeJSON(bytes.NewReader(ndjson[:n]), "test", "")
+		whole := n > 0 && (ndjson[n] == '\n' || ndjson[n-1] == '\n')
+		if (err == nil) != whole || whole && feed.Seen != bytes.Count(ndjson[:n+1], []byte("\"id\"")) {
+			t.Errorf("the first %d bytes of the lines: %+v, %v", n, feed, err)
+		}
+		if _, err := decodeJSON(failing(ndjson[:n], broken), "test", ""); !errors.Is(err, broken) {
+			t.Errorf("failing after %d bytes of the lines: %v", n, err)
+		}
+	}
+}
+
+func TestJSONEmptyFeed(t *testing.T) {
+	t.Parallel()
+	for _, doc := range []string{"[]", " [\n] \n", "\xef\xbb\xbf[]"} {
+		feed, err := decodeJSON(strings.NewReader(doc), "test", "")
+		if err != nil || feed.Seen != 0 || feed.Events != nil {
+			t.Errorf("%q: %+v, %v", doc, feed, err)
+		}
+	}
+}
+
+func TestJSONStuck(t *testing.T) {
+	t.Parallel()
+	for _, doc := range []string{"", "[", row} {
+		if _, err := decodeJSON(io.MultiReader(strings.NewReader(doc), stuck{}), "test", ""); !errors.Is(err, io.ErrNoProgress) {
+			t.Errorf("after %q: %v", doc, err)
+		}
+	}
+}
+
+// A document of any size costs no more memory than a small one when nothing in it is
+// kept. Not parallel: what other tests allocate would count.
+func TestJSONMemory(t *testing.T) {
+	const noise = `{"base_id":"b","event_id":"1","zones":[{"zone_id":"z"},{"name":"a","capacity":5},7]}` + "\n"
+	doc := io.LimitReader(&repeated{s: noise}, int64(len(noise))*50_000)
+	var before, after runtime.MemStats
+	runtime.GC() // what other tests left behind would be collected meanwhile, or not
+	runtime.ReadMemStats(&before)
+	feed, err := decodeJSON(doc, "test", "")
+	runtime.ReadMemStats(&after)
+	if err != nil || feed.Rejected != 50_000 || feed.Rejections[99].Line != 100 {
+		t.Fatalf("%+v, %v", feed, err)
+	}
+	if after.HeapInuse > before.HeapInuse+8<<20 {
+		t.Errorf("the heap grew from %d to %d bytes", before.HeapInuse, after.HeapInuse)
+	}
+
+	// The worst record there can be: all that is allocated for it.
+	zones := strings.Repeat("{},", maxRecord/3-100)
+	runtime.ReadMemStats(&before)
+	feed, err = decodeJSON(strings.NewReader(`{"base_id":"b","zones":[`+zones+`{}]}`), "test", "")
+	runtime.ReadMemStats(&after)
+	if err != nil || feed.Rejected != 1 {
+		t.Fatalf("%+v, %v", feed, err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 8*maxRecord {
+		t.Errorf("%d bytes were allocated for a record of %d", n, maxRecord)
+	}
+}
+
+// Whatever the bytes are, the decoder comes to an end with a feed that is right in
+// itself, the same however they arrive, or with a fault; and what it took, it takes
+// again after a dump.
+func FuzzDecodeJSON(f *testing.F) {
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		feed, err := decodeJSON(bytes.NewReader(doc), "test", "")
+		halves, err2 := decodeJSON(iotest.HalfReader(bytes.NewReader(doc)), "test", "")
+		if !reflect.DeepEqual(feed, halves) || (err == nil) != (err2 == nil) {
+			t.Fatalf("read in halves: %+v, %v\nwhole: %+v, %v", halves, err2, feed, err)
+		}
+		if err != nil {
+			if _, ok := errors.AsType[*fault](err); !ok {
+				t.Fatalf("not a fault: %v", err)
+			}
+			return
+		}
+		if feed.Seen != len(feed.Events)+feed.Rejected || len(feed.Rejections) != min(feed.Rejected, MaxRejections) {
+			t.Fatalf("%+v", feed)
+		}
+		keys := map[event.Key]bool{}
+		for i := range feed.Events {
+			e := &feed.Events[i]
+			if err := e.Validate(); err != nil || e.Provider != "test" || keys[e.Key] || e.Zones == nil {
+				t.Fatalf("%+v: %v", e, err)
+			}
+			keys[e.Key] = true
+		}
+		for _, r := range feed.Rejections {
+			if r.Line < 1 || r.Line > 1+bytes.Count(doc, []byte("\n")) || r.Reason == "" || len(r.BaseID) > event.MaxIDBytes || len(r.EventID) > event.MaxIDBytes {
+				t.Fatalf("%+v", r)
+			}
+		}
+		if len(feed.Events) == 0 {
+			return
+		}
+		ndjson, array := dumped(t, feed.Events)
+		for _, doc := range [][]byte{ndjson, array} {
+			again, err := decodeJSON(bytes.NewReader(doc), "test", "")
+			if err != nil || !reflect.DeepEqual(again.Events, feed.Events) {
+				t.Fatalf("dumped: %s\nread again: %+v, %v\nwant %+v", doc, again, err, feed.Events)
+			}
+		}
+	})
+}

@@ -1,0 +1,175 @@
+package simulator
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// An exchange is a request and the connection that waits for its answer.
+type exchange struct {
+	server  *Server
+	request *http.Request
+	conn    net.Conn
+	ahead   *bufio.Reader // what the client sends after its request: nothing
+}
+
+// start accepts connections until l is closed.
+func (s *Server) start(l net.Listener) {
+	s.running.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil || !s.keep(conn) {
+				return
+			}
+			s.running.Go(func() {
+				defer s.drop(conn)
+				s.serve(conn)
+			})
+		}
+	})
+}
+
+// keep has Close end a connection. It reports whether Close is still to come.
+func (s *Server) keep(conn net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		_ = conn.Close()
+		return false
+	}
+	s.conns[conn] = struct{}{}
+	return true
+}
+
+func (s *Server) drop(conn net.Conn) {
+	_ = conn.Close() // a second time when a step or Close did it
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, conn)
+}
+
+// serve answers one request, the only one that a connection may bring. What cannot be
+// read or written is the client's doing, or that of Close: nobody is left to be told.
+func (s *Server) serve(conn net.Conn) {
+	ahead := bufio.NewReader(conn)
+	const handshake = 0x16 // the first byte of what speaks TLS
+	if first, err := ahead.Peek(1); err != nil {
+		return
+	} else if first[0] == handshake {
+		_ = secure(conn, ahead)
+		return
+	}
+	request, err := http.ReadRequest(ahead)
+	if err != nil {
+		return
+	}
+	_ = s.take(request).play(&exchange{s, request, conn, ahead})
+}
+
+// secure offers a certificate that nobody trusts.
+func secure(conn net.Conn, ahead io.Reader) error {
+	certificate, err := untrusted()
+	if err != nil {
+		return err
+	}
+	return tls.Server(readAhead{conn, ahead}, &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		Certificates: []tls.Certificate{certificate},
+	}).Handshake() //nolint:noctx // ends with the connection
+}
+
+// readAhead is a connection of which something has been read.
+type readAhead struct {
+	net.Conn
+	ahead io.Reader
+}
+
+func (r readAhead) Read(b []byte) (int, error) { return r.ahead.Read(b) }
+
+// untrusted returns a certificate for loopback that has signed itself.
+var untrusted = sync.OnceValues(func() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "simulator"},
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotAfter:     time.Now().Add(24 * time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+})
+
+// head sends the status line and the header. A length below zero is not told: the
+// body ends with the connection.
+func (x *exchange) head(status int, length int64, header []string) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nConnection: close\r\n", status, http.StatusText(status))
+	if length >= 0 {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n", length)
+	}
+	for _, line := range header {
+		b.WriteString(line + "\r\n")
+	}
+	b.WriteString("\r\n")
+	_, err := x.conn.Write(b.Bytes())
+	return err
+}
+
+// send sends a head for a body of the given length, and then body.
+func (x *exchange) send(length int64, body []byte, header []string) error {
+	if err := x.head(http.StatusOK, length, header); err != nil {
+		return err
+	}
+	_, err := x.conn.Write(body)
+	return err
+}
+
+// trickle sends one byte after the other, with a pause before each.
+func (x *exchange) trickle(r io.ByteReader, pause time.Duration) error {
+	for {
+		c, err := r.ReadByte()
+		if err != nil {
+			return nil //nolint:nilerr // all of it is sent
+		}
+		select {
+		case <-time.After(pause):
+		case <-x.server.done:
+			return net.ErrClosed
+		}
+		if _, err := x.conn.Write([]byte{c}); err != nil {
+			return err
+		}
+	}
+}
+
+// hang waits until the client or the server ends the connection.
+func (x *exchange) hang() error {
+	_, err := io.Copy(io.Discard, x.ahead)
+	return err
+}
+
+// reset ends the connection as a crash would: what was sent and not read yet is lost.
+func (x *exchange) reset() error {
+	if tcp, ok := x.conn.(*net.TCPConn); ok {
+		if err := tcp.SetLinger(0); err != nil {
+			return err
+		}
+	}
+	return x.conn.Close()
+}

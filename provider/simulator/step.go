@@ -1,0 +1,179 @@
+package simulator
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// A Step is how one request is answered. The functions that make one take further
+// lines of the header like "Retry-After: 120". Each answer is the last one on its
+// connection.
+type Step struct {
+	play   func(*exchange) error
+	refuse bool
+}
+
+// Body answers 200 with a document.
+func Body(doc []byte, header ...string) Step {
+	return Claim(int64(len(doc)), doc, header...)
+}
+
+// Gzip answers 200 with a compressed document, without being asked to.
+func Gzip(doc []byte, header ...string) Step {
+	return Body(compress(doc), append([]string{"Content-Encoding: gzip"}, header...)...)
+}
+
+// Conditional answers 200 with a document and the validators given, or 304 to a
+// request that says it has this one. Either validator may be empty; If-Modified-Since
+// counts only without If-None-Match, as RFC 9110 section 13.1.3 wants it, and only
+// when it is the very same text.
+func Conditional(doc []byte, etag, lastModified string) Step {
+	var header []string
+	if etag != "" {
+		header = append(header, "ETag: "+etag)
+	}
+	if lastModified != "" {
+		header = append(header, "Last-Modified: "+lastModified)
+	}
+	return Step{play: func(x *exchange) error {
+		has := etag != "" && x.request.Header.Get("If-None-Match") == etag
+		if _, asked := x.request.Header["If-None-Match"]; !asked {
+			has = lastModified != "" && x.request.Header.Get("If-Modified-Since") == lastModified
+		}
+		if has {
+			return x.head(http.StatusNotModified, -1, header)
+		}
+		return x.send(int64(len(doc)), doc, header)
+	}}
+}
+
+// Status answers with a status, and a short page where the status allows one.
+func Status(status int, header ...string) Step {
+	page := []byte(fmt.Sprintf("<html><title>%d</title><p>%s<br></html>\n", status, http.StatusText(status)))
+	return Step{play: func(x *exchange) error {
+		if status < http.StatusOK || status == http.StatusNoContent || status == http.StatusNotModified {
+			return x.head(status, -1, header)
+		}
+		if err := x.head(status, int64(len(page)), header); err != nil {
+			return err
+		}
+		_, err := x.conn.Write(page)
+		return err
+	}}
+}
+
+// Redirect answers 302. The place may be relative: to "/" is a loop.
+func Redirect(to string) Step {
+	return Status(http.StatusFound, "Location: "+to)
+}
+
+// Untrusted leads the client to a secure connection with the same server, which has a
+// certificate that signed itself.
+func Untrusted() Step {
+	return Step{play: func(x *exchange) error {
+		return x.head(http.StatusFound, 0, []string{"Location: https://" + x.server.address + "/"})
+	}}
+}
+
+// Stream answers 200 with what it reads from a new reader for each request, of a
+// length that is not told. Nothing of it is kept, so it may be endless.
+func Stream(open func() io.Reader, header ...string) Step {
+	return Step{play: func(x *exchange) error {
+		if err := x.head(http.StatusOK, -1, header); err != nil {
+			return err
+		}
+		_, err := io.Copy(x.conn, open())
+		return err
+	}}
+}
+
+// Raw sends what it reads from a new reader for each request, and nothing else: it may
+// or may not be HTTP.
+func Raw(open func() io.Reader) Step {
+	return Step{play: func(x *exchange) error {
+		_, err := io.Copy(x.conn, open())
+		return err
+	}}
+}
+
+// Claim answers 200 with a body, and a Content-Length that need not be true.
+func Claim(length int64, body []byte, header ...string) Step {
+	return Step{play: func(x *exchange) error { return x.send(length, body, header) }}
+}
+
+// Hang never answers.
+func Hang() Step {
+	return Step{play: (*exchange).hang}
+}
+
+// HangAfter answers 200 with n bytes of a document, and keeps back the rest.
+func HangAfter(n int, doc []byte, header ...string) Step {
+	return Step{play: func(x *exchange) error {
+		if err := x.send(int64(len(doc)), doc[:n], header); err != nil {
+			return err
+		}
+		return x.hang()
+	}}
+}
+
+// Trickle answers 200 with a document, a byte at a time with a pause before each.
+func Trickle(doc []byte, pause time.Duration, header ...string) Step {
+	return Step{play: func(x *exchange) error {
+		if err := x.head(http.StatusOK, int64(len(doc)), header); err != nil {
+			return err
+		}
+		return x.trickle(bytes.NewReader(doc), pause)
+	}}
+}
+
+// TrickleHeader sends the header of an answer that is never complete, a byte at a time
+// with a pause before each.
+func TrickleHeader(pause time.Duration) Step {
+	return Step{play: func(x *exchange) error {
+		return x.trickle(bufio.NewReader(io.MultiReader(
+			strings.NewReader("HTTP/1.1 200 OK\r\n"), newRepeated("X-Trickle: drop\r\n"),
+		)), pause)
+	}}
+}
+
+// Drop closes the connection without an answer.
+func Drop() Step {
+	return Step{play: func(*exchange) error { return nil }}
+}
+
+// Reset ends the connection without an answer, as a crash would.
+func Reset() Step {
+	return Step{play: (*exchange).reset}
+}
+
+// ResetAfter answers 200 with n bytes of a document, and then does as [Reset] does,
+// which may lose what the client has not read.
+func ResetAfter(n int, doc []byte, header ...string) Step {
+	return Step{play: func(x *exchange) error {
+		if err := x.send(int64(len(doc)), doc[:n], header); err != nil {
+			return err
+		}
+		return x.reset()
+	}}
+}
+
+// Refuse has the system refuse connections, from before the last answer until
+// [Server.Play] brings another script: what follows it in its own is not reached.
+func Refuse() Step {
+	return Step{play: (*exchange).reset, refuse: true}
+}
+
+// compress returns doc as a gzip file.
+func compress(doc []byte) []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(doc) // a Buffer takes everything
+	_ = z.Close()
+	return b.Bytes()
+}

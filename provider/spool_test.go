@@ -1,0 +1,184 @@
+package provider
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// mixedUp returns n bytes that differ from place to place.
+func mixedUp(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(i) ^ byte(i>>8) ^ byte(i>>16)
+	}
+	return b
+}
+
+func TestSpool(t *testing.T) {
+	t.Parallel()
+	body := mixedUp(2*maxMemory + 12345)
+	for _, n := range []int{0, 1, 64 << 10, 64<<10 + 1, maxMemory - 1, maxMemory, maxMemory + 1, 2 * maxMemory, len(body)} {
+		s := spool{rest: iotest.DataErrReader(bytes.NewReader(body[:n]))} // with its last bytes comes the end
+		digest := sha256.New()
+		if err := s.fill(digest); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(s.reader())
+		if err != nil || !s.whole() || !bytes.Equal(got, body[:n]) || sha256.Sum256(body[:n]) != [32]byte(digest.Sum(nil)) {
+			t.Errorf("of %d bytes it has %d, all: %t, %v", n, len(got), s.whole(), err)
+		}
+		if inFile := s.file != nil; inFile != (n > maxMemory) || cap(s.memory) > maxMemory {
+			t.Errorf("%d bytes: in a file: %t, memory for %d", n, inFile, cap(s.memory))
+		}
+		s.close()
+	}
+}
+
+// Without room for a file the body can be read all the same.
+func TestSpoolNoRoom(t *testing.T) {
+	t.Parallel()
+	body := mixedUp(2*maxMemory + 12345)
+	name := filepath.Join(t.TempDir(), "full")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	full, err := os.Open(name) // cannot be written to
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := spool{rest: bytes.NewReader(body), file: full}
+	defer s.close()
+	if err := s.fill(io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(s.reader())
+	if err != nil || s.whole() || !bytes.Equal(got, body) {
+		t.Errorf("it has %d bytes, all beforehand: %t, %v", len(got), s.whole(), err)
+	}
+}
+
+func TestSpoolFails(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for _, n := range []int{0, 1, maxMemory, maxMemory + 1} {
+		s := spool{rest: failing(make([]byte, n), broken)}
+		if err := s.fill(io.Discard); !errors.Is(err, broken) {
+			t.Errorf("after %d bytes: %v", n, err)
+		}
+		s.close()
+	}
+}
+
+// large is a feed of one event and many spaces.
+func large(spaces int64) io.Reader {
+	return io.MultiReader(
+		strings.NewReader(inFeed(`<event event_id="1" event_date="2026-01-01"/>`)),
+		io.LimitReader(&repeated{s: strings.Repeat(" \n", 512)}, spaces))
+}
+
+// Bodies beyond what is held in memory, as they are and compressed. Neither of them
+// costs memory in its size, nor leaves a file. Not parallel: it sets the folder for
+// temporary files, and what other tests allocate would count.
+func TestFetchLarge(t *testing.T) {
+	const size = 4 * maxMemory
+	var compressed bytes.Buffer
+	z, err := gzip.NewWriterLevel(&compressed, gzip.NoCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(z, large(size)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	folders := map[string]struct {
+		folder string
+		digest bool
+	}{
+		"with room":    {t.TempDir(), true},
+		"without room": {filepath.Join(t.TempDir(), "missing"), false},
+	}
+	for name, test := range folders {
+		for _, coding := range []string{"identity", "gzip"} {
+			t.Run(name+"/"+coding, func(t *testing.T) {
+				t.Setenv("TMPDIR", test.folder)
+				p := serve(t, plenty, func(w http.ResponseWriter, _ *http.Request) {
+					body := large(size)
+					if coding == "gzip" {
+						body = bytes.NewReader(compressed.Bytes())
+					}
+					w.Header().Set("Content-Encoding", coding)
+					_, _ = io.Copy(w, body)
+				})
+				p.MaxBytes = 2 * size
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				feed, err := p.Fetch(t.Context(), Validators{})
+				runtime.ReadMemStats(&after)
+				if err != nil || len(feed.Events) != 1 || feed.Bytes < size {
+					t.Fatalf("%+v, %v", feed, err)
+				}
+				if known := feed.Validators.Digest != [32]byte{}; known != test.digest {
+					t.Errorf("the digest is known: %t", known)
+				}
+				// All that was ever allocated, garbage included: half of it while memory grew.
+				if n := after.TotalAlloc - before.TotalAlloc; n > 3*maxMemory {
+					t.Errorf("%d bytes were allocated for a body of %d", n, size)
+				}
+				again, err := p.Fetch(t.Context(), feed.Validators)
+				if err != nil || again.NotModified != test.digest || again.Validators != feed.Validators {
+					t.Errorf("again: %+v, %v", again, err)
+				}
+				if left, err := filepath.Glob(filepath.Join(test.folder, "*")); err != nil || left != nil {
+					t.Errorf("files are left: %q, %v", left, err)
+				}
+			})
+		}
+	}
+}
+
+// A body that breaks off beyond what is held in memory is no more than one that breaks
+// off early, with room for it and without.
+func TestFetchLargeFails(t *testing.T) {
+	for name, folder := range map[string]string{"with room": t.TempDir(), "without room": filepath.Join(t.TempDir(), "missing")} {
+		for _, coding := range []string{"identity", "gzip"} {
+			t.Run(name+"/"+coding, func(t *testing.T) {
+				t.Setenv("TMPDIR", folder)
+				p := serve(t, plenty, func(w http.ResponseWriter, _ *http.Request) {
+					var out io.Writer = w
+					if coding == "gzip" {
+						z, err := gzip.NewWriterLevel(w, gzip.NoCompression)
+						if err != nil {
+							t.Error(err)
+						}
+						out = z
+					}
+					w.Header().Set("Content-Encoding", coding)
+					_, _ = io.Copy(out, large(maxMemory+maxMemory/2))
+					panic(http.ErrAbortHandler)
+				})
+				p.MaxBytes = 4 * maxMemory
+				feed, err := p.Fetch(t.Context(), Validators{})
+				wantFailure(t, feed, err, KindConnection, 200)
+
+				p.MaxBytes = maxMemory + 1000
+				feed, err = p.Fetch(t.Context(), Validators{})
+				wantFailure(t, feed, err, KindTooLarge, 200)
+				if feed.Bytes > p.MaxBytes+1 {
+					t.Errorf("%d bytes were read", feed.Bytes)
+				}
+			})
+		}
+	}
+}
