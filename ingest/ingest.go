@@ -1,5 +1,7 @@
-// Package ingest runs the collecting. One job fetches a provider's feed, commits
-// what changed to the store and then, only then, publishes it to those who search.
+// Package ingest runs the collecting. A scheduler says when each provider's next job
+// is due, a bounded number of workers runs the jobs, and each job is the same one
+// thing: fetch the feed, commit what changed together with the outcome, and then,
+// only then, publish it to those who search.
 package ingest
 
 import (
@@ -7,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
+	"sync"
 	"time"
 
 	"fever/event"
@@ -15,171 +17,123 @@ import (
 	"fever/store"
 )
 
-// Kinds of failure that arise here; those of fetching are in package provider.
-const (
-	KindStore    provider.Kind = "store"    // the snapshot could not be committed
-	KindInternal provider.Kind = "internal" // a bug: the job panicked
+// What stands in the way of a job. Neither leaves a record.
+var (
+	// ErrUnknown is returned for a provider that is not configured.
+	ErrUnknown = errors.New("no such provider")
+	// ErrBusy is returned when the provider's last job still runs.
+	ErrBusy = errors.New("the provider's last job still runs")
 )
 
-// A Trigger says why a job runs.
-type Trigger string
-
-// The triggers.
-const (
-	StartUp  Trigger = "start-up"
-	Schedule Trigger = "schedule"
-	Manual   Trigger = "manual"
-)
-
-// A Collector runs the jobs of one provider.
-type Collector struct {
-	Provider string
-	Location *time.Location // of the provider's local times
-	// Fetch brings one snapshot. Beside an error the feed says what is known of the
-	// attempt, or is nil.
-	Fetch func(context.Context) (*provider.Feed, error)
-	Store *store.Store
-	// Publish is told of the new and changed events after they are committed. Nil when
-	// nobody searches.
-	Publish func([]*event.Entry)
-	Log     *slog.Logger // one line for each job
+// A Provider says how and when one provider is collected from.
+type Provider struct {
+	Name     string
+	Location *time.Location // of its local times
+	// Every is the time from one job to the next, and Next, when it is set, says
+	// instead when the first job after a moment is due.
+	Every time.Duration
+	Next  func(time.Time) time.Time
+	// MaxInterval is how far the interval is stretched while jobs fail.
+	MaxInterval time.Duration
+	// Attempts is how often a job tries to fetch. It may give up earlier, on what another
+	// try cannot change. Zero means 3.
+	Attempts int
+	// Fetch brings one snapshot, given the validators of the last. Beside an error the
+	// feed says what is known of the attempt, or is nil.
+	Fetch func(context.Context, provider.Validators) (*provider.Feed, error)
 }
 
-// An Outcome says what one job did. It completed when Err is nil; otherwise nothing
-// was changed.
-type Outcome struct {
-	Provider   string
-	Trigger    Trigger
-	Started    time.Time
-	Finished   time.Time
-	HTTPStatus int   // 0 when there was no answer
-	Bytes      int64 // read, after decompression
-
-	Seen      int // occurrences in the feed: new, changed, unchanged, ignored and rejected
-	New       int
-	Changed   int
-	Unchanged int
-	Ignored   int // not sold online
-	Rejected  int
-	Gone      int // in the provider's last snapshot, absent from this one
-
-	Rejections []provider.Rejection // the first of the rejected
-	Err        error
+// An Index is told of what was committed: *index.Index.
+type Index interface {
+	// Apply adds entries, each in place of the one with its id.
+	Apply(entries []*event.Entry)
+	// Load replaces everything.
+	Load(entries []*event.Entry) error
 }
 
-// Kind returns the kind of failure, or "" for a job that completed.
-func (o *Outcome) Kind() provider.Kind {
-	if o.Err == nil {
-		return ""
+// An Ingester runs the jobs of its providers. Use [New] to make one.
+type Ingester struct {
+	store     *store.Store
+	index     Index
+	log       *slog.Logger
+	collected []*collected
+	workers   chan struct{} // a place for each job that runs
+
+	commits sync.Mutex // held from a commit until it is published; guards behind
+	behind  bool       // the index may lack something that was committed
+}
+
+// collected is a provider with what its jobs need to know of each other.
+type collected struct {
+	Provider
+	busy chan struct{} // holds one element while a job runs
+
+	mu       sync.Mutex
+	failures int       // jobs that failed since one completed
+	blocked  time.Time // the provider asked not to be called before
+}
+
+// New returns an ingester with so many workers, at least one. It keeps the index up
+// with the store, unless that is nil, and logs one line for each job.
+func New(st *store.Store, x Index, log *slog.Logger, workers int, providers ...Provider) *Ingester {
+	g := &Ingester{store: st, index: x, log: log, workers: make(chan struct{}, max(workers, 1))}
+	for _, p := range providers {
+		g.collected = append(g.collected, &collected{Provider: p, busy: make(chan struct{}, 1)})
 	}
-	if failure, ok := errors.AsType[*provider.Error](o.Err); ok {
-		return failure.Kind
-	}
-	return KindInternal
+	return g
 }
 
-// Once runs one job from beginning to end and returns what it did. An error of any
-// sort is in the outcome, and has changed neither the store nor the index.
-func (c *Collector) Once(ctx context.Context, trigger Trigger) Outcome {
-	o := Outcome{Provider: c.Provider, Trigger: trigger, Started: time.Now()}
-	o.Err = c.run(ctx, &o)
-	o.Finished = time.Now()
-	c.log(ctx, &o)
-	return o
+// Load brings everything that is stored into the index. Local times count in the
+// providers' zones as they are set now.
+func (g *Ingester) Load(ctx context.Context) error {
+	g.commits.Lock()
+	defer g.commits.Unlock()
+	return g.load(ctx)
 }
 
-func (c *Collector) run(ctx context.Context, o *Outcome) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &provider.Error{Provider: c.Provider, Kind: KindInternal, Doing: "run the job", Err: fmt.Errorf("it panicked: %v\n%s", p, debug.Stack())}
-		}
-	}()
-
-	feed, err := c.Fetch(ctx)
-	if feed != nil {
-		o.HTTPStatus, o.Bytes = feed.HTTPStatus, feed.Bytes
+func (g *Ingester) load(ctx context.Context) error {
+	zones := make(map[string]*time.Location)
+	for _, c := range g.collected {
+		zones[c.Name] = c.Location
 	}
+	entries, err := g.store.Load(ctx, zones)
 	if err != nil {
 		return err
 	}
-	applied, err := c.Store.Apply(ctx, store.Snapshot{
-		Provider: c.Provider,
-		TimeZone: c.Location.String(),
-		Events:   feed.Events,
-		Taken:    o.Started,
-	})
-	if err != nil {
-		kind := KindStore
-		if ctx.Err() != nil {
-			kind = provider.KindCanceled
-		}
-		return &provider.Error{Provider: c.Provider, Kind: kind, Doing: "commit", Err: err}
-	}
-	o.Seen, o.Ignored, o.Rejected, o.Rejections = feed.Seen, feed.Ignored, feed.Rejected, feed.Rejections
-	o.New, o.Changed, o.Unchanged, o.Gone = applied.New, applied.Changed, applied.Unchanged, applied.Gone
-
-	// What is committed is published whatever the context says by now: memory must not
-	// fall behind the store.
-	if c.Publish != nil && len(applied.Events) > 0 {
-		entries := make([]*event.Entry, len(applied.Events))
-		for i, e := range applied.Events {
-			entries[i] = event.NewEntry(e, c.Location)
-		}
-		c.Publish(entries)
-	}
-	return nil
+	return g.index.Load(entries)
 }
 
-// Run runs a job at once and then one every interval until ctx ends. A turn that
-// comes while a job runs is skipped. A job that fails leaves everything as it was.
-func (c *Collector) Run(ctx context.Context, every time.Duration) {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for trigger := StartUp; ; trigger = Schedule {
-		c.Once(ctx, trigger)
-		select {
-		case <-ticker.C: // came while the job ran
-		default:
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
+// Once runs one job of the named provider from beginning to end, as soon as a worker
+// is free, and returns its record. A failure of the job is in the record, and has
+// changed neither the other data in the store nor what is published. The error is
+// ErrUnknown, ErrBusy or that of a context that ended before the job began.
+func (g *Ingester) Once(ctx context.Context, name string, trigger store.Trigger) (store.Job, error) {
+	for _, c := range g.collected {
+		if c.Name == name {
+			return g.once(ctx, c, trigger, time.Now())
 		}
 	}
+	return store.Job{}, fmt.Errorf("provider %q: %w", name, ErrUnknown)
 }
 
-func (c *Collector) log(ctx context.Context, o *Outcome) {
-	attrs := []slog.Attr{
-		slog.String("provider", o.Provider),
-		slog.String("trigger", string(o.Trigger)),
-		slog.Duration("took", o.Finished.Sub(o.Started).Round(time.Microsecond)),
-		slog.Int("http_status", o.HTTPStatus),
-		slog.Int64("bytes", o.Bytes),
+// once is the job processor: it holds the provider and a worker while the job runs.
+func (g *Ingester) once(ctx context.Context, c *collected, trigger store.Trigger, due time.Time) (store.Job, error) {
+	select {
+	case c.busy <- struct{}{}:
+		defer func() { <-c.busy }()
+	default:
+		return store.Job{}, fmt.Errorf("provider %q: %w", c.Name, ErrBusy)
 	}
-	if o.Err != nil {
-		attrs = append(attrs, slog.String("kind", string(o.Kind())), slog.String("error", o.Err.Error()))
-		level := slog.LevelWarn
-		switch o.Kind() {
-		case provider.KindCanceled:
-			level = slog.LevelInfo // we were asked to stop
-		case KindStore, KindInternal:
-			level = slog.LevelError // ours, not the provider's
-		}
-		c.Log.LogAttrs(ctx, level, "job failed", attrs...)
-		return
+	select {
+	case g.workers <- struct{}{}:
+		defer func() { <-g.workers }()
+	case <-ctx.Done():
+		return store.Job{}, fmt.Errorf("provider %q: wait for a worker: %w", c.Name, ctx.Err())
 	}
-	c.Log.LogAttrs(ctx, slog.LevelInfo, "job completed", append(attrs,
-		slog.Int("seen", o.Seen),
-		slog.Int("new", o.New),
-		slog.Int("changed", o.Changed),
-		slog.Int("unchanged", o.Unchanged),
-		slog.Int("ignored", o.Ignored),
-		slog.Int("rejected", o.Rejected),
-		slog.Int("gone", o.Gone),
-	)...)
-	for _, r := range o.Rejections {
-		c.Log.LogAttrs(ctx, slog.LevelDebug, "row rejected", slog.String("provider", o.Provider),
-			slog.String("base_id", r.BaseID), slog.String("event_id", r.EventID), slog.String("reason", r.Reason))
+	if err := ctx.Err(); err != nil {
+		return store.Job{}, fmt.Errorf("provider %q: %w", c.Name, err)
 	}
+	job := g.run(ctx, c, store.Job{Provider: c.Name, Trigger: trigger, State: store.Pending, Scheduled: due})
+	g.logJob(ctx, &job)
+	return job, nil
 }

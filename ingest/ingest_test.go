@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -21,14 +20,44 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// An index that tests can look into.
-type published struct{ batches [][]*event.Entry }
+// A fixture is an ingester of one provider, feverup, with a real store.
+type fixture struct {
+	*Ingester
+	path      string
+	published [][]*event.Entry // by Apply
+	loaded    [][]*event.Entry
+	onApply   func()
+	logged    bytes.Buffer
+}
 
-func (p *published) publish(entries []*event.Entry) { p.batches = append(p.batches, entries) }
+type fetchFunc = func(context.Context, provider.Validators) (*provider.Feed, error)
 
-func newCollector(t *testing.T, fetch func(context.Context) (*provider.Feed, error)) (*Collector, *published) {
+func newFixture(t *testing.T, fetch fetchFunc) *fixture {
 	t.Helper()
-	st, err := store.Open(filepath.Join(t.TempDir(), "fever.db"))
+	f := &fixture{path: filepath.Join(t.TempDir(), "fever.db")}
+	st := openStore(t, f.path)
+	f.Ingester = New(st, f, slog.New(slog.NewTextHandler(&f.logged, nil)), 1,
+		Provider{Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Fetch: fetch})
+	return f
+}
+
+// Apply and Load make the fixture the ingester's index.
+func (f *fixture) Apply(entries []*event.Entry) {
+	if f.onApply != nil {
+		f.onApply()
+	}
+	f.published = append(f.published, entries)
+}
+
+func (f *fixture) Load(entries []*event.Entry) error {
+	f.loaded = append(f.loaded, entries)
+	return nil
+}
+
+// openStore opens a store that is closed, opened again and checked at the end.
+func openStore(t *testing.T, path string) *store.Store {
+	t.Helper()
+	st, err := store.Open(path, 5000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,26 +65,42 @@ func newCollector(t *testing.T, fetch func(context.Context) (*provider.Feed, err
 		if err := st.Close(); err != nil {
 			t.Error(err)
 		}
+		again, err := store.OpenReadOnly(path)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := errors.Join(again.Check(), again.Close()); err != nil {
+			t.Error(err)
+		}
 	})
-	var p published
-	return &Collector{
-		Provider: "feverup", Location: time.UTC, Fetch: fetch, Store: st, Publish: p.publish,
-		Log: slog.New(slog.DiscardHandler),
-	}, &p
+	return st
 }
 
-func newEvent(t *testing.T, id, start string) event.Event {
+func (f *fixture) once(t *testing.T) store.Job {
 	t.Helper()
-	at, err := event.ParseLocal(start)
+	job, err := f.Once(t.Context(), "feverup", store.Manual)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return event.Event{Key: event.Key{Provider: "feverup", BaseID: "1", EventID: id}, Title: "Título " + id, Start: at}
+	return job
 }
 
-func stored(t *testing.T, st *store.Store) []string {
+// recorded returns the records of all jobs, oldest first.
+func recorded(t *testing.T, st *store.Store) (jobs []store.Job) {
 	t.Helper()
-	var keys []string
+	for job, err := range st.Jobs(context.WithoutCancel(t.Context()), store.JobFilter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		jobs = append(jobs, job)
+	}
+	slices.Reverse(jobs)
+	return jobs
+}
+
+func stored(t *testing.T, st *store.Store) (keys []string) {
+	t.Helper()
 	for r, err := range st.Records(t.Context(), store.Filter{Window: event.Always}) {
 		if err != nil {
 			t.Fatal(err)
@@ -65,132 +110,218 @@ func stored(t *testing.T, st *store.Store) []string {
 	return keys
 }
 
+func newEvent(t *testing.T, id, start string) event.Event {
+	t.Helper()
+	at, err := event.ParseLocal(start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return event.Event{Key: event.Key{Provider: "feverup", BaseID: "1", EventID: id}, Title: "Título " + id, Start: at, Zones: []event.Zone{}}
+}
+
+// feedOf returns a feed of one event with the given id.
+func feedOf(t *testing.T, id string) *provider.Feed {
+	t.Helper()
+	return &provider.Feed{Events: []event.Event{newEvent(t, id, "2021-01-01")}, Seen: 1, HTTPStatus: 200}
+}
+
+func failure(kind provider.Kind) *provider.Error {
+	return &provider.Error{Provider: "feverup", Kind: kind, Doing: "fetch", Err: errors.New("by design")}
+}
+
 func TestOnce(t *testing.T) {
 	t.Parallel()
 	feed := &provider.Feed{
 		Events: []event.Event{newEvent(t, "2", "2021-02-01"), newEvent(t, "1", "2021-01-01")},
-		Seen:   4, Ignored: 1, Rejected: 1, Rejections: []provider.Rejection{{BaseID: "1", EventID: "3", Reason: "no title"}},
+		Seen:   4, Ignored: 1, Rejected: 1, Rejections: []provider.Rejection{{BaseID: "1", EventID: "3", Line: 7, Reason: "no title"}},
 		Bytes: 100, HTTPStatus: 200,
 	}
-	c, p := newCollector(t, func(context.Context) (*provider.Feed, error) { return feed, nil })
-	var log bytes.Buffer
-	c.Log = slog.New(slog.NewTextHandler(&log, nil))
-	c.Publish = func(entries []*event.Entry) {
-		if got := len(stored(t, c.Store)); got != 2 {
+	f := newFixture(t, func(context.Context, provider.Validators) (*provider.Feed, error) { return feed, nil })
+	f.onApply = func() {
+		if got := len(stored(t, f.store)); got != 2 {
 			t.Errorf("published when the store held %d events, not the 2 of the snapshot", got)
 		}
-		p.publish(entries)
 	}
 
-	o := c.Once(t.Context(), Manual)
-	if o.Err != nil || o.Kind() != "" {
-		t.Fatal(o.Err)
+	job := f.once(t)
+	if job.State != store.Completed || job.Kind != "" || job.Message != "" {
+		t.Fatalf("job %+v", job)
 	}
-	if o.Provider != "feverup" || o.Trigger != Manual || o.Started.IsZero() || o.Finished.Before(o.Started) {
-		t.Errorf("outcome %+v", o)
+	if job.Provider != "feverup" || job.Trigger != store.Manual || job.Scheduled.IsZero() || job.Started.Before(job.Scheduled.Add(-time.Second)) || job.Finished.Before(job.Started) {
+		t.Errorf("job %+v", job)
 	}
-	if o.Seen != 4 || o.New != 2 || o.Changed != 0 || o.Unchanged != 0 || o.Ignored != 1 || o.Rejected != 1 || o.Gone != 0 ||
-		o.Bytes != 100 || o.HTTPStatus != 200 || len(o.Rejections) != 1 {
-		t.Errorf("outcome %+v", o)
+	if job.Seen != 4 || job.New != 2 || job.Changed != 0 || job.Unchanged != 0 || job.Ignored != 1 || job.Rejected != 1 || job.Gone != 0 ||
+		job.Attempts != 1 || job.Bytes != 100 || job.HTTPStatus != 200 || len(job.Rejections) != 1 || job.Rejections[0].Line != 7 {
+		t.Errorf("job %+v", job)
 	}
-	if len(p.batches) != 1 || len(p.batches[0]) != 2 {
-		t.Fatalf("published %v", p.batches)
+	if len(f.published) != 1 || len(f.published[0]) != 2 {
+		t.Fatalf("published %v", f.published)
 	}
-	if got := strings.Count(log.String(), "\n"); got != 1 || !strings.Contains(log.String(), `msg="job completed" provider=feverup`) {
-		t.Errorf("log: %s", log.String())
+	if got := strings.Count(f.logged.String(), "\n"); got != 1 || !strings.Contains(f.logged.String(), `msg="job completed" job=1 provider=feverup`) {
+		t.Errorf("log: %s", f.logged.String())
 	}
 
 	// The same again changes and publishes nothing.
-	if o := c.Once(t.Context(), Schedule); o.Err != nil || o.Unchanged != 2 || o.New != 0 || len(p.batches) != 1 {
-		t.Errorf("the same feed again: %+v, %d batches", o, len(p.batches))
+	if job := f.once(t); job.Unchanged != 2 || job.New != 0 || len(f.published) != 1 {
+		t.Errorf("the same feed again: %+v, %d batches", job, len(f.published))
 	}
 
 	// What is gone is counted, kept, and not published.
 	feed = &provider.Feed{Events: []event.Event{newEvent(t, "1", "2021-01-02")}, Seen: 1}
-	if o := c.Once(t.Context(), Schedule); o.Err != nil || o.Changed != 1 || o.Gone != 1 || len(p.batches) != 2 || len(p.batches[1]) != 1 {
-		t.Errorf("a feed with one event moved and one gone: %+v, %v", o, p.batches)
+	if job := f.once(t); job.Changed != 1 || job.Gone != 1 || len(f.published) != 2 || len(f.published[1]) != 1 {
+		t.Errorf("a feed with one event moved and one gone: %+v, %v", job, f.published)
 	}
-	if got := stored(t, c.Store); !slices.Equal(got, []string{"feverup/1/1", "feverup/1/2"}) {
+	if got := stored(t, f.store); !slices.Equal(got, []string{"feverup/1/1", "feverup/1/2"}) {
 		t.Errorf("stored %v", got)
+	}
+	if jobs := recorded(t, f.store); len(jobs) != 3 || jobs[0].New != 2 || jobs[1].Unchanged != 2 || jobs[2].Gone != 1 {
+		t.Errorf("recorded %+v", jobs)
+	}
+}
+
+func TestOnceOfAnUnknownProvider(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	if _, err := f.Once(t.Context(), "nobody", store.Manual); !errors.Is(err, ErrUnknown) {
+		t.Errorf("%v, want ErrUnknown", err)
+	}
+}
+
+func TestOnceWhileAnotherRuns(t *testing.T) {
+	t.Parallel()
+	var f *fixture
+	f = newFixture(t, func(ctx context.Context, _ provider.Validators) (*provider.Feed, error) {
+		if _, err := f.Once(ctx, "feverup", store.Manual); !errors.Is(err, ErrBusy) {
+			t.Errorf("%v, want ErrBusy", err)
+		}
+		return feedOf(t, "1"), nil
+	})
+	if job := f.once(t); job.State != store.Completed {
+		t.Errorf("job %+v", job)
+	}
+	if jobs := recorded(t, f.store); len(jobs) != 1 {
+		t.Errorf("recorded %+v", jobs)
 	}
 }
 
 func TestOncePublishesInTheProvidersZone(t *testing.T) {
 	t.Parallel()
-	c, p := newCollector(t, func(context.Context) (*provider.Feed, error) {
-		return &provider.Feed{Events: []event.Event{newEvent(t, "1", "2021-06-30T21:00:00")}, Seen: 1}, nil
-	})
 	madrid, err := time.LoadLocation("Europe/Madrid")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Location = madrid
-	if o := c.Once(t.Context(), Manual); o.Err != nil {
-		t.Fatal(o.Err)
-	}
-	if got, want := p.batches[0][0].Start, time.Date(2021, 6, 30, 19, 0, 0, 0, time.UTC).Unix(); got != want {
+	f := newFixture(t, func(context.Context, provider.Validators) (*provider.Feed, error) {
+		return &provider.Feed{Events: []event.Event{newEvent(t, "1", "2021-06-30T21:00:00")}, Seen: 1}, nil
+	})
+	f.collected[0].Location = madrid
+	f.once(t)
+	if got, want := f.published[0][0].Start, time.Date(2021, 6, 30, 19, 0, 0, 0, time.UTC).Unix(); got != want {
 		t.Errorf("published with start %d, want %d", got, want)
 	}
-	loaded, err := c.Store.Load(t.Context(), nil)
+	loaded, err := f.store.Load(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(loaded) != 1 || loaded[0].Compare(p.batches[0][0]) != 0 || !bytes.Equal(loaded[0].Summary, p.batches[0][0].Summary) {
-		t.Errorf("loaded %+v, published %+v", loaded, p.batches[0][0])
+	if len(loaded) != 1 || loaded[0].Compare(f.published[0][0]) != 0 || !bytes.Equal(loaded[0].Summary, f.published[0][0].Summary) {
+		t.Errorf("loaded %+v, published %+v", loaded, f.published[0][0])
+	}
+}
+
+// TestValidators shows that a fetch is told what the last good answer was, as long as
+// it counts, and that an unchanged feed costs nothing but its outcome.
+func TestValidators(t *testing.T) {
+	t.Parallel()
+	var told []provider.Validators
+	ours := provider.Validators{ETag: `"1"`, LastModified: "Mon, 01 Feb 2021 10:00:00 GMT", Digest: [32]byte{1}, Source: "here"}
+	feed := feedOf(t, "1")
+	feed.Validators = ours
+	f := newFixture(t, func(_ context.Context, last provider.Validators) (*provider.Feed, error) {
+		told = append(told, last)
+		if last == ours {
+			return &provider.Feed{NotModified: true, HTTPStatus: 304, Validators: last}, nil
+		}
+		return feed, nil
+	})
+	f.once(t)
+	if job := f.once(t); job.State != store.Completed || !job.NotModified || job.HTTPStatus != 304 || job.Seen+job.New+job.Gone != 0 {
+		t.Errorf("an unchanged feed: %+v", job)
+	}
+	if len(f.published) != 1 || len(stored(t, f.store)) != 1 {
+		t.Errorf("an unchanged feed changed what is published or stored")
+	}
+	madrid, err := time.LoadLocation("Europe/Madrid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.collected[0].Location = madrid // the same feed means other instants now
+	if job := f.once(t); job.NotModified {
+		t.Errorf("another time zone: %+v", job)
+	}
+	if want := []provider.Validators{{}, ours, {}}; !slices.Equal(told, want) {
+		t.Errorf("fetches were told %v, want %v", told, want)
+	}
+	if jobs := recorded(t, f.store); len(jobs) != 3 || !jobs[1].NotModified {
+		t.Errorf("recorded %+v", jobs)
 	}
 }
 
 func TestOnceFails(t *testing.T) {
 	t.Parallel()
-	good := &provider.Feed{Events: []event.Event{newEvent(t, "1", "2021-01-01")}, Seen: 1}
 	tests := []struct {
 		name  string
-		fetch func(*Collector, context.CancelFunc) (*provider.Feed, error)
+		fetch func(context.CancelFunc) (*provider.Feed, error)
 		kind  provider.Kind
 	}{
-		{"the provider", func(*Collector, context.CancelFunc) (*provider.Feed, error) {
-			return &provider.Feed{HTTPStatus: 503}, &provider.Error{Kind: provider.KindHTTPStatus, Err: errors.New("status 503")}
+		{"the provider", func(context.CancelFunc) (*provider.Feed, error) {
+			e := failure(provider.KindHTTPStatus)
+			e.HTTPStatus = 403
+			return &provider.Feed{HTTPStatus: 403, Bytes: 9}, e
 		}, provider.KindHTTPStatus},
-		{"with no feed", func(*Collector, context.CancelFunc) (*provider.Feed, error) {
-			return nil, &provider.Error{Kind: provider.KindTimeout, Err: errors.New("too slow")}
-		}, provider.KindTimeout},
-		{"a file that cannot be opened", func(*Collector, context.CancelFunc) (*provider.Feed, error) {
-			return nil, errors.New("no such file")
+		{"with no feed", func(context.CancelFunc) (*provider.Feed, error) {
+			return nil, failure(provider.KindTooLarge)
+		}, provider.KindTooLarge},
+		{"with an error of no kind", func(context.CancelFunc) (*provider.Feed, error) {
+			return nil, errors.New("what is this?")
 		}, KindInternal},
-		{"a bug", func(*Collector, context.CancelFunc) (*provider.Feed, error) {
+		{"a bug", func(context.CancelFunc) (*provider.Feed, error) {
 			panic("bug")
 		}, KindInternal},
-		{"stopped before the commit", func(_ *Collector, cancel context.CancelFunc) (*provider.Feed, error) {
+		{"stopped before the commit", func(cancel context.CancelFunc) (*provider.Feed, error) {
 			cancel()
-			return good, nil
+			return feedOf(t, "3"), nil
 		}, provider.KindCanceled},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			c, p := newCollector(t, func(context.Context) (*provider.Feed, error) { return good, nil })
-			if o := c.Once(t.Context(), Manual); o.Err != nil {
-				t.Fatal(o.Err)
-			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			c.Fetch = func(context.Context) (*provider.Feed, error) { return test.fetch(c, cancel) }
-			o := c.Once(ctx, Manual)
-			if o.Err == nil || o.Kind() != test.kind {
-				t.Errorf("outcome %+v of kind %q, want %q", o, o.Kind(), test.kind)
+			fetch := func() (*provider.Feed, error) { return feedOf(t, "1"), nil }
+			f := newFixture(t, func(context.Context, provider.Validators) (*provider.Feed, error) { return fetch() })
+			f.once(t)
+
+			fetch = func() (*provider.Feed, error) { return test.fetch(cancel) }
+			job, err := f.Once(ctx, "feverup", store.Manual)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if o.New+o.Changed+o.Unchanged+o.Gone+o.Seen != 0 {
-				t.Errorf("a failed job counts %+v", o)
+			if job.State != store.Failed || job.Kind != string(test.kind) || job.Message == "" {
+				t.Errorf("job %+v, want a failure of kind %q", job, test.kind)
 			}
-			if len(p.batches) != 1 || !slices.Equal(stored(t, c.Store), []string{"feverup/1/1"}) {
-				t.Errorf("a failed job changed what is published or stored")
+			if job.Seen+job.New+job.Changed+job.Unchanged+job.Gone != 0 {
+				t.Errorf("a failed job counts %+v", job)
 			}
+			if jobs := recorded(t, f.store); len(jobs) != 2 || jobs[1].State != store.Failed || jobs[1].Kind != string(test.kind) {
+				t.Errorf("recorded %+v", jobs)
+			}
+			if len(f.published) != 1 || !slices.Equal(stored(t, f.store), []string{"feverup/1/1"}) {
+				t.Error("a failed job changed what is published or stored")
+			}
+
 			// The next good answer is applied.
-			c.Fetch = func(context.Context) (*provider.Feed, error) {
-				return &provider.Feed{Events: []event.Event{newEvent(t, "2", "2021-01-01")}, Seen: 1}, nil
-			}
-			if o := c.Once(t.Context(), Manual); o.Err != nil || o.New != 1 || o.Gone != 1 {
-				t.Errorf("after the failure: %+v", o)
+			fetch = func() (*provider.Feed, error) { return feedOf(t, "2"), nil }
+			if job := f.once(t); job.New != 1 || job.Gone != 1 {
+				t.Errorf("after the failure: %+v", job)
 			}
 		})
 	}
@@ -198,82 +329,62 @@ func TestOnceFails(t *testing.T) {
 
 func TestOnceWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
-	c, p := newCollector(t, func(context.Context) (*provider.Feed, error) {
-		return &provider.Feed{Events: []event.Event{newEvent(t, "1", "2021-01-01")}, Seen: 1}, nil
-	})
-	if err := c.Store.Close(); err != nil {
+	f := newFixture(t, func(context.Context, provider.Validators) (*provider.Feed, error) { return feedOf(t, "1"), nil })
+	if err := f.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if o := c.Once(t.Context(), Manual); o.Kind() != KindStore || len(p.batches) != 0 {
-		t.Errorf("outcome %+v, published %v", o, p.batches)
+	job := f.once(t)
+	if job.State != store.Failed || job.Kind != string(KindStore) || job.Provider != "feverup" || job.Started.IsZero() || len(f.published) != 0 {
+		t.Errorf("job %+v, published %v", job, f.published)
 	}
 }
 
-// TestRun counts the jobs of a simulated day.
-func TestRun(t *testing.T) {
+// TestIndexFallsBehind shows that what was committed and not published, here because
+// of a bug, is searchable after the next job, even one that has nothing to commit.
+func TestIndexFallsBehind(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name  string
-		every time.Duration
-		takes time.Duration
-		want  int
-	}{
-		{"quick", time.Minute, time.Second, 24 * 60},
-		{"slower than its interval: turns are skipped, not queued", time.Minute, 90 * time.Second, 24 * 60 / 2},
-		{"hourly", time.Hour, time.Minute, 24},
+	unchanged := &provider.Feed{NotModified: true, HTTPStatus: 304}
+	feed := feedOf(t, "1")
+	f := newFixture(t, func(context.Context, provider.Validators) (*provider.Feed, error) { return feed, nil })
+	f.onApply = func() { panic("bug") }
+	if job := f.once(t); job.State != store.Failed || job.Kind != string(KindInternal) {
+		t.Errorf("job %+v", job)
 	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				jobs, running := 0, 0
-				c := &Collector{Provider: "feverup", Location: time.UTC, Log: slog.New(slog.DiscardHandler)}
-				c.Fetch = func(ctx context.Context) (*provider.Feed, error) {
-					jobs++
-					running++
-					defer func() { running-- }()
-					if running > 1 {
-						t.Errorf("%d jobs at once", running)
-					}
-					select {
-					case <-time.After(test.takes):
-					case <-ctx.Done():
-					}
-					return nil, &provider.Error{Kind: provider.KindTimeout, Err: errors.New("too slow")}
-				}
-				ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour-time.Millisecond)
-				defer cancel()
-				c.Run(ctx, test.every)
-				if jobs != test.want {
-					t.Errorf("%d jobs in a day, want %d", jobs, test.want)
-				}
-			})
-		})
+	f.onApply = nil
+	if len(f.published)+len(f.loaded) != 0 {
+		t.Fatalf("published %v, loaded %v", f.published, f.loaded)
+	}
+	for range 2 {
+		feed = unchanged
+		if job := f.once(t); job.State != store.Completed {
+			t.Errorf("job %+v", job)
+		}
+		if len(f.loaded) != 1 || len(f.loaded[0]) != 1 {
+			t.Errorf("loaded %v, want once what is stored", f.loaded)
+		}
 	}
 }
 
-// TestRunStops shows that a stop cancels the fetch that runs.
-func TestRunStops(t *testing.T) {
+// TestInterrupted shows what a job leaves behind whose process died.
+func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := &Collector{Provider: "feverup", Location: time.UTC, Log: slog.New(slog.DiscardHandler)}
-		c.Fetch = func(ctx context.Context) (*provider.Feed, error) {
-			<-ctx.Done()
-			return nil, &provider.Error{Kind: provider.KindCanceled, Err: ctx.Err()}
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			c.Run(ctx, time.Minute)
-		}()
-		synctest.Wait()
-		cancel()
-		synctest.Wait()
-		select {
-		case <-done:
-		default:
-			t.Error("still running after its context has ended")
-		}
+	path := filepath.Join(t.TempDir(), "fever.db")
+	st := openStore(t, path)
+	if _, err := st.Begin(t.Context(), store.Job{Provider: "feverup", Trigger: store.Schedule, State: store.Running, Scheduled: time.Now(), Started: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := st.Interrupt(t.Context(), time.Now()); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	x := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
+		Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
+		Fetch: func(context.Context, provider.Validators) (*provider.Feed, error) { return feedOf(t, "1"), nil },
 	})
+	if _, err := x.Once(t.Context(), "feverup", store.StartUp); err != nil {
+		t.Fatal(err)
+	}
+	jobs := recorded(t, st)
+	if len(jobs) != 2 || jobs[0].State != store.Failed || jobs[0].Kind != "interrupted" || jobs[1].State != store.Completed || jobs[1].New != 1 {
+		t.Errorf("recorded %+v", jobs)
+	}
 }

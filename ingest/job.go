@@ -1,0 +1,170 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"fever/event"
+	"fever/provider"
+	"fever/store"
+)
+
+// Kinds of failure that arise here; those of fetching are in package provider.
+const (
+	KindStore    provider.Kind = "store"    // the snapshot or its outcome could not be committed
+	KindInternal provider.Kind = "internal" // a bug: the job panicked
+)
+
+// run takes a pending job through its life and returns its record. Whatever happens is
+// in the record.
+func (g *Ingester) run(ctx context.Context, c *collected, job store.Job) store.Job {
+	job.State, job.Started = store.Running, time.Now()
+	begun, err := g.store.Begin(ctx, job)
+	if err != nil {
+		fail(&job, storeError(ctx, err)) // not recorded: there is nothing to record it in
+		return job
+	}
+	job = begun
+	err = g.collect(ctx, c, &job)
+	c.ended(err)
+	if err == nil {
+		return job
+	}
+	fail(&job, err)
+	// A stop must not keep the outcome of what it stopped from being recorded.
+	if err := g.store.Finish(context.WithoutCancel(ctx), job); err != nil {
+		g.log.ErrorContext(ctx, "the outcome of a job was not recorded", "provider", job.Provider, "error", err)
+	}
+	return job
+}
+
+// collect fetches, commits and publishes. It keeps in the job what is known of it.
+func (g *Ingester) collect(ctx context.Context, c *collected, job *store.Job) (err error) {
+	// A bug in one format must not end the jobs of the others.
+	defer func() {
+		if p := recover(); p != nil {
+			g.log.ErrorContext(ctx, "a job panicked", "provider", c.Name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = &provider.Error{Provider: c.Name, Kind: KindInternal, Doing: "run the job", Err: fmt.Errorf("panic: %v", p)}
+		}
+	}()
+	if err := g.catchUp(ctx); err != nil {
+		return storeError(ctx, err)
+	}
+	last, err := g.validators(ctx, c)
+	if err != nil {
+		return storeError(ctx, err)
+	}
+	feed, err := fetch(ctx, c, last, job)
+	if err != nil {
+		return err
+	}
+	job.State, job.Finished = store.Completed, time.Now()
+	if feed.NotModified {
+		job.NotModified = true
+		if err := g.store.Finish(ctx, *job); err != nil {
+			return storeError(ctx, err)
+		}
+		return nil
+	}
+	job.Seen, job.Ignored, job.Rejected = feed.Seen, feed.Ignored, feed.Rejected
+	for _, r := range feed.Rejections {
+		job.Rejections = append(job.Rejections, store.Rejection(r))
+	}
+	return g.commit(ctx, c, feed, job)
+}
+
+// commit stores what the feed brought, with the outcome, and then publishes it.
+//
+// An error of the store does not say whether the disk has the commit or not, and a
+// panic comes at any time. When the index may have fallen behind for such a reason, the
+// next job loads it again.
+func (g *Ingester) commit(ctx context.Context, c *collected, feed *provider.Feed, job *store.Job) error {
+	g.commits.Lock()
+	defer g.commits.Unlock()
+	behind := g.behind // another provider's job left it so: it stays
+	g.behind = true
+	applied, completed, err := g.store.Apply(ctx, snapshot(c, feed, job.Started), *job)
+	if err != nil {
+		return storeError(ctx, err)
+	}
+	*job = completed
+	// What is committed is published whatever the context says by now.
+	if g.index != nil && len(applied.Events) > 0 {
+		entries := make([]*event.Entry, len(applied.Events))
+		for i, e := range applied.Events {
+			entries[i] = event.NewEntry(e, c.Location)
+		}
+		g.index.Apply(entries)
+	}
+	g.behind = behind
+	return nil
+}
+
+// catchUp loads the index again if it may have fallen behind.
+func (g *Ingester) catchUp(ctx context.Context) error {
+	g.commits.Lock()
+	defer g.commits.Unlock()
+	if !g.behind {
+		return nil
+	}
+	if g.index != nil {
+		if err := g.load(ctx); err != nil {
+			return err
+		}
+	}
+	g.behind = false
+	return nil
+}
+
+// snapshot is what the store is to keep of a feed. The validators count for the time
+// zone as well as for the source: a feed that is the same under another zone is to be
+// stored again.
+func snapshot(c *collected, feed *provider.Feed, taken time.Time) store.Snapshot {
+	v := store.Validators(feed.Validators)
+	v.Source += " " + c.Location.String()
+	return store.Snapshot{
+		Provider:   c.Name,
+		TimeZone:   c.Location.String(),
+		Events:     feed.Events,
+		Taken:      taken,
+		Validators: v,
+	}
+}
+
+// validators returns those of the last snapshot, as far as they count.
+func (g *Ingester) validators(ctx context.Context, c *collected) (provider.Validators, error) {
+	v, err := g.store.Validators(ctx, c.Name)
+	if err != nil {
+		return provider.Validators{}, err
+	}
+	source, ours := strings.CutSuffix(v.Source, " "+c.Location.String())
+	if !ours {
+		return provider.Validators{}, nil
+	}
+	v.Source = source
+	return provider.Validators(v), nil
+}
+
+// storeError is the failure of a job that could not be committed, for the reason err.
+func storeError(ctx context.Context, err error) error {
+	kind := KindStore
+	if ctx.Err() != nil {
+		kind = provider.KindCanceled
+	}
+	return &provider.Error{Kind: kind, Doing: "commit", Err: err}
+}
+
+// fail makes the job the record of one that changed nothing.
+func fail(job *store.Job, err error) {
+	job.State, job.Finished = store.Failed, time.Now()
+	job.Kind, job.Message = string(KindInternal), err.Error()
+	if failure, ok := errors.AsType[*provider.Error](err); ok {
+		job.Kind = string(failure.Kind)
+	}
+	job.Seen, job.New, job.Changed, job.Unchanged, job.Ignored, job.Rejected, job.Gone = 0, 0, 0, 0, 0, 0, 0
+	job.NotModified, job.Rejections = false, nil
+}

@@ -1,0 +1,49 @@
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"fever/provider"
+	"fever/store"
+)
+
+// logJob writes the one line of a job, and at the debug level one for each of the
+// rejected rows that its record lists.
+func (g *Ingester) logJob(ctx context.Context, job *store.Job) {
+	attrs := []slog.Attr{
+		slog.Uint64("job", job.ID),
+		slog.String("provider", job.Provider),
+		slog.String("trigger", string(job.Trigger)),
+		slog.Duration("took", job.Finished.Sub(job.Started).Round(time.Microsecond)),
+		slog.Int("attempts", job.Attempts),
+		slog.Int("http_status", job.HTTPStatus),
+		slog.Int64("bytes", job.Bytes),
+	}
+	if job.State == store.Failed {
+		level := slog.LevelWarn
+		switch provider.Kind(job.Kind) {
+		case provider.KindCanceled:
+			level = slog.LevelInfo // we were asked to stop
+		case KindStore, KindInternal:
+			level = slog.LevelError // ours, not the provider's
+		}
+		g.log.LogAttrs(ctx, level, "job failed", append(attrs, slog.String("kind", job.Kind), slog.String("error", job.Message))...)
+		return
+	}
+	g.log.LogAttrs(ctx, slog.LevelInfo, "job completed", append(attrs,
+		slog.Bool("not_modified", job.NotModified),
+		slog.Int("seen", job.Seen),
+		slog.Int("new", job.New),
+		slog.Int("changed", job.Changed),
+		slog.Int("unchanged", job.Unchanged),
+		slog.Int("ignored", job.Ignored),
+		slog.Int("rejected", job.Rejected),
+		slog.Int("gone", job.Gone),
+	)...)
+	for _, r := range job.Rejections {
+		g.log.LogAttrs(ctx, slog.LevelDebug, "row rejected", slog.String("provider", job.Provider), slog.Int("line", r.Line),
+			slog.String("base_id", r.BaseID), slog.String("event_id", r.EventID), slog.String("reason", r.Reason))
+	}
+}

@@ -1,0 +1,121 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"fever/provider"
+	"fever/store"
+)
+
+// patience is the number of jobs that may fail in a row before the interval is
+// stretched: so many are usual with providers that fail now and then.
+const patience = 2
+
+// cronStretch stands in for the interval of a provider with a schedule of its own when
+// that is stretched.
+const cronStretch = time.Minute
+
+// Run is the scheduler: for each provider it runs a job at once and then whenever one
+// is due, until ctx ends and the last job has.
+//
+// A turn that comes while the provider's last job runs, or waits for a worker, is
+// skipped. While jobs fail the turns become fewer, up to MaxInterval apart; the first
+// success restores them.
+func (g *Ingester) Run(ctx context.Context) {
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	for _, c := range g.collected {
+		wait.Go(func() { g.schedule(ctx, c) })
+	}
+}
+
+func (g *Ingester) schedule(ctx context.Context, c *collected) {
+	due := time.Now()
+	for trigger := store.StartUp; ; trigger = store.Schedule {
+		if _, err := g.once(ctx, c, trigger, due); errors.Is(err, ErrBusy) {
+			g.log.InfoContext(ctx, "turn skipped: the last job still runs", "provider", c.Name)
+		}
+		next, skipped := c.next(due, time.Now())
+		if skipped > 0 {
+			g.log.InfoContext(ctx, "turns skipped: the job ran into them", "provider", c.Name, "turns", skipped)
+		}
+		due = next
+		timer := time.NewTimer(time.Until(due))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// next returns when the next job is due, given when the last one was and the time now,
+// and how many turns have passed since then.
+func (c *collected) next(last, now time.Time) (due time.Time, skipped int) {
+	c.mu.Lock()
+	earliest := last.Add(c.stretch())
+	if earliest.Before(c.blocked) {
+		earliest = c.blocked
+	}
+	c.mu.Unlock()
+	for due = c.turn(earliest); !due.After(now); due = c.turn(due) {
+		skipped++
+	}
+	return due, skipped
+}
+
+// turn returns the first turn after t. Turns come at the same moments whenever the
+// process was started, and at others for each provider, so that many do not fire
+// together.
+func (c *collected) turn(t time.Time) time.Time {
+	if c.Next != nil {
+		return c.Next(t)
+	}
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(c.Name)) // a hash never fails
+	phase := time.Duration(hash.Sum64() % uint64(c.Every))
+	passed := time.Duration(t.UnixNano()-int64(phase)) % c.Every
+	if passed < 0 {
+		passed += c.Every
+	}
+	return t.Add(c.Every - passed)
+}
+
+// stretch returns for how long turns are left out: after a few failures in a row as
+// many as make the interval twice as long each time, up to its limit.
+func (c *collected) stretch() time.Duration {
+	interval := c.Every
+	if c.Next != nil {
+		interval = cronStretch
+	}
+	stretched := interval
+	for n := patience; n < c.failures && stretched < c.MaxInterval; n++ {
+		stretched = min(2*stretched, c.MaxInterval)
+	}
+	return max(stretched-interval, 0)
+}
+
+// ended takes note of how a job ended. What is no fault of the provider's says nothing
+// about it.
+func (c *collected) ended(err error) {
+	failure, _ := errors.AsType[*provider.Error](err)
+	if failure != nil && (failure.Kind == provider.KindCanceled || failure.Kind == KindStore) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.blocked = time.Time{}
+	if err == nil {
+		c.failures = 0
+		return
+	}
+	c.failures++
+	if failure != nil && failure.RetryAfter > 0 {
+		c.blocked = time.Now().Add(min(failure.RetryAfter, c.MaxInterval))
+	}
+}

@@ -1,0 +1,370 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fever/provider"
+	"fever/store"
+)
+
+// Times in these tests are of the bubble: a day passes in a moment, and every count is
+// exact.
+
+func TestSchedule(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		provider Provider
+		takes    time.Duration
+		want     int // jobs in a day that begins at midnight, with the one at start-up
+	}{
+		{"quick", Provider{Every: time.Minute}, time.Second, 1 + 24*60},
+		{"slower than its interval: turns are skipped, not queued", Provider{Every: time.Minute}, 90 * time.Second, 24 * 60 / 2},
+		{"hourly", Provider{Every: time.Hour}, time.Minute, 1 + 24},
+		{"its own schedule", Provider{Next: func(at time.Time) time.Time { return at.Truncate(6 * time.Hour).Add(6 * time.Hour) }}, time.Minute, 1 + 3},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				starts := simulate(t, 24*time.Hour-time.Second, test.provider, func(ctx context.Context, _ int) (*provider.Feed, error) {
+					sleep(ctx, test.takes)
+					return feedOf(t, "1"), nil
+				})
+				if len(starts) != test.want {
+					t.Errorf("%d jobs in a day, want %d", len(starts), test.want)
+				}
+			})
+		})
+	}
+}
+
+// TestScheduleOfAFlakyProvider shows the attempts of one job.
+func TestScheduleOfAFlakyProvider(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
+		asked := 0
+		x := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
+			Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
+			Fetch: func(context.Context, provider.Validators) (*provider.Feed, error) {
+				if asked++; asked < 3 {
+					e := failure(provider.KindHTTPStatus)
+					e.HTTPStatus = 503
+					return &provider.Feed{HTTPStatus: 503, Bytes: 10}, e
+				}
+				return feedOf(t, "1"), nil
+			},
+		})
+		began := time.Now()
+		job, err := x.Once(t.Context(), "feverup", store.Manual)
+		if err != nil || job.State != store.Completed || job.Attempts != 3 || job.HTTPStatus != 200 || job.Bytes != 20 {
+			t.Errorf("job %+v, %v", job, err)
+		}
+		if took := time.Since(began); took > 6*time.Second {
+			t.Errorf("two waits took %v, more than 2s and 4s", took)
+		}
+		if jobs := recorded(t, st); len(jobs) != 1 || jobs[0].Attempts != 3 {
+			t.Errorf("recorded %+v", jobs)
+		}
+	})
+}
+
+func TestRetries(t *testing.T) {
+	t.Parallel()
+	status := func(code int, after time.Duration) *provider.Error {
+		e := failure(provider.KindHTTPStatus)
+		e.HTTPStatus, e.RetryAfter = code, after
+		return e
+	}
+	tests := []struct {
+		name     string
+		errs     []error // in turn, the last one for ever
+		attempts int
+	}{
+		{"timeout", []error{failure(provider.KindTimeout)}, 3},
+		{"connection", []error{failure(provider.KindConnection)}, 3},
+		{"dns", []error{failure(provider.KindDNS)}, 3},
+		{"tls", []error{failure(provider.KindTLS)}, 1},
+		{"too large", []error{failure(provider.KindTooLarge)}, 1},
+		{"canceled", []error{failure(provider.KindCanceled)}, 1},
+		{"malformed twice in a row", []error{failure(provider.KindMalformed)}, 2},
+		{"no feed twice in a row", []error{failure(provider.KindDecode)}, 2},
+		{"malformed, then no answer", []error{failure(provider.KindMalformed), failure(provider.KindTimeout)}, 3},
+		{"500", []error{status(500, 0)}, 3},
+		{"503", []error{status(503, 0)}, 3},
+		{"429", []error{status(429, 0)}, 3},
+		{"429 and soon again", []error{status(429, 20*time.Second)}, 3},
+		{"429 and much later", []error{status(429, 10*time.Minute)}, 1},
+		{"400", []error{status(400, 0)}, 1},
+		{"404", []error{status(404, 0)}, 1},
+		{"304 unasked", []error{status(304, 0)}, 1},
+		{"an error of no kind", []error{fmt.Errorf("what is this?")}, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				asked := 0
+				c := &collected{Provider: Provider{Fetch: func(context.Context, provider.Validators) (*provider.Feed, error) {
+					asked++
+					return nil, test.errs[min(asked, len(test.errs))-1]
+				}}}
+				var job store.Job
+				if _, err := fetch(t.Context(), c, provider.Validators{}, &job); err == nil {
+					t.Error("it succeeded")
+				}
+				if asked != test.attempts || job.Attempts != asked {
+					t.Errorf("asked %d times, counted %d, want %d", asked, job.Attempts, test.attempts)
+				}
+			})
+		})
+	}
+}
+
+// TestScheduleHonoursRetryAfter shows that a provider that asked for peace gets it, up
+// to the limit of its interval.
+func TestScheduleHonoursRetryAfter(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ asks, gets time.Duration }{
+		{10 * time.Minute, 10 * time.Minute},
+		{time.Hour, 30 * time.Minute},
+	} {
+		t.Run(test.asks.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := Provider{Every: time.Minute, MaxInterval: 30 * time.Minute}
+				starts := simulate(t, test.gets+90*time.Second, p, func(_ context.Context, n int) (*provider.Feed, error) {
+					if n == 1 {
+						e := failure(provider.KindHTTPStatus)
+						e.HTTPStatus, e.RetryAfter = 429, test.asks
+						return nil, e
+					}
+					return feedOf(t, "1"), nil
+				})
+				if len(starts) < 2 || starts[1] < test.gets || starts[1] > test.gets+time.Minute {
+					t.Errorf("jobs at %v, want the second at %v or within a minute of it", starts, test.gets)
+				}
+			})
+		})
+	}
+}
+
+// TestScheduleOfADeadProvider counts the requests of a day, and shows the recovery.
+func TestScheduleOfADeadProvider(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const dead = 24 * time.Hour
+		began := time.Now()
+		var requests int
+		p := Provider{Every: time.Minute, MaxInterval: 15 * time.Minute}
+		starts := simulate(t, dead+time.Hour, p, func(context.Context, int) (*provider.Feed, error) {
+			if time.Since(began) < dead {
+				requests++
+				return nil, failure(provider.KindConnection)
+			}
+			return feedOf(t, "1"), nil
+		})
+		var gaps []time.Duration
+		for i, at := range starts[1:] {
+			gaps = append(gaps, at-starts[i])
+		}
+		// 1 at start-up, 2 more a minute apart, then 2, 4, 8 and 15 minutes apart.
+		first := gaps[1:6]
+		if want := []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}; !slices.Equal(first, want) {
+			t.Errorf("the gaps begin with %v, want %v", first, want)
+		}
+		back := slices.IndexFunc(starts, func(at time.Duration) bool { return at >= dead })
+		if late := starts[back] - dead; late > 15*time.Minute {
+			t.Errorf("the first request after the recovery came %v after it", late)
+		}
+		for i := back + 1; i < len(starts); i++ {
+			if gap := starts[i] - starts[i-1]; gap != time.Minute {
+				t.Errorf("after the recovery a gap of %v", gap)
+			}
+		}
+		// 100 jobs: 1 + 5 that stretch, and then one every 15 minutes; each tries 3 times.
+		if requests != back*usualAttempts {
+			t.Errorf("%d requests in %d jobs", requests, back)
+		}
+		t.Logf("a day without an answer: %d jobs, %d requests", back, requests)
+		if back < 98 || back > 102 {
+			t.Errorf("%d jobs in a day without an answer, want about 100", back)
+		}
+	})
+}
+
+// TestScheduleOfTwo shows that one provider that hangs for ever does not delay another.
+func TestScheduleOfTwo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
+		var good []time.Duration
+		hanging, hung := 0, 0
+		began := time.Now()
+		x := New(st, nil, slog.New(slog.DiscardHandler), 2,
+			Provider{
+				Name: "hanging", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
+				Fetch: func(ctx context.Context, _ provider.Validators) (*provider.Feed, error) {
+					hung++
+					hanging++
+					defer func() { hanging-- }()
+					if hanging > 1 {
+						t.Errorf("%d jobs of one provider at once", hanging)
+					}
+					<-ctx.Done()
+					return nil, failure(provider.KindCanceled)
+				},
+			},
+			Provider{
+				Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
+				Fetch: func(context.Context, provider.Validators) (*provider.Feed, error) {
+					good = append(good, time.Since(began))
+					return feedOf(t, "1"), nil
+				},
+			})
+		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer cancel()
+		x.Run(ctx)
+		if hung != 1 {
+			t.Errorf("%d jobs of the provider that hangs", hung)
+		}
+		if len(good) != 1+24*60 {
+			t.Errorf("%d jobs of the other in a day, want %d", len(good), 1+24*60)
+		}
+		for i := 2; i < len(good); i++ {
+			if gap := good[i] - good[i-1]; gap != time.Minute {
+				t.Fatalf("job %d came %v after the one before", i, gap)
+			}
+		}
+	})
+}
+
+// TestWorkers shows that no more jobs run at once than there are workers, and that
+// those that wait are stopped with the rest.
+func TestWorkers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
+		var running, most atomic.Int32
+		var providers []Provider
+		for i := range 10 {
+			name := fmt.Sprintf("p%d", i)
+			providers = append(providers, Provider{
+				Name: name, Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour,
+				Fetch: func(ctx context.Context, _ provider.Validators) (*provider.Feed, error) {
+					defer running.Add(-1)
+					if n := running.Add(1); n > 3 {
+						t.Errorf("%d jobs at once", n)
+					} else if n == 3 {
+						most.Store(n)
+					}
+					sleep(ctx, 10*time.Second)
+					return nil, failure(provider.KindTLS)
+				},
+			})
+		}
+		x := New(st, nil, slog.New(slog.DiscardHandler), 3, providers...)
+		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second) // the third round is stopped, the fourth never begins
+		defer cancel()
+		x.Run(ctx)
+		if most.Load() != 3 || running.Load() != 0 {
+			t.Errorf("%d jobs at once at the most, %d left", most.Load(), running.Load())
+		}
+		if jobs := recorded(t, st); len(jobs) != 9 {
+			t.Errorf("%d jobs recorded, want 9", len(jobs))
+		}
+	})
+}
+
+// TestRunStops shows that a stop cancels the fetch that runs, and is recorded.
+func TestRunStops(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(ctx context.Context, _ provider.Validators) (*provider.Feed, error) {
+			<-ctx.Done()
+			return nil, failure(provider.KindCanceled)
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			f.Run(ctx)
+		}()
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		select {
+		case <-done:
+		default:
+			t.Error("still running after its context has ended")
+		}
+		if jobs := recorded(t, f.store); len(jobs) != 1 || jobs[0].State != store.Failed || jobs[0].Kind != string(provider.KindCanceled) {
+			t.Errorf("recorded %+v", jobs)
+		}
+	})
+}
+
+// TestTurns shows that turns keep their phase over restarts and differ by name.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	phases := map[time.Duration]bool{}
+	for i := range 100 {
+		c := &collected{Provider: Provider{Name: fmt.Sprintf("provider-%d", i), Every: time.Minute}}
+		at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+		turn := c.turn(at)
+		if !turn.After(at) || turn.Sub(at) > time.Minute {
+			t.Errorf("the turn after %v is %v", at, turn)
+		}
+		if again := c.turn(turn); again.Sub(turn) != time.Minute {
+			t.Errorf("the turn after %v is %v", turn, again)
+		}
+		for _, later := range []time.Duration{time.Nanosecond, 30 * time.Second, 7 * time.Hour} {
+			if restarted := c.turn(at.Add(later)); restarted.Sub(turn)%time.Minute != 0 {
+				t.Errorf("started %v later the turns are at %v, not in the phase of %v", later, restarted, turn)
+			}
+		}
+		phases[turn.Sub(at).Truncate(time.Second)] = true
+	}
+	if len(phases) < 40 { // of 60 seconds, 100 names hit 49 on average
+		t.Errorf("100 providers come at only %d different seconds", len(phases))
+	}
+}
+
+// simulate runs one provider's schedule for so long, and returns when its jobs began.
+// collect is told the number of the attempt, from 1.
+func simulate(t *testing.T, length time.Duration, p Provider, collect func(ctx context.Context, n int) (*provider.Feed, error)) (starts []time.Duration) {
+	t.Helper()
+	st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
+	began := time.Now()
+	n := 0
+	p.Name, p.Location = "feverup", time.UTC
+	p.MaxInterval = max(p.MaxInterval, p.Every)
+	p.Fetch = func(ctx context.Context, _ provider.Validators) (*provider.Feed, error) {
+		n++
+		return collect(ctx, n)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), length)
+	defer cancel()
+	New(st, nil, slog.New(slog.DiscardHandler), 1, p).Run(ctx)
+	for _, job := range recorded(t, st) {
+		starts = append(starts, job.Scheduled.Sub(began.Truncate(time.Millisecond)))
+	}
+	return starts
+}
+
+// sleep waits, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
