@@ -24,14 +24,15 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"fever": main})
 }
 
-// TestScript runs the real program as testdata/script/*.txtar write it, with four
+// TestScript runs the real program as testdata/script/*.txtar write it, with
 // more commands:
 //
 //	provide FILE...    start a provider that answers with each file in turn, the last one for ever;
 //	                   "-" is a 503. Its URL is $PROVIDER.
+//	hang               start a provider that never answers. Its URL is $PROVIDER.
 //	start ARG...       start fever serve and wait until it serves. Its address is $ADDRESS.
 //	await MESSAGE      wait for a line with that message in the log of fever serve
-//	get TARGET         GET http://$ADDRESS/TARGET: the body and a line feed to stdout, the status and entity tag to stderr
+//	get TARGET         GET http://$ADDRESS/TARGET: the body and a line feed to stdout, the status, entity tag and cache control to stderr
 //	stop SIGNAL        send TERM, INT or KILL to fever serve and wait for its end; TERM and INT must give exit code 0
 func TestScript(t *testing.T) {
 	t.Parallel()
@@ -51,6 +52,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"provide": provide,
+			"hang":    hang,
 			"start":   start,
 			"await":   await,
 			"get":     get,
@@ -91,6 +93,12 @@ func provide(ts *testscript.TestScript, _ bool, files []string) {
 		}
 		_, _ = w.Write(answer)
 	}))
+	ts.Defer(provider.Close)
+	ts.Setenv("PROVIDER", provider.URL)
+}
+
+func hang(ts *testscript.TestScript, _ bool, _ []string) {
+	provider := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	ts.Defer(provider.Close)
 	ts.Setenv("PROVIDER", provider.URL)
 }
@@ -146,7 +154,7 @@ func get(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = fmt.Fprintf(ts.Stdout(), "%s\n", body)
 	ts.Check(err)
-	_, err = fmt.Fprintln(ts.Stderr(), response.Status, response.Header.Get("ETag"))
+	_, err = fmt.Fprintln(ts.Stderr(), response.Status, response.Header.Get("ETag"), response.Header.Get("Cache-Control"))
 	ts.Check(err)
 }
 

@@ -1,63 +1,125 @@
 package cli
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"math"
-	"strconv"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
 
 	"fever/ingest"
-	"fever/provider"
-	"fever/store"
 )
 
-// The provider that is collected from when nothing else is said.
-const (
-	defaultProvider = "feverup"
-	defaultURL      = "https://provider.code-challenge.feverup.com/api/events"
-	defaultDB       = "fever.db"
-)
+const defaultDB = "fever.db"
 
-// collecting holds the settings of the commands that collect.
-type collecting struct {
-	db       string
-	url      string
-	timeZone timeZone
-	timeout  time.Duration
-	maxBytes size
-	every    time.Duration
+// configHelp stands in the help of the commands that collect.
+const configHelp = `With --config, the settings come from a YAML file where neither a flag nor the
+environment has them. Its keys are the flags of fever serve, and a list of providers
+in the place of the flags that describe the only one:
+
+  db: /var/lib/fever/fever.db
+  providers:
+    - name: feverup
+      url: https://provider.example.com/events
+      format: xml                # or json
+      timezone: Europe/Madrid
+      every: 1m                  # or cron: "*/5 8-23 * * *" by the provider's clocks
+      max-interval: 15m          # while it fails; default 15 times every, 1h at most
+      timeout: 30s
+      max-bytes: 1GiB
+      headers:
+        Authorization: Bearer ${env:TOKEN}
+
+Headers and URLs take secrets from the environment, as shown.`
+
+// A config is what the commands that collect run with: flags, environment, file and
+// defaults, in this order, put together by complete.
+type config struct {
+	logging
+	path      string // of the file, or ""
+	db        string
+	workers   int
+	keepJobs  int
+	only      source   // what the flags say of it
+	providers []source // the file's, or the only one
 }
 
-func (c *collecting) register(flags *pflag.FlagSet) {
+func (c *config) register(flags *pflag.FlagSet) {
+	flags.StringVar(&c.path, "config", "", "YAML `file` with settings, and providers (see above)")
 	flags.StringVar(&c.db, "db", defaultDB, "the data `file`; created when missing")
-	flags.StringVar(&c.url, "provider-url", defaultURL, "`URL` of the provider's feed")
-	flags.TextVar(&c.timeZone, "timezone", timeZone{time.UTC}, "time `zone` of the provider's local times, an IANA name")
-	flags.DurationVar(&c.timeout, "timeout", 30*time.Second, "time limit of one fetch")
-	flags.TextVar(&c.maxBytes, "max-bytes", size(1<<30), "`size` limit of one feed, after decompression")
-	flags.DurationVar(&c.every, "every", time.Minute, "time from one fetch to the next")
+	flags.IntVar(&c.workers, "workers", 8, "`number` of providers to collect from at once")
+	flags.IntVar(&c.keepJobs, "keep-jobs", 100, "`number` of job outcomes to keep for each provider")
+	c.only.register(flags)
+	c.logging.register(flags)
 }
 
-// provider returns the one provider that the settings describe, or a usage error.
-func (c *collecting) provider() (*provider.Provider, error) {
-	if c.every < time.Second {
-		return nil, usagef("--every must be at least 1s")
-	}
-	p, err := provider.New(defaultProvider, c.url, c.timeout, int64(c.maxBytes))
+// complete takes from the file what neither flags nor environment say, and refuses
+// what makes no sense.
+func (c *config) complete(flags *pflag.FlagSet) error {
+	f, err := readConfig(c.path)
 	if err != nil {
-		return nil, &usageError{err}
+		return err
 	}
-	return p, nil
+	if err := f.apply(flags); err != nil {
+		return err
+	}
+	switch {
+	case c.db == "":
+		return usagef("%s names no file", origin(flags, "db"))
+	case c.workers < 1:
+		return usagef("%s must be at least 1", origin(flags, "workers"))
+	case c.keepJobs < 1:
+		return usagef("%s must be at least 1", origin(flags, "keep-jobs"))
+	case c.format != "text" && c.format != "json":
+		return usagef("%s %.40q is neither text nor json", origin(flags, "log-format"), c.format)
+	}
+	if len(f.providers) == 0 {
+		if err := c.only.check(flags, "provider-url"); err != nil {
+			return err
+		}
+		c.providers = []source{c.only}
+		return nil
+	}
+	only := pflag.NewFlagSet("", pflag.ContinueOnError)
+	new(source).register(only)
+	only.VisitAll(func(flag *pflag.Flag) {
+		if err == nil && isSet(flags.Lookup(flag.Name)) {
+			err = usagef("%s is for the only provider, but %s lists providers: say it there, for each", origin(flags, flag.Name), c.path)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	c.providers, err = f.sources()
+	return err
 }
 
-// collector returns what runs that provider's jobs into the store.
-func (c *collecting) collector(p *provider.Provider, st *store.Store, log *slog.Logger) *ingest.Collector {
-	return &ingest.Collector{Provider: p.Name, Location: c.timeZone.Location, Fetch: p.Fetch, Store: st, Log: log}
+// choose leaves only the providers with the given names, in the configured order. No
+// names are all.
+func (c *config) choose(names []string) error {
+	var known []string
+	for i := range c.providers {
+		known = append(known, c.providers[i].name)
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return usagef("--provider %.40q is none of %s", name, strings.Join(known, ", "))
+		}
+	}
+	if len(names) > 0 {
+		c.providers = slices.DeleteFunc(c.providers, func(s source) bool { return !slices.Contains(names, s.name) })
+	}
+	return nil
+}
+
+// collected returns the settings of the providers' jobs.
+func (c *config) collected() []ingest.Provider {
+	var all []ingest.Provider
+	for i := range c.providers {
+		all = append(all, c.providers[i].collected())
+	}
+	return all
 }
 
 // logging holds the settings of the log.
@@ -71,64 +133,10 @@ func (l *logging) register(flags *pflag.FlagSet) {
 	flags.TextVar(&l.level, "log-level", slog.LevelInfo, "`level` from which on to log: debug, info, warn or error")
 }
 
-func (l *logging) logger(w io.Writer) (*slog.Logger, error) {
+func (l *logging) logger(w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: l.level}
-	switch l.format {
-	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+	if l.format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
 	}
-	return nil, usagef("--log-format %q is neither text nor json", l.format)
-}
-
-// timeZone is a flag's value: a place of the IANA time zone database.
-type timeZone struct{ *time.Location }
-
-func (z timeZone) MarshalText() ([]byte, error) { return []byte(z.String()), nil }
-
-func (z *timeZone) UnmarshalText(text []byte) error {
-	name := string(text)
-	location, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" { // which would depend on the machine
-		return errors.New("it is not an IANA time zone such as Europe/Madrid or UTC")
-	}
-	z.Location = location
-	return nil
-}
-
-// size is a flag's value: a number of bytes, more than zero.
-type size int64
-
-var sizeUnits = []struct {
-	suffix string
-	bytes  int64
-}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}} // longest match first
-
-func (s size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// String returns the size in the largest unit that divides it.
-func (s size) String() string {
-	for _, unit := range sizeUnits {
-		if int64(s)%unit.bytes == 0 {
-			return fmt.Sprintf("%d%s", int64(s)/unit.bytes, unit.suffix)
-		}
-	}
-	return strconv.FormatInt(int64(s), 10)
-}
-
-func (s *size) UnmarshalText(text []byte) error {
-	for _, unit := range sizeUnits {
-		digits, ok := strings.CutSuffix(string(text), unit.suffix)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseInt(digits, 10, 64)
-		if err != nil || n <= 0 || n > math.MaxInt64/unit.bytes {
-			break
-		}
-		*s = size(n * unit.bytes)
-		return nil
-	}
-	return errors.New("it is not a size such as 512MiB, 1GiB or 1048576")
+	return slog.New(slog.NewTextHandler(w, options))
 }

@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // Exit codes of the program.
@@ -73,10 +71,11 @@ was ever on sale online with its latest known values, and answers over HTTP whic
 events start at or after one moment and end at or before another.
 
 Every flag can also be set in the environment: FEVER_ and the flag's name in
-capitals, with _ for -. The flag wins.`,
+capitals, with _ for -. The flag wins. Both win over the file named by --config.`,
 		Example: `  fever serve                              # collect and serve http://localhost:8080/search
   fever sync --once && fever dump          # fetch once, then look at what is stored
   FEVER_DB=/var/lib/fever/fever.db fever serve --every 30s`,
+		Version:       buildVersion(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -94,24 +93,4 @@ capitals, with _ for -. The flag wins.`,
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(newServe(), newSync(), newDump(), newVersion())
 	return root
-}
-
-// setFromEnvironment gives every flag that was not on the command line the value of
-// its environment variable, where that is set and not empty.
-func setFromEnvironment(flags *pflag.FlagSet) error {
-	var failed error
-	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f.Name == "help" {
-			return
-		}
-		name := "FEVER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		value := os.Getenv(name)
-		if value == "" {
-			return
-		}
-		if err := flags.Set(f.Name, value); err != nil && failed == nil {
-			failed = usagef("%s: %w", name, err)
-		}
-	})
-	return failed
 }

@@ -1,8 +1,8 @@
 package cli
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,9 +18,9 @@ import (
 
 // syncing holds the settings of fever sync.
 type syncing struct {
-	collecting
-	logging
-	once bool
+	config
+	once  bool
+	names []string
 }
 
 func newSync() *cobra.Command {
@@ -28,15 +28,18 @@ func newSync() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sync [--once [file...]]",
 		Short: "Collect without serving: on schedule, or once",
-		Long: `Sync fetches the provider's feed and keeps what is new. With --once it does so one
+		Long: `Sync fetches the providers' feeds and keeps what is new. With --once it does so one
 time and prints what came of it. Files given as arguments (- is standard input) are
-taken, in order, as the provider's snapshots instead.
+taken, in order, as snapshots of the one provider instead.
 
-It exits with 1 when any snapshot failed; the others are kept all the same.`,
+It exits with 1 when any snapshot failed; the others are kept all the same.
+
+` + configHelp,
 		Example: `  fever sync --once
   fever sync --once monday.xml tuesday.xml
   curl -s https://example.com/feed.xml | fever sync --once -
-  fever sync --every 5m                    # until it is stopped`,
+  fever sync --every 5m                    # until it is stopped
+  fever sync --config fever.yaml --once --provider feverup --provider other`,
 		Args: func(_ *cobra.Command, files []string) error {
 			stdin := 0
 			for _, name := range files {
@@ -53,26 +56,27 @@ It exits with 1 when any snapshot failed; the others are kept all the same.`,
 			if len(files) > 0 && !s.once {
 				return usagef("files are snapshots to take once: add --once")
 			}
-			p, err := s.provider()
-			if err != nil {
+			if err := s.complete(cmd.Flags()); err != nil {
 				return err
 			}
-			log, err := s.logger(cmd.ErrOrStderr())
-			if err != nil {
+			if err := s.choose(s.names); err != nil {
 				return err
 			}
-			return s.run(cmd.Context(), p, files, cmd.InOrStdin(), cmd.OutOrStdout(), log)
+			if len(files) > 0 && len(s.providers) > 1 {
+				return usagef("files are snapshots of one provider: say with --provider of which")
+			}
+			return s.run(cmd.Context(), files, cmd.InOrStdin(), cmd.OutOrStdout(), s.logger(cmd.ErrOrStderr()))
 		},
 	}
 	flags := cmd.Flags()
-	s.collecting.register(flags)
-	s.logging.register(flags)
+	s.register(flags)
 	flags.BoolVar(&s.once, "once", false, "collect one time and print the outcome")
+	flags.StringArrayVar(&s.names, "provider", nil, "only the provider with this `name`; may be repeated")
 	return cmd
 }
 
-func (s *syncing) run(ctx context.Context, p *provider.Provider, files []string, in io.Reader, out io.Writer, log *slog.Logger) (err error) {
-	st, err := store.Open(s.db)
+func (s *syncing) run(ctx context.Context, files []string, in io.Reader, out io.Writer, log *slog.Logger) (err error) {
+	st, err := store.Open(s.db, s.keepJobs)
 	if err != nil {
 		return err
 	}
@@ -81,48 +85,90 @@ func (s *syncing) run(ctx context.Context, p *provider.Provider, files []string,
 			err = e
 		}
 	}()
-	c := s.collector(p, st, log)
+	interrupt(ctx, st, log)
 	if !s.once {
-		log.Info("collecting", "provider", p.Name, "every", s.every, "db", s.db)
-		c.Run(ctx, s.every)
+		log.Info("collecting", "providers", len(s.providers), "db", s.db)
+		ingest.New(st, nil, log, s.workers, s.collected()...).Run(ctx)
 		log.Info("stopped")
 		return nil
 	}
+	if len(files) > 0 {
+		return s.takeFiles(ctx, st, files, in, out)
+	}
+	return s.fetchOnce(ctx, st, out)
+}
 
-	c.Log = slog.New(slog.DiscardHandler) // the outcome is printed instead
-	if len(files) == 0 {
-		return once(ctx, c, p.Name, out)
+// quiet is the log of jobs whose outcome is printed instead.
+var quiet = slog.New(slog.DiscardHandler)
+
+// fetchOnce runs one job of every provider, and prints their outcomes in the
+// configured order, each as soon as it is its turn.
+func (s *syncing) fetchOnce(ctx context.Context, st *store.Store, out io.Writer) error {
+	x := ingest.New(st, nil, quiet, s.workers, s.collected()...)
+	type result struct {
+		job store.Job
+		err error
+	}
+	results := make([]chan result, len(s.providers))
+	for i := range s.providers {
+		results[i] = make(chan result, 1)
+		go func() {
+			job, err := x.Once(ctx, s.providers[i].name, store.Manual)
+			results[i] <- result{job, err}
+		}()
 	}
 	var failed error
-	for _, name := range files {
-		c.Fetch = func(ctx context.Context) (*provider.Feed, error) { return readFile(ctx, p, name, in) }
-		label := name
-		if name == "-" {
-			label = "standard input"
-		}
-		if err := once(ctx, c, label, out); err != nil {
+	for i := range s.providers { // all of them, whatever happens: they use the store
+		r := <-results[i]
+		if err := report(out, s.providers[i].name, &r.job, r.err); err != nil {
 			failed = err
 		}
 	}
 	return failed
 }
 
-// once runs one job and prints its outcome. The error is errReported when it failed.
-func once(ctx context.Context, c *ingest.Collector, label string, out io.Writer) error {
-	o := c.Once(ctx, ingest.Manual)
-	if err := printOutcome(out, label, &o); err != nil {
+// takeFiles runs one job for each file, in order.
+func (s *syncing) takeFiles(ctx context.Context, st *store.Store, files []string, in io.Reader, out io.Writer) error {
+	source := &s.providers[0]
+	var failed error
+	for _, name := range files {
+		c := source.collected()
+		c.Attempts = 1 // a file is the same a moment later, and standard input is gone
+		c.Fetch = func(ctx context.Context, _ provider.Validators) (*provider.Feed, error) {
+			return readSnapshot(ctx, source.Provider, name, in)
+		}
+		label := name
+		if name == "-" {
+			label = "standard input"
+		}
+		job, err := ingest.New(st, nil, quiet, 1, c).Once(ctx, source.name, store.Manual)
+		if err := report(out, label, &job, err); err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// report prints the outcome of a job. The error is errReported when it failed, or did
+// not run for the reason err.
+func report(out io.Writer, label string, job *store.Job, err error) error {
+	if err != nil {
+		_, e := fmt.Fprintf(out, "%s: not run: %v\n", label, err)
+		return errors.Join(errReported, e)
+	}
+	if err := printOutcome(out, label, job); err != nil {
 		return err
 	}
-	if o.Err != nil {
+	if job.State != store.Completed {
 		return errReported
 	}
 	return nil
 }
 
-// readFile reads one snapshot of p from a file, or from in when the name is "-".
-func readFile(ctx context.Context, p *provider.Provider, name string, in io.Reader) (*provider.Feed, error) {
+// readSnapshot reads one snapshot of p from a file, or from in when the name is "-".
+func readSnapshot(ctx context.Context, p *provider.Provider, name string, in io.Reader) (*provider.Feed, error) {
 	if name == "-" {
-		return p.Read(ctx, in)
+		return readInput(ctx, p, in)
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -132,23 +178,31 @@ func readFile(ctx context.Context, p *provider.Provider, name string, in io.Read
 	return p.Read(ctx, f)
 }
 
-// printOutcome tells people what a job did.
-func printOutcome(w io.Writer, label string, o *ingest.Outcome) error {
-	took := o.Finished.Sub(o.Started).Round(100 * time.Microsecond)
-	if o.Err != nil {
-		_, err := fmt.Fprintf(w, "%s: failed after %v: %s: %v\n", label, took, o.Kind(), o.Err)
-		return err
+// readInput reads one snapshot from standard input, where nothing may ever come. A read
+// that waits there cannot be ended: when ctx does, it is left to end with the process.
+func readInput(ctx context.Context, p *provider.Provider, in io.Reader) (*provider.Feed, error) {
+	done := make(chan struct{})
+	var read *provider.Feed
+	var failed error
+	go func() {
+		defer close(done)
+		read, failed = p.Read(ctx, in)
+	}()
+	select {
+	case <-done:
+		return read, failed
+	case <-ctx.Done():
+		return nil, &provider.Error{Provider: p.Name, Kind: provider.KindCanceled, Doing: "read standard input", Err: ctx.Err()}
 	}
-	_, err := fmt.Fprintf(w, "%s: completed in %v: %d seen: %d new, %d changed, %d unchanged, %d not online, %d rejected; %d gone\n",
-		label, took, o.Seen, o.New, o.Changed, o.Unchanged, o.Ignored, o.Rejected, o.Gone)
-	for _, r := range o.Rejections {
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(w, "  rejected: line %d, event %s/%s: %s\n", r.Line, cmp.Or(r.BaseID, "?"), cmp.Or(r.EventID, "?"), r.Reason)
+}
+
+// interrupt sees to the jobs of a process that died. A file that cannot be written
+// makes jobs fail one by one, and is no reason not to start.
+func interrupt(ctx context.Context, st *store.Store, log *slog.Logger) {
+	n, err := st.Interrupt(ctx, time.Now())
+	if err != nil {
+		log.ErrorContext(ctx, "interrupted jobs were not recorded", "error", err)
+	} else if n > 0 {
+		log.WarnContext(ctx, "the last process ended while jobs ran", "jobs", n)
 	}
-	if more := o.Rejected - len(o.Rejections); more > 0 && err == nil {
-		_, err = fmt.Fprintf(w, "  and %d more rejected\n", more)
-	}
-	return err
 }

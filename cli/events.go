@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/google/uuid"
+
+	"fever/event"
+)
+
+// millis is RFC 3339 with as much of a second as is stored.
+const millis = "2006-01-02T15:04:05.000Z07:00"
+
+// A dumped record is a record with its public id.
+type dumped struct {
+	ID uuid.UUID `json:"id"`
+	event.Record
+}
+
+// withIDs gives the records their public ids.
+func withIDs(all iter.Seq2[event.Record, error]) iter.Seq2[dumped, error] {
+	return func(yield func(dumped, error) bool) {
+		for r, err := range all {
+			if !yield(dumped{r.ID(), r}, err) {
+				return
+			}
+		}
+	}
+}
+
+var eventForms = forms[dumped]{table: eventTable, csv: eventCSV}
+
+func eventCSV(w io.Writer, all iter.Seq2[dumped, error]) error {
+	c := csv.NewWriter(w)
+	header := []string{
+		"id", "provider", "base_id", "event_id", "title", "organizer_company_id", "start", "end", "sell_from", "sell_to",
+		"sold_out", "min_price", "max_price", "zones", "first_seen", "last_changed", "current",
+	}
+	if err := c.Write(header); err != nil {
+		return err
+	}
+	for r, err := range all {
+		if err != nil {
+			return err
+		}
+		zones, err := json.Marshal(r.Zones)
+		if err != nil {
+			return err
+		}
+		lowest, highest := r.PriceRange()
+		if err := c.Write([]string{
+			r.ID.String(), r.Provider, r.BaseID, r.EventID, r.Title, r.OrganizerID, r.Start.String(), r.End.String(), r.SellFrom, r.SellTo,
+			strconv.FormatBool(r.SoldOut), lowest.String(), highest.String(), string(zones),
+			r.FirstSeen.Format(millis), r.LastChanged.Format(millis), strconv.FormatBool(r.Current),
+		}); err != nil {
+			return err
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
+func eventTable(t *tabwriter.Writer, all iter.Seq2[dumped, error]) error {
+	count := 0
+	for r, err := range all {
+		if err != nil {
+			return err
+		}
+		if count == 0 {
+			if _, err := fmt.Fprintln(t, "START\tEND\tPRICES\tTICKETS\tCURRENT\tTITLE\tEVENT\tID"); err != nil {
+				return err
+			}
+		}
+		count++
+		if _, err := fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", when(r.Start), when(r.End), prices(&r.Event), tickets(&r.Event),
+			yes(r.Current), cell(r.Title, event.MaxTextBytes), r.Key, r.ID); err != nil {
+			return err
+		}
+	}
+	if count == 0 {
+		_, err := fmt.Fprintln(t, "No events.")
+		return err
+	}
+	return nil
+}
+
+func when(l event.Local) string {
+	if l.IsZero() {
+		return "-"
+	}
+	return strings.Replace(l.String(), "T", " ", 1)
+}
+
+func prices(e *event.Event) string {
+	lowest, highest := e.PriceRange()
+	switch {
+	case !lowest.Known():
+		return "-"
+	case lowest == highest:
+		return lowest.String()
+	}
+	return lowest.String() + " to " + highest.String()
+}
+
+// tickets returns the number of tickets left over all zones.
+func tickets(e *event.Event) string {
+	if e.SoldOut {
+		return "sold out"
+	}
+	var n int64
+	for i := range e.Zones {
+		n += min(e.Zones[i].Capacity, math.MaxInt64-n) // what a provider may write has no bound
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

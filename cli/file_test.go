@@ -1,0 +1,213 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/spf13/pflag"
+)
+
+var update = flag.Bool("update", false, "write what is refused into the golden file")
+
+// TestRefused holds what the program says of every file in testdata/config/refused.txtar.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	archive, err := txtar.ParseFile(filepath.Join("testdata", "config", "refused.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "fever.yaml")
+	stopped, stop := context.WithCancel(t.Context())
+	stop() // so that a file that is not refused does not serve
+	var got bytes.Buffer
+	for _, file := range archive.Files {
+		if err := os.WriteFile(path, file.Data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var printed bytes.Buffer
+		if code := Main(stopped, []string{"serve", "--config", path}, strings.NewReader(""), &printed, &printed); code != exitUsage {
+			t.Errorf("%s: exit code %d, want %d", file.Name, code, exitUsage)
+		}
+		message, help, _ := strings.Cut(printed.String(), "\n")
+		if help != "Run 'fever serve --help' for how to use it.\n" || strings.Contains(message, "s3cret") {
+			t.Errorf("%s: printed %q", file.Name, printed.String())
+		}
+		fmt.Fprintf(&got, "%s\n\t%s\n", file.Name, strings.ReplaceAll(strings.TrimPrefix(message, "fever: "), path, "fever.yaml"))
+	}
+	golden := filepath.Join("testdata", "config", "refused.golden")
+	if *update {
+		if err := os.WriteFile(golden, got.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != string(want) {
+		t.Errorf("refused:\n%s\nwant:\n%s", got.String(), want)
+	}
+}
+
+// complete returns the settings of fever serve with the given file.
+func complete(t *testing.T, yaml string, args ...string) (*serving, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fever.yaml")
+	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var s serving
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	s.register(flags)
+	if err := flags.Parse(append(args, "--config", path)); err != nil {
+		t.Fatal(err)
+	}
+	return &s, s.complete(flags)
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	s, err := complete(t, `
+listen: 127.0.0.1:8081
+db: /var/lib/fever/fever.db
+workers: 7
+keep-jobs: 0x10
+log-format: json
+log-level: debug
+no-sync: true
+max-age: 1m
+max-in-flight: 9
+grace: 0s
+every: 90s
+timezone: Europe/Madrid
+timeout: 5s
+max-bytes: 1048576
+provider-url: https://example.com/feed
+`, "--workers", "3", "--max-bytes", "2MiB")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.providers[0]
+	got := fmt.Sprintln(s.listen, s.db, s.workers, s.keepJobs, s.format, s.level, s.noSync, s.maxAge, s.maxInFlight, s.grace,
+		len(s.providers), p.name, p.every, p.maxInterval, p.timeZone, p.timeout, p.maxBytes, p.URL)
+	want := fmt.Sprintln("127.0.0.1:8081", "/var/lib/fever/fever.db", 3, 16, "json", "DEBUG", true, time.Minute, 9, time.Duration(0),
+		1, "feverup", 90*time.Second, 22*time.Minute+30*time.Second, "Europe/Madrid", 5*time.Second, "2MiB", "https://example.com/feed")
+	if got != want {
+		t.Errorf("settings\n%s, want\n%s", got, want)
+	}
+}
+
+// TestEmptyFile takes a file with nothing in it as no file.
+func TestEmptyFile(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "# nothing yet\n", "---\n", "{}\n"} {
+		s, err := complete(t, text)
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if len(s.providers) != 1 || s.providers[0].URL != defaultURL || s.providers[0].every != time.Minute {
+			t.Errorf("%q: providers %+v", text, s.providers)
+		}
+	}
+}
+
+func TestProviders(t *testing.T) {
+	t.Parallel()
+	s, err := complete(t, `
+providers:
+  - name: full
+    url: https://example.com/feed
+    format: json
+    timezone: Europe/Madrid
+    every: 2m
+    timeout: 10s
+    max-bytes: 3MiB
+    max-interval: 20m
+    headers:
+      authorization: "Bearer s3cret $1"
+      X-Empty: ""
+  - name: least
+    url: http://example.com/
+  - {name: rare, url: http://example.com/, every: 2h}
+  - {name: clock, url: http://example.com/, cron: "30 9 * * 1-5", timezone: Europe/Madrid}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range s.providers {
+		got = append(got, fmt.Sprint(p.name, " ", p.URL, " ", p.Format, " ", p.timeZone, " ", p.every, " ", p.maxInterval, " ", p.Timeout, " ", p.MaxBytes))
+	}
+	want := []string{
+		"full https://example.com/feed json Europe/Madrid 2m0s 20m0s 10s 3145728",
+		"least http://example.com/ xml UTC 1m0s 15m0s 30s 1073741824",
+		"rare http://example.com/ xml UTC 2h0m0s 2h0m0s 30s 1073741824",
+		"clock http://example.com/ xml Europe/Madrid 1m0s 1h0m0s 30s 1073741824",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("providers\n%s, want\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if header := fmt.Sprint(s.providers[0].Header); header != fmt.Sprint(http.Header{"Authorization": {"Bearer s3cret $1"}, "X-Empty": {""}}) {
+		t.Errorf("headers %s", header)
+	}
+	for i, p := range s.collected() {
+		if (p.Next != nil) != (p.Name == "clock") || p.Name != s.providers[i].name || p.Location == nil || p.Fetch == nil {
+			t.Errorf("collected %+v", p)
+		}
+	}
+}
+
+// TestCronClocks has a schedule follow the clocks of the provider, not of the machine.
+func TestCronClocks(t *testing.T) {
+	t.Parallel()
+	madrid, err := time.LoadLocation("Europe/Madrid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ spec, after, want string }{
+		{"30 9 * * *", "2021-01-15T08:29:59Z", "2021-01-15T08:30:00Z"}, // winter
+		{"30 9 * * *", "2021-01-15T08:30:00Z", "2021-01-16T08:30:00Z"},
+		{"30 9 * * *", "2021-07-15T07:00:00Z", "2021-07-15T07:30:00Z"}, // summer
+		{"30 9 * * *", "2021-03-27T08:30:00Z", "2021-03-28T07:30:00Z"}, // the clocks go forward
+		{"*/5 * * * *", "2021-10-31T00:58:00Z", "2021-10-31T01:00:00Z"},
+		{"0 0 29 2 *", "2021-01-01T00:00:00Z", "2024-02-28T23:00:00Z"},
+		{"0 12 * * MON", "2021-01-15T00:00:00Z", "2021-01-18T11:00:00Z"},
+	}
+	for _, test := range tests {
+		var c crontab
+		if err := c.UnmarshalText([]byte(test.spec)); err != nil {
+			t.Fatal(err)
+		}
+		after, err := time.Parse(time.RFC3339, test.after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.after(after, madrid).UTC().Format(time.RFC3339); got != test.want {
+			t.Errorf("%s after %s is due at %s, want %s", test.spec, test.after, got, test.want)
+		}
+	}
+}
+
+// FuzzConfig looks for a file that brings the program down, or is refused without its
+// name.
+func FuzzConfig(f *testing.F) {
+	f.Fuzz(func(t *testing.T, text []byte) {
+		parsed, err := parseConfig("fever.yaml", text)
+		if err == nil {
+			_, err = parsed.sources()
+		}
+		if _, ok := errors.AsType[*usageError](err); err != nil && (!ok || !strings.HasPrefix(err.Error(), "fever.yaml:")) {
+			t.Errorf("%q: %v", text, err)
+		}
+	})
+}

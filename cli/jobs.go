@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"fever/store"
+)
+
+var jobForms = forms[store.Job]{table: jobTable, csv: jobCSV}
+
+// maxNote is how much of a failure's message a table shows, in characters.
+const maxNote = 100
+
+func jobTable(t *tabwriter.Writer, all iter.Seq2[store.Job, error]) error {
+	count := 0
+	for job, err := range all {
+		if err != nil {
+			return err
+		}
+		if count == 0 {
+			if _, err := fmt.Fprintln(t, "ID\tWHEN\tPROVIDER\tTRIGGER\tSTATE\tTOOK\tATTEMPTS\tHTTP\tBYTES\tSEEN\tNEW\tCHANGED\tREJECTED\tGONE\tNOTE"); err != nil {
+				return err
+			}
+		}
+		count++
+		status := "-"
+		if job.HTTPStatus != 0 {
+			status = strconv.Itoa(job.HTTPStatus)
+		}
+		if _, err := fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", job.ID, job.Started.Local().Format(time.DateTime), job.Provider,
+			job.Trigger, job.State, took(&job), job.Attempts, status, humanBytes(job.Bytes), counts(&job), note(&job)); err != nil {
+			return err
+		}
+	}
+	if count == 0 {
+		_, err := fmt.Fprintln(t, "No jobs.")
+		return err
+	}
+	return nil
+}
+
+// counts returns the cells with what a job found. Where nothing was looked at, zeros
+// would say too much.
+func counts(job *store.Job) string {
+	if job.State != store.Completed || job.NotModified {
+		return "-\t-\t-\t-\t-"
+	}
+	return fmt.Sprintf("%d\t%d\t%d\t%d\t%d", job.Seen, job.New, job.Changed, job.Rejected, job.Gone)
+}
+
+func note(job *store.Job) string {
+	switch {
+	case job.NotModified:
+		return "not modified"
+	case job.State == store.Failed:
+		return cell(job.Kind+": "+strings.TrimPrefix(job.Message, "provider "+job.Provider+": "), maxNote)
+	}
+	return "-"
+}
+
+// took returns how long a job took, in the three digits that matter.
+func took(job *store.Job) string {
+	if job.Finished.IsZero() {
+		return "-"
+	}
+	d := job.Finished.Sub(job.Started)
+	switch {
+	case d >= 100*time.Second:
+		d = d.Round(time.Second)
+	case d >= 10*time.Second:
+		d = d.Round(100 * time.Millisecond)
+	case d >= time.Second:
+		d = d.Round(10 * time.Millisecond)
+	}
+	return d.String()
+}
+
+func humanBytes(n int64) string {
+	const units = "KMGT"
+	if n < 1<<10 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, unit := float64(n)/(1<<10), 0
+	for value >= 1023.95 && unit < len(units)-1 { // else it would print as 1024.0
+		value /= 1 << 10
+		unit++
+	}
+	return fmt.Sprintf("%.1f %ciB", value, units[unit])
+}
+
+func jobCSV(w io.Writer, all iter.Seq2[store.Job, error]) error {
+	c := csv.NewWriter(w)
+	header := []string{
+		"id", "provider", "trigger", "state", "scheduled", "started", "finished", "attempts", "http_status", "bytes", "not_modified",
+		"seen", "new", "changed", "unchanged", "ignored", "rejected", "gone", "kind", "message",
+	}
+	if err := c.Write(header); err != nil {
+		return err
+	}
+	for job, err := range all {
+		if err != nil {
+			return err
+		}
+		if err := c.Write([]string{
+			strconv.FormatUint(job.ID, 10), job.Provider, string(job.Trigger), string(job.State),
+			moment(job.Scheduled), moment(job.Started), moment(job.Finished),
+			strconv.Itoa(job.Attempts), strconv.Itoa(job.HTTPStatus), strconv.FormatInt(job.Bytes, 10), strconv.FormatBool(job.NotModified),
+			strconv.Itoa(job.Seen), strconv.Itoa(job.New), strconv.Itoa(job.Changed), strconv.Itoa(job.Unchanged), strconv.Itoa(job.Ignored),
+			strconv.Itoa(job.Rejected), strconv.Itoa(job.Gone), job.Kind, job.Message,
+		}); err != nil {
+			return err
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
+// moment returns a time for machines, or "" for the zero time.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(millis)
+}

@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"time"
+
+	"fever/store"
+)
+
+// printOutcome tells people what a job did.
+func printOutcome(w io.Writer, label string, job *store.Job) error {
+	took := job.Finished.Sub(job.Started).Round(100 * time.Microsecond)
+	if job.State != store.Completed {
+		attempts := ""
+		if job.Attempts > 1 {
+			attempts = fmt.Sprintf(" and %d attempts", job.Attempts)
+		}
+		_, err := fmt.Fprintf(w, "%s: failed after %v%s: %s: %s\n", label, took, attempts, job.Kind, job.Message)
+		return err
+	}
+	if job.NotModified {
+		_, err := fmt.Fprintf(w, "%s: completed in %v: not modified since the last time\n", label, took)
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s: completed in %v: %d seen: %d new, %d changed, %d unchanged, %d not online, %d rejected; %d gone\n",
+		label, took, job.Seen, job.New, job.Changed, job.Unchanged, job.Ignored, job.Rejected, job.Gone)
+	for _, r := range job.Rejections {
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(w, "  rejected: line %d, event %s/%s: %s\n", r.Line, cmp.Or(r.BaseID, "?"), cmp.Or(r.EventID, "?"), r.Reason)
+	}
+	if more := job.Rejected - len(job.Rejections); more > 0 && err == nil {
+		_, err = fmt.Fprintf(w, "  and %d more rejected\n", more)
+	}
+	return err
+}

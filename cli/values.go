@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// timeZone is a flag's value: a place of the IANA time zone database.
+type timeZone struct{ *time.Location }
+
+func (z timeZone) MarshalText() ([]byte, error) { return []byte(z.String()), nil }
+
+func (z *timeZone) UnmarshalText(text []byte) error {
+	name := string(text)
+	location, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" { // which would depend on the machine
+		return errors.New("it is not an IANA time zone such as Europe/Madrid or UTC")
+	}
+	z.Location = location
+	return nil
+}
+
+// size is a flag's value: a number of bytes, more than zero.
+type size int64
+
+var sizeUnits = []struct {
+	suffix string
+	bytes  int64
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}} // longest match first
+
+func (s size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// String returns the size in the largest unit that divides it.
+func (s size) String() string {
+	for _, unit := range sizeUnits {
+		if int64(s)%unit.bytes == 0 {
+			return fmt.Sprintf("%d%s", int64(s)/unit.bytes, unit.suffix)
+		}
+	}
+	return strconv.FormatInt(int64(s), 10)
+}
+
+func (s *size) UnmarshalText(text []byte) error {
+	for _, unit := range sizeUnits {
+		digits, ok := strings.CutSuffix(string(text), unit.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || n <= 0 || n > math.MaxInt64/unit.bytes {
+			break
+		}
+		*s = size(n * unit.bytes)
+		return nil
+	}
+	return errors.New("it is not a size such as 512MiB, 1GiB or 1048576")
+}
+
+// crontab is a flag's value: a cron expression of five fields. Its zero value has no
+// schedule.
+type crontab struct {
+	text     string
+	schedule cron.Schedule
+}
+
+func (c crontab) MarshalText() ([]byte, error) { return []byte(c.text), nil }
+
+func (c *crontab) UnmarshalText(text []byte) error {
+	spec := string(text)
+	// The parser would take a time zone too, which has a key of its own here.
+	if !strings.Contains(spec, "=") {
+		schedule, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(spec)
+		if err == nil && schedule.Next(time.Now()).IsZero() {
+			return errors.New("it is never due")
+		}
+		if err == nil {
+			*c = crontab{spec, schedule}
+			return nil
+		}
+	}
+	return errors.New("it is not a cron expression of five fields such as */5 * * * *")
+}
+
+// after returns when c is due after t, by the clocks of a place.
+func (c crontab) after(t time.Time, location *time.Location) time.Time {
+	return c.schedule.Next(t.In(location))
+}
