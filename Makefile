@@ -6,6 +6,9 @@ TOOL        := go tool -modfile=tools.mod
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOFILES      = $$(find . -name '*.go' -not -path './.git/*')
 
+# How make test runs the tests.
+GOTEST ?= go test
+
 # How long each fuzz target runs in `make fuzz`, and what `make bench` measures.
 FUZZTIME ?= 1m
 BENCH    ?= .
@@ -27,7 +30,7 @@ run: build ## build, collect from the real provider and serve http://localhost:8
 
 .PHONY: test
 test: ## run all tests
-	go test ./...
+	$(GOTEST) ./...
 
 .PHONY: demo
 demo: build ## watch a search change while a small provider plays three answers (no network)
@@ -42,7 +45,8 @@ format: ## format the code
 
 .PHONY: format-check
 format-check:
-	@bad=$$($(TOOL) gofumpt -l $(GOFILES)); if [ -n "$$bad" ]; then echo "not formatted (make format):"; echo "$$bad"; exit 1; fi
+	@bad=$$($(TOOL) gofumpt -l $(GOFILES)) || exit 1; \
+	if [ -n "$$bad" ]; then echo "not formatted (make format):"; echo "$$bad"; exit 1; fi
 
 .PHONY: vet
 vet:
@@ -64,10 +68,11 @@ race: ## run all tests with the race detector, in any order, twice
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (1m)
-	@grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z]+' . | awk '{print $$2}' | sort -u | while read -r target; do \
-		dir=$$(dirname "$$(grep -rlE --include='*_test.go' "^func $$target\(" . | head -n 1)"); \
-		echo "$$dir $$target"; \
-		go test "$$dir" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 50x || exit 1; \
+	@targets=$$(grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sed 's|/[^/]*_test.go:func |:|' | sort -u); \
+	if [ -z "$$targets" ]; then echo "no fuzz targets"; exit 1; fi; \
+	for target in $$targets; do \
+		echo "$$target"; \
+		go test "$${target%%:*}" -run '^$$' -fuzz "^$${target##*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 50x || exit 1; \
 	done
 
 .PHONY: bench

@@ -15,25 +15,32 @@ type Price struct {
 	known  bool
 }
 
-// ParsePrice reads digits with an optional fraction, such as "20" or "20.50". It
-// keeps up to 19 significant digits and refuses what it cannot keep exactly.
+// ParsePrice reads a decimal as XML writes one (XML Schema Part 2, section 3.2.3):
+// digits, perhaps with a point among them or at an end, perhaps with a sign. It keeps up
+// to 19 significant digits and refuses what it cannot keep exactly, and what is below
+// zero.
 func ParsePrice(s string) (Price, error) {
 	unsigned, negative := strings.CutPrefix(s, "-")
-	whole, fraction, point := strings.Cut(unsigned, ".")
-	if !digits(whole) || point && !digits(fraction) {
+	if !negative {
+		unsigned, _ = strings.CutPrefix(s, "+")
+	}
+	whole, fraction, _ := strings.Cut(unsigned, ".")
+	if whole+fraction == "" || !digits(whole) || !digits(fraction) {
 		return Price{}, fmt.Errorf("price %s is not a number", quote(s))
 	}
-	if negative {
-		return Price{}, fmt.Errorf("price %s is negative", quote(s))
-	}
-	text := s
-	if point {
-		fraction = strings.TrimRight(fraction, "0")
-		text = strings.TrimSuffix(s[:len(whole)+1+len(fraction)], ".")
+	fraction = strings.TrimRight(fraction, "0")
+	text := whole
+	if fraction != "" {
+		text += "." + fraction
+	} else if whole == "" {
+		text = "0"
 	}
 	amount, err := decimal.Parse(text)
 	if err != nil || amount.Scale() != len(fraction) { // a smaller scale: it was rounded
 		return Price{}, fmt.Errorf("price %s has more than %d digits", quote(s), decimal.MaxPrec)
+	}
+	if negative && !amount.IsZero() {
+		return Price{}, fmt.Errorf("price %s is negative", quote(s))
 	}
 	return Price{amount: amount, known: true}, nil
 }
@@ -80,14 +87,14 @@ func (p *Price) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// digits reports whether s is one or more ASCII digits.
+// digits reports whether s holds ASCII digits alone.
 func digits(s string) bool {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
 			return false
 		}
 	}
-	return s != ""
+	return true
 }
 
 // quote returns s in quotes for a message, shortened when it is long.

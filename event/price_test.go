@@ -24,6 +24,13 @@ func TestParsePrice(t *testing.T) {
 		"000000000000000000000000000001": "1",
 		"1." + strings.Repeat("0", 200):  "1",
 		"9007199254740993":               "9007199254740993", // no float64
+		".5":                             "0.5",
+		"5.":                             "5",
+		".0":                             "0",
+		"+5":                             "5",
+		"+00.50":                         "0.5",
+		"-0":                             "0",
+		"-0.00":                          "0",
 	} {
 		p, err := event.ParsePrice(s)
 		if err != nil || p.String() != want || !p.Known() {
@@ -39,11 +46,11 @@ func TestParsePriceRefuses(t *testing.T) {
 	t.Parallel()
 	const number, negative, digits = "is not a number", "is negative", "has more than 19 digits"
 	for s, want := range map[string]string{
-		"": number, ".": number, ".5": number, "5.": number, "-": number, "-.": number, "--1": number, "1.2.3": number, "1.0.0": number, "1..0": number,
-		"+5": number, "1e3": number, "1E3": number, "0x10": number, "1_000": number, "NaN": number, "Inf": number, "-Inf": number,
+		"": number, ".": number, "+": number, "+.": number, "+-1": number, "-+1": number, "++1": number, "-": number, "-.": number, "--1": number, "1.2.3": number, "1.0.0": number, "1..0": number,
+		"1e3": number, "1E3": number, "0x10": number, "1_000": number, "NaN": number, "Inf": number, "-Inf": number,
 		"20,00": number, "1,000.00": number, "20 €": number, "€20": number, " 20": number, "20 ": number, "20\n": number, "2 0": number,
 		"20\x00": number, "٢٠": number, "２０": number, "free": number, "null": number, "1/2": number,
-		"-1": negative, "-0.01": negative, "-0": negative, "-20.00": negative,
+		"-1": negative, "-0.01": negative, "-.5": negative, "-20.00": negative,
 		"10000000000000000000": digits, "0.00000000000000000001": digits, "1.0000000000000000001": digits, "99999999999999999990": digits,
 		"18446744073709551616": digits, strings.Repeat("9", 20): digits, "0." + strings.Repeat("3", 20): digits,
 		strings.Repeat("9", 1<<20): digits, "0." + strings.Repeat("9", 1<<20): digits, strings.Repeat("x", 1<<20): number,
@@ -113,7 +120,7 @@ func rat(p event.Price) *big.Rat {
 	return r
 }
 
-var decimalNumber = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
+var decimalNumber = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$`)
 
 // FuzzParsePrice holds ParsePrice against exact arithmetic: what it accepts is equal
 // to the text, and it accepts every decimal of up to 19 digits.
@@ -130,6 +137,12 @@ func FuzzParsePrice(f *testing.F) {
 		if !ok {
 			t.Fatalf("%q is no rational number", s)
 		}
+		if want.Sign() < 0 {
+			if err == nil {
+				t.Fatalf("ParsePrice(%q) = %s, want an error", s, p)
+			}
+			return
+		}
 		if err != nil {
 			if len(s) < 300 && keepable(s) {
 				t.Fatalf("ParsePrice(%q): %v", s, err)
@@ -139,7 +152,7 @@ func FuzzParsePrice(f *testing.F) {
 		if rat(p).Cmp(want) != 0 || !p.Known() {
 			t.Fatalf("ParsePrice(%q) = %s", s, p)
 		}
-		if again, err := event.ParsePrice(p.String()); err != nil || again != p || len(p.String()) > len(s) {
+		if again, err := event.ParsePrice(p.String()); err != nil || again != p || len(p.String()) > len(s)+1 {
 			t.Fatalf("ParsePrice(%q) = %s, %v; and of that %s", s, p, err, again)
 		}
 		if text, err := json.Marshal(p); err != nil || !json.Valid(text) {
@@ -151,7 +164,7 @@ func FuzzParsePrice(f *testing.F) {
 // keepable reports whether a decimal number has at most 19 digits, the zeros before
 // and after those that count left aside.
 func keepable(s string) bool {
-	whole, fraction, _ := strings.Cut(s, ".")
+	whole, fraction, _ := strings.Cut(strings.TrimLeft(s, "+-"), ".")
 	whole, fraction = strings.TrimLeft(whole, "0"), strings.TrimRight(fraction, "0")
 	if whole == "" {
 		return len(fraction) <= 19

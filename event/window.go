@@ -80,7 +80,7 @@ func ParseInstant(s string) (Instant, error) {
 	}
 	offset, ok := parseOffset(rest)
 	if !ok {
-		return fail("it has no offset")
+		return fail("it has no offset like Z or +02:00")
 	}
 	leap := second == 60
 	if leap {
