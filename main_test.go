@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 //	provide FILE...    start a provider that answers with each file in turn, the last one for ever;
 //	                   "-" is a 503. Its URL is $PROVIDER.
 //	hang               start a provider that never answers. Its URL is $PROVIDER.
+//	asked              wait until that provider has been asked
 //	start ARG...       start fever serve and wait until it serves. Its address is $ADDRESS.
 //	await MESSAGE      wait for a line with that message in the log of fever serve
 //	get TARGET         GET http://$ADDRESS/TARGET: the body and a line feed to stdout, the status, entity tag and cache control to stderr
@@ -53,6 +54,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"provide": provide,
 			"hang":    hang,
+			"asked":   asked,
 			"start":   start,
 			"await":   await,
 			"get":     get,
@@ -66,8 +68,9 @@ type running struct{}
 
 // A server is a running fever serve.
 type server struct {
-	cmd *exec.Cmd
-	log *bufio.Scanner
+	cmd   *exec.Cmd
+	log   *bufio.Scanner
+	asked chan struct{} // gets an element for each request to the provider that hangs
 }
 
 func provide(ts *testscript.TestScript, _ bool, files []string) {
@@ -98,9 +101,18 @@ func provide(ts *testscript.TestScript, _ bool, files []string) {
 }
 
 func hang(ts *testscript.TestScript, _ bool, _ []string) {
-	provider := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	s := ts.Value(running{}).(*server)
+	s.asked = make(chan struct{}, 100)
+	provider := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		s.asked <- struct{}{}
+		<-r.Context().Done()
+	}))
 	ts.Defer(provider.Close)
 	ts.Setenv("PROVIDER", provider.URL)
+}
+
+func asked(ts *testscript.TestScript, _ bool, _ []string) {
+	<-ts.Value(running{}).(*server).asked
 }
 
 func start(ts *testscript.TestScript, _ bool, args []string) {

@@ -71,18 +71,13 @@ func (s *scanner) skipXMLDeclaration() (string, error) {
 
 // transcode has what is ahead read in the encoding of the given label.
 func (s *scanner) transcode(label string) error {
-	var table *charmap.Charmap
-	switch strings.ToLower(strings.TrimSpace(label)) {
-	case "", "utf-8", "utf8", "us-ascii", "ascii":
+	name := plainLabel(label)
+	switch name {
+	case "", "utf8", "usascii", "ascii":
 		return nil // ASCII is a part of UTF-8
-	case "windows-1252", "cp1252", "x-cp1252",
-		"iso-8859-1", "iso8859-1", "iso_8859-1", "latin1", "latin-1", "l1":
-		// The two differ where ISO-8859-1 has control characters, which no title holds:
-		// the Encoding Standard of WHATWG reads both labels like this.
-		table = charmap.Windows1252
-	case "iso-8859-15", "iso8859-15", "iso_8859-15", "latin9", "latin-9", "l9":
-		table = charmap.ISO8859_15
-	default:
+	}
+	table := tableOf(name)
+	if table == nil {
 		return s.unknownEncoding(label)
 	}
 	ahead := bytes.Clone(s.buf[s.pos:s.end])
@@ -91,9 +86,39 @@ func (s *scanner) transcode(label string) error {
 	return nil
 }
 
+// plainLabel returns the letters and digits of a label, in lower case: labels differ
+// in what stands between them.
+func plainLabel(label string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(label))
+}
+
+// tableOf returns the encoding of one byte a character with the given plain label, or
+// nil.
+func tableOf(name string) *charmap.Charmap {
+	switch name {
+	case "iso88591", "latin1", "l1", "cp1252", "xcp1252":
+		// ISO-8859-1 differs from Windows-1252 where it has control characters, which no
+		// title holds: the Encoding Standard of WHATWG reads both labels like this.
+		return charmap.Windows1252
+	case "latin9", "l9":
+		return charmap.ISO8859_15
+	}
+	for _, encoding := range charmap.All {
+		if table, ok := encoding.(*charmap.Charmap); ok && plainLabel(table.String()) == name {
+			return table
+		}
+	}
+	return nil
+}
+
 func (s *scanner) unknownEncoding(label string) error {
 	return s.fault(KindDecode, 0,
-		"the encoding %.40q is not known: UTF-8, US-ASCII, ISO-8859-1, ISO-8859-15 and Windows-1252 are", label)
+		"the encoding %.40q is not known: UTF-8, US-ASCII, and those of the families ISO-8859 and Windows-125x are", label)
 }
 
 // utf16Of returns the name of the UTF-16 that b begins with, by its byte order mark or

@@ -1,8 +1,10 @@
 package provider
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"fever/event"
@@ -11,9 +13,18 @@ import (
 // A gatherer makes a Feed of the rows of a document, in whatever format. Its user
 // counts those seen and ignored.
 type gatherer struct {
-	feed *Feed
-	rows map[rowKey]rowPlace // of feed.Events
+	feed  *Feed
+	rows  map[rowKey]rowPlace // of feed.Events
+	zones int                 // of all rows that were kept
 }
+
+// Bounds on what one feed may have in memory, whatever the size of its document: seven
+// bytes can be a zone, of which an event.Zone is ten times as many. Real feeds have
+// thousands of events and some million zones.
+const (
+	maxRows  = 1 << 20
+	maxZones = 1 << 22
+)
 
 // A rowKey is an event's key without its provider.
 type rowKey struct{ baseID, eventID string }
@@ -25,8 +36,13 @@ func newGatherer() *gatherer {
 	return &gatherer{feed: &Feed{}, rows: make(map[rowKey]rowPlace)}
 }
 
-// keep adds a valid event to the feed, in place of one with its key.
-func (g *gatherer) keep(e event.Event, line int) {
+// keep adds a valid event to the feed, in place of one with its key. The error is a
+// *fault.
+func (g *gatherer) keep(e event.Event, line int) error {
+	g.zones += len(e.Zones)
+	if g.zones > maxZones || len(g.feed.Events) == maxRows {
+		return &fault{KindTooLarge, fmt.Sprintf("the feed has more than %d events, or %d zones", maxRows, maxZones)}
+	}
 	key := rowKey{e.BaseID, e.EventID}
 	place, again := g.rows[key]
 	if again {
@@ -38,6 +54,7 @@ func (g *gatherer) keep(e event.Event, line int) {
 	}
 	place.line = line
 	g.rows[key] = place
+	return nil
 }
 
 // reject counts a row that is not kept, and lists it if it is one of the first.
@@ -59,4 +76,18 @@ func shorten(id string) string {
 		id = id[:n]
 	}
 	return strings.Clone(id)
+}
+
+// spaced returns a text with spaces for control characters: a line feed in a title
+// means no more than that.
+func spaced(text []byte) []byte {
+	if !bytes.ContainsFunc(text, unicode.IsControl) {
+		return text
+	}
+	return bytes.TrimSpace(bytes.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text))
 }

@@ -114,8 +114,7 @@ func (d *jsonDecoder) record() error {
 		d.reject(r.BaseID, r.EventID, line, err.Error())
 		return nil
 	}
-	d.keep(e, line)
-	return nil
+	return d.keep(e, line)
 }
 
 // line returns the line of the next byte, from 1.

@@ -51,7 +51,7 @@ func parseRecord(value []byte) (*jsonRecord, error) {
 func (r *jsonRecord) event(provider string) event.Event {
 	return event.Event{
 		Key:         event.Key{Provider: provider, BaseID: r.BaseID, EventID: r.EventID},
-		Title:       r.Title,
+		Title:       string(spaced([]byte(r.Title))),
 		OrganizerID: string(optional([]byte(r.OrganizerID), event.MaxIDBytes)),
 		Start:       r.start,
 		End:         r.end,
@@ -103,6 +103,7 @@ func parseZones(b []byte) ([]event.Zone, error) {
 		if err = d.Decode(&zone); err != nil {
 			return nil, fmt.Errorf("zone %d (id %q): %w", len(zones)+1, shorten(zone.ID), inWords(err))
 		}
+		zone.Name = string(spaced([]byte(zone.Name)))
 		zones = append(zones, zone)
 	}
 	return zones, err

@@ -10,8 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/text/encoding/charmap"
+	"unicode"
 
 	"fever/event"
 )
@@ -95,13 +94,13 @@ func rawName(n xml.Name) string {
 func newXMLDecoder(doc []byte, marked bool) *xml.Decoder {
 	d := xml.NewDecoder(bytes.NewReader(doc))
 	d.CharsetReader = func(label string, r io.Reader) (io.Reader, error) {
-		switch label = strings.ToLower(label); {
-		case marked, slices.Contains(strings.Fields("utf8 us-ascii ascii"), label):
+		// Which labels mean what is not the question here.
+		label = plainLabel(label)
+		if marked || slices.Contains(strings.Fields("utf8 usascii ascii"), label) {
 			return r, nil
-		case slices.Contains(strings.Fields("iso-8859-15 iso8859-15 iso_8859-15 latin9 latin-9 l9"), label):
-			return charmap.ISO8859_15.NewDecoder().Reader(r), nil
-		case slices.Contains(strings.Fields("iso-8859-1 iso8859-1 iso_8859-1 latin1 latin-1 l1 windows-1252 cp1252 x-cp1252"), label):
-			return charmap.Windows1252.NewDecoder().Reader(r), nil
+		}
+		if table := tableOf(label); table != nil {
+			return table.NewDecoder().Reader(r), nil
 		}
 		return nil, fmt.Errorf("unknown encoding %q", label)
 	}
@@ -163,7 +162,7 @@ func (n *node) first(names ...string) string {
 }
 
 func naiveRow(g, row *node) (*event.Event, error) {
-	e := &event.Event{Title: g.attrs["title"], Zones: []event.Zone{}}
+	e := &event.Event{Title: naiveText(g.attrs["title"]), Zones: []event.Zone{}}
 	e.Provider = "test"
 	e.BaseID = g.first("base_event_id", "base_plan_id")
 	if g.name == "base_plan" {
@@ -199,7 +198,7 @@ func naiveRow(g, row *node) (*event.Event, error) {
 		if z.name != "zone" {
 			continue
 		}
-		zone := event.Zone{ID: z.attrs["zone_id"], Name: z.attrs["name"], Numbered: naiveBool(z.attrs["numbered"])}
+		zone := event.Zone{ID: z.attrs["zone_id"], Name: naiveText(z.attrs["name"]), Numbered: naiveBool(z.attrs["numbered"])}
 		var err error
 		if v, ok := z.attrs["capacity"]; ok {
 			if zone.Capacity, err = strconv.ParseInt(v, 10, 64); err != nil {
@@ -221,3 +220,15 @@ func naiveRow(g, row *node) (*event.Event, error) {
 }
 
 func naiveBool(v string) bool { return v == "1" || strings.EqualFold(v, "true") }
+
+// naiveText returns a text as it is kept: with spaces for control characters.
+func naiveText(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsControl(r) {
+			r = ' '
+		}
+		b.WriteRune(r)
+	}
+	return strings.TrimSpace(b.String())
+}

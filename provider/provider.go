@@ -100,14 +100,12 @@ func (p *Provider) Fetch(ctx context.Context, last Validators) (*Feed, error) {
 }
 
 // Read reads the feed from r, such as a file, under the same limits as [Provider.Fetch]
-// and with the same results, but for Validators: there are none. A Read of r that
-// blocks is not interrupted: the time limit and ctx are looked at before each.
+// but that of time, and with the same results but for Validators: there are none. A
+// Read of r that blocks is not interrupted: ctx is looked at before each.
 func (p *Provider) Read(ctx context.Context, r io.Reader) (*Feed, error) {
-	limited, cancel := context.WithTimeout(ctx, p.Timeout)
-	defer cancel()
-	feed, err := p.decode(limited, r, "")
+	feed, err := p.decode(ctx, r, "")
 	if err != nil {
-		return feed, p.fail(limited, ctx, err, "read a document")
+		return feed, p.fail(ctx, ctx, err, "read a document")
 	}
 	return feed, nil
 }

@@ -53,7 +53,7 @@ func (d *decoder) beginGroup(own dialect) {
 	d.group = groupValues{online: string(trim(mode)) == "online"}
 	if d.group.online {
 		d.group.baseID = string(trim(id.of(own)))
-		d.group.title = string(trim(title))
+		d.group.title = string(spaced(trim(title)))
 		d.group.organizerID = string(optional(organizer, event.MaxIDBytes))
 	}
 }
@@ -117,7 +117,7 @@ func (r *rowValues) local(field string, value []byte) event.Local {
 }
 
 // endRow keeps the occurrence, or rejects it.
-func (d *decoder) endRow() {
+func (d *decoder) endRow() error {
 	r := &d.row
 	text := string(r.text)
 	e := event.Event{
@@ -137,9 +137,9 @@ func (d *decoder) endRow() {
 	}
 	if err != nil {
 		d.reject(e.BaseID, e.EventID, r.line, err.Error())
-		return
+		return nil
 	}
-	d.keep(e, r.line)
+	return d.keep(e, r.line)
 }
 
 // zonesOf returns a copy of the zones to size, with their text out of text.

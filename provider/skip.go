@@ -97,7 +97,7 @@ func (s *scanner) skipInstruction() error {
 	if strings.EqualFold(target, "xml") {
 		return s.malformed(0, "an XML declaration that is not at the start, or is not right")
 	}
-	if !s.skipSpace() && s.has(1) && s.buf[s.pos] != '?' {
+	if !s.skipSpace() && s.has(2) && string(s.buf[s.pos:s.pos+2]) != "?>" {
 		return s.malformed(0, "white space is missing %s", where)
 	}
 	return s.skipPast("?>", where)

@@ -65,7 +65,9 @@ func (d *decoder) decode(charset string) (*Feed, error) {
 			}
 		case endTag:
 			if d.roles[d.depth+1] == occurrence {
-				d.endRow()
+				if err := d.endRow(); err != nil {
+					return nil, err
+				}
 			}
 		case endDocument:
 			return d.feed, nil

@@ -26,7 +26,7 @@ func (d *decoder) addZone() {
 		case "zone_id":
 			id = trim(a.value)
 		case "name":
-			name = trim(a.value)
+			name = spaced(trim(a.value))
 		case "capacity":
 			capacity = a.value
 		case "price":
