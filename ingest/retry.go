@@ -41,7 +41,7 @@ func fetch(ctx context.Context, c *collected, last provider.Validators, job *sto
 		if isRubbish(err) {
 			rubbish++
 		}
-		wait := rand.N(firstBackoff << job.Attempts)
+		wait := rand.N(firstBackoff << job.Attempts) //nolint:gosec // jitter is no secret
 		failure, ok := errors.AsType[*provider.Error](err)
 		if ok {
 			wait = max(wait, failure.RetryAfter)
