@@ -262,8 +262,8 @@ func TestApplyFails(t *testing.T) {
 func TestApplyCannotWrite(t *testing.T) {
 	t.Parallel()
 	var big []event.Event
-	for i := range 300 {
-		big = append(big, sample("a", i, 300))
+	for i := range 100 {
+		big = append(big, sample("a", i, 50))
 	}
 	small := snapshot("a", 1, sample("a", 1, 1), sample("a", 2, 1))
 	t.Run("the file cannot grow", func(t *testing.T) {
@@ -283,7 +283,7 @@ func TestApplyCannotWrite(t *testing.T) {
 			t.Errorf("there is room for an outcome: %v", err)
 		}
 		s.db.MaxSize = 0
-		if got := apply(t, s, snapshot("a", 2, big...)); got.New != 298 || got.Changed != 2 {
+		if got := apply(t, s, snapshot("a", 2, big...)); got.New != 98 || got.Changed != 2 {
 			t.Errorf("%+v when it could again", got)
 		}
 	})

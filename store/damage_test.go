@@ -44,23 +44,29 @@ func victim(t *testing.T) (file []byte, states []state) {
 	s := newStore(t)
 	for i := range int64(3) {
 		var events []event.Event
-		for n := range 60 {
+		for n := range 30 {
 			events = append(events, sample("a", n, 1+n%3))
 		}
-		events = append(events, sample("a", 100, 400))
+		events = append(events, sample("a", 100, 150))
 		events[i].Zones[0].Capacity += 1000
 		snap := snapshot("a", i, events[i:]...)
 		snap.Validators.ETag = strconv.Itoa(int(i))
 		apply(t, s, snap)
-		apply(t, s, snapshot("a-b", i, sample("a-b", int(i), 200)))
+		apply(t, s, snapshot("a-b", i, sample("a-b", int(i), 100)))
 		job := begin(t, s, "b")
-		job.Rejections = slices.Repeat([]Rejection{{Reason: strings.Repeat("x", 100)}}, 50)
+		job.Rejections = slices.Repeat([]Rejection{{Reason: strings.Repeat("x", 100)}}, 40)
 		finish(t, s, job)
 	}
 	states = append(states, stateOf(t, s))
 	begin(t, s, "c")
 	states = append(states, stateOf(t, s))
-	if err := s.Close(); err != nil {
+	err := s.view(func(tx *bbolt.Tx) error {
+		if got := tx.Bucket(eventsBucket).Stats(); got.BranchPageN == 0 || got.LeafOverflowN == 0 {
+			t.Errorf("the file is too small: %+v", got)
+		}
+		return nil
+	})
+	if err := errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return read(t, s.path), states
@@ -87,7 +93,13 @@ func suffer(t *testing.T, what string, file []byte, states []state) {
 	s, err := Open(path, keep)
 	if err != nil {
 		bad(err)
-		return
+		if !bytes.Equal(read(t, path), file) {
+			t.Errorf("%s: opening changed the file", what)
+		}
+		if s, err = OpenReadOnly(path); err != nil { // that looks at fewer things
+			bad(err)
+			return
+		}
 	}
 	s.db.NoSync = true
 	defer func() {
@@ -128,6 +140,9 @@ func suffer(t *testing.T, what string, file []byte, states []state) {
 		bad(err)
 	} else if !slices.ContainsFunc(states, func(s state) bool { return reflect.DeepEqual(s.jobs, outcomes) }) {
 		t.Errorf("%s: jobs %+v", what, outcomes)
+	}
+	if s.db.IsReadOnly() {
+		return
 	}
 	if _, err := s.Interrupt(t.Context(), noon); err != nil {
 		bad(err)
@@ -220,21 +235,61 @@ func noise(random *rand.Rand, b []byte) {
 }
 
 // TestFlippedBits changes one bit at a time: of the beginning of each page, where what
-// bbolt follows stands, and of the rest here and there.
+// bbolt follows stands, and of the rest here and there. The strides are no divisors of
+// a page: in each it is other bytes.
 func TestFlippedBits(t *testing.T) {
 	t.Parallel()
 	file, states := victim(t)
 	random := rand.New(rand.NewPCG(3, 4))
 	size := os.Getpagesize()
-	for at := 0; at < len(file); {
+	for at := range file {
+		if at%1301 != 0 && (at%size >= 64 || at%11 != 0) {
+			continue
+		}
 		broken := bytes.Clone(file)
 		bit := random.IntN(8)
 		broken[at] ^= 1 << bit
 		suffer(t, fmt.Sprintf("bit %d of byte %d of page %d", bit, at%size, at/size), broken, states)
-		if at%size < 64 {
-			at += 1 + random.IntN(8)
-		} else {
-			at += 1 + random.IntN(1000)
+	}
+}
+
+// TestFlippedValue changes one bit within a value of each bucket that has values. Who
+// wants to write is refused; who reads learns of it when that value is read.
+func TestFlippedValue(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	snap := snapshot("a", 1, sample("a", 1, 1))
+	snap.Validators.ETag = "the tag"
+	apply(t, s, snap)
+	job := begin(t, s, "a")
+	job.Rejections = []Rejection{{Reason: "the reason"}}
+	finish(t, s, job)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := read(t, s.path)
+	for text, bucket := range map[string]string{"Camela": "events", "the tag": "providers", "the reason": "jobs"} {
+		broken := bytes.Clone(file)
+		for at := 0; bytes.Contains(broken[at:], []byte(text)); at++ { // also where it is no longer used
+			at += bytes.Index(broken[at:], []byte(text))
+			broken[at] ^= 4
+		}
+		path := filepath.Join(t.TempDir(), "fever.db")
+		if err := os.WriteFile(path, broken, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path, keep); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), bucket+": ") {
+			t.Errorf("%s: error %v", bucket, err)
+		}
+		if !bytes.Equal(read(t, path), broken) {
+			t.Errorf("%s: opening changed the file", bucket)
+		}
+		r, err := OpenReadOnly(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(r.Check(), r.Close()); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: error %v", bucket, err)
 		}
 	}
 }

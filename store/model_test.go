@@ -276,7 +276,7 @@ func drawSnapshot(t *rapid.T) Snapshot {
 	}
 	numbers := rapid.SliceOfNDistinct(rapid.IntRange(0, 15), 0, 8, rapid.ID).Draw(t, "events")
 	for _, n := range numbers {
-		e := sample(snap.Provider, n, rapid.SampledFrom([]int{0, 1, 1, 1, 2, 2, 60}).Draw(t, "zones"))
+		e := sample(snap.Provider, n, rapid.SampledFrom([]int{0, 1, 1, 1, 2, 2, 8}).Draw(t, "zones"))
 		e.SoldOut = rapid.Bool().Draw(t, "sold out")
 		if len(e.Zones) > 0 {
 			e.Zones[0].Capacity = rapid.Int64Min(0).Draw(t, "capacity")

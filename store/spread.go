@@ -16,7 +16,8 @@ const batchSize = 512
 type pair struct{ key, value []byte }
 
 // spread gives all that b holds to several workers, as many as there are processors.
-// Each takes batches until there are no more, or it fails and with it the others.
+// Each takes batches until there are no more, or it fails and with it the others. A
+// mistake of ours that panics in one ends the process: nobody could recover from it.
 func (s *Store) spread(ctx context.Context, b *bbolt.Bucket, work func(batches <-chan []pair) error) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)

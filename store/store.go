@@ -40,8 +40,8 @@ type Store struct {
 // It keeps the newest finished jobs of each provider, as many as keep says, which must
 // be 1 or more. Older ones are deleted in the transaction that records the next.
 //
-// It returns ErrLocked, ErrForeign, ErrNewer or ErrDamaged (wrapped), and then the
-// file is as it was.
+// It follows all pages and compares the checksums of all values. It returns ErrLocked,
+// ErrForeign, ErrNewer or ErrDamaged (wrapped), and then the file is as it was.
 func Open(path string, keep int) (*Store, error) {
 	if keep < 1 {
 		return nil, fmt.Errorf("open the store %s: %d jobs to keep for each provider, where at least 1 is needed", path, keep)
@@ -51,7 +51,8 @@ func Open(path string, keep int) (*Store, error) {
 
 // OpenReadOnly opens the data file for reading. Any number of processes can do so
 // beside each other, but not beside one that has it open for writing. A missing file
-// is an error that is [fs.ErrNotExist]. Otherwise it is like [Open].
+// is an error that is [fs.ErrNotExist]. A value is found damaged only when it is read,
+// so that the others can be. Otherwise it is like [Open].
 func OpenReadOnly(path string) (*Store, error) { return open(path, 0, true) }
 
 func open(path string, keep int, readOnly bool) (*Store, error) {
