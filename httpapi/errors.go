@@ -17,7 +17,8 @@ type apiError struct {
 
 func (e *apiError) Error() string { return e.message }
 
-// These are all the ways in which a request can fail.
+// These are all the ways in which a request can fail. errUnavailable is for a server
+// that listens before its index is loaded: an empty answer would be a lie.
 var (
 	errNotFound    = &apiError{http.StatusNotFound, "not_found", "there is nothing here: events are found at /search"}
 	errMethod      = &apiError{http.StatusMethodNotAllowed, "method_not_allowed", "this path answers to GET and HEAD"}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -16,93 +17,78 @@ type param struct {
 }
 
 // parseQuery reads the window that a query string asks for. Parameters other than
-// starts_at and ends_at are ignored, whatever they look like.
+// starts_at and ends_at are ignored, whatever they look like. It allocates nothing
+// unless something is escaped or wrong.
 func parseQuery(query string) (event.Window, error) {
 	from, to := param{name: "starts_at"}, param{name: "ends_at"}
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
 		name, value, _ := strings.Cut(pair, "=")
-		switch {
-		case from.named(name):
+		name, _ = url.QueryUnescape(name) // empty when it cannot be read, so nobody's
+		switch name {
+		case from.name:
 			from.raw, from.count = value, from.count+1
-		case to.named(name):
+		case to.name:
 			to.raw, to.count = value, to.count+1
 		}
 	}
 
-	// The instants point into these strings. As long as neither leaves this function,
-	// all of it stays on the stack.
-	var fromBuf, toBuf [64]byte
 	var first, last event.Instant
+	var err error
 	window := event.Always
 	if from.count > 0 {
-		text, ok := unescape(fromBuf[:0], from.raw)
-		instant, err := event.ParseInstant(string(text))
-		if !ok || err != nil || from.count > 1 {
-			return event.Window{}, from.invalid()
+		if first, err = from.instant(); err != nil {
+			return event.Window{}, err
 		}
-		first, window.From = instant, instant.Ceil()
+		window.From = first.Ceil()
 	}
 	if to.count > 0 {
-		text, ok := unescape(toBuf[:0], to.raw)
-		instant, err := event.ParseInstant(string(text))
-		if !ok || err != nil || to.count > 1 {
-			return event.Window{}, to.invalid()
+		if last, err = to.instant(); err != nil {
+			return event.Window{}, err
 		}
-		last, window.To = instant, instant.Floor()
+		window.To = last.Floor()
 	}
 	if from.count > 0 && to.count > 0 && first.Compare(last) > 0 {
-		return event.Window{}, invalidRange(fmt.Sprintf("starts_at %s is after ends_at %s",
-			quote(from.text()), quote(to.text())))
+		return event.Window{}, invalidRange(fmt.Sprintf("starts_at %s is after ends_at %s", from.quoted(), to.quoted()))
 	}
 	return window, nil
 }
 
-// named reports whether an escaped name is the parameter's.
-func (p *param) named(escaped string) bool {
-	if strings.IndexByte(escaped, '%') < 0 {
-		return escaped == p.name
+// instant reads the parameter. An error says what to write instead.
+func (p *param) instant() (event.Instant, error) {
+	text, escapes := url.QueryUnescape(p.raw) // empty when it cannot be read, so no instant
+	instant, err := event.ParseInstant(text)
+	if p.count == 1 && err == nil {
+		return instant, nil
 	}
-	var buf [16]byte
-	name, ok := unescape(buf[:0], escaped)
-	return ok && string(name) == p.name
-}
 
-// text returns the value for a message: as it was meant, or as it arrived when it
-// cannot be unescaped.
-func (p *param) text() string {
-	if text, ok := unescape(nil, p.raw); ok {
-		return string(text)
-	}
-	return p.raw
-}
-
-// invalid returns the error for a parameter that cannot be used. It says what to
-// write instead.
-func (p *param) invalid() error {
 	const example = "2021-06-30T21:00:00Z"
-	text := p.text()
+	plus := strings.ReplaceAll(text, " ", "+")
+	_, plusErr := event.ParseInstant(plus)
+	var problem string
 	switch {
 	case p.count > 1:
-		return invalidParameter(fmt.Sprintf("%s is given %d times, the last time as %s: give it once, for example %s=%s",
-			p.name, p.count, quote(text), p.name, example))
+		problem = fmt.Sprintf("is given %d times, the last time as %s: give it once, for example %s=%s", p.count, p.quoted(), p.name, example)
+	case escapes != nil:
+		problem = fmt.Sprintf("is %s, where a %% is not followed by two hexadecimal digits: an example is %s=%s", p.quoted(), p.name, example)
 	case text == "":
-		return invalidParameter(fmt.Sprintf(`%s is "": leave it out, or give a date-time with an offset, for example %s=%s`,
-			p.name, p.name, example))
+		problem = fmt.Sprintf(`is "": leave it out, or give a date-time with an offset, for example %s=%s`, p.name, example)
+	case plusErr == nil:
+		problem = fmt.Sprintf("is %s: a + means a space in a query, write it as %%2B, for example %s=%s", p.quoted(), p.name, strings.ReplaceAll(plus, "+", "%2B"))
+	default:
+		problem = fmt.Sprintf("is %s, %s: an example is %s=%s", p.quoted(), err, p.name, example)
 	}
-	if _, ok := unescape(nil, p.raw); !ok {
-		return invalidParameter(fmt.Sprintf("%s is %s, where a %% is not followed by two hexadecimal digits: an example is %s=%s",
-			p.name, quote(text), p.name, example))
+	return event.Instant{}, invalidParameter(p.name + " " + problem)
+}
+
+// quoted returns the value for a message: as it was meant, or as it arrived when it
+// cannot be unescaped.
+func (p *param) quoted() string {
+	if text, err := url.QueryUnescape(p.raw); err == nil {
+		return quote(text)
 	}
-	if plus := strings.ReplaceAll(text, " ", "+"); plus != text {
-		if _, err := event.ParseInstant(plus); err == nil {
-			return invalidParameter(fmt.Sprintf("%s is %s: a + means a space in a query, write it as %%2B, for example %s=%s",
-				p.name, quote(text), p.name, strings.ReplaceAll(plus, "+", "%2B")))
-		}
-	}
-	_, err := event.ParseInstant(text)
-	return invalidParameter(fmt.Sprintf("%s is %s, %s: an example is %s=%s", p.name, quote(text), err, p.name, example))
+	return quote(p.raw)
 }
 
 // quote returns s in quotes for a message, without control characters, and shortened
@@ -116,41 +102,4 @@ func quote(s string) string {
 		}
 	}
 	return strconv.Quote(s)
-}
-
-// unescape appends what an escaped name or value of a query stands for to b, and
-// reports whether it was well-formed.
-func unescape(b []byte, s string) ([]byte, bool) {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch c {
-		case '+':
-			c = ' '
-		case '%':
-			if i+2 >= len(s) {
-				return b, false
-			}
-			high, ok1 := unhex(s[i+1])
-			low, ok2 := unhex(s[i+2])
-			if !ok1 || !ok2 {
-				return b, false
-			}
-			c = high<<4 | low
-			i += 2
-		}
-		b = append(b, c)
-	}
-	return b, true
-}
-
-func unhex(c byte) (digit byte, ok bool) {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0', true
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10, true
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
 }

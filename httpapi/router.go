@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"sync"
 
 	"github.com/julienschmidt/httprouter"
 )
@@ -38,12 +37,8 @@ func newRouter(path string, h http.Handler, log *slog.Logger) http.Handler {
 	router.Handler(http.MethodGet, path, h)
 	router.Handler(http.MethodHead, path, h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		tracked := responses.Get().(*response)
-		*tracked = response{ResponseWriter: w}
-		tracked.Header()["X-Content-Type-Options"] = noSniff
-		router.ServeHTTP(tracked, r)
-		tracked.ResponseWriter = nil
-		responses.Put(tracked)
+		w.Header()["X-Content-Type-Options"] = noSniff
+		router.ServeHTTP(&response{ResponseWriter: w}, r)
 	})
 }
 
@@ -54,8 +49,6 @@ type response struct {
 	http.ResponseWriter
 	started bool
 }
-
-var responses = sync.Pool{New: func() any { return new(response) }}
 
 func (w *response) WriteHeader(status int) {
 	w.started = true

@@ -1,8 +1,10 @@
 // Package httpapi answers searches over HTTP: the public listener with
 // GET /search, and the OpenAPI document that describes it.
 //
-// It only reads the index. Whatever the providers, the store or other clients do, a
-// search costs a scan of its own answer and no more.
+// It only reads the index, without a lock: no search waits for a provider, the store or
+// a writer. It costs one step for each event that starts in its window, also for those
+// that end after it, and the bytes of its answer. What a client that reads slowly holds
+// of the answer is bounded, however large that is.
 package httpapi
 
 import (
@@ -95,12 +97,12 @@ func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) error {
 	}
 	if wantsGzip(r.Header["Accept-Encoding"], a.size) {
 		p := packers.Get().(*packer)
-		defer p.release()
-		if err := p.pack(a); err != nil {
+		defer packers.Put(p)
+		if err := p.prepare(a); err != nil {
 			return err
 		}
 		header["Content-Encoding"] = codingGzip
-		send(w, r, len(p.out), p)
+		send(w, r, p.size, p)
 		return nil
 	}
 	send(w, r, a.size, a)

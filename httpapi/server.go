@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -41,15 +42,15 @@ func Listen(addr string) (net.Listener, error) {
 }
 
 // Serve answers the requests that come in on ln with h until ctx ends. Then it stops
-// accepting and lets requests in flight finish for up to grace; those that are left
-// are cut off, which is an error. It closes ln and returns when its last goroutine has
-// ended, so a handler must return when it can no longer write or its request's context
-// has ended.
+// accepting and lets requests in flight finish for up to grace. Connections that are
+// left, of a slow client or a silent one, are cut off with a warning in the log: that
+// is no error, it is what grace is for. An error means that serving or stopping failed.
 //
-// A new connection on which nothing was sent yet counts as a request for its first
-// five seconds: grace should be longer.
+// It closes ln and returns when its last goroutine has ended, so a handler must return
+// when it can no longer write or its request's context has ended.
 func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration, log *slog.Logger) error {
 	var connections sync.WaitGroup
+	var open atomic.Int64
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -62,7 +63,9 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Dura
 			switch state {
 			case http.StateNew:
 				connections.Add(1)
+				open.Add(1)
 			case http.StateClosed, http.StateHijacked:
+				open.Add(-1)
 				connections.Done()
 			}
 		},
@@ -81,11 +84,15 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Dura
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	err := server.Shutdown(drain)
-	if err != nil {
-		err = errors.Join(fmt.Errorf("stop serving on %s: requests were cut off after %v: %w", ln.Addr(), grace, err), server.Close())
+	if errors.Is(err, context.DeadlineExceeded) {
+		log.Warn("cut off the connections that outlived the grace of a stop", "address", ln.Addr(), "connections", open.Load(), "grace", grace)
+		err = server.Close()
 	}
 	if closed := <-served; !errors.Is(closed, http.ErrServerClosed) {
 		err = errors.Join(err, closed)
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("stop serving on %s: %w", ln.Addr(), err)
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -224,14 +225,14 @@ type bubble struct {
 	done   <-chan error // Serve's
 }
 
-func inBubble(t *testing.T, s Search, grace time.Duration, test func(t *testing.T, b bubble)) {
+func inBubble(t *testing.T, h http.Handler, grace time.Duration, log *slog.Logger, test func(t *testing.T, b bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipe()
 		transport := &http.Transport{DialContext: p.dial, DisableCompression: true}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- Serve(ctx, p, NewSearch(s), grace, quiet); close(done) }()
+		go func() { done <- Serve(ctx, p, h, grace, log); close(done) }()
 		test(t, bubble{p, &http.Client{Transport: transport}, stop, done})
 		transport.CloseIdleConnections()
 		stop()
@@ -263,7 +264,7 @@ const wantSearch = "GET /search HTTP/1.1\r\nHost: x\r\n\r\n"
 
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	s := Search{Index: loaded(t, many(t, 100)...), MaxInFlight: 1, Log: quiet}
+	h := NewSearch(Search{Index: loaded(t, many(t, 100)...), MaxInFlight: 1, Log: quiet})
 	for _, test := range []struct {
 		name string
 		send string
@@ -278,7 +279,7 @@ func TestTimeouts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, s, time.Minute, func(t *testing.T, b bubble) {
+			inBubble(t, h, time.Minute, quiet, func(t *testing.T, b bubble) {
 				start := time.Now()
 				conn := b.connect(t, test.send)
 				if test.read {
@@ -314,8 +315,8 @@ func TestTimeouts(t *testing.T) {
 
 func TestGracefulStop(t *testing.T) {
 	t.Parallel()
-	s := Search{Index: loaded(t, many(t, 100)...), Log: quiet}
-	inBubble(t, s, time.Minute, func(t *testing.T, b bubble) {
+	h := NewSearch(Search{Index: loaded(t, many(t, 100)...), Log: quiet})
+	inBubble(t, h, time.Minute, quiet, func(t *testing.T, b bubble) {
 		idle := b.get(t) // leaves an idle connection
 		conn := b.connect(t, wantSearch)
 		synctest.Wait() // its answer waits to be read
@@ -345,23 +346,77 @@ func TestGracefulStop(t *testing.T) {
 	})
 }
 
+// TestHardStop leaves a client that does not read and one that sends nothing: grace is
+// there to end them, so neither makes the stop a failure.
 func TestHardStop(t *testing.T) {
 	t.Parallel()
-	s := Search{Index: loaded(t, many(t, 100)...), Log: quiet}
-	const grace = 10 * time.Second
-	inBubble(t, s, grace, func(t *testing.T, b bubble) {
-		conn := b.connect(t, wantSearch)
-		synctest.Wait() // its answer waits to be read
+	var logged record
+	h := NewSearch(Search{Index: loaded(t, many(t, 100)...), Log: quiet})
+	const grace = 3 * time.Second // less than a silent connection may take
+	inBubble(t, h, grace, logged.log(), func(t *testing.T, b bubble) {
+		b.get(t) // leaves an idle connection, which has nothing to lose
+		slow, silent := b.connect(t, wantSearch), b.connect(t, "")
+		synctest.Wait() // the answer waits to be read
 		start := time.Now()
 		b.stop()
-		if err := <-b.done; !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "127.0.0.1:8080") {
+		if err := <-b.done; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 		if took := time.Since(start); took != grace {
 			t.Errorf("it took %v", took)
 		}
-		if rest, err := io.ReadAll(conn); err != nil || len(rest) > 0 {
-			t.Errorf("the request in flight got %q, %v", rest, err)
+		for name, conn := range map[string]net.Conn{"slow": slow, "silent": silent} {
+			if rest, err := io.ReadAll(conn); err != nil || len(rest) > 0 {
+				t.Errorf("the %s client got %q, %v", name, rest, err)
+			}
+		}
+	})
+	text := logged.String()
+	for _, want := range []string{"level=WARN", "cut off", "address=127.0.0.1:8080", "connections=2", "grace=3s"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the log %q does not say %q", text, want)
+		}
+	}
+}
+
+// TestStopWaits for a handler that goes on for a while after its client was cut off.
+func TestStopWaits(t *testing.T) {
+	t.Parallel()
+	const grace, more = 10 * time.Second, time.Second
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat("x", 10_000)) // nobody reads it
+		time.Sleep(more)
+	})
+	inBubble(t, h, grace, quiet, func(t *testing.T, b bubble) {
+		b.connect(t, wantSearch)
+		synctest.Wait()
+		start := time.Now()
+		b.stop()
+		if err := <-b.done; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+		if took := time.Since(start); took != grace+more {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// A lame listener cannot be closed properly.
+type lame struct{ *pipe }
+
+func (l lame) Close() error {
+	_ = l.pipe.Close()
+	return errors.New("the door is stuck")
+}
+
+func TestStopFails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, stop)
+		err := Serve(ctx, lame{newPipe()}, http.NotFoundHandler(), time.Minute, quiet)
+		if err == nil || !strings.Contains(err.Error(), "the door is stuck") || !strings.Contains(err.Error(), "127.0.0.1:8080") {
+			t.Errorf("Serve: %v", err)
 		}
 	})
 }
