@@ -216,6 +216,7 @@ func TestOverwrittenPages(t *testing.T) {
 		for name, fill := range map[string]func([]byte){
 			"zeros":        func(page []byte) { clear(page) },
 			"ones":         func(page []byte) { copy(page, bytes.Repeat([]byte{0xFF}, len(page))) },
+			"no elements":  func(page []byte) { clear(page[10:12]) }, // the header's count
 			"noise":        func(page []byte) { noise(random, page) },
 			"noisy body":   func(page []byte) { noise(random, page[16:]) },
 			"noisy tail":   func(page []byte) { noise(random, page[len(page)/2:]) },

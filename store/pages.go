@@ -118,8 +118,13 @@ func (p *pages) walk(id uint64) error {
 	if err != nil {
 		return err
 	}
+	// A bucket that has become empty stands in its parent, as a page within the page: an
+	// empty page of its own is the one that bbolt begins with.
+	if h.count == 0 && p.txid > 1 {
+		return fmt.Errorf("page %d: no elements", id)
+	}
 	base := int64(id) * p.pageSize
-	children, inline, err := elements(p.f, base, extent, h)
+	children, inline, _, err := elements(p.f, base, extent, h)
 	if err != nil {
 		return fmt.Errorf("page %d: %w", id, err)
 	}
@@ -129,9 +134,12 @@ func (p *pages) walk(id uint64) error {
 			return err
 		}
 		h := parseHeader(b[:])
-		buckets, nested, err := elements(p.f, s.at, s.length, h)
+		buckets, nested, end, err := elements(p.f, s.at, s.length, h)
 		if err != nil {
 			return fmt.Errorf("page %d: a bucket within it: %w", id, err)
+		}
+		if end != s.length {
+			return fmt.Errorf("page %d: a bucket within it has %d bytes of %d", id, end, s.length)
 		}
 		if h.flags != leafPage || len(buckets)+len(nested) > 0 {
 			return fmt.Errorf("page %d: a bucket within it is more than one page", id)
@@ -150,19 +158,20 @@ type span struct{ at, length int64 }
 
 // elements checks that all keys and values of the page at base lie within its extent,
 // one after the other from the end of the table, as bbolt writes them: a count or a
-// length that is wrong is found out. It returns the pages that it refers to, and the
-// buckets that are so small that they stand in it as a page within the page.
-func elements(r io.ReaderAt, base, extent int64, h header) (children []uint64, inline []span, err error) {
+// length that is wrong is found out. It returns the pages that it refers to, the
+// buckets that are so small that they stand in it as a page within the page, and where
+// its elements end.
+func elements(r io.ReaderAt, base, extent int64, h header) (children []uint64, inline []span, end int64, err error) {
 	if h.flags != leafPage && (h.flags != branchPage || h.count == 0) {
-		return nil, nil, fmt.Errorf("%d elements of type %#x", h.count, h.flags)
+		return nil, nil, 0, fmt.Errorf("%d elements of type %#x", h.count, h.flags)
 	}
 	table := make([]byte, elementBytes*int64(h.count))
 	next := headerBytes + int64(len(table))
 	if next > extent {
-		return nil, nil, fmt.Errorf("%d elements", h.count)
+		return nil, nil, 0, fmt.Errorf("%d elements", h.count)
 	}
 	if _, err := r.ReadAt(table, base+headerBytes); err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	order := binary.NativeEndian
 	for at := int64(0); at < int64(len(table)); at += elementBytes {
@@ -178,7 +187,7 @@ func elements(r io.ReaderAt, base, extent int64, h header) (children []uint64, i
 		}
 		pos += headerBytes + at // it counts from the element
 		if pos != next || pos+key+val > extent {
-			return nil, nil, fmt.Errorf("element %d is not in its place", at/elementBytes)
+			return nil, nil, 0, fmt.Errorf("element %d is not in its place", at/elementBytes)
 		}
 		next += key + val
 		if !isBucket {
@@ -187,14 +196,14 @@ func elements(r io.ReaderAt, base, extent int64, h header) (children []uint64, i
 		root, page, err := bucket(r, span{base + pos + key, val})
 		switch {
 		case err != nil:
-			return nil, nil, fmt.Errorf("element %d: %w", at/elementBytes, err)
+			return nil, nil, 0, fmt.Errorf("element %d: %w", at/elementBytes, err)
 		case root != 0:
 			children = append(children, root)
 		default:
 			inline = append(inline, page)
 		}
 	}
-	return children, inline, nil
+	return children, inline, next, nil
 }
 
 // bucket reads the value that stands for a bucket: its root page, its sequence and, if
