@@ -81,7 +81,11 @@ func shorten(id string) string {
 // spaced returns a text with spaces for control characters: a line feed in a title
 // means no more than that.
 func spaced(text []byte) []byte {
-	if !bytes.ContainsFunc(text, unicode.IsControl) {
+	plain := true // the ASCII that nearly all text is
+	for _, c := range text {
+		plain = plain && c >= ' ' && c <= '~'
+	}
+	if plain || !bytes.ContainsFunc(text, unicode.IsControl) {
 		return text
 	}
 	return bytes.TrimSpace(bytes.Map(func(r rune) rune {
