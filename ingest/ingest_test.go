@@ -334,7 +334,7 @@ func TestOnceWhenTheStoreFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	job := f.once(t)
-	if job.State != store.Failed || job.Kind != string(KindStore) || job.Provider != "feverup" || job.Started.IsZero() || len(f.published) != 0 {
+	if job.State != store.Failed || job.Kind != string(KindStore) || job.Provider != "feverup" || !strings.HasPrefix(job.Message, "provider feverup: commit: ") || job.Started.IsZero() || len(f.published) != 0 {
 		t.Errorf("job %+v, published %v", job, f.published)
 	}
 }

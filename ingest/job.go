@@ -16,7 +16,7 @@ import (
 // Kinds of failure that arise here; those of fetching are in package provider.
 const (
 	KindStore    provider.Kind = "store"    // the snapshot or its outcome could not be committed
-	KindInternal provider.Kind = "internal" // a bug: the job panicked
+	KindInternal provider.Kind = "internal" // a bug: the job panicked, or failed without a kind
 )
 
 // run takes a pending job through its life and returns its record. Whatever happens is
@@ -25,7 +25,7 @@ func (g *Ingester) run(ctx context.Context, c *collected, job store.Job) store.J
 	job.State, job.Started = store.Running, time.Now()
 	begun, err := g.store.Begin(ctx, job)
 	if err != nil {
-		fail(&job, storeError(ctx, err)) // not recorded: there is nothing to record it in
+		fail(&job, storeError(ctx, c, err)) // not recorded: there is nothing to record it in
 		return job
 	}
 	job = begun
@@ -52,11 +52,11 @@ func (g *Ingester) collect(ctx context.Context, c *collected, job *store.Job) (e
 		}
 	}()
 	if err := g.catchUp(ctx); err != nil {
-		return storeError(ctx, err)
+		return storeError(ctx, c, err)
 	}
 	last, err := g.validators(ctx, c)
 	if err != nil {
-		return storeError(ctx, err)
+		return storeError(ctx, c, err)
 	}
 	feed, err := fetch(ctx, c, last, job)
 	if err != nil {
@@ -66,7 +66,7 @@ func (g *Ingester) collect(ctx context.Context, c *collected, job *store.Job) (e
 	if feed.NotModified {
 		job.NotModified = true
 		if err := g.store.Finish(ctx, *job); err != nil {
-			return storeError(ctx, err)
+			return storeError(ctx, c, err)
 		}
 		return nil
 	}
@@ -89,7 +89,7 @@ func (g *Ingester) commit(ctx context.Context, c *collected, feed *provider.Feed
 	g.behind = true
 	applied, completed, err := g.store.Apply(ctx, snapshot(c, feed, job.Started), *job)
 	if err != nil {
-		return storeError(ctx, err)
+		return storeError(ctx, c, err)
 	}
 	*job = completed
 	// What is committed is published whatever the context says by now.
@@ -150,12 +150,12 @@ func (g *Ingester) validators(ctx context.Context, c *collected) (provider.Valid
 }
 
 // storeError is the failure of a job that could not be committed, for the reason err.
-func storeError(ctx context.Context, err error) error {
+func storeError(ctx context.Context, c *collected, err error) error {
 	kind := KindStore
 	if ctx.Err() != nil {
 		kind = provider.KindCanceled
 	}
-	return &provider.Error{Kind: kind, Doing: "commit", Err: err}
+	return &provider.Error{Provider: c.Name, Kind: kind, Doing: "commit", Err: err}
 }
 
 // fail makes the job the record of one that changed nothing.

@@ -55,7 +55,7 @@ func (g *Ingester) schedule(ctx context.Context, c *collected) {
 }
 
 // next returns when the next job is due, given when the last one was and the time now,
-// and how many turns have passed since then.
+// and how many turns have passed since then; of a schedule of its own, whether any.
 func (c *collected) next(last, now time.Time) (due time.Time, skipped int) {
 	c.mu.Lock()
 	earliest := last.Add(c.stretch())
@@ -63,10 +63,15 @@ func (c *collected) next(last, now time.Time) (due time.Time, skipped int) {
 		earliest = c.blocked
 	}
 	c.mu.Unlock()
-	for due = c.turn(earliest); !due.After(now); due = c.turn(due) {
-		skipped++
+	missed := c.turn(earliest)
+	if missed.After(now) {
+		return missed, 0
 	}
-	return due, skipped
+	due = c.turn(now)
+	if c.Next != nil {
+		return due, 1
+	}
+	return due, int(due.Sub(missed) / c.Every)
 }
 
 // turn returns the first turn after t. Turns come at the same moments whenever the

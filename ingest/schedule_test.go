@@ -368,3 +368,32 @@ func sleep(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	}
 }
+
+// TestNext counts the turns that a job ran into.
+func TestNext(t *testing.T) {
+	t.Parallel()
+	hourly := func(at time.Time) time.Time { return at.Truncate(time.Hour).Add(time.Hour) }
+	interval := &collected{Provider: Provider{Name: "feverup", Every: time.Minute}}
+	schedule := &collected{Provider: Provider{Name: "feverup", Next: hourly}}
+	first := interval.turn(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
+	for _, test := range []struct {
+		c       *collected
+		last    time.Time
+		took    time.Duration
+		due     time.Duration // after last
+		skipped int
+	}{
+		{interval, first, time.Second, time.Minute, 0},
+		{interval, first, time.Minute - 1, time.Minute, 0},
+		{interval, first, time.Minute, 2 * time.Minute, 1},
+		{interval, first, 150 * time.Second, 3 * time.Minute, 2},
+		{interval, first, 365*24*time.Hour + time.Second, 365*24*time.Hour + time.Minute, 365 * 24 * 60}, // the machine slept
+		{schedule, hourly(first), time.Minute, time.Hour, 0},
+		{schedule, hourly(first), 150 * time.Minute, 3 * time.Hour, 1},
+	} {
+		due, skipped := test.c.next(test.last, test.last.Add(test.took))
+		if due.Sub(test.last) != test.due || skipped != test.skipped {
+			t.Errorf("after a job of %v the next is due in %v with %d turns skipped, want %v and %d", test.took, due.Sub(test.last), skipped, test.due, test.skipped)
+		}
+	}
+}

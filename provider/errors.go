@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 )
 
-// A Kind says what went wrong with a feed. The set is closed: outcomes are stored,
-// counted and retried by it.
+// A Kind says what went wrong with a job. The set is closed: outcomes are stored, counted
+// and retried by it. Those that do not come from a feed are in packages ingest and store.
 type Kind string
 
 // The kinds of an [Error].
