@@ -106,7 +106,7 @@ func TestSummaryProperty(t *testing.T) {
 		if got.ID != e.ID() || got.Title != e.Title || got.MinPrice != lowest || got.MaxPrice != highest {
 			t.Fatalf("%s is not of id %s, title %q, prices %q to %q", entry.Summary, e.ID(), e.Title, lowest, highest)
 		}
-		if got.StartDate != e.Start.Date() || text(got.StartTime) != e.Start.Clock() || text(got.EndDate) != e.End.Date() || text(got.EndTime) != e.End.Clock() {
+		if got.StartDate != date(e.Start) || text(got.StartTime) != clock(e.Start) || text(got.EndDate) != date(e.End) || text(got.EndTime) != clock(e.End) {
 			t.Fatalf("%s is not from %q to %q", entry.Summary, e.Start, e.End)
 		}
 

@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"strings"
 	"time"
 	_ "time/tzdata" // for a machine that has no time zones
 
@@ -114,4 +115,16 @@ func printable(s string) bool {
 		}
 	}
 	return true
+}
+
+// date and clock return the two parts of a local time; clock is empty when there is
+// none.
+func date(l event.Local) string {
+	date, _, _ := strings.Cut(l.String(), "T")
+	return date
+}
+
+func clock(l event.Local) string {
+	_, clock, _ := strings.Cut(l.String(), "T")
+	return clock
 }

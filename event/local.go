@@ -79,25 +79,6 @@ func daysIn(year, month int) int {
 // IsZero reports whether there is no time at all.
 func (l Local) IsZero() bool { return l.month == 0 }
 
-// HasClock reports whether there is a time of day beside the date.
-func (l Local) HasClock() bool { return l.clock }
-
-// Date returns the date as "2021-06-30", or "" for the zero value.
-func (l Local) Date() string {
-	if l.IsZero() {
-		return ""
-	}
-	return string(l.appendDate(nil))
-}
-
-// Clock returns the time of day as "21:00:00", or "" when there is none.
-func (l Local) Clock() string {
-	if !l.clock {
-		return ""
-	}
-	return string(l.appendClock(nil))
-}
-
 func (l Local) appendDate(b []byte) []byte {
 	b = append2(b, int(l.year)/100)
 	b = append2(b, int(l.year)%100)

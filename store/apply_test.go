@@ -27,7 +27,7 @@ func with(e event.Event, f func(*event.Event)) event.Event {
 func TestApply(t *testing.T) {
 	t.Parallel()
 	one, two, three := sample("a", 1, 2), sample("a", 2, 0), sample("a", 3, 1)
-	moved := with(one, func(e *event.Event) { e.End = local(e.Start.Date() + "T23:30:00") })
+	moved := with(one, func(e *event.Event) { e.End = local(dateOf(e.Start) + "T23:30:00") })
 	sold := with(three, func(e *event.Event) { e.Zones[0].Capacity = 0 })
 	other := with(one, func(e *event.Event) { e.Provider = "a-b" })
 	twin := with(one, func(e *event.Event) { e.BaseID = "other"; e.Title = "the same event id in another base" })

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,7 +155,7 @@ func sample(provider string, number, zones int) event.Event {
 		SellTo:      "2021-06-30T20:00:00",
 		Zones:       make([]event.Zone, zones),
 	}
-	e.End = local(e.Start.Date() + "T23:00:00")
+	e.End = local(dateOf(e.Start) + "T23:00:00")
 	for z := range zones {
 		e.Zones[z] = event.Zone{
 			ID:       strconv.Itoa(z),
@@ -170,3 +171,9 @@ func sample(provider string, number, zones int) event.Event {
 // local and price are for constants.
 func local(s string) event.Local { return must(event.ParseLocal(s)) }
 func price(s string) event.Price { return must(event.ParsePrice(s)) }
+
+// dateOf returns the date of a local time.
+func dateOf(l event.Local) string {
+	date, _, _ := strings.Cut(l.String(), "T")
+	return date
+}

@@ -29,7 +29,7 @@ func TestLoad(t *testing.T) {
 				e.End = event.Local{}
 			}
 			if i%7 == 0 {
-				e.Start = local(e.Start.Date())
+				e.Start = local(dateOf(e.Start))
 			}
 			e.SoldOut = i%11 == 0
 			snap.Events = append(snap.Events, e)
