@@ -82,11 +82,7 @@ func (d *dumping) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if e := st.Close(); err == nil {
-			err = e
-		}
-	}()
+	defer closing(st, &err)
 	buffered := bufio.NewWriterSize(out, 64<<10)
 	if d.jobs {
 		err = jobForms.write(buffered, form, st.Jobs(ctx, store.JobFilter{Provider: d.provider, Limit: d.limit}))

@@ -1,15 +1,12 @@
 package cli
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"io"
 	"iter"
 	"math"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/google/uuid"
 
@@ -36,60 +33,33 @@ func withIDs(all iter.Seq2[event.Record, error]) iter.Seq2[dumped, error] {
 	}
 }
 
-var eventForms = forms[dumped]{table: eventTable, csv: eventCSV}
-
-func eventCSV(w io.Writer, all iter.Seq2[dumped, error]) error {
-	c := csv.NewWriter(w)
-	header := []string{
+var eventForms = forms[dumped]{
+	none:    "No events.",
+	columns: "START\tEND\tPRICES\tTICKETS\tCURRENT\tTITLE\tEVENT\tID",
+	row:     eventRow,
+	fields: []string{
 		"id", "provider", "base_id", "event_id", "title", "organizer_company_id", "start", "end", "sell_from", "sell_to",
 		"sold_out", "min_price", "max_price", "zones", "first_seen", "last_changed", "current",
-	}
-	if err := c.Write(header); err != nil {
-		return err
-	}
-	for r, err := range all {
-		if err != nil {
-			return err
-		}
-		zones, err := json.Marshal(r.Zones)
-		if err != nil {
-			return err
-		}
-		lowest, highest := r.PriceRange()
-		if err := c.Write([]string{
-			r.ID.String(), r.Provider, r.BaseID, r.EventID, r.Title, r.OrganizerID, r.Start.String(), r.End.String(), r.SellFrom, r.SellTo,
-			strconv.FormatBool(r.SoldOut), lowest.String(), highest.String(), string(zones),
-			r.FirstSeen.Format(millis), r.LastChanged.Format(millis), strconv.FormatBool(r.Current),
-		}); err != nil {
-			return err
-		}
-	}
-	c.Flush()
-	return c.Error()
+	},
+	record: eventRecord,
 }
 
-func eventTable(t *tabwriter.Writer, all iter.Seq2[dumped, error]) error {
-	count := 0
-	for r, err := range all {
-		if err != nil {
-			return err
-		}
-		if count == 0 {
-			if _, err := fmt.Fprintln(t, "START\tEND\tPRICES\tTICKETS\tCURRENT\tTITLE\tEVENT\tID"); err != nil {
-				return err
-			}
-		}
-		count++
-		if _, err := fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", when(r.Start), when(r.End), prices(&r.Event), tickets(&r.Event),
-			yes(r.Current), cell(r.Title, event.MaxTextBytes), r.Key, r.ID); err != nil {
-			return err
-		}
+func eventRecord(r dumped) ([]string, error) {
+	zones, err := json.Marshal(r.Zones)
+	if err != nil {
+		return nil, err
 	}
-	if count == 0 {
-		_, err := fmt.Fprintln(t, "No events.")
-		return err
-	}
-	return nil
+	lowest, highest := r.PriceRange()
+	return []string{
+		r.ID.String(), r.Provider, r.BaseID, r.EventID, r.Title, r.OrganizerID, r.Start.String(), r.End.String(), r.SellFrom, r.SellTo,
+		strconv.FormatBool(r.SoldOut), lowest.String(), highest.String(), string(zones),
+		r.FirstSeen.Format(millis), r.LastChanged.Format(millis), strconv.FormatBool(r.Current),
+	}, nil
+}
+
+func eventRow(r dumped) string {
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", when(r.Start), when(r.End), prices(&r.Event), tickets(&r.Event),
+		yes(r.Current), cell(r.Title, event.MaxTextBytes), r.Key, r.ID)
 }
 
 func when(l event.Local) string {

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -10,28 +12,73 @@ import (
 	"unicode"
 )
 
-// forms are the ways in which dump prints things of one sort: the two that differ
-// from sort to sort.
+// forms are the ways in which dump prints things of one sort: what differs from sort
+// to sort.
 type forms[T any] struct {
-	table func(*tabwriter.Writer, iter.Seq2[T, error]) error
-	csv   func(io.Writer, iter.Seq2[T, error]) error
+	none    string         // what a table says that has no rows
+	columns string         // of a table, with tabs between them
+	row     func(T) string // of a table, likewise
+	fields  []string       // of CSV
+	record  func(T) ([]string, error)
 }
 
 // write prints all in a form. Without a name it is a table on a terminal, else NDJSON.
-func (f forms[T]) write(w io.Writer, form string, all iter.Seq2[T, error]) error {
+func (f *forms[T]) write(w io.Writer, form string, all iter.Seq2[T, error]) error {
 	switch form {
 	case "table":
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		if err := f.table(t, all); err != nil {
-			return err
-		}
-		return t.Flush()
+		return f.writeTable(w, all)
 	case "csv":
-		return f.csv(w, all)
+		return f.writeCSV(w, all)
 	case "json":
 		return writeJSON(w, all)
 	}
 	return writeNDJSON(w, all)
+}
+
+func (f *forms[T]) writeTable(w io.Writer, all iter.Seq2[T, error]) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	empty := true
+	for one, err := range all {
+		if err != nil {
+			return err
+		}
+		if empty {
+			if _, err := fmt.Fprintln(t, f.columns); err != nil {
+				return err
+			}
+		}
+		empty = false
+		if _, err := fmt.Fprintln(t, f.row(one)); err != nil {
+			return err
+		}
+	}
+	if empty {
+		if _, err := fmt.Fprintln(t, f.none); err != nil {
+			return err
+		}
+	}
+	return t.Flush()
+}
+
+func (f *forms[T]) writeCSV(w io.Writer, all iter.Seq2[T, error]) error {
+	c := csv.NewWriter(w)
+	if err := c.Write(f.fields); err != nil {
+		return err
+	}
+	for one, err := range all {
+		if err != nil {
+			return err
+		}
+		record, err := f.record(one)
+		if err != nil {
+			return err
+		}
+		if err := c.Write(record); err != nil {
+			return err
+		}
+	}
+	c.Flush()
+	return c.Error()
 }
 
 // chooseForm returns the name of the form to print in.

@@ -1,49 +1,35 @@
 package cli
 
 import (
-	"encoding/csv"
 	"fmt"
-	"io"
-	"iter"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"fever/store"
 )
 
-var jobForms = forms[store.Job]{table: jobTable, csv: jobCSV}
+var jobForms = forms[store.Job]{
+	none:    "No jobs.",
+	columns: "ID\tWHEN\tPROVIDER\tTRIGGER\tSTATE\tTOOK\tATTEMPTS\tHTTP\tBYTES\tSEEN\tNEW\tCHANGED\tREJECTED\tGONE\tNOTE",
+	row:     jobRow,
+	fields: []string{
+		"id", "provider", "trigger", "state", "scheduled", "started", "finished", "attempts", "http_status", "bytes", "not_modified",
+		"seen", "new", "changed", "unchanged", "ignored", "rejected", "gone", "kind", "message",
+	},
+	record: jobRecord,
+}
 
 // maxNote is how much of a failure's message a table shows, in characters.
 const maxNote = 100
 
-func jobTable(t *tabwriter.Writer, all iter.Seq2[store.Job, error]) error {
-	count := 0
-	for job, err := range all {
-		if err != nil {
-			return err
-		}
-		if count == 0 {
-			if _, err := fmt.Fprintln(t, "ID\tWHEN\tPROVIDER\tTRIGGER\tSTATE\tTOOK\tATTEMPTS\tHTTP\tBYTES\tSEEN\tNEW\tCHANGED\tREJECTED\tGONE\tNOTE"); err != nil {
-				return err
-			}
-		}
-		count++
-		status := "-"
-		if job.HTTPStatus != 0 {
-			status = strconv.Itoa(job.HTTPStatus)
-		}
-		if _, err := fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", job.ID, job.Started.Local().Format(time.DateTime), job.Provider,
-			job.Trigger, job.State, took(&job), job.Attempts, status, humanBytes(job.Bytes), counts(&job), note(&job)); err != nil {
-			return err
-		}
+func jobRow(job store.Job) string {
+	status := "-"
+	if job.HTTPStatus != 0 {
+		status = strconv.Itoa(job.HTTPStatus)
 	}
-	if count == 0 {
-		_, err := fmt.Fprintln(t, "No jobs.")
-		return err
-	}
-	return nil
+	return fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s", job.ID, job.Started.Local().Format(time.DateTime), job.Provider,
+		job.Trigger, job.State, took(&job), job.Attempts, status, humanBytes(job.Bytes), counts(&job), note(&job))
 }
 
 // counts returns the cells with what a job found. Where nothing was looked at, zeros
@@ -95,31 +81,14 @@ func humanBytes(n int64) string {
 	return fmt.Sprintf("%.1f %ciB", value, units[unit])
 }
 
-func jobCSV(w io.Writer, all iter.Seq2[store.Job, error]) error {
-	c := csv.NewWriter(w)
-	header := []string{
-		"id", "provider", "trigger", "state", "scheduled", "started", "finished", "attempts", "http_status", "bytes", "not_modified",
-		"seen", "new", "changed", "unchanged", "ignored", "rejected", "gone", "kind", "message",
-	}
-	if err := c.Write(header); err != nil {
-		return err
-	}
-	for job, err := range all {
-		if err != nil {
-			return err
-		}
-		if err := c.Write([]string{
-			strconv.FormatUint(job.ID, 10), job.Provider, string(job.Trigger), string(job.State),
-			moment(job.Scheduled), moment(job.Started), moment(job.Finished),
-			strconv.Itoa(job.Attempts), strconv.Itoa(job.HTTPStatus), strconv.FormatInt(job.Bytes, 10), strconv.FormatBool(job.NotModified),
-			strconv.Itoa(job.Seen), strconv.Itoa(job.New), strconv.Itoa(job.Changed), strconv.Itoa(job.Unchanged), strconv.Itoa(job.Ignored),
-			strconv.Itoa(job.Rejected), strconv.Itoa(job.Gone), job.Kind, job.Message,
-		}); err != nil {
-			return err
-		}
-	}
-	c.Flush()
-	return c.Error()
+func jobRecord(job store.Job) ([]string, error) {
+	return []string{
+		strconv.FormatUint(job.ID, 10), job.Provider, string(job.Trigger), string(job.State),
+		moment(job.Scheduled), moment(job.Started), moment(job.Finished),
+		strconv.Itoa(job.Attempts), strconv.Itoa(job.HTTPStatus), strconv.FormatInt(job.Bytes, 10), strconv.FormatBool(job.NotModified),
+		strconv.Itoa(job.Seen), strconv.Itoa(job.New), strconv.Itoa(job.Changed), strconv.Itoa(job.Unchanged), strconv.Itoa(job.Ignored),
+		strconv.Itoa(job.Rejected), strconv.Itoa(job.Gone), job.Kind, job.Message,
+	}, nil
 }
 
 // moment returns a time for machines, or "" for the zero time.

@@ -95,11 +95,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if e := st.Close(); err == nil {
-			err = e
-		}
-	}()
+	defer closing(st, &err)
 
 	// Connections wait in the listener's queue until what is stored is loaded, so that
 	// the first answer is a whole one.
@@ -118,8 +114,6 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	// job, then close the store.
 	collecting, stopCollecting := context.WithCancel(context.WithoutCancel(ctx))
 	var wait sync.WaitGroup
-	defer wait.Wait()
-	defer stopCollecting()
 	if !s.noSync {
 		interrupt(ctx, st, log)
 		wait.Go(func() { c.Run(collecting) })

@@ -80,11 +80,7 @@ func (s *syncing) run(ctx context.Context, files []string, in io.Reader, out io.
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if e := st.Close(); err == nil {
-			err = e
-		}
-	}()
+	defer closing(st, &err)
 	interrupt(ctx, st, log)
 	if !s.once {
 		log.Info("collecting", "providers", len(s.providers), "db", s.db)

@@ -38,9 +38,10 @@ type Applied struct {
 }
 
 // Apply makes snap its provider's latest snapshot and records the end of the job that
-// brought it, in one transaction: when it returns an error nothing has changed, and
-// the job still runs; when it does not everything is on disk. A snapshot equal to the
-// one before it writes nothing but the job.
+// brought it, in one transaction: all of it is on disk, or nothing has changed and the
+// job still runs. An error means the latter, but for one of the commit itself: bbolt can
+// fail when the new state is already in the file. A snapshot equal to the one before it
+// writes nothing but the job.
 //
 // The job must have begun, and say when it finished. It is recorded as completed, with
 // the counts of what the snapshot changed, and returned as it is recorded.
