@@ -20,12 +20,13 @@ var allowed = map[string][]string{
 	".":                  {"cli"},
 	"cli":                {"httpapi", "ingest", "provider", "store", "index", "event"},
 	"demo":               {},
-	"httpapi":            {"index", "event"},
+	"httpapi":            {"index", "index/deflate", "event"},
 	"ingest":             {"provider", "store", "event"},
 	"provider":           {"event"},
 	"provider/simulator": {}, // for tests, which these rules leave alone
 	"store":              {"event"},
-	"index":              {"event"},
+	"index":              {"index/deflate", "event"},
+	"index/deflate":      {},
 	"event":              {},
 }
 
@@ -40,7 +41,7 @@ var only = map[string]string{
 	"github.com/fxamacker/cbor/v2":        "store",
 	"github.com/google/btree":             "index",
 	"github.com/julienschmidt/httprouter": "httpapi",
-	"github.com/klauspost/compress":       "httpapi",
+	"github.com/cespare/xxhash/v2":        "index",
 	"github.com/govalues/decimal":         "event",
 	"golang.org/x/text":                   "provider",
 }

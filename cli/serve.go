@@ -108,7 +108,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 		}
 		return err
 	}
-	log.Info("loaded", "db", s.db, "events", x.Snapshot().Len(), "took", time.Since(started).Round(time.Microsecond))
+	log.Info("loaded", "db", s.db, "events", x.Snapshot().Events, "took", time.Since(started).Round(time.Microsecond))
 
 	// A stop goes the way of the data, backwards: finish the requests, then cancel the
 	// job, then close the store.

@@ -10,13 +10,18 @@ import (
 	"github.com/google/uuid"
 )
 
+// A Place is where an event stands in the order of events.
+type Place struct {
+	Start int64     // Unix seconds
+	End   int64     // Unix seconds, never before Start
+	ID    uuid.UUID // of the event's [Key]
+}
+
 // An Entry is what a search needs of an event: its place in the order and its
-// summary, encoded once. It is immutable: snapshots share it.
+// summary, encoded once. It is immutable: who gets it may keep it.
 type Entry struct {
-	Start   int64     // Unix seconds
-	End     int64     // Unix seconds, never before Start
-	ID      uuid.UUID // of the event's [Key]
-	Summary []byte    // an EventSummary of the OpenAPI document, as JSON
+	Place
+	Summary []byte // an EventSummary of the OpenAPI document, as JSON
 }
 
 // NewEntry makes the entry of an event whose local times are in loc.
@@ -38,19 +43,19 @@ func Summarize(e *Event, lowest, highest Price, loc *time.Location) *Entry {
 		// A start that the clocks skip can come out after an end that they do not.
 		end = max(start, e.End.ends(loc))
 	}
-	return &Entry{Start: start, End: end, ID: id, Summary: summary(e, id, lowest, highest)}
+	return &Entry{Place{start, end, id}, summary(e, id, lowest, highest)}
 }
 
-// Compare orders entries by start, then by end, then by id. It is the one order of
+// Compare orders places by start, then by end, then by id. It is the one order of
 // events in fever: no two events compare as equal.
-func (e *Entry) Compare(f *Entry) int {
-	if c := cmp.Compare(e.Start, f.Start); c != 0 {
+func (p *Place) Compare(q *Place) int {
+	if c := cmp.Compare(p.Start, q.Start); c != 0 {
 		return c
 	}
-	if c := cmp.Compare(e.End, f.End); c != 0 {
+	if c := cmp.Compare(p.End, q.End); c != 0 {
 		return c
 	}
-	return bytes.Compare(e.ID[:], f.ID[:])
+	return bytes.Compare(p.ID[:], q.ID[:])
 }
 
 // summary encodes an EventSummary. The fields are few and fixed, and a start with a

@@ -186,10 +186,10 @@ func TestRecordJSONRoundTrip(t *testing.T) {
 	})
 }
 
-func TestEntryCompare(t *testing.T) {
+func TestCompare(t *testing.T) {
 	t.Parallel()
 	one, two := uuid.UUID{15: 1}, uuid.UUID{0: 1}
-	ordered := []*event.Entry{
+	ordered := []*event.Place{
 		{Start: -1 << 63, End: 1<<63 - 1, ID: two},
 		{Start: -1, End: 5, ID: one},
 		{Start: 0, End: 0, ID: two},
@@ -207,19 +207,18 @@ func TestEntryCompare(t *testing.T) {
 	}
 }
 
-func TestEntryCompareIsTotal(t *testing.T) {
+func TestCompareIsTotal(t *testing.T) {
 	t.Parallel()
 	small := rapid.Int64Range(-1, 1)
-	entries := rapid.Custom(func(t *rapid.T) *event.Entry {
-		return &event.Entry{
-			Start:   small.Draw(t, "start"),
-			End:     small.Draw(t, "end"),
-			ID:      uuid.UUID{byte(small.Draw(t, "first of id")), 15: byte(small.Draw(t, "last of id"))},
-			Summary: rapid.SliceOfN(rapid.Byte(), 0, 1).Draw(t, "summary"),
+	places := rapid.Custom(func(t *rapid.T) *event.Place {
+		return &event.Place{
+			Start: small.Draw(t, "start"),
+			End:   small.Draw(t, "end"),
+			ID:    uuid.UUID{byte(small.Draw(t, "first of id")), 15: byte(small.Draw(t, "last of id"))},
 		}
 	})
 	rapid.Check(t, func(t *rapid.T) {
-		a, b, c := entries.Draw(t, "a"), entries.Draw(t, "b"), entries.Draw(t, "c")
+		a, b, c := places.Draw(t, "a"), places.Draw(t, "b"), places.Draw(t, "c")
 		if a.Compare(b) != -b.Compare(a) {
 			t.Fatalf("Compare: a to b %d, b to a %d", a.Compare(b), b.Compare(a))
 		}
@@ -227,10 +226,10 @@ func TestEntryCompareIsTotal(t *testing.T) {
 			t.Fatalf("Compare: a to b %d, though the same: %t", a.Compare(b), same)
 		}
 		if again := *a; a.Compare(&again) != 0 {
-			t.Fatal("an entry does not compare as equal to its copy")
+			t.Fatal("a place does not compare as equal to its copy")
 		}
-		three := []*event.Entry{a, b, c}
-		slices.SortFunc(three, (*event.Entry).Compare)
+		three := []*event.Place{a, b, c}
+		slices.SortFunc(three, (*event.Place).Compare)
 		if three[0].Compare(three[1]) > 0 || three[1].Compare(three[2]) > 0 || three[0].Compare(three[2]) > 0 {
 			t.Fatal("Compare is not transitive")
 		}

@@ -19,8 +19,8 @@ type Window struct {
 // Always is the window that every event lies in.
 var Always = Window{From: math.MinInt64, To: math.MaxInt64}
 
-// Holds reports whether the entry lies in the window.
-func (w Window) Holds(e *Entry) bool { return e.Start >= w.From && e.End <= w.To }
+// Holds reports whether an event at that place lies in the window.
+func (w Window) Holds(p *Place) bool { return p.Start >= w.From && p.End <= w.To }
 
 // ErrInstant is returned (wrapped) by [ParseInstant] for text that is not a
 // date-time of RFC 3339.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +17,6 @@ import (
 	"weak"
 
 	"github.com/google/uuid"
-	"github.com/klauspost/compress/gzip"
 
 	"fever/event"
 )
@@ -34,27 +34,21 @@ func heap() int64 {
 // nothing. It is not parallel: others would use memory too.
 func TestSlowReaders(t *testing.T) {
 	const (
-		clients    = 16
-		connection = 24 << 10 // about, of net/http and of the pipe
+		clients = 16
+		most    = pieceSize + 32<<10 // with net/http's, the pipe's and the runs
 	)
 	h := NewSearch(Search{Index: loaded(t, many(t, 12_000)...), Log: quiet}) // 2.6 MB, or 0.5 MB
-	for _, test := range []struct {
-		coding string
-		most   int64
-	}{
-		{"identity", pieceSize + connection},
-		{"gzip", pieceSize + packedSize + connection},
-	} {
-		t.Run(test.coding, func(t *testing.T) {
+	for _, coding := range []string{"identity", "gzip"} {
+		t.Run(coding, func(t *testing.T) {
 			inBubble(t, h, time.Minute, quiet, func(t *testing.T, b bubble) {
 				before := heap()
 				for range clients {
-					conn := b.connect(t, "GET /search HTTP/1.1\r\nHost: x\r\nAccept-Encoding: "+test.coding+"\r\n\r\n")
+					conn := b.connect(t, "GET /search HTTP/1.1\r\nHost: x\r\nAccept-Encoding: "+coding+"\r\n\r\n")
 					defer func() { _ = conn.Close() }()
 				}
 				synctest.Wait() // all answers wait to be read
-				if held := (heap() - before) / clients; held > test.most {
-					t.Errorf("a client holds %d bytes, want at most %d", held, test.most)
+				if held := (heap() - before) / clients; held > most {
+					t.Errorf("a client holds %d bytes, want at most %d", held, most)
 				}
 			})
 		})
@@ -65,6 +59,7 @@ func TestSlowReaders(t *testing.T) {
 // compressed, the worst case for the buffers.
 func TestBounds(t *testing.T) {
 	t.Parallel()
+	const longest = 7 << 10 // more than a summary can have, with all of its title escaped
 	random := rand.New(rand.NewPCG(1, 2))
 	noise := func(n int) []byte {
 		b := make([]byte, n)
@@ -73,21 +68,23 @@ func TestBounds(t *testing.T) {
 		}
 		return b
 	}
-	const edge = pieceSize - len(`{"data":{"events":[,]},"error":null}`) // of two summaries in one piece
 	tests := [][]int{
 		{},
 		{1},
-		{edge},
-		{edge + 1},
-		{edge - 100, 99},
-		{edge - 100, 100},
-		{edge - 100, 101},
-		{edge, edge},
-		{edge, edge, edge, edge, 1, edge},
-		slices.Repeat([]int{250}, 5000),
+		{longest},
+		slices.Repeat([]int{longest}, 100),
+		slices.Repeat([]int{250}, 5_000),
+		slices.Repeat([]int{1}, 5_000),
 	}
-	for less := 0; less < 200; less += 10 { // five pieces around what is still kept when packed
-		tests = append(tests, []int{60_000, 60_000, 60_000, 60_000, packedSize - 240_000 - less})
+	for less := range 40 { // around what is one piece
+		tests = append(tests, append(slices.Repeat([]int{6_500}, 9), pieceSize-9*6_501-20-less*2))
+	}
+	for range 40 {
+		var sizes []int
+		for range random.IntN(200) {
+			sizes = append(sizes, 1+random.IntN(1+random.IntN(longest)))
+		}
+		tests = append(tests, sizes)
 	}
 	for _, sizes := range tests {
 		var list []*event.Entry
@@ -95,23 +92,19 @@ func TestBounds(t *testing.T) {
 		for i, size := range sizes {
 			id := uuid.UUID{byte(i >> 8), byte(i)}
 			summaries = append(summaries, noise(size))
-			list = append(list, &event.Entry{Start: int64(i), End: int64(i), ID: id, Summary: summaries[i]})
+			list = append(list, &event.Entry{Place: event.Place{Start: int64(i), End: int64(i), ID: id}, Summary: summaries[i]})
 		}
 		want := `{"data":{"events":[` + string(bytes.Join(summaries, []byte(","))) + `]},"error":null}`
 		a := answers.New().(*answer)
-		a.prepare(loaded(t, list...).Snapshot(), event.Always)
-		p := packers.New().(*packer)
-		if err := p.prepare(a); err != nil {
-			t.Fatal(err)
-		}
+		loaded(t, list...).Snapshot().Search(event.Always, &a.found)
 		name := fmt.Sprintf("%d bytes", len(want))
 		for range 2 {
-			var plain, zipped bytes.Buffer
-			if n, err := a.WriteTo(&plain); err != nil || n != int64(a.size) || plain.String() != want {
-				t.Errorf("%s: wrote %d as %d, %v", name, a.size, n, err)
+			var plain, zipped pieces
+			if err := a.writeTo(&plain); err != nil || plain.Len() != a.size() || plain.String() != want {
+				t.Errorf("%s: wrote %d as %d, %v", name, a.size(), plain.Len(), err)
 			}
-			if n, err := p.WriteTo(&zipped); err != nil || n != int64(p.size) || n != int64(zipped.Len()) {
-				t.Errorf("%s: wrote %d compressed as %d, %v", name, p.size, n, err)
+			if err := a.packTo(&zipped); err != nil || zipped.Len() != a.packedSize() {
+				t.Errorf("%s: wrote %d compressed as %d, %v", name, a.packedSize(), zipped.Len(), err)
 			}
 			r, err := gzip.NewReader(&zipped)
 			if err != nil {
@@ -121,42 +114,47 @@ func TestBounds(t *testing.T) {
 			if got, err := io.ReadAll(r); err != nil || string(got) != want || zipped.Len() != 0 {
 				t.Errorf("%s: decompressed to %d, %v", name, len(got), err)
 			}
-		}
-		if cap(a.piece) != pieceSize || cap(p.out) != packedSize {
-			t.Errorf("%s: the buffers are of %d and %d bytes, want %d and %d", name, cap(a.piece), cap(p.out), pieceSize, packedSize)
+			if cap(a.piece) != pieceSize {
+				t.Errorf("%s: the buffer is of %d bytes, want %d", name, cap(a.piece), pieceSize)
+			}
+			if most := a.size()/(pieceSize-32<<10) + 1; plain.writes > most {
+				t.Errorf("%s: %d writes, want at most %d", name, plain.writes, most)
+			}
 		}
 	}
+}
+
+// pieces takes a body and counts what it came in.
+type pieces struct {
+	bytes.Buffer
+	writes int
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	p.writes++
+	return p.Buffer.Write(b)
 }
 
 // TestGone stops working for a client that has gone.
 func TestGone(t *testing.T) {
 	t.Parallel()
 	a := answers.New().(*answer)
-	a.prepare(loaded(t, many(t, 12_000)...).Snapshot(), event.Always)
-	p := packers.New().(*packer)
-	if err := p.prepare(a); err != nil {
-		t.Fatal(err)
-	}
-	for name, body := range map[string]io.WriterTo{"plain": a, "packed": p} {
+	loaded(t, many(t, 12_000)...).Snapshot().Search(event.Always, &a.found)
+	for name, write := range map[string]func(io.Writer) error{"plain": a.writeTo, "packed": a.packTo} {
 		w := &leaving{}
-		n, err := body.WriteTo(w)
-		if !errors.Is(err, io.ErrClosedPipe) || w.writes != 2 || n != w.taken {
-			t.Errorf("%s: %d bytes in %d writes, %v; it took %d", name, n, w.writes, err, w.taken)
+		if err := write(w); !errors.Is(err, io.ErrClosedPipe) || w.writes != 2 {
+			t.Errorf("%s: %v after %d writes", name, err, w.writes)
 		}
 	}
 }
 
 // A leaving client takes the first part of an answer.
-type leaving struct {
-	writes int
-	taken  int64
-}
+type leaving struct{ writes int }
 
 func (l *leaving) Write(b []byte) (int, error) {
 	if l.writes++; l.writes > 1 {
 		return 0, io.ErrClosedPipe
 	}
-	l.taken = int64(len(b))
 	return len(b), nil
 }
 
@@ -178,5 +176,31 @@ func TestLetsGo(t *testing.T) {
 	runtime.GC() // one leaves what is in the pools
 	if old.Value() != nil {
 		t.Error("a snapshot outlives its answers")
+	}
+}
+
+// TestSearchAllocates shows that an answer leaves no garbage: not of its body, in either
+// coding, nor of its header, nor when there is none.
+func TestSearchAllocates(t *testing.T) {
+	list := many(t, 1_000)
+	h := NewSearch(Search{Index: loaded(t, slices.Clone(list)...), MaxInFlight: 10, Log: quiet})
+	w := &discard{header: http.Header{}}
+	r := (&http.Request{Method: http.MethodGet, URL: window(list, 100, 500), Header: http.Header{}}).
+		WithContext(withConnection(t.Context(), nil))
+	for _, fields := range []http.Header{{}, {"Accept-Encoding": {"gzip, deflate, br"}}, {"If-None-Match": nil}} {
+		r.Header = fields
+		if _, ok := fields["If-None-Match"]; ok {
+			fields["If-None-Match"] = []string{w.header.Get("Etag")}
+		}
+		allocs := testing.AllocsPerRun(100, func() {
+			w.reset()
+			h.ServeHTTP(w, r)
+		})
+		if allocs != 0 {
+			t.Errorf("%v: %v allocations, want none", fields, allocs)
+		}
+	}
+	if w.status != http.StatusNotModified {
+		t.Errorf("the last status is %d", w.status)
 	}
 }

@@ -11,26 +11,22 @@ import (
 	"fever/event"
 )
 
-// TestParseQueryAllocates nothing for what most clients send, and one string for each
-// value that is escaped.
+// TestParseQueryAllocates nothing for what clients send.
 func TestParseQueryAllocates(t *testing.T) {
-	for _, test := range []struct {
-		query string
-		want  float64
-	}{
-		{"", 0},
-		{"starts_at=2021-02-01T00:00:00Z&ends_at=2022-07-03T00:00:00Z", 0},
-		{"starts_at=2021-02-01T00:00:00Z&x=%zz&y;z", 0},
-		{"starts_at=2021-02-01T00%3A00%3A00.000%2B01%3A00&ends_at=2022-07-03T00%3A00%3A00.999%2B02%3A00", 2},
-		{"starts%5fat=2021-02-01T00:00:00Z", 1},
+	for _, query := range []string{
+		"",
+		"starts_at=2021-02-01T00:00:00Z&ends_at=2022-07-03T00:00:00Z",
+		"starts_at=2021-02-01T00:00:00Z&x=%zz&y;z",
+		"starts_at=2021-02-01T00%3A00%3A00.000%2B01%3A00&ends_at=2022-07-03T00%3A00%3A00.999%2b02%3A00",
+		"starts%5Fat=2021-02-01T00:00:00Z",
 	} {
 		allocs := testing.AllocsPerRun(100, func() {
-			if _, err := parseQuery(test.query); err != nil {
+			if _, err := parseQuery(query); err != nil {
 				t.Fatal(err)
 			}
 		})
-		if allocs > test.want {
-			t.Errorf("%q: %v allocations, want %v", test.query, allocs, test.want)
+		if allocs != 0 {
+			t.Errorf("%q: %v allocations, want none", query, allocs)
 		}
 	}
 }

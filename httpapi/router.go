@@ -38,7 +38,10 @@ func newRouter(path string, h http.Handler, log *slog.Logger) http.Handler {
 	router.Handler(http.MethodHead, path, h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["X-Content-Type-Options"] = noSniff
-		router.ServeHTTP(&response{ResponseWriter: w}, r)
+		c := connectionOf(r)
+		c.response = response{ResponseWriter: w, connection: c}
+		router.ServeHTTP(&c.response, r)
+		c.response.ResponseWriter = nil // an idle connection is not to hold it
 	})
 }
 
@@ -47,7 +50,8 @@ var noSniff = []string{"nosniff"}
 // A response knows whether anything of it has been written.
 type response struct {
 	http.ResponseWriter
-	started bool
+	connection *connection
+	started    bool
 }
 
 func (w *response) WriteHeader(status int) {

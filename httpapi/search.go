@@ -2,13 +2,11 @@
 // GET /search, and the OpenAPI document that describes it.
 //
 // It only reads the index, without a lock: no search waits for a provider, the store or
-// a writer. It costs one step for each event that starts in its window, also for those
-// that end after it, and the bytes of its answer. What a client that reads slowly holds
-// of the answer is bounded, however large that is.
+// a writer. An answer is put together from ready bytes, in both of its content codings.
+// What a client that reads slowly holds of it is bounded, however large it is.
 package httpapi
 
 import (
-	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -59,7 +57,7 @@ func (h *searchHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if err := h.search(w, r); err != nil {
+	if err := h.search(w.(*response), r); err != nil {
 		writeError(w, r, h.log, err)
 	}
 }
@@ -73,7 +71,7 @@ var (
 )
 
 // search answers one request, or returns an error before anything is written.
-func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) error {
+func (h *searchHandler) search(w *response, r *http.Request) error {
 	window, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
@@ -84,40 +82,28 @@ func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) error {
 	}
 	a := answers.Get().(*answer)
 	defer a.release()
-	a.prepare(snapshot, window)
+	snapshot.Search(window, &a.found)
 
 	header := w.Header()
 	header["Cache-Control"] = h.cacheControl
 	header["Vary"] = varyEncoding
-	tag := a.entityTag()
-	header["Etag"] = []string{tag}
-	if matches(r.Header["If-None-Match"], tag) {
+	tag := w.connection.entityTag(a.found.Digest)
+	header["Etag"] = tag
+	if matches(r.Header["If-None-Match"], tag[0]) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	if wantsGzip(r.Header["Accept-Encoding"], a.size) {
-		p := packers.Get().(*packer)
-		defer packers.Put(p)
-		if err := p.prepare(a); err != nil {
-			return err
-		}
-		header["Content-Encoding"] = codingGzip
-		send(w, r, p.size, p)
-		return nil
-	}
-	send(w, r, a.size, a)
-	return nil
-}
-
-// send writes a body of the given size. An error means that the client has gone: there
-// is nobody to tell, and net/http closes the connection.
-func send(w http.ResponseWriter, r *http.Request, size int, body io.WriterTo) {
-	header := w.Header()
 	header["Content-Type"] = typeJSON
-	header["Content-Length"] = []string{strconv.Itoa(size)}
+	size, write := a.size(), a.writeTo
+	if wantsGzip(r.Header["Accept-Encoding"], size) {
+		header["Content-Encoding"] = codingGzip
+		size, write = a.packedSize(), a.packTo
+	}
+	header["Content-Length"] = w.connection.contentLength(size)
 	if r.Method == http.MethodHead {
 		w.WriteHeader(http.StatusOK)
-		return
+		return nil
 	}
-	_, _ = body.WriteTo(w)
+	_ = write(w) // it fails when the client has gone: there is nobody to tell, and net/http closes the connection
+	return nil
 }

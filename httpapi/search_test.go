@@ -185,7 +185,7 @@ func TestSearchMany(t *testing.T) {
 		if plain.body != want.String() || zipped.body != want.String() {
 			t.Fatalf("%d and %d bytes, want %d", len(plain.body), len(zipped.body), want.Len())
 		}
-		if len(plain.wire) <= pieceSize || len(zipped.wire) <= packedSize {
+		if len(plain.wire) <= pieceSize || len(zipped.wire) <= pieceSize {
 			t.Fatalf("%d bytes are one piece, or %d compressed", len(plain.wire), len(zipped.wire))
 		}
 		if again := get(t, base+"/search", "If-None-Match: "+plain.header.Get("Etag")); again.status != http.StatusNotModified {

@@ -44,7 +44,7 @@ func generate(n int) []*event.Entry {
 	entries := make([]*event.Entry, n)
 	for i := range entries {
 		start := r.Int64N(int64(n) * hour)
-		entries[i] = &event.Entry{Start: start, End: start + hour/2 + r.Int64N(5*hour/2), ID: id(i)}
+		entries[i] = &event.Entry{Place: event.Place{Start: start, End: start + hour/2 + r.Int64N(5*hour/2), ID: id(i)}}
 		entries[i].Summary = fmt.Appendf(nil, `{"id":"%s","title":"Event number %d","start_date":"2021-06-30",`+
 			`"start_time":"21:00:00","end_date":"2021-06-30","end_time":"22:00:00","min_price":15,"max_price":30}`, entries[i].ID, i)
 	}
@@ -67,13 +67,12 @@ func loaded(tb testing.TB, entries []*event.Entry) *index.Index {
 	return x
 }
 
-// appendAnswer is what a handler does with a search.
-func appendAnswer(b []byte, s *index.Snapshot, w event.Window) (answer []byte, found int) {
-	for e := range s.Search(w) {
-		b = append(append(b, e.Summary...), ',')
-		found++
+// appendText is what a handler does with an answer.
+func appendText(b []byte, a *index.Answer) []byte {
+	for i := range a.Runs {
+		b = append(b, a.Runs[i].Text()...)
 	}
-	return b, found
+	return b
 }
 
 func BenchmarkSearch(b *testing.B) {
@@ -90,12 +89,12 @@ func BenchmarkSearch(b *testing.B) {
 					from := r.Int64N(max(1, int64(n)*hour-width))
 					windows[i] = event.Window{From: from, To: from + width}
 				}
+				var a index.Answer
 				var buf []byte
 				var found, bytes int
 				for _, w := range windows {
-					var k int
-					buf, k = appendAnswer(buf[:0], s, w)
-					found, bytes = found+k, bytes+len(buf)
+					s.Search(w, &a)
+					found, bytes = found+a.Events, bytes+a.Size
 				}
 				mean := float64(found) / float64(len(windows))
 				if mean < 0.9*float64(size) || mean > 1.1*float64(size) {
@@ -104,7 +103,8 @@ func BenchmarkSearch(b *testing.B) {
 				b.SetBytes(int64(bytes / len(windows)))
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i++ {
-					buf, _ = appendAnswer(buf[:0], s, windows[i%len(windows)])
+					s.Search(windows[i%len(windows)], &a)
+					buf = appendText(buf[:0], &a)
 				}
 				b.ReportMetric(mean, "events/op")
 			})
@@ -132,7 +132,7 @@ func BenchmarkApply(b *testing.B) {
 						}
 					}
 					x.Apply(batches[1])
-					if got := x.Snapshot().Len(); got != n {
+					if got := x.Snapshot().Events; got != n {
 						b.Fatalf("%d entries, want %d", got, n)
 					}
 					b.ReportAllocs()
@@ -160,7 +160,7 @@ func BenchmarkLoad(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			if got := x.Snapshot().Len(); got != n {
+			if got := x.Snapshot().Events; got != n {
 				b.Fatalf("%d entries, want %d", got, n)
 			}
 		})
@@ -201,7 +201,7 @@ func BenchmarkStart(b *testing.B) {
 		}
 		x = loaded(b, entries)
 	}
-	if got := x.Snapshot().Len(); got != many {
+	if got := x.Snapshot().Events; got != many {
 		b.Fatalf("%d entries, want %d", got, many)
 	}
 }
@@ -217,13 +217,10 @@ func BenchmarkMemory(b *testing.B) {
 				start := heap() - before
 				x.Apply(generate(n))
 				replaced := heap() - before
-				var summaries int
-				for e := range x.Snapshot().Search(event.Always) {
-					summaries += len(e.Summary)
-				}
 				b.ReportMetric(float64(start)/float64(n), "B/event")
 				b.ReportMetric(float64(replaced)/float64(n), "B/replaced")
-				b.ReportMetric(float64(summaries)/float64(n), "summary-B/event")
+				b.ReportMetric(float64(x.Snapshot().TextBytes)/float64(n), "text-B/event")
+				b.ReportMetric(float64(x.Snapshot().PackedBytes)/float64(n), "packed-B/event")
 			}
 		})
 	}

@@ -1,13 +1,17 @@
-// Package index answers searches from memory: it holds every event's entry in a
-// btree ordered by start, and lets any number of readers scan it without a lock
-// while a writer prepares the next state.
+// Package index answers searches from memory: it holds the summaries of all events,
+// encoded, back to back and in order, and lets any number of readers search them
+// without a lock while a writer prepares the next state.
+//
+// Neighbouring events share a segment, an immutable piece of some 28 KiB with all that
+// an answer needs of them ready: their text, the same compressed, their digests and
+// checksum. The segments are in a btree ordered by start. So an answer is a few runs of
+// ready bytes, whatever it says, and a change of an event writes its segment anew.
 //
 // The index is a view of the store. It can be thrown away and loaded again.
 package index
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,90 +21,122 @@ import (
 	"fever/event"
 )
 
-// An Index holds the entries of all events. Use [New] to make one.
+// An Index holds what searches need of all events. Use [New] to make one.
 //
 // Readers call [Index.Snapshot] once per request and use that snapshot to the end of
 // it; they never wait. Writers are serialised.
 type Index struct {
 	current atomic.Pointer[Snapshot] // nil until the first Load
 
-	mu   sync.Mutex                 // serialises writers; guards what follows
-	tree tree                       // the writer's own: a snapshot gets a clone of it
-	byID map[uuid.UUID]*event.Entry // what tree holds; nil until the first Load
+	mu      sync.Mutex         // serialises writers; guards what follows
+	tree    tree               // the writer's own: a snapshot gets a clone of it
+	spans   map[uuid.UUID]span // where the event with an id stands; nil until the first Load
+	stats   Stats              // of tree
+	builder builder
 }
+
+// A span is a place without its id.
+type span struct{ start, end int64 }
 
 // New returns an index that is not loaded: it has no snapshot yet.
 func New() *Index { return &Index{} }
 
 // Snapshot returns the current state, or nil before the first [Index.Load]. Hold it
-// no longer than one answer takes: it pins the entries of its age in memory.
+// no longer than one answer takes: it pins the segments of its age in memory.
 func (x *Index) Snapshot() *Snapshot { return x.current.Load() }
 
-// Load replaces everything with the given entries, in any order, which the index
-// then owns. Two entries with one id are an error, and leave the index as it was.
-// It costs a sort: it is for the start of the process.
+// Load replaces everything with the given entries, in any order. They can be changed
+// afterwards: it copies what it keeps. Two entries with one id are an error, and leave
+// the index as it was. It sorts and compresses, on all processors: it is for the start
+// of the process.
 func (x *Index) Load(entries []*event.Entry) error {
-	slices.SortFunc(entries, (*event.Entry).Compare)
-	byID := make(map[uuid.UUID]*event.Entry, len(entries))
-	t := newTree()
-	for i, e := range entries {
-		byID[e.ID] = e
-		if len(byID) == i {
-			return fmt.Errorf("load the index: two entries have the id %s", e.ID)
-		}
-		t.set(e)
+	var spans map[uuid.UUID]span
+	var err error
+	var wait sync.WaitGroup
+	unsorted := slices.Clone(entries)
+	wait.Go(func() { spans, err = spansOf(unsorted) })
+	slices.SortFunc(entries, func(a, b *event.Entry) int { return a.Compare(&b.Place) })
+	segments := buildAll(entries)
+	wait.Wait()
+	if err != nil {
+		return err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.tree, x.byID = t, byID
+	x.tree, x.spans, x.stats = newTree(), spans, Stats{Version: x.stats.Version}
+	for _, g := range segments {
+		x.add(g)
+	}
 	x.publish()
 	return nil
 }
 
+func spansOf(entries []*event.Entry) (map[uuid.UUID]span, error) {
+	spans := make(map[uuid.UUID]span) // it grows in small steps: one that is told its size can be twice as large
+	for i, e := range entries {
+		spans[e.ID] = span{e.Start, e.End}
+		if len(spans) == i {
+			return nil, fmt.Errorf("load the index: two entries have the id %s", e.ID)
+		}
+	}
+	return spans, nil
+}
+
 // Apply adds the given entries, each in place of the one with its id, as one step
-// that readers see whole or not at all. An entry must not be changed afterwards. It
-// panics when the index was never loaded, since it would then hide stored events.
+// that readers see whole or not at all. Of two with one id the last counts. It copies
+// what it keeps, and panics when the index was never loaded, since it would then hide
+// stored events.
+//
+// It writes the segments anew that these events stand in, or stood in, and no others.
 func (x *Index) Apply(entries []*event.Entry) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.byID == nil {
+	if x.spans == nil {
 		panic("index: Apply before Load")
 	}
 	if len(entries) == 0 {
 		return
 	}
-	for _, e := range entries {
-		// An event that moved leaves its old place, which is not found by its new key.
-		if old := x.byID[e.ID]; old != nil && old.Compare(e) != 0 {
-			x.tree.remove(old)
-		}
-		x.byID[e.ID] = e
-		x.tree.set(e)
-	}
+	x.merge(x.changes(entries))
 	x.publish()
+}
+
+// add and remove keep the statistics of the tree.
+func (x *Index) add(g *segment) {
+	x.tree.add(g)
+	x.stats.count(g, +1)
+}
+
+func (x *Index) remove(g *segment) {
+	x.tree.remove(g)
+	x.stats.count(g, -1)
 }
 
 // publish makes what the writer has the current state. It clones the tree once for a
 // whole batch, since the first change of a node after a clone copies the node.
-func (x *Index) publish() { x.current.Store(&Snapshot{tree: x.tree.clone()}) }
+func (x *Index) publish() {
+	x.stats.Version++
+	x.current.Store(&Snapshot{Stats: x.stats, tree: x.tree.clone()})
+}
 
 // A Snapshot is the state of the index at one moment. It never changes.
 type Snapshot struct {
+	Stats
 	tree tree
 }
 
-// Len returns the number of events.
-func (s *Snapshot) Len() int { return s.tree.len() }
+// Stats says what a snapshot holds.
+type Stats struct {
+	Version     uint64 // counts the states, from 1
+	Events      int
+	Segments    int
+	TextBytes   int64 // of all summaries, with the commas between them
+	PackedBytes int64 // of the same, compressed
+}
 
-// Search returns the entries that lie in w, in order.
-//
-// As no event ends before it starts, those are among the ones that start between
-// w.From and w.To: the cost is a descent and one step for each of these, whatever
-// else is stored.
-func (s *Snapshot) Search(w event.Window) iter.Seq[*event.Entry] {
-	return func(yield func(*event.Entry) bool) {
-		s.tree.ascend(w.From, w.To, func(e *event.Entry) bool {
-			return e.End > w.To || yield(e)
-		})
-	}
+func (s *Stats) count(g *segment, sign int) {
+	s.Events += sign * len(g.places)
+	s.Segments += sign
+	s.TextBytes += int64(sign * len(g.text))
+	s.PackedBytes += int64(sign * len(g.packed))
 }

@@ -10,18 +10,19 @@ import (
 
 	"fever/event"
 	"fever/index"
+	"fever/index/deflate"
 )
 
 // at makes an entry with a short name for an id.
 func at(start, end int64, name string) *event.Entry {
-	e := &event.Entry{Start: start, End: end, Summary: []byte(name)}
+	e := &event.Entry{Place: event.Place{Start: start, End: end}, Summary: []byte(name)}
 	copy(e.ID[:], name)
 	return e
 }
 
 // search returns the summaries of the answer.
 func search(s *index.Snapshot, from, to int64) (names []string) {
-	for e := range s.Search(event.Window{From: from, To: to}) {
+	for _, e := range s.Find(event.Window{From: from, To: to}) {
 		names = append(names, string(e.Summary))
 	}
 	return names
@@ -57,37 +58,27 @@ func TestSearch(t *testing.T) {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
-	if s.Len() != 9 {
-		t.Errorf("%d events, want 9", s.Len())
-	}
-}
-
-func TestSearchStops(t *testing.T) {
-	t.Parallel()
-	entries := slices.Clone(fewEntries())
-	slices.SortFunc(entries, (*event.Entry).Compare)
-	found := loaded(t, entries).Snapshot().Search(event.Always)
-	for range 2 { // a sequence can be ranged over again
-		var got []*event.Entry
-		for e := range found {
-			if got = append(got, e); len(got) == 300 {
-				break
-			}
-		}
-		if !slices.Equal(got, entries[:300]) {
-			t.Fatalf("%d entries, not the first 300", len(got))
-		}
+	if s.Events != 9 {
+		t.Errorf("%d events, want 9", s.Events)
 	}
 }
 
 func TestSearchDoesNotAllocate(t *testing.T) {
 	s := loaded(t, slices.Clone(fewEntries())).Snapshot()
-	var buf []byte
+	var a index.Answer
+	var buf, packed []byte
+	var w deflate.Writer
 	allocs := testing.AllocsPerRun(10, func() {
-		buf, _ = appendAnswer(buf[:0], s, event.Window{From: 10 * hour, To: 1000 * hour})
+		s.Search(event.Window{From: 10 * hour, To: 1000 * hour}, &a)
+		buf = appendText(buf[:0], &a)
+		w.Reset(packed[:0])
+		for i := range a.Runs {
+			a.Runs[i].Pack(&w)
+		}
+		packed = w.Bytes()
 	})
-	if allocs != 0 || len(buf) == 0 {
-		t.Errorf("%v allocations for %d bytes, want none", allocs, len(buf))
+	if allocs != 0 || a.Events < 900 || len(buf) != a.Size {
+		t.Errorf("%v allocations for %d events of %d bytes, want none", allocs, a.Events, len(buf))
 	}
 }
 
@@ -97,8 +88,8 @@ func TestLoad(t *testing.T) {
 	if x.Snapshot() != nil {
 		t.Fatal("an index that was never loaded has a snapshot")
 	}
-	if err := x.Load(nil); err != nil || x.Snapshot().Len() != 0 || search(x.Snapshot(), math.MinInt64, math.MaxInt64) != nil {
-		t.Fatalf("loaded with nothing: %v, %d events", err, x.Snapshot().Len())
+	if err := x.Load(nil); err != nil || x.Snapshot().Events != 0 || search(x.Snapshot(), math.MinInt64, math.MaxInt64) != nil {
+		t.Fatalf("loaded with nothing: %v, %d events", err, x.Snapshot().Events)
 	}
 	if err := x.Load([]*event.Entry{at(2, 2, "b"), at(1, 1, "a")}); err != nil {
 		t.Fatal(err)
@@ -196,15 +187,50 @@ func TestApply(t *testing.T) {
 				last[e.ID] = e
 			}
 			var got []string
-			for e := range x.Snapshot().Search(event.Always) {
+			for _, e := range x.Snapshot().Find(event.Always) {
 				got = append(got, string(e.Summary)+" "+span(e))
-				if want := last[e.ID]; want != nil && e != want {
+				if want := last[e.ID]; want != nil && !same(e, want) {
 					t.Errorf("%s is not the entry that was applied last", e.Summary)
 				}
 			}
-			if s := strings.Join(got, ", "); s != test.want || x.Snapshot().Len() != len(got) {
-				t.Errorf("%s (%d), want %s", s, x.Snapshot().Len(), test.want)
+			if s := strings.Join(got, ", "); s != test.want || x.Snapshot().Events != len(got) {
+				t.Errorf("%s (%d), want %s", s, x.Snapshot().Events, test.want)
 			}
 		})
+	}
+}
+
+// TestApplyTouches shows that a batch costs as much as it changes: only the segments
+// that its events stand in, or stood in, are other ones afterwards.
+func TestApplyTouches(t *testing.T) {
+	t.Parallel()
+	entries := slices.Clone(fewEntries())
+	x := loaded(t, entries)
+	for _, batch := range []int{1, 10, 50} {
+		for _, moved := range []int64{0, 1000 * hour} {
+			before, _ := x.Snapshot().Recount()
+			var changed []*event.Entry
+			for _, e := range entries[:batch] {
+				f := *e
+				f.Start, f.End = e.Start+moved, e.End+moved
+				f.Summary = append([]byte("changed "), e.Summary...)
+				changed = append(changed, &f)
+			}
+			x.Apply(changed)
+			after, stats := x.Snapshot().Recount()
+			if stats != x.Snapshot().Stats {
+				t.Errorf("the statistics are %+v, want %+v", x.Snapshot().Stats, stats)
+			}
+			fresh := 0
+			for g := range after {
+				if !before[g] {
+					fresh++
+				}
+			}
+			// An event that moved changes two, and a segment that became too large is two now.
+			if most := 4 * batch; fresh == 0 || fresh > most {
+				t.Errorf("%d of %d segments are new after %d events changed, want at most %d", fresh, len(after), batch, most)
+			}
+		}
 	}
 }

@@ -6,13 +6,12 @@ import (
 	"fever/event"
 )
 
-// degree of the btree: nodes of 64 to 127 entries. Of a million entries, a degree of
-// 16 takes a tenth more memory, and one of 128 copies half as much again in a batch
-// that changes 1% of them.
-const degree = 64
+// degree of the btree: nodes of 32 to 63 segments. A million events are some 17,000 of
+// these, and a batch that changes a few copies no more than that.
+const degree = 32
 
-// tree is the only user of google/btree, whose generic form is final: should it ever
-// have to be replaced, this file is the place.
+// tree holds segments in order. It is the only user of google/btree, whose generic form
+// is final: should it ever have to be replaced, this file is the place.
 //
 // Concurrency, from its documentation: reads may run beside each other, and beside
 // writes to a clone. clone itself counts as a write.
@@ -20,21 +19,22 @@ type tree struct {
 	b *btree.BTreeG[item]
 }
 
-// An item carries its entry's start, so that a descent among a million entries
-// touches the nodes alone: each entry looked at would be a cache miss.
+// An item is a segment by its last event, so that one descent finds the first segment
+// that reaches a start. It carries that event's start, so that a descent touches the
+// nodes alone: each segment looked at would be a cache miss.
 type item struct {
-	start int64
-	entry *event.Entry // nil in the bound of a scan, which comes before every entry that starts then
+	start   int64
+	segment *segment // nil in the bound of a scan, which comes before every segment that ends its starts then
 }
 
 func (a item) before(b item) bool {
 	switch {
 	case a.start != b.start:
 		return a.start < b.start
-	case a.entry == nil || b.entry == nil:
-		return b.entry != nil
+	case a.segment == nil || b.segment == nil:
+		return b.segment != nil
 	default:
-		return a.entry.Compare(b.entry) < 0
+		return a.segment.last().Compare(b.segment.last()) < 0
 	}
 }
 
@@ -42,18 +42,40 @@ func newTree() tree { return tree{btree.NewG(degree, item.before)} }
 
 func (t tree) clone() tree { return tree{t.b.Clone()} }
 
-func (t tree) len() int { return t.b.Len() }
+func (t tree) add(g *segment) { t.b.ReplaceOrInsert(item{g.last().Start, g}) }
 
-// set adds e, or replaces the entry with the same start, end and id.
-func (t tree) set(e *event.Entry) { t.b.ReplaceOrInsert(item{e.Start, e}) }
+func (t tree) remove(g *segment) { t.b.Delete(item{g.last().Start, g}) }
 
-// remove deletes the entry with e's start, end and id.
-func (t tree) remove(e *event.Entry) { t.b.Delete(item{e.Start, e}) }
+// ascend calls yield with the segments whose last event starts at first or later, in
+// order, until it returns false.
+func (t tree) ascend(first int64, yield func(*segment) bool) {
+	t.b.AscendGreaterOrEqual(item{start: first}, func(i item) bool { return yield(i.segment) })
+}
 
-// ascend calls yield with the entries that start from first to last, both included,
-// in order, until it returns false.
-func (t tree) ascend(first, last int64, yield func(*event.Entry) bool) {
-	t.b.AscendGreaterOrEqual(item{start: first}, func(i item) bool {
-		return i.start <= last && yield(i.entry)
+// reaching returns the first segment whose last event stands at p or after it, or else
+// the last segment. It is nil when there is none.
+func (t tree) reaching(p *event.Place) *segment {
+	var found *segment
+	t.ascend(p.Start, func(g *segment) bool {
+		found = g
+		return g.last().Compare(p) < 0
 	})
+	if found == nil || found.last().Compare(p) < 0 {
+		last, _ := t.b.Max()
+		return last.segment
+	}
+	return found
+}
+
+// after returns the segment after g, or nil.
+func (t tree) after(g *segment) *segment {
+	var next *segment
+	t.b.AscendGreaterOrEqual(item{g.last().Start, g}, func(i item) bool {
+		next = i.segment
+		return next == g
+	})
+	if next == g {
+		return nil
+	}
+	return next
 }

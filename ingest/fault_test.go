@@ -104,9 +104,11 @@ func everything(t *testing.T, st *store.Store) []byte {
 
 // search returns the summaries of all events in the index.
 func search(x *index.Index) []byte {
+	var a index.Answer
+	x.Snapshot().Search(event.Always, &a)
 	var b []byte
-	for e := range x.Snapshot().Search(event.Always) {
-		b = append(b, e.Summary...)
+	for i := range a.Runs {
+		b = append(b, a.Runs[i].Text()...)
 	}
 	return b
 }

@@ -96,7 +96,7 @@ func BenchmarkStart(b *testing.B) {
 		}
 		loaded := time.Now()
 		x := index.New()
-		if err := x.Load(entries); err != nil || x.Snapshot().Len() != total {
+		if err := x.Load(entries); err != nil || x.Snapshot().Events != total {
 			b.Fatal(err)
 		}
 		opening += opened.Sub(start)

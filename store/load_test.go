@@ -43,10 +43,10 @@ func TestLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		slices.SortFunc(got, (*event.Entry).Compare)
+		slices.SortFunc(got, func(a, b *event.Entry) int { return a.Compare(&b.Place) })
 		return got
 	}
-	slices.SortFunc(want, (*event.Entry).Compare)
+	slices.SortFunc(want, func(a, b *event.Entry) int { return a.Compare(&b.Place) })
 	recorded := load(nil)
 	if !reflect.DeepEqual(recorded, want) {
 		t.Error("entries are not those of the events, in the zones that were recorded")

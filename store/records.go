@@ -72,7 +72,7 @@ func (s *Store) find(ctx context.Context, f Filter) ([][]byte, error) {
 			if err != nil {
 				return err
 			}
-			if f.Window.Holds(e) {
+			if f.Window.Holds(&e.Place) {
 				e.Summary = nil // not needed for the order
 				found = append(found, place{e, bytes.Clone(k)})
 			}
@@ -82,7 +82,7 @@ func (s *Store) find(ctx context.Context, f Filter) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(found, func(a, b place) int { return a.Compare(b.Entry) })
+	slices.SortFunc(found, func(a, b place) int { return a.Compare(&b.Place) })
 	if f.Limit > 0 && len(found) > f.Limit {
 		found = found[:f.Limit]
 	}

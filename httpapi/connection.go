@@ -1,0 +1,58 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/hex"
+	"net"
+	"net/http"
+	"strconv"
+	"unsafe"
+)
+
+// A connection is what the requests of one connection share, to leave no garbage. HTTP/1
+// has them answered one after the other: each is over, and its header sent, before the
+// next is read.
+type connection struct {
+	response    response
+	tag, length [1]string // values of header fields, which point into text
+	text        [64]byte
+}
+
+type connectionKey struct{}
+
+// withConnection is for [http.Server.ConnContext].
+func withConnection(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, new(connection))
+}
+
+// connectionOf returns that of a request, or a new one when a server other than [Serve]'s
+// has it.
+func connectionOf(r *http.Request) *connection {
+	if c, ok := r.Context().Value(connectionKey{}).(*connection); ok {
+		return c
+	}
+	return new(connection)
+}
+
+// entityTag returns the field for an answer with the given digest. The tag depends on
+// the body's bytes alone, so it survives a restart and is shared by queries with equal
+// answers. It is weak because both content codings of an answer have it.
+//
+// Somebody who can forge a collision of the digest writes the events anyway.
+func (c *connection) entityTag(digest uint64) []string {
+	b := append(c.text[:0], `W/"`...)
+	for shift := 56; shift >= 0; shift -= 8 {
+		b = hex.AppendEncode(b, []byte{byte(digest >> shift)})
+	}
+	c.tag[0] = view(append(b, '"'))
+	return c.tag[:]
+}
+
+// contentLength returns the field for a body of so many bytes.
+func (c *connection) contentLength(size int) []string {
+	c.length[0] = view(strconv.AppendInt(c.text[32:32], int64(size), 10))
+	return c.length[:]
+}
+
+// view returns b as a string that must not be used once b is written to again.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) } //nolint:gosec // see connection: nobody reads it later

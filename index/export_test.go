@@ -1,0 +1,35 @@
+package index
+
+import (
+	"bytes"
+	"slices"
+
+	"fever/event"
+)
+
+const Radix = radix
+
+// Find returns the entries of a search's answer.
+func (s *Snapshot) Find(w event.Window) []*event.Entry {
+	var a Answer
+	s.Search(w, &a)
+	var found []*event.Entry
+	for _, r := range a.Runs {
+		for i := r.from; i < r.to; i++ {
+			found = append(found, &event.Entry{Place: r.segment.places[i], Summary: bytes.Clone(r.segment.unit(int(i))[1:])})
+		}
+	}
+	return slices.Clip(found)
+}
+
+// Recount returns what tells the segments of a snapshot apart, and recounts its
+// statistics.
+func (s *Snapshot) Recount() (segments map[any]bool, stats Stats) {
+	segments, stats.Version = make(map[any]bool), s.Version
+	s.tree.b.Ascend(func(i item) bool {
+		segments[i.segment] = true
+		stats.count(i.segment, +1)
+		return true
+	})
+	return segments, stats
+}
