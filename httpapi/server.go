@@ -75,7 +75,7 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Dura
 	defer connections.Wait()
 
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(ln) }()
+	go func() { served <- server.Serve(lazyListener{ln}) }()
 	select {
 	case err := <-served:
 		return errors.Join(fmt.Errorf("serve on %s: %w", ln.Addr(), err), server.Close())
