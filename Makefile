@@ -36,6 +36,25 @@ test: ## run all tests
 demo: build ## watch a search change while a small provider plays three answers (no network)
 	go run ./demo -fever bin/fever -feeds testdata/feeds
 
+# The load program is built twice: with the profile that fever is built with, if there
+# is one, and without.
+LOAD       = bin/load -fever bin/fever -plain bin/load-plain $(LOADFLAGS)
+LOADFLAGS ?=
+PROFILE    = $(or $(wildcard default.pgo),off)
+
+.PHONY: load
+load: build-load ## measure the binary against a bare net/http handler (minutes; LOADFLAGS="-only search/5000 -out FILE")
+	$(LOAD)
+
+.PHONY: load-short
+load-short: build-load ## the same in a minute or so, and less exact
+	$(LOAD) -short
+
+.PHONY: build-load
+build-load: build
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -pgo=$(PROFILE) -o bin/load ./load
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -pgo=off -o bin/load-plain ./load
+
 .PHONY: check
 check: format-check vet lint tidy-check race ## everything to run before sending a change
 

@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	"demo":               {},
 	"httpapi":            {"index", "index/deflate", "event"},
 	"ingest":             {"provider", "store", "event"},
+	"load":               {},
 	"provider":           {"event"},
 	"provider/simulator": {}, // for tests, which these rules leave alone
 	"store":              {"event"},

@@ -1,0 +1,130 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// A collecting is fever that ingests a big feed while it is searched.
+type collecting struct {
+	served
+	provider *changing
+	windows  []window
+
+	// What was ingested under attack:
+	jobs     int
+	ingested int64 // bytes
+	took     time.Duration
+}
+
+// useCollecting gives m fever with a provider, and its questions.
+func (b *bench) useCollecting(ctx context.Context, m *measure) error {
+	if b.collecting == nil {
+		progress("making a big feed, and letting fever ingest it")
+		c := &collecting{served: served{data: generate(-bigFeedPlans, storedCounts[0])}}
+		db, err := b.store(ctx, "collecting", storedCounts[0])
+		if err != nil {
+			return err
+		}
+		if c.provider, err = startChanging(ctx, bigFeedPlans); err != nil {
+			return err
+		}
+		c.process, err = start(ctx, nil, b.fever, "serve", "--listen", "127.0.0.1:0", "--db", db, "--log-format", "json",
+			"--provider-url", c.provider.url, "--every", "1s", "--timeout", "1m")
+		if err != nil {
+			c.provider.stop()
+			return err
+		}
+		b.collecting = c
+		first, err := c.next(ctx)
+		if err != nil {
+			return err
+		}
+		if first.Seen != bigFeedPlans {
+			return fmt.Errorf("fever saw %d events in the feed, which has %d", first.Seen, bigFeedPlans)
+		}
+		c.windows = windows(c.data, weekEvents, b.count(weekEvents))
+		l, err := learn(ctx, c.process, c.data, 0, c.windows)
+		if err != nil {
+			return err
+		}
+		c.lessons = map[int]*lesson{weekEvents: l}
+	}
+	m.use(b.collecting.process, b.collecting.lessons[weekEvents])
+	m.attack.changing = true
+	if m.State == ingesting {
+		m.during = b.collecting.during
+	}
+	return nil
+}
+
+// during runs the attack while fever ingests one version after the other.
+func (c *collecting) during(ctx context.Context, attack func() error) error {
+	c.provider.run(true)
+	select {
+	case <-c.provider.asked:
+	case <-c.ended:
+		return c.end
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for len(c.process.jobs) > 0 {
+		<-c.process.jobs // of the time before
+	}
+	if err := attack(); err != nil {
+		return err
+	}
+	c.provider.run(false)
+	for {
+		j, err := c.next(ctx)
+		if err != nil {
+			return err
+		}
+		if j.NotModified {
+			return nil // it has come to rest
+		}
+		if j.Changed == 0 {
+			return errors.New("fever found no change in a new version of the feed")
+		}
+		c.jobs++
+		c.ingested += j.Bytes
+		c.took += j.Took
+	}
+}
+
+// finish compares the answers with the last version of the feed, and weighs fever.
+func (c *collecting) finish(ctx context.Context) error {
+	progress("verifying the answers after %d ingestions", c.jobs)
+	if _, err := learn(ctx, c.process, c.data, c.provider.current(), c.windows); err != nil {
+		return fmt.Errorf("after the ingestions: %w", err)
+	}
+	return c.weigh(ctx)
+}
+
+func (c *collecting) stop() error {
+	err := c.process.stop()
+	c.provider.stop()
+	return err
+}
+
+// weigh learns how much memory fever has, and the size of all its summaries.
+func (s *served) weigh(ctx context.Context) (err error) {
+	if s.memory, err = s.process.memory(); err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, "http://"+s.address.String()+"/search", http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	s.summaries = response.ContentLength
+	return response.Body.Close()
+}

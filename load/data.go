@@ -1,0 +1,149 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"slices"
+	"sort"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// An event is a generated event in its place among the others. All else of it follows
+// from its number: see [event.base] and what comes after.
+type event struct {
+	start, end int64 // Unix seconds
+	number     int32
+	id         uuid.UUID // set by generate
+}
+
+// There is about one event an hour: event n starts in one of the hours around the n-th
+// after the dawn. A window of some length thus has answers of about the same size whatever
+// the number of events, and more of them only make the time that they cover longer.
+var dawn = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Durations in minutes. A few events are of another kind: exhibitions, for weeks.
+const (
+	shortest, longest = 30, 240
+	meanDuration      = (shortest + longest) / 2
+	longShare         = 200 // one in so many
+	weeksFrom, weeks  = 2, 7
+)
+
+// A dataset is what a server has stored, in the order of answers.
+type dataset []event
+
+// generate makes the events with numbers from from to to, which is not included.
+func generate(from, to int) dataset {
+	d := make(dataset, 0, to-from)
+	for n := from; n < to; n++ {
+		e := newEvent(int32(n))
+		e.id = publicID(e.base(), e.plan())
+		d = append(d, e)
+	}
+	slices.SortFunc(d, event.compare)
+	return d
+}
+
+func newEvent(n int32) event {
+	e := event{number: n}
+	hour := int64(n) + int64(e.dice('h')%5)
+	quarter := int64(e.dice('q') % 4) // so many start at the same time
+	e.start = dawn.Unix() + hour*3600 + quarter*900
+	minutes := shortest + e.dice('m')%((longest-shortest)/5+1)*5
+	if e.dice('w')%longShare == 0 {
+		minutes = (weeksFrom*7 + e.dice('d')%(weeks*7)) * 24 * 60
+	}
+	e.end = e.start + int64(minutes)*60
+	return e
+}
+
+// compare orders events as answers do: by start, then end, then id.
+func (e event) compare(f event) int {
+	return cmp.Or(cmp.Compare(e.start, f.start), cmp.Compare(e.end, f.end), bytes.Compare(e.id[:], f.id[:]))
+}
+
+// find returns the events that start at from or later and end at to or earlier.
+func (d dataset) find(from, to int64) dataset {
+	var found dataset
+	first := sort.Search(len(d), func(i int) bool { return d[i].start >= from })
+	for _, e := range d[first:] {
+		if e.start > to {
+			break
+		}
+		if e.end <= to {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// Two plans share a base plan.
+func (e event) base() string { return strconv.Itoa(int(e.number >> 1)) }
+func (e event) plan() string { return strconv.Itoa(int(e.number)) }
+
+// dice returns a number that is random, and always the same for the event's purpose.
+func (e event) dice(purpose uint64) int {
+	return int(mix(uint64(e.number)<<8|purpose) >> 1)
+}
+
+// provider is the name that fever gives to the only provider it has.
+const provider = "feverup"
+
+// namespace is where fever's public ids are made; see [publicID].
+var namespace = uuid.MustParse("5f9a3c1e-7d0b-5e4a-9a55-0c6b3f1d2e84")
+
+// publicID returns the id under which fever shows an event.
+func publicID(base, plan string) uuid.UUID {
+	return uuid.NewSHA1(namespace, []byte(provider+"\x00"+base+"\x00"+plan))
+}
+
+// mix is the finalizer of splitmix64: it turns numbers that are alike into ones that
+// are not.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// A summary is an event as an answer shows it. A price that is null is empty.
+type summary struct {
+	ID        string      `json:"id"`
+	Title     string      `json:"title"`
+	StartDate string      `json:"start_date"`
+	StartTime string      `json:"start_time"`
+	EndDate   string      `json:"end_date"`
+	EndTime   string      `json:"end_time"`
+	MinPrice  json.Number `json:"min_price"`
+	MaxPrice  json.Number `json:"max_price"`
+}
+
+// summary returns what an answer must show of e, in a version of the changing feed.
+func (e event) summary(version int) summary {
+	start, end := time.Unix(e.start, 0).UTC(), time.Unix(e.end, 0).UTC()
+	s := summary{
+		ID:        e.id.String(),
+		Title:     e.title(),
+		StartDate: start.Format(time.DateOnly),
+		StartTime: start.Format(time.TimeOnly),
+		EndDate:   end.Format(time.DateOnly),
+		EndTime:   end.Format(time.TimeOnly),
+	}
+	for _, z := range e.zones(version) {
+		if z.capacity == 0 {
+			continue
+		}
+		price := json.Number(strconv.FormatFloat(float64(z.cents)/100, 'f', -1, 64))
+		if s.MinPrice == "" {
+			s.MinPrice = price // the zones are in the order of their prices
+		}
+		s.MaxPrice = price
+	}
+	return s
+}

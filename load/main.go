@@ -1,0 +1,130 @@
+//go:build linux
+
+// Load measures fever from outside: it starts the real binary on generated data and,
+// in turn with it, the "bare handler", a net/http server that writes ready bodies. It
+// attacks both with the same requests, checks the answers while it does, and prints
+// what a request costs each of them, as figures and as ratios.
+//
+// It uses loopback only, and stops and removes all that it started. It fails when an
+// answer was wrong, never because something was slow. It reads the processor time of
+// other processes the way that Linux offers it, and runs there alone.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+)
+
+// settings say what to measure, and how long.
+type settings struct {
+	fever  string // the binaries
+	bare   string
+	gogc   int
+	only   *regexp.Regexp
+	rounds int
+	effort
+
+	json, plot string // files to write, or ""
+}
+
+// An effort is how long things are measured. A round of ingestion is long enough for
+// several of them.
+type effort struct {
+	warm, steady, paced, ingest time.Duration
+	events                      int // that the answers to the questions of one size have in all, about
+	limit                       time.Duration
+}
+
+var (
+	full  = effort{200 * time.Millisecond, 1200 * time.Millisecond, 2 * time.Second, 4 * time.Second, 400_000, 15 * time.Minute}
+	short = effort{100 * time.Millisecond, 300 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond, 80_000, 4 * time.Minute}
+)
+
+func main() {
+	var s settings
+	flag.StringVar(&s.fever, "fever", "bin/fever", "the fever `binary`")
+	flag.StringVar(&s.bare, "plain", "", "this `program` built without a profile, for the plain bare handler (default: itself)")
+	flag.IntVar(&s.gogc, "gogc", 100, "the `percentage` of garbage collection that fever runs with, for the bare handler that is built alike")
+	quick := flag.Bool("short", false, "a few looks at everything, for development")
+	flag.IntVar(&s.rounds, "rounds", 0, "`number` of turns (default 5, or 2 with -short)")
+	only := flag.String("only", "", "measure only what has a name that this `regexp` matches, such as search/5000/32/gzip")
+	flag.StringVar(&s.json, "out", "", "write the figures as JSON to this `file`")
+	flag.StringVar(&s.plot, "plot", "", "write a picture of processor time per request to this SVG `file`")
+	sizes := flag.String("bare", "", "be the bare handler, with bodies of these `sizes`")
+	flag.Parse()
+
+	// The main goroutine keeps its thread: processes that it starts are to end when that
+	// does, however this program ends.
+	runtime.LockOSThread()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := func() error {
+		if *sizes != "" {
+			return serveBare(ctx, *sizes)
+		}
+		s.effort = full
+		if *quick {
+			s.effort = short
+		}
+		if s.rounds <= 0 {
+			s.rounds = map[bool]int{false: 5, true: 2}[*quick]
+		}
+		var err error
+		if s.only, err = regexp.Compile(*only); err != nil {
+			return fmt.Errorf("-only: %w", err)
+		}
+		return s.run(ctx, os.Stdout)
+	}()
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+func (s *settings) run(ctx context.Context, out io.Writer) (err error) {
+	debug.SetGCPercent(400) // of this program: it should leave the processors to what it measures
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "fever-load")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+
+	began := time.Now()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	s.bare = cmp.Or(s.bare, self)
+	b := &bench{settings: s, dir: dir, self: self}
+	defer func() { err = errors.Join(err, b.stop()) }()
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	if err := b.measure(ctx); err != nil {
+		return err
+	}
+	r := b.report()
+	r.Seconds = time.Since(began).Seconds()
+	if err := r.print(out); err != nil {
+		return err
+	}
+	return r.save(s.json, s.plot)
+}
+
+// progress says on the terminal what is being done.
+func progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%s "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
+}

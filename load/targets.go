@@ -1,0 +1,57 @@
+//go:build linux
+
+package main
+
+import "fmt"
+
+// A target is what a figure should be at most. To miss one is no failure: a figure is
+// of one machine and one moment.
+type target struct {
+	What   string  `json:"what"`
+	Figure float64 `json:"figure"`
+	Limit  float64 `json:"limit"`
+	Met    bool    `json:"met"`
+}
+
+func (r *report) judge() {
+	at := func(limit, figure float64, format string, args ...any) {
+		if figure > 0 { // else it was not measured
+			r.Targets = append(r.Targets, target{fmt.Sprintf(format, args...), figure, limit, figure <= limit})
+		}
+	}
+	for i := range r.Rows {
+		x := &r.Rows[i]
+		if x.Server != fever || x.Rate > 0 || x.Encoding != identity {
+			continue
+		}
+		name := fmt.Sprintf("%d events of %d", x.Size, x.Stored)
+		at(1, x.ToPlain, "%s: CPU to the bare handler's", name)
+		at(1.05, x.ToAlike, "%s: CPU to that of the one built alike", name)
+		like := row{Server: fever, Stored: x.Stored, Size: x.Size, Encoding: gzipped}
+		if z := r.find(like); z != nil && x.Size >= 32 {
+			at(1, z.to(x), "%s: CPU with gzip to without", name)
+			at(0.25, z.Wire/x.Wire, "%s: bytes on the wire with gzip to without", name)
+		}
+		if x.Stored != storedCounts[0] {
+			like := row{Server: fever, Stored: storedCounts[0], Size: x.Size, Encoding: identity}
+			at(1.3, x.to(r.find(like)), "%s: CPU to that with %d stored", name, storedCounts[0])
+		}
+	}
+	for _, rate := range rates {
+		like := row{Server: fever, Stored: storedCounts[0], Size: weekEvents, Encoding: identity, Rate: rate, State: idle}
+		still := r.find(like)
+		like.State = ingesting
+		if busy := r.find(like); busy != nil && still != nil {
+			at(2, busy.P99/still.P99, "%d requests/s: p99 while a big feed is ingested to p99 when idle", rate)
+		}
+	}
+	for _, w := range r.Memory {
+		name := fmt.Sprintf("%d events", w.Stored)
+		if w.Ingested {
+			name += ", big feeds ingested"
+		}
+		at(1.5*megabytes(w.Summaries)+64, megabytes(w.Anonymous), "%s: MB of memory", name)
+	}
+}
+
+func megabytes(n int64) float64 { return float64(n) / 1e6 }

@@ -1,0 +1,133 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net/http"
+)
+
+// What is asked for in a compressed answer.
+const (
+	identity = "identity"
+	gzipped  = "gzip"
+)
+
+// A lesson is what there is to know of the answers to some windows.
+type lesson struct {
+	questions map[string][]question // by encoding
+	events    float64               // mean of an answer
+	bytes     float64               // mean of a body, not compressed
+}
+
+// learn asks for each window, compares the answer with what the events demand in a
+// version of the changing feed, and returns the questions with the answers that are
+// now verified.
+func learn(ctx context.Context, server *process, d dataset, version int, windows []window) (*lesson, error) {
+	transport := &http.Transport{DisableCompression: true} // or it would ask by itself
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	l := &lesson{questions: make(map[string][]question)}
+	events, size := 0, 0
+	for _, w := range windows {
+		want := d.find(w.from, w.to)
+		plain, err := fetch(ctx, client, server, w, identity)
+		if err != nil {
+			return nil, err
+		}
+		if err := verify(plain, want, version); err != nil {
+			return nil, &wrongAnswer{w.query(), err.Error()}
+		}
+		packed, err := fetch(ctx, client, server, w, gzipped)
+		if err != nil {
+			return nil, err
+		}
+		if !bytes.Equal(packed, plain) { // a small answer may be sent as it is
+			unpacked, err := unpack(packed)
+			if err != nil {
+				return nil, &wrongAnswer{w.query(), "gzip: " + err.Error()}
+			}
+			if !bytes.Equal(unpacked, plain) {
+				return nil, &wrongAnswer{w.query(), "gzip: another answer than without"}
+			}
+		}
+		for encoding, body := range map[string][]byte{identity: plain, gzipped: packed} {
+			q := question{w.request("/search", encoding == gzipped), len(body), crc32.Checksum(body, castagnoli)}
+			l.questions[encoding] = append(l.questions[encoding], q)
+		}
+		events += len(want)
+		size += len(plain)
+	}
+	l.events, l.bytes = float64(events)/float64(len(windows)), float64(size)/float64(len(windows))
+	return l, nil
+}
+
+// fetch returns the body of an answer as it was sent.
+func fetch(ctx context.Context, client *http.Client, server *process, w window, encoding string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+server.address.String()+"/search?"+w.query(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept-Encoding", encoding)
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(response.Body)
+	if err = errors.Join(err, response.Body.Close()); err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, &wrongAnswer{w.query(), fmt.Sprintf("%s: %.100q", response.Status, body)}
+	}
+	return body, nil
+}
+
+// unpack returns what is in a gzip stream, which must be one member and no more:
+// browsers ignore the others.
+func unpack(packed []byte) ([]byte, error) {
+	rest := bytes.NewReader(packed)
+	z, err := gzip.NewReader(rest)
+	if err != nil {
+		return nil, err
+	}
+	z.Multistream(false)
+	unpacked, err := io.ReadAll(z)
+	if err != nil {
+		return nil, err
+	}
+	if rest.Len() > 0 {
+		return nil, fmt.Errorf("%d bytes after the first member", rest.Len())
+	}
+	return unpacked, nil
+}
+
+// verify compares a body with the events that it has to show.
+func verify(body []byte, want dataset, version int) error {
+	var got struct {
+		Data  struct{ Events []summary }
+		Error any
+	}
+	if err := json.Unmarshal(body, &got); err != nil {
+		return err
+	}
+	if got.Error != nil || got.Data.Events == nil {
+		return fmt.Errorf("not the shape of an answer: %.100q", body)
+	}
+	if len(got.Data.Events) != len(want) {
+		return fmt.Errorf("it has %d events, and not %d", len(got.Data.Events), len(want))
+	}
+	for i, e := range want {
+		if s := e.summary(version); got.Data.Events[i] != s {
+			return fmt.Errorf("event %d is %v, and not %v", i+1, got.Data.Events[i], s)
+		}
+	}
+	return nil
+}
