@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -97,6 +98,8 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	defer closing(st, &err)
 
+	defer paceCollector()()
+
 	// Connections wait in the listener's queue until what is stored is loaded, so that
 	// the first answer is a whole one.
 	started := time.Now()
@@ -108,6 +111,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 		}
 		return err
 	}
+	debug.FreeOSMemory() // what loading took is garbage now, and more than what is kept
 	log.Info("loaded", "db", s.db, "events", x.Snapshot().Events, "took", time.Since(started).Round(time.Microsecond))
 
 	// A stop goes the way of the data, backwards: finish the requests, then cancel the

@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"testing"
+)
+
+// TestPaceCollector follows the percentage while what is in use grows and shrinks. It is
+// not parallel: the percentage is the process's.
+func TestPaceCollector(t *testing.T) {
+	t.Setenv("GOGC", "")
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	percent := func() int {
+		sample := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+		metrics.Read(sample)
+		return int(sample[0].Value.Uint64())
+	}
+	stop := paceCollector()
+	until := func(what string, ok func(percent int) bool) {
+		t.Helper()
+		for range 100 {
+			runtime.GC() // and the cleanups after it
+			for range 1000 {
+				if ok(percent()) {
+					return
+				}
+				runtime.Gosched()
+			}
+		}
+		t.Fatalf("%s: the percentage is %d", what, percent())
+	}
+	until("with little in use", func(p int) bool { return p > 100 })
+	much := make([]byte, 400<<20)
+	until("with much in use", func(p int) bool { return p >= 10 && p <= 13 })
+	runtime.KeepAlive(much)
+	until("with little in use again", func(p int) bool { return p > 100 })
+	stop()
+	debug.SetGCPercent(77)
+	until("after the end", func(p int) bool { return p == 77 })
+
+	t.Setenv("GOGC", "50")
+	defer paceCollector()()
+	if p := percent(); p != 77 {
+		t.Errorf("with a percentage in the environment it is %d", p)
+	}
+}
