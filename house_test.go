@@ -18,9 +18,10 @@ import (
 // Tests may import more: a benchmark of the store loads an index, too.
 var allowed = map[string][]string{
 	".":                  {"cli"},
-	"cli":                {"httpapi", "ingest", "provider", "store", "index", "event"},
+	"cli":                {"ops", "httpapi", "ingest", "provider", "store", "index", "event"},
 	"demo":               {},
 	"httpapi":            {"index", "index/deflate", "event"},
+	"ops":                {"httpapi", "ingest", "provider", "store", "index", "event"},
 	"ingest":             {"provider", "store", "event"},
 	"load":               {},
 	"provider":           {"event"},
@@ -44,6 +45,7 @@ var only = map[string]string{
 	"github.com/julienschmidt/httprouter": "httpapi",
 	"github.com/cespare/xxhash/v2":        "index",
 	"github.com/govalues/decimal":         "event",
+	"github.com/prometheus/client_golang": "ops",
 	"golang.org/x/text":                   "provider",
 }
 
