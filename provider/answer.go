@@ -19,7 +19,7 @@ const maxRetryAfter = time.Hour
 
 // answer makes a feed of the answer to a request that was conditional on last.
 // Beside an error the feed holds Bytes.
-func (p *Provider) answer(ctx context.Context, res *http.Response, last Validators) (*Feed, error) {
+func (p *Provider) answer(ctx context.Context, res *http.Response, last Validators, progress *Progress) (*Feed, error) {
 	if res.StatusCode == http.StatusNotModified && last.conditional() {
 		return &Feed{NotModified: true, Validators: last}, nil
 	}
@@ -40,7 +40,7 @@ func (p *Provider) answer(ctx context.Context, res *http.Response, last Validato
 		return &Feed{}, tooLarge(p.MaxBytes)
 	}
 
-	received := &source{ctx: ctx, r: res.Body, limit: p.MaxBytes}
+	received := &source{ctx: ctx, r: res.Body, limit: p.MaxBytes, progress: progress}
 	body := spool{rest: received}
 	defer body.close()
 	// The same bytes mean something else when they are encoded in another way.
@@ -62,7 +62,7 @@ func (p *Provider) answer(ctx context.Context, res *http.Response, last Validato
 	if coding == "gzip" {
 		doc = &gunzip{compressed: bufio.NewReaderSize(doc, 64<<10), received: received}
 	}
-	feed, err := p.decode(ctx, doc, charset)
+	feed, err := p.decode(ctx, doc, charset, progress)
 	if err != nil {
 		return feed, err
 	}

@@ -53,7 +53,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
 			for b.Loop() {
-				feed, err := decodeXML(bytes.NewReader(doc), "bench", "")
+				feed, err := decodeXML(bytes.NewReader(doc), "bench", "", nil)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -182,7 +182,7 @@ func (row *xmlRow) event(b *testing.B, g *xmlGroup) event.Event {
 
 // BenchmarkDecodeJSON is for the events of BenchmarkDecode, as they are dumped.
 func BenchmarkDecodeJSON(b *testing.B) {
-	feed, err := decodeXML(bytes.NewReader(bigFeed()), "bench", "")
+	feed, err := decodeXML(bytes.NewReader(bigFeed()), "bench", "", nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func BenchmarkDecodeJSON(b *testing.B) {
 	b.SetBytes(int64(len(doc)))
 	b.ReportAllocs()
 	for b.Loop() {
-		feed, err := decodeJSON(bytes.NewReader(doc), "bench", "")
+		feed, err := decodeJSON(bytes.NewReader(doc), "bench", "", nil)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -212,7 +212,7 @@ func BenchmarkAnswer(b *testing.B) {
 				Header:     http.Header{"Content-Encoding": {coding}},
 				Body:       io.NopCloser(bytes.NewReader(body)),
 			}
-			feed, err := p.answer(b.Context(), res, last)
+			feed, err := p.answer(b.Context(), res, last, nil)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -19,7 +19,7 @@ const (
 // fetched returns a good feed.
 func fetched(t *testing.T, p *Provider, last Validators) *Feed {
 	t.Helper()
-	feed, err := p.Fetch(t.Context(), last)
+	feed, err := p.Fetch(t.Context(), last, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestFetchNotModified(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	feed, err := other.Fetch(t.Context(), first.Validators)
+	feed, err := other.Fetch(t.Context(), first.Validators, nil)
 	wantFailure(t, feed, err, KindMalformed, 200)
 }
 
@@ -95,7 +95,7 @@ func TestFetchNotModifiedUnasked(t *testing.T) {
 		"only a digest":  {Source: p.source, Digest: sha256.Sum256(nil)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			feed, err := p.Fetch(t.Context(), last)
+			feed, err := p.Fetch(t.Context(), last, nil)
 			wantFailure(t, feed, err, KindHTTPStatus, 304)
 			if !strings.Contains(err.Error(), "without a condition") {
 				t.Error(err)
@@ -168,7 +168,7 @@ func TestFetchSameBytesOtherCoding(t *testing.T) {
 	})
 	last := fetched(t, p, Validators{}).Validators
 	coding = "identity"
-	feed, err := p.Fetch(t.Context(), last)
+	feed, err := p.Fetch(t.Context(), last, nil)
 	wantFailure(t, feed, err, KindMalformed, 200)
 }
 
@@ -332,7 +332,7 @@ func TestFetchRetryAfter(t *testing.T) {
 	})
 	for s, want := range map[int]time.Duration{429: 30 * time.Second, 503: 30 * time.Second, 200: 0} {
 		status = s
-		_, err := p.Fetch(t.Context(), Validators{})
+		_, err := p.Fetch(t.Context(), Validators{}, nil)
 		failure, ok := err.(*Error) //nolint:errorlint // exactly this type is promised
 		if !ok || failure.HTTPStatus != s || failure.RetryAfter != want {
 			t.Errorf("status %d: %+v", s, err)

@@ -30,7 +30,7 @@ var stricter = []string{
 // compare decodes doc in every way and reports where they differ.
 func compare(tb testing.TB, doc []byte) {
 	tb.Helper()
-	feed, err := decodeXML(bytes.NewReader(doc), "test", "")
+	feed, err := decodeXML(bytes.NewReader(doc), "test", "", nil)
 	want, naiveErr := naiveDecode(doc)
 	if small, smallErr := decodeBuffered(doc, 1+len(doc)%97); (smallErr == nil) != (err == nil) ||
 		err == nil && toJSON(tb, small) != toJSON(tb, feed) || err != nil && smallErr.Error() != err.Error() {

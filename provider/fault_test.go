@@ -45,14 +45,14 @@ func TestFaults(t *testing.T) {
 			}
 			sim := simulator.New(t, simulator.Body(before))
 			patient, hasty := newProvider(t, sim, patience), newProvider(t, sim, limit)
-			last, err := patient.Fetch(t.Context(), provider.Validators{})
+			last, err := patient.Fetch(t.Context(), provider.Validators{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 
 			sim.Play(fault.Steps...)
 			grown := watchHeap()
-			feed, err := hasty.Fetch(t.Context(), last.Validators)
+			feed, err := hasty.Fetch(t.Context(), last.Validators, nil)
 			peak := grown()
 			t.Logf("%d bytes read, the heap grew by up to %d KiB: %v", feed.Bytes, peak>>10, err)
 			wantFault(t, feed, err, &fault)
@@ -61,11 +61,11 @@ func TestFaults(t *testing.T) {
 			}
 
 			sim.Play(simulator.Gzip(after))
-			next, err := patient.Fetch(t.Context(), last.Validators)
+			next, err := patient.Fetch(t.Context(), last.Validators, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := patient.Read(t.Context(), bytes.NewReader(after))
+			want, err := patient.Read(t.Context(), bytes.NewReader(after), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

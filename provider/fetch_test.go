@@ -146,7 +146,7 @@ func TestFetch(t *testing.T) {
 	for name, handler := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := serve(t, plenty, handler).Fetch(t.Context(), Validators{})
+			feed, err := serve(t, plenty, handler).Fetch(t.Context(), Validators{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -184,7 +184,7 @@ func TestFetchCharset(t *testing.T) {
 			feed, err := serve(t, plenty, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", test.contentType)
 				write(t, w, test.doc)
-			}).Fetch(t.Context(), Validators{})
+			}).Fetch(t.Context(), Validators{}, nil)
 			if test.kind != "" {
 				wantFailure(t, feed, err, test.kind, http.StatusOK)
 				return
@@ -284,7 +284,7 @@ func TestFetchFails(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := serve(t, plenty, test.handler).Fetch(t.Context(), Validators{})
+			feed, err := serve(t, plenty, test.handler).Fetch(t.Context(), Validators{}, nil)
 			wantFailure(t, feed, err, test.kind, test.status)
 		})
 	}
@@ -328,7 +328,7 @@ func TestFetchTimeout(t *testing.T) {
 			t.Parallel()
 			p := serve(t, time.Second, test.handler)
 			p.MaxBytes = 1 << 40
-			feed, err := p.Fetch(t.Context(), Validators{})
+			feed, err := p.Fetch(t.Context(), Validators{}, nil)
 			wantFailure(t, feed, err, KindTimeout, test.status)
 			if !strings.Contains(err.Error(), "not done within 1s") {
 				t.Error("the message does not say the limit")
@@ -346,7 +346,7 @@ func TestFetchCanceled(t *testing.T) {
 		cancel()
 		hang(r)
 	})
-	feed, err := p.Fetch(ctx, Validators{})
+	feed, err := p.Fetch(ctx, Validators{}, nil)
 	// The header may or may not have come before the end.
 	wantFailure(t, feed, err, KindCanceled, feed.HTTPStatus)
 	if !errors.Is(err, context.Canceled) {
@@ -358,7 +358,7 @@ func TestFetchCallersDeadline(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
 	defer cancel()
-	feed, err := newProvider(t, "http://127.0.0.1:1", plenty).Fetch(ctx, Validators{})
+	feed, err := newProvider(t, "http://127.0.0.1:1", plenty).Fetch(ctx, Validators{}, nil)
 	wantFailure(t, feed, err, KindTimeout, 0)
 }
 
@@ -384,7 +384,7 @@ func TestFetchGzipBomb(t *testing.T) {
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = w.Write(bomb.Bytes())
 	})
-	feed, err := p.Fetch(t.Context(), Validators{})
+	feed, err := p.Fetch(t.Context(), Validators{}, nil)
 	wantFailure(t, feed, err, KindTooLarge, http.StatusOK)
 	if feed.Bytes != maxBytes+1 {
 		t.Errorf("read %d bytes", feed.Bytes)
@@ -400,7 +400,7 @@ func TestFetchRefused(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	feed, err := newProvider(t, "http://user:secret@"+l.Addr().String()+"/secret?secret", plenty).Fetch(t.Context(), Validators{})
+	feed, err := newProvider(t, "http://user:secret@"+l.Addr().String()+"/secret?secret", plenty).Fetch(t.Context(), Validators{}, nil)
 	wantFailure(t, feed, err, KindConnection, 0)
 	if want := "provider test: fetch from " + l.Addr().String() + ": "; !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v does not start with %q", err, want)
@@ -413,11 +413,11 @@ func TestFetchTLS(t *testing.T) {
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
-	feed, err := newProvider(t, srv.URL, plenty).Fetch(t.Context(), Validators{})
+	feed, err := newProvider(t, srv.URL, plenty).Fetch(t.Context(), Validators{}, nil)
 	wantFailure(t, feed, err, KindTLS, 0)
 
 	plain := serve(t, plenty, http.NotFound)
-	feed, err = newProvider(t, strings.Replace(plain.URL, "http", "https", 1), plenty).Fetch(t.Context(), Validators{})
+	feed, err = newProvider(t, strings.Replace(plain.URL, "http", "https", 1), plenty).Fetch(t.Context(), Validators{}, nil)
 	wantFailure(t, feed, err, KindTLS, 0)
 }
 
@@ -430,7 +430,7 @@ func TestFetchDNS(t *testing.T) {
 		return nil, errors.New("no network")
 	}}
 	p.transport.DialContext = (&net.Dialer{Resolver: unreachable}).DialContext
-	feed, err := p.Fetch(t.Context(), Validators{})
+	feed, err := p.Fetch(t.Context(), Validators{}, nil)
 	wantFailure(t, feed, err, KindDNS, 0)
 }
 
@@ -438,25 +438,25 @@ func TestRead(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "http://127.0.0.1:1", plenty)
 	doc := fixture(t, "mixed.xml")
-	feed, err := p.Read(t.Context(), bytes.NewReader(doc))
+	feed, err := p.Read(t.Context(), bytes.NewReader(doc), nil)
 	if err != nil || len(feed.Events) != 7 || feed.Seen != 30 || feed.HTTPStatus != 0 || feed.Bytes != int64(len(doc)) {
 		t.Errorf("%+v, %v", feed, err)
 	}
 
 	p.MaxBytes = int64(len(doc))
-	if _, err := p.Read(t.Context(), bytes.NewReader(doc)); err != nil {
+	if _, err := p.Read(t.Context(), bytes.NewReader(doc), nil); err != nil {
 		t.Errorf("a document of just the limit: %v", err)
 	}
 	p.MaxBytes--
-	feed, err = p.Read(t.Context(), bytes.NewReader(doc))
+	feed, err = p.Read(t.Context(), bytes.NewReader(doc), nil)
 	wantFailure(t, feed, err, KindTooLarge, 0)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	feed, err = p.Read(ctx, bytes.NewReader(doc))
+	feed, err = p.Read(ctx, bytes.NewReader(doc), nil)
 	wantFailure(t, feed, err, KindCanceled, 0)
 
-	feed, err = p.Read(t.Context(), failing(doc[:100], os.ErrClosed))
+	feed, err = p.Read(t.Context(), failing(doc[:100], os.ErrClosed), nil)
 	wantFailure(t, feed, err, KindConnection, 0)
 	if !errors.Is(err, os.ErrClosed) || feed.Bytes != 100 {
 		t.Errorf("%v after %d bytes", err, feed.Bytes)
@@ -469,7 +469,7 @@ func TestReadSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProvider(t, "http://127.0.0.1:1", plenty)
 		doc := "<planList>" + strings.Repeat(" ", 100) + "</planList>"
-		feed, err := p.Read(t.Context(), slow{strings.NewReader(doc)})
+		feed, err := p.Read(t.Context(), slow{strings.NewReader(doc)}, nil)
 		if err != nil || feed.Bytes != int64(len(doc)) {
 			t.Errorf("%+v, %v", feed, err)
 		}

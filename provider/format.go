@@ -11,9 +11,10 @@ type format struct {
 	accept string // value of the Accept header
 	// decode reads the document in r as a feed of the named provider. The encoding
 	// charset, which may be empty, is what HTTP says that the document is in. It is a
-	// pure function of the bytes of r, which has to return an error again when it is
+	// pure function of the bytes of r, but for the progress that it tells of, which may
+	// be nil; r has to return an error again when it is
 	// asked again; such an error comes out wrapped, and all others are a *fault.
-	decode func(r io.Reader, provider, charset string) (*Feed, error)
+	decode func(r io.Reader, provider, charset string, progress *Progress) (*Feed, error)
 }
 
 var formats = map[string]format{

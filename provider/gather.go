@@ -11,11 +11,12 @@ import (
 )
 
 // A gatherer makes a Feed of the rows of a document, in whatever format. Its user
-// counts those seen and ignored.
+// counts those ignored.
 type gatherer struct {
-	feed  *Feed
-	rows  map[rowKey]rowPlace // of feed.Events
-	zones int                 // of all rows that were kept
+	progress *Progress
+	feed     *Feed
+	rows     map[rowKey]rowPlace // of feed.Events
+	zones    int                 // of all rows that were kept
 }
 
 // Bounds on what one feed may have in memory, whatever the size of its document: seven
@@ -32,8 +33,14 @@ type rowKey struct{ baseID, eventID string }
 // A rowPlace says where a row is: in Feed.Events, and in the document.
 type rowPlace struct{ index, line int }
 
-func newGatherer() *gatherer {
-	return &gatherer{feed: &Feed{}, rows: make(map[rowKey]rowPlace)}
+func newGatherer(progress *Progress) *gatherer {
+	return &gatherer{progress: progress, feed: &Feed{}, rows: make(map[rowKey]rowPlace)}
+}
+
+// see counts a row.
+func (g *gatherer) see() {
+	g.feed.Seen++
+	g.progress.seen(g.feed.Seen)
 }
 
 // keep adds a valid event to the feed, in place of one with its key. The error is a

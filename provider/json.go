@@ -31,12 +31,12 @@ type jsonDecoder struct {
 // is nothing on sale is written as []. So is a document in which no value has the ids
 // of an event. Lines that are missing at the end cannot be noticed here when the last
 // one is whole: an array, which has to be closed, is the safer form.
-func decodeJSON(r io.Reader, provider, _ string) (*Feed, error) {
+func decodeJSON(r io.Reader, provider, _ string, progress *Progress) (*Feed, error) {
 	bounds, first, err := newJSONBounds(r)
 	if err != nil {
 		return nil, err
 	}
-	d := &jsonDecoder{gatherer: newGatherer(), Decoder: json.NewDecoder(bounds), provider: provider, bounds: bounds}
+	d := &jsonDecoder{gatherer: newGatherer(progress), Decoder: json.NewDecoder(bounds), provider: provider, bounds: bounds}
 	if first == '[' {
 		err = d.array()
 	} else {
@@ -102,7 +102,7 @@ func (d *jsonDecoder) record() error {
 	if !utf8.Valid(d.value) {
 		return d.malformed("the record that ends here is not UTF-8")
 	}
-	d.feed.Seen++
+	d.see()
 	line := d.line() - lineFeeds(d.value)
 	r, err := parseRecord(d.value)
 	d.named = d.named || r.BaseID != "" || r.EventID != ""

@@ -71,11 +71,12 @@ func New(c Config) (*Provider, error) {
 
 // Fetch gets the feed with one HTTP request, and the redirects that it leads to. When
 // last is of the last good answer to this provider's request, the feed may come back
-// with NotModified set; the zero value asks for the feed in any case.
+// with NotModified set; the zero value asks for the feed in any case. The progress may
+// be nil.
 //
 // The error is nil or an [*Error]. The feed is never nil: beside an error it holds
 // HTTPStatus and Bytes as far as they are known, and nothing else.
-func (p *Provider) Fetch(ctx context.Context, last Validators) (*Feed, error) {
+func (p *Provider) Fetch(ctx context.Context, last Validators, progress *Progress) (*Feed, error) {
 	if last.Source != p.source {
 		last = Validators{}
 	}
@@ -86,7 +87,7 @@ func (p *Provider) Fetch(ctx context.Context, last Validators) (*Feed, error) {
 		return &Feed{}, p.fail(limited, ctx, err, p.fetching())
 	}
 	defer func() { _ = res.Body.Close() }() // read to its end, or given up
-	feed, err := p.answer(limited, res, last)
+	feed, err := p.answer(limited, res, last, progress)
 	feed.HTTPStatus = res.StatusCode
 	if err != nil {
 		failure := p.fail(limited, ctx, err, p.fetching())
@@ -102,8 +103,8 @@ func (p *Provider) Fetch(ctx context.Context, last Validators) (*Feed, error) {
 // Read reads the feed from r, such as a file, under the same limits as [Provider.Fetch]
 // but that of time, and with the same results but for Validators: there are none. A
 // Read of r that blocks is not interrupted: ctx is looked at before each.
-func (p *Provider) Read(ctx context.Context, r io.Reader) (*Feed, error) {
-	feed, err := p.decode(ctx, r, "")
+func (p *Provider) Read(ctx context.Context, r io.Reader, progress *Progress) (*Feed, error) {
+	feed, err := p.decode(ctx, r, "", progress)
 	if err != nil {
 		return feed, p.fail(ctx, ctx, err, "read a document")
 	}
@@ -111,9 +112,9 @@ func (p *Provider) Read(ctx context.Context, r io.Reader) (*Feed, error) {
 }
 
 // decode reads a document under the limits. Beside an error the feed holds Bytes.
-func (p *Provider) decode(ctx context.Context, r io.Reader, charset string) (*Feed, error) {
-	src := &source{ctx: ctx, r: r, limit: p.MaxBytes}
-	feed, err := p.format.decode(src, p.Name, charset)
+func (p *Provider) decode(ctx context.Context, r io.Reader, charset string, progress *Progress) (*Feed, error) {
+	src := &source{ctx: ctx, r: r, limit: p.MaxBytes, progress: progress}
+	feed, err := p.format.decode(src, p.Name, charset, progress)
 	if err != nil {
 		return &Feed{Bytes: src.n}, err
 	}

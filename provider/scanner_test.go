@@ -141,7 +141,7 @@ func TestDecodeRefuses(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeXML(strings.NewReader(test.doc), "test", "")
+			feed, err := decodeXML(strings.NewReader(test.doc), "test", "", nil)
 			if feed != nil || err == nil {
 				t.Fatalf("feed %+v, error %v", feed, err)
 			}
@@ -183,7 +183,7 @@ func TestDecodeAccepts(t *testing.T) {
 	for name, doc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeXML(strings.NewReader(doc), "test", "")
+			feed, err := decodeXML(strings.NewReader(doc), "test", "", nil)
 			if err != nil || feed.Seen != 0 {
 				t.Errorf("%+v, %v", feed, err)
 			}
@@ -220,7 +220,7 @@ func TestDecodeEncodings(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeXML(&source{ctx: t.Context(), r: strings.NewReader(test.doc), limit: 1 << 20}, "test", test.charset)
+			feed, err := decodeXML(&source{ctx: t.Context(), r: strings.NewReader(test.doc), limit: 1 << 20}, "test", test.charset, nil)
 			if err != nil || len(feed.Events) != 1 || feed.Events[0].Title != test.title {
 				t.Errorf("%+v, %v, want %q", feed, err, test.title)
 			}
@@ -242,11 +242,11 @@ func TestDecodeCutAnywhere(t *testing.T) {
 				step = 7 // which is in no phase with anything
 			}
 			for n := 0; n < end; n += step {
-				feed, err := decodeXML(bytes.NewReader(doc[:n]), "test", "")
+				feed, err := decodeXML(bytes.NewReader(doc[:n]), "test", "", nil)
 				if feed != nil || kindAt(err) != KindMalformed {
 					t.Fatalf("cut at %d: %v, %v", n, feed, err)
 				}
-				feed, err = decodeXML(&source{ctx: t.Context(), r: failing(doc[:n], broken), limit: 1 << 20}, "test", "")
+				feed, err = decodeXML(&source{ctx: t.Context(), r: failing(doc[:n], broken), limit: 1 << 20}, "test", "", nil)
 				if feed != nil || !errors.Is(err, broken) {
 					t.Fatalf("broken at %d: %v, %v", n, feed, err)
 				}
@@ -271,13 +271,13 @@ func TestDecodeReaders(t *testing.T) {
 	for name, doc := range fixtures(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			whole, err := decodeXML(bytes.NewReader(doc), "test", "")
+			whole, err := decodeXML(bytes.NewReader(doc), "test", "", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			want := toJSON(t, whole)
 			for kind, reader := range readers {
-				feed, err := decodeXML(reader(bytes.NewReader(doc)), "test", "")
+				feed, err := decodeXML(reader(bytes.NewReader(doc)), "test", "", nil)
 				if err != nil || toJSON(t, feed) != want {
 					t.Errorf("%s: %v", kind, err)
 				}
@@ -295,14 +295,14 @@ func TestDecodeReaders(t *testing.T) {
 // decodeBuffered decodes doc with a buffer that has the given size at first, so that
 // it ends at other places.
 func decodeBuffered(doc []byte, size int) (*Feed, error) {
-	d := newDecoder(bytes.NewReader(doc), "test")
+	d := newDecoder(bytes.NewReader(doc), "test", nil)
 	d.buf = make([]byte, size)
 	return d.decode("")
 }
 
 func TestDecodeNoProgress(t *testing.T) {
 	t.Parallel()
-	if _, err := decodeXML(stuck{}, "test", ""); !errors.Is(err, io.ErrNoProgress) {
+	if _, err := decodeXML(stuck{}, "test", "", nil); !errors.Is(err, io.ErrNoProgress) {
 		t.Error(err)
 	}
 }

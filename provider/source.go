@@ -14,6 +14,8 @@ type source struct {
 	limit int64
 	n     int64 // bytes read
 	err   error
+
+	progress *Progress
 }
 
 func (s *source) Read(p []byte) (int, error) {
@@ -29,6 +31,7 @@ func (s *source) Read(p []byte) (int, error) {
 	}
 	n, err := s.r.Read(p)
 	s.n += int64(n)
+	s.progress.read(s.n)
 	if s.n > s.limit {
 		err = tooLarge(s.limit)
 	}

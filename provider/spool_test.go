@@ -124,7 +124,7 @@ func TestFetchLarge(t *testing.T) {
 				p.MaxBytes = 2 * size
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
-				feed, err := p.Fetch(t.Context(), Validators{})
+				feed, err := p.Fetch(t.Context(), Validators{}, nil)
 				runtime.ReadMemStats(&after)
 				if err != nil || len(feed.Events) != 1 || feed.Bytes < size {
 					t.Fatalf("%+v, %v", feed, err)
@@ -136,7 +136,7 @@ func TestFetchLarge(t *testing.T) {
 				if n := after.TotalAlloc - before.TotalAlloc; n > 3*maxMemory {
 					t.Errorf("%d bytes were allocated for a body of %d", n, size)
 				}
-				again, err := p.Fetch(t.Context(), feed.Validators)
+				again, err := p.Fetch(t.Context(), feed.Validators, nil)
 				if err != nil || again.NotModified != test.digest || again.Validators != feed.Validators {
 					t.Errorf("again: %+v, %v", again, err)
 				}
@@ -169,11 +169,11 @@ func TestFetchLargeFails(t *testing.T) {
 					panic(http.ErrAbortHandler)
 				})
 				p.MaxBytes = 4 * maxMemory
-				feed, err := p.Fetch(t.Context(), Validators{})
+				feed, err := p.Fetch(t.Context(), Validators{}, nil)
 				wantFailure(t, feed, err, KindConnection, 200)
 
 				p.MaxBytes = maxMemory + 1000
-				feed, err = p.Fetch(t.Context(), Validators{})
+				feed, err = p.Fetch(t.Context(), Validators{}, nil)
 				wantFailure(t, feed, err, KindTooLarge, 200)
 				if feed.Bytes > p.MaxBytes+1 {
 					t.Errorf("%d bytes were read", feed.Bytes)

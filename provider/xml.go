@@ -34,14 +34,14 @@ type decoder struct {
 
 // decodeXML reads eventList and planList documents. The encoding charset counts when
 // the document names none.
-func decodeXML(r io.Reader, provider, charset string) (*Feed, error) {
-	return newDecoder(r, provider).decode(charset)
+func decodeXML(r io.Reader, provider, charset string, progress *Progress) (*Feed, error) {
+	return newDecoder(r, provider, progress).decode(charset)
 }
 
-func newDecoder(r io.Reader, provider string) *decoder {
+func newDecoder(r io.Reader, provider string, progress *Progress) *decoder {
 	d := &decoder{
 		scanner:  newScanner(r),
-		gatherer: newGatherer(),
+		gatherer: newGatherer(progress),
 		provider: provider,
 		prices:   make(map[string]event.Price),
 	}
@@ -85,7 +85,7 @@ func (d *decoder) enter() error {
 	case group:
 		d.beginGroup(own)
 	case occurrence:
-		d.feed.Seen++
+		d.see()
 		if !d.group.online {
 			d.feed.Ignored++
 			r = other

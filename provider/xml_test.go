@@ -40,7 +40,7 @@ func TestDecodeGolden(t *testing.T) {
 	for name, doc := range fixtures(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeXML(bytes.NewReader(doc), "test", "")
+			feed, err := decodeXML(bytes.NewReader(doc), "test", "", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,8 +77,8 @@ func TestDecodeDialectsAgree(t *testing.T) {
 	t.Parallel()
 	docs := fixtures(t)
 	for _, n := range []string{"1", "2", "3"} {
-		events, err1 := decodeXML(bytes.NewReader(docs["event-list-"+n+".xml"]), "test", "")
-		plans, err2 := decodeXML(bytes.NewReader(docs["plan-list-"+n+".xml"]), "test", "")
+		events, err1 := decodeXML(bytes.NewReader(docs["event-list-"+n+".xml"]), "test", "", nil)
+		plans, err2 := decodeXML(bytes.NewReader(docs["plan-list-"+n+".xml"]), "test", "", nil)
 		if err := errors.Join(err1, err2); err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +134,7 @@ func TestDecodeRejections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			good := "\n<event event_id=\"good\"" + start + "/>"
-			feed, err := decodeXML(strings.NewReader(inFeed("\n"+test.rows+good)), "test", "")
+			feed, err := decodeXML(strings.NewReader(inFeed("\n"+test.rows+good)), "test", "", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -151,7 +151,7 @@ func TestDecodeRejections(t *testing.T) {
 
 func TestDecodeListsSomeRejections(t *testing.T) {
 	t.Parallel()
-	feed, err := decodeXML(strings.NewReader(inFeed(strings.Repeat("<event/>", 3*MaxRejections))), "test", "")
+	feed, err := decodeXML(strings.NewReader(inFeed(strings.Repeat("<event/>", 3*MaxRejections))), "test", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestDecodeListsSomeRejections(t *testing.T) {
 func TestDecodeEmptyFeed(t *testing.T) {
 	t.Parallel()
 	for _, doc := range []string{"<planList/>", "<eventList><output></output></eventList>\n<!-- nothing on -->", "\xef\xbb\xbf<planList><output/></planList>"} {
-		feed, err := decodeXML(strings.NewReader(doc), "test", "")
+		feed, err := decodeXML(strings.NewReader(doc), "test", "", nil)
 		if err != nil || feed.Seen != 0 || feed.Events != nil {
 			t.Errorf("%q: %+v, %v", doc, feed, err)
 		}
@@ -174,7 +174,7 @@ func TestDecodeEmptyFeed(t *testing.T) {
 func TestDecodeControlCharacters(t *testing.T) {
 	t.Parallel()
 	feed, err := decodeXML(strings.NewReader(`<planList><base_plan base_plan_id="1" sell_mode="online" title="&#9;Tom&#10;&#13;Jerry&#x85;"><plan plan_id="1" plan_start_date="2026-01-01">`+
-		`<zone name="A&#9;1"/></plan></base_plan></planList>`), "test", "")
+		`<zone name="A&#9;1"/></plan></base_plan></planList>`), "test", "", nil)
 	if err != nil || len(feed.Events) != 1 || feed.Events[0].Title != "Tom  Jerry" || feed.Events[0].Zones[0].Name != "A 1" {
 		t.Errorf("%+v, %v", feed, err)
 	}
@@ -184,7 +184,7 @@ func TestDecodeControlCharacters(t *testing.T) {
 func TestGathererBounds(t *testing.T) {
 	t.Parallel()
 	e := event.Event{Key: event.Key{Provider: "test", BaseID: "1", EventID: "1"}, Zones: make([]event.Zone, 2)}
-	g := newGatherer()
+	g := newGatherer(nil)
 	g.zones = maxZones - 2
 	if err := g.keep(e, 1); err != nil {
 		t.Errorf("at the limit of zones: %v", err)
@@ -193,7 +193,7 @@ func TestGathererBounds(t *testing.T) {
 		t.Errorf("past the limit of zones: %v", err)
 	}
 
-	g = newGatherer()
+	g = newGatherer(nil)
 	g.feed.Events = make([]event.Event, maxRows-1, maxRows)
 	if err := g.keep(e, 1); err != nil {
 		t.Errorf("at the limit of events: %v", err)
