@@ -7,7 +7,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -17,12 +16,14 @@ import (
 	"fever/store"
 )
 
-// What stands in the way of a job. Neither leaves a record.
+// What stands in the way of a job. None leaves a record.
 var (
 	// ErrUnknown is returned for a provider that is not configured.
 	ErrUnknown = errors.New("no such provider")
 	// ErrBusy is returned when the provider's last job still runs.
 	ErrBusy = errors.New("the provider's last job still runs")
+	// ErrClosed is returned after [Ingester.Close].
+	ErrClosed = errors.New("no more jobs are started")
 )
 
 // A Provider says how and when one provider is collected from.
@@ -38,9 +39,9 @@ type Provider struct {
 	// Attempts is how often a job tries to fetch. It may give up earlier, on what another
 	// try cannot change. Zero means 3.
 	Attempts int
-	// Fetch brings one snapshot, given the validators of the last. Beside an error the
-	// feed says what is known of the attempt, or is nil.
-	Fetch func(context.Context, provider.Validators) (*provider.Feed, error)
+	// Fetch brings one snapshot, given the validators of the last, and tells of its
+	// progress. Beside an error the feed says what is known of the attempt, or is nil.
+	Fetch func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error)
 }
 
 // An Index is told of what was committed: *index.Index.
@@ -53,6 +54,10 @@ type Index interface {
 
 // An Ingester runs the jobs of its providers. Use [New] to make one.
 type Ingester struct {
+	// Ended is called with the record of each job when all about it is done, by several
+	// jobs at a time; nil is nobody. It is to be set before the first job.
+	Ended func(store.Job)
+
 	store     *store.Store
 	index     Index
 	log       *slog.Logger
@@ -61,16 +66,21 @@ type Ingester struct {
 
 	commits sync.Mutex // held from a commit until it is published; guards behind
 	behind  bool       // the index may lack something that was committed
+
+	background background // the jobs that Start began
 }
 
 // collected is a provider with what its jobs need to know of each other.
 type collected struct {
 	Provider
-	busy chan struct{} // holds one element while a job runs
 
 	mu       sync.Mutex
+	now      underWay
 	failures int       // jobs that failed since one completed
 	blocked  time.Time // the provider asked not to be called before
+	due      time.Time // the turn waited for, or the one whose job runs; zero without a scheduler
+	skipped  uint64    // turns
+	success  time.Time // end of the newest job that completed
 }
 
 // New returns an ingester with so many workers, at least one. It keeps the index up
@@ -78,14 +88,21 @@ type collected struct {
 func New(st *store.Store, x Index, log *slog.Logger, workers int, providers ...Provider) *Ingester {
 	g := &Ingester{store: st, index: x, log: log, workers: make(chan struct{}, max(workers, 1))}
 	for _, p := range providers {
-		g.collected = append(g.collected, &collected{Provider: p, busy: make(chan struct{}, 1)})
+		g.collected = append(g.collected, &collected{Provider: p})
 	}
+	g.background.stopping, g.background.stop = context.WithCancel(context.Background())
 	return g
 }
 
-// Load brings everything that is stored into the index. Local times count in the
-// providers' zones as they are set now.
+// Load brings everything that is stored into the index, and takes note of when each
+// provider's last job completed. Local times count in the providers' zones as they are
+// set now.
 func (g *Ingester) Load(ctx context.Context) error {
+	for _, c := range g.collected {
+		if err := g.recall(ctx, c); err != nil { // which is no reason not to search
+			g.log.WarnContext(ctx, "it is not known when the last job completed", "provider", c.Name, "error", err)
+		}
+	}
 	g.commits.Lock()
 	defer g.commits.Unlock()
 	return g.load(ctx)
@@ -101,39 +118,4 @@ func (g *Ingester) load(ctx context.Context) error {
 		return err
 	}
 	return g.index.Load(entries)
-}
-
-// Once runs one job of the named provider from beginning to end, as soon as a worker
-// is free, and returns its record. A failure of the job is in the record, and has
-// changed neither the other data in the store nor what is published. The error is
-// ErrUnknown, ErrBusy or that of a context that ended before the job began.
-func (g *Ingester) Once(ctx context.Context, name string, trigger store.Trigger) (store.Job, error) {
-	for _, c := range g.collected {
-		if c.Name == name {
-			return g.once(ctx, c, trigger, time.Now())
-		}
-	}
-	return store.Job{}, fmt.Errorf("provider %q: %w", name, ErrUnknown)
-}
-
-// once is the job processor: it holds the provider and a worker while the job runs.
-func (g *Ingester) once(ctx context.Context, c *collected, trigger store.Trigger, due time.Time) (store.Job, error) {
-	select {
-	case c.busy <- struct{}{}:
-		defer func() { <-c.busy }()
-	default:
-		return store.Job{}, fmt.Errorf("provider %q: %w", c.Name, ErrBusy)
-	}
-	select {
-	case g.workers <- struct{}{}:
-		defer func() { <-g.workers }()
-	case <-ctx.Done():
-		return store.Job{}, fmt.Errorf("provider %q: wait for a worker: %w", c.Name, ctx.Err())
-	}
-	if err := ctx.Err(); err != nil {
-		return store.Job{}, fmt.Errorf("provider %q: %w", c.Name, err)
-	}
-	job := g.run(ctx, c, store.Job{Provider: c.Name, Trigger: trigger, State: store.Pending, Scheduled: due})
-	g.logJob(ctx, &job)
-	return job, nil
 }

@@ -30,7 +30,7 @@ type fixture struct {
 	logged    bytes.Buffer
 }
 
-type fetchFunc = func(context.Context, provider.Validators) (*provider.Feed, error)
+type fetchFunc = func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error)
 
 func newFixture(t *testing.T, fetch fetchFunc) *fixture {
 	t.Helper()
@@ -136,7 +136,9 @@ func TestOnce(t *testing.T) {
 		Seen:   4, Ignored: 1, Rejected: 1, Rejections: []provider.Rejection{{BaseID: "1", EventID: "3", Line: 7, Reason: "no title"}},
 		Bytes: 100, HTTPStatus: 200,
 	}
-	f := newFixture(t, func(context.Context, provider.Validators) (*provider.Feed, error) { return feed, nil })
+	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+		return feed, nil
+	})
 	f.onApply = func() {
 		if got := len(stored(t, f.store)); got != 2 {
 			t.Errorf("published when the store held %d events, not the 2 of the snapshot", got)
@@ -190,7 +192,7 @@ func TestOnceOfAnUnknownProvider(t *testing.T) {
 func TestOnceWhileAnotherRuns(t *testing.T) {
 	t.Parallel()
 	var f *fixture
-	f = newFixture(t, func(ctx context.Context, _ provider.Validators) (*provider.Feed, error) {
+	f = newFixture(t, func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
 		if _, err := f.Once(ctx, "feverup", store.Manual); !errors.Is(err, ErrBusy) {
 			t.Errorf("%v, want ErrBusy", err)
 		}
@@ -210,7 +212,7 @@ func TestOncePublishesInTheProvidersZone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newFixture(t, func(context.Context, provider.Validators) (*provider.Feed, error) {
+	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
 		return &provider.Feed{Events: []event.Event{newEvent(t, "1", "2021-06-30T21:00:00")}, Seen: 1}, nil
 	})
 	f.collected[0].Location = madrid
@@ -235,7 +237,7 @@ func TestValidators(t *testing.T) {
 	ours := provider.Validators{ETag: `"1"`, LastModified: "Mon, 01 Feb 2021 10:00:00 GMT", Digest: [32]byte{1}, Source: "here"}
 	feed := feedOf(t, "1")
 	feed.Validators = ours
-	f := newFixture(t, func(_ context.Context, last provider.Validators) (*provider.Feed, error) {
+	f := newFixture(t, func(_ context.Context, last provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
 		told = append(told, last)
 		if last == ours {
 			return &provider.Feed{NotModified: true, HTTPStatus: 304, Validators: last}, nil
@@ -297,7 +299,7 @@ func TestOnceFails(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			fetch := func() (*provider.Feed, error) { return feedOf(t, "1"), nil }
-			f := newFixture(t, func(context.Context, provider.Validators) (*provider.Feed, error) { return fetch() })
+			f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) { return fetch() })
 			f.once(t)
 
 			fetch = func() (*provider.Feed, error) { return test.fetch(cancel) }
@@ -329,7 +331,9 @@ func TestOnceFails(t *testing.T) {
 
 func TestOnceWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, func(context.Context, provider.Validators) (*provider.Feed, error) { return feedOf(t, "1"), nil })
+	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+		return feedOf(t, "1"), nil
+	})
 	if err := f.store.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +349,9 @@ func TestIndexFallsBehind(t *testing.T) {
 	t.Parallel()
 	unchanged := &provider.Feed{NotModified: true, HTTPStatus: 304}
 	feed := feedOf(t, "1")
-	f := newFixture(t, func(context.Context, provider.Validators) (*provider.Feed, error) { return feed, nil })
+	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+		return feed, nil
+	})
 	f.onApply = func() { panic("bug") }
 	if job := f.once(t); job.State != store.Failed || job.Kind != string(KindInternal) {
 		t.Errorf("job %+v", job)
@@ -378,7 +384,9 @@ func TestInterrupted(t *testing.T) {
 	}
 	x := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
 		Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
-		Fetch: func(context.Context, provider.Validators) (*provider.Feed, error) { return feedOf(t, "1"), nil },
+		Fetch: func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+			return feedOf(t, "1"), nil
+		},
 	})
 	if _, err := x.Once(t.Context(), "feverup", store.StartUp); err != nil {
 		t.Fatal(err)

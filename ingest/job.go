@@ -19,31 +19,33 @@ const (
 	KindInternal provider.Kind = "internal" // a bug: the job panicked, or failed without a kind
 )
 
-// run takes a pending job through its life and returns its record. Whatever happens is
-// in the record.
-func (g *Ingester) run(ctx context.Context, c *collected, job store.Job) store.Job {
-	job.State, job.Started = store.Running, time.Now()
-	begun, err := g.store.Begin(ctx, job)
+// run takes a pending job through its life. Whatever happens is in its record.
+func (g *Ingester) run(ctx context.Context, t *task) {
+	t.job.State, t.job.Started = store.Running, time.Now()
+	t.running(t.job.Started)
+	begun, err := g.store.Begin(ctx, t.job)
 	if err != nil {
-		fail(&job, storeError(ctx, c, err)) // not recorded: there is nothing to record it in
-		return job
+		fail(&t.job, storeError(ctx, t.collected, err)) // not recorded: there is nothing to record it in
+		t.tell()
+		return
 	}
-	job = begun
-	err = g.collect(ctx, c, &job)
-	c.ended(err)
+	t.job = begun
+	t.tell()
+	err = g.collect(ctx, t)
+	t.ended(err)
 	if err == nil {
-		return job
+		return
 	}
-	fail(&job, err)
+	fail(&t.job, err)
 	// A stop must not keep the outcome of what it stopped from being recorded.
-	if err := g.store.Finish(context.WithoutCancel(ctx), job); err != nil {
-		g.log.ErrorContext(ctx, "the outcome of a job was not recorded", "provider", job.Provider, "error", err)
+	if err := g.store.Finish(context.WithoutCancel(ctx), t.job); err != nil {
+		g.log.ErrorContext(ctx, "the outcome of a job was not recorded", "provider", t.Name, "error", err)
 	}
-	return job
 }
 
 // collect fetches, commits and publishes. It keeps in the job what is known of it.
-func (g *Ingester) collect(ctx context.Context, c *collected, job *store.Job) (err error) {
+func (g *Ingester) collect(ctx context.Context, t *task) (err error) {
+	c, job := t.collected, &t.job
 	// A bug in one format must not end the jobs of the others.
 	defer func() {
 		if p := recover(); p != nil {
@@ -58,7 +60,7 @@ func (g *Ingester) collect(ctx context.Context, c *collected, job *store.Job) (e
 	if err != nil {
 		return storeError(ctx, c, err)
 	}
-	feed, err := fetch(ctx, c, last, job)
+	feed, err := fetch(ctx, t, last)
 	if err != nil {
 		return err
 	}

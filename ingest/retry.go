@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"fever/provider"
-	"fever/store"
 )
 
 // One job tries a few times, over seconds: what has not passed by then is for the next
@@ -25,12 +23,12 @@ const (
 // The waits between attempts double, with full jitter: clients that failed together
 // come back apart. A provider that says when to come back is believed, if that is
 // soon enough for this job.
-func fetch(ctx context.Context, c *collected, last provider.Validators, job *store.Job) (*provider.Feed, error) {
-	attempts := cmp.Or(c.Attempts, usualAttempts)
+func fetch(ctx context.Context, t *task, last provider.Validators) (*provider.Feed, error) {
+	job := &t.job
 	rubbish := 0
 	for {
 		job.Attempts++
-		feed, err := c.Fetch(ctx, last)
+		feed, err := t.fetch(ctx, last, t.attempt(job.Attempts, job.Bytes))
 		if feed != nil {
 			job.HTTPStatus = feed.HTTPStatus
 			job.Bytes += feed.Bytes
@@ -46,7 +44,7 @@ func fetch(ctx context.Context, c *collected, last provider.Validators, job *sto
 		if ok {
 			wait = max(wait, failure.RetryAfter)
 		}
-		if job.Attempts == attempts || rubbish > 1 || wait > maxWait || !ok || !canPass(failure) {
+		if job.Attempts == t.attempts || rubbish > 1 || wait > maxWait || !ok || !canPass(failure) {
 			return nil, err
 		}
 		select {

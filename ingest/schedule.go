@@ -35,15 +35,22 @@ func (g *Ingester) Run(ctx context.Context) {
 
 func (g *Ingester) schedule(ctx context.Context, c *collected) {
 	due := time.Now()
+	c.waitFor(due, 0)
+	defer c.waitFor(time.Time{}, 0)
 	for trigger := store.StartUp; ; trigger = store.Schedule {
-		if _, err := g.once(ctx, c, trigger, due); errors.Is(err, ErrBusy) {
+		busy := 0
+		if t, err := c.reserve(trigger, due); err != nil {
 			g.log.InfoContext(ctx, "turn skipped: the last job still runs", "provider", c.Name)
+			busy = 1
+		} else {
+			_, _ = g.process(ctx, t) // an error says that ctx has ended
 		}
 		next, skipped := c.next(due, time.Now())
 		if skipped > 0 {
 			g.log.InfoContext(ctx, "turns skipped: the job ran into them", "provider", c.Name, "turns", skipped)
 		}
 		due = next
+		c.waitFor(due, busy+skipped)
 		timer := time.NewTimer(time.Until(due))
 		select {
 		case <-ctx.Done():
@@ -57,13 +64,7 @@ func (g *Ingester) schedule(ctx context.Context, c *collected) {
 // next returns when the next job is due, given when the last one was and the time now,
 // and how many turns have passed since then; of a schedule of its own, whether any.
 func (c *collected) next(last, now time.Time) (due time.Time, skipped int) {
-	c.mu.Lock()
-	earliest := last.Add(c.stretch())
-	if earliest.Before(c.blocked) {
-		earliest = c.blocked
-	}
-	c.mu.Unlock()
-	missed := c.turn(earliest)
+	missed := c.turn(c.earliest(last))
 	if missed.After(now) {
 		return missed, 0
 	}
@@ -72,6 +73,27 @@ func (c *collected) next(last, now time.Time) (due time.Time, skipped int) {
 		return due, 1
 	}
 	return due, int(due.Sub(missed) / c.Every)
+}
+
+// earliest returns the time before which there is no turn, given when the last job was
+// due.
+func (c *collected) earliest(last time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	earliest := last.Add(c.stretch())
+	if earliest.Before(c.blocked) {
+		return c.blocked
+	}
+	return earliest
+}
+
+// waitFor takes note of the turn that the scheduler waits for, after so many that it
+// skipped.
+func (c *collected) waitFor(due time.Time, skipped int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.due = due
+	c.skipped += uint64(skipped)
 }
 
 // turn returns the first turn after t. Turns come at the same moments whenever the
@@ -107,13 +129,17 @@ func (c *collected) stretch() time.Duration {
 
 // ended takes note of how a job ended. What is no fault of the provider's says nothing
 // about it.
-func (c *collected) ended(err error) {
-	failure, _ := errors.AsType[*provider.Error](err)
-	if failure != nil && (failure.Kind == provider.KindCanceled || failure.Kind == KindStore) {
-		return
-	}
+func (t *task) ended(err error) {
+	c := t.collected
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err == nil {
+		c.success = t.job.Finished
+	}
+	failure, _ := errors.AsType[*provider.Error](err)
+	if t.document || failure != nil && (failure.Kind == provider.KindCanceled || failure.Kind == KindStore) {
+		return
+	}
 	c.blocked = time.Time{}
 	if err == nil {
 		c.failures = 0

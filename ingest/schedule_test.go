@@ -55,7 +55,7 @@ func TestScheduleOfAFlakyProvider(t *testing.T) {
 		asked := 0
 		x := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
 			Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
-			Fetch: func(context.Context, provider.Validators) (*provider.Feed, error) {
+			Fetch: func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
 				if asked++; asked < 3 {
 					e := failure(provider.KindHTTPStatus)
 					e.HTTPStatus = 503
@@ -114,16 +114,19 @@ func TestRetries(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				asked := 0
-				c := &collected{Provider: Provider{Fetch: func(context.Context, provider.Validators) (*provider.Feed, error) {
+				c := &collected{Provider: Provider{Fetch: func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
 					asked++
 					return nil, test.errs[min(asked, len(test.errs))-1]
 				}}}
-				var job store.Job
-				if _, err := fetch(t.Context(), c, provider.Validators{}, &job); err == nil {
+				task, err := c.reserve(store.Manual, time.Now())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := fetch(t.Context(), task, provider.Validators{}); err == nil {
 					t.Error("it succeeded")
 				}
-				if asked != test.attempts || job.Attempts != asked {
-					t.Errorf("asked %d times, counted %d, want %d", asked, job.Attempts, test.attempts)
+				if asked != test.attempts || task.job.Attempts != asked {
+					t.Errorf("asked %d times, counted %d, want %d", asked, task.job.Attempts, test.attempts)
 				}
 			})
 		})
@@ -213,7 +216,7 @@ func TestScheduleOfTwo(t *testing.T) {
 		x := New(st, nil, slog.New(slog.DiscardHandler), 2,
 			Provider{
 				Name: "hanging", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
-				Fetch: func(ctx context.Context, _ provider.Validators) (*provider.Feed, error) {
+				Fetch: func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
 					hung++
 					hanging++
 					defer func() { hanging-- }()
@@ -226,7 +229,7 @@ func TestScheduleOfTwo(t *testing.T) {
 			},
 			Provider{
 				Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
-				Fetch: func(context.Context, provider.Validators) (*provider.Feed, error) {
+				Fetch: func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
 					good = append(good, time.Since(began))
 					return feedOf(t, "1"), nil
 				},
@@ -260,7 +263,7 @@ func TestWorkers(t *testing.T) {
 			name := fmt.Sprintf("p%d", i)
 			providers = append(providers, Provider{
 				Name: name, Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour,
-				Fetch: func(ctx context.Context, _ provider.Validators) (*provider.Feed, error) {
+				Fetch: func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
 					defer running.Add(-1)
 					if n := running.Add(1); n > 3 {
 						t.Errorf("%d jobs at once", n)
@@ -289,7 +292,7 @@ func TestWorkers(t *testing.T) {
 func TestRunStops(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, func(ctx context.Context, _ provider.Validators) (*provider.Feed, error) {
+		f := newFixture(t, func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
 			<-ctx.Done()
 			return nil, failure(provider.KindCanceled)
 		})
@@ -348,7 +351,7 @@ func simulate(t *testing.T, length time.Duration, p Provider, collect func(ctx c
 	n := 0
 	p.Name, p.Location = "feverup", time.UTC
 	p.MaxInterval = max(p.MaxInterval, p.Every)
-	p.Fetch = func(ctx context.Context, _ provider.Validators) (*provider.Feed, error) {
+	p.Fetch = func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
 		n++
 		return collect(ctx, n)
 	}

@@ -1,0 +1,129 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fever/provider"
+	"fever/store"
+)
+
+// TestStart shows that a job begun in the background outlives its caller, and not the
+// ingester.
+func TestStart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
+		hang := func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+			<-ctx.Done()
+			return nil, failure(provider.KindCanceled)
+		}
+		var providers []Provider
+		for i := range 3 {
+			providers = append(providers, Provider{Name: fmt.Sprintf("p%d", i), Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Fetch: hang})
+		}
+		g := New(st, nil, slog.New(slog.DiscardHandler), 1, providers...)
+		if _, _, err := g.Start(t.Context(), "nobody", store.Manual); !errors.Is(err, ErrUnknown) {
+			t.Errorf("%v, want ErrUnknown", err)
+		}
+		caller, leave := context.WithCancel(t.Context())
+		job, ended, err := g.Start(caller, "p0", store.Manual)
+		if err != nil || job.State != store.Running || job.ID != 1 || job.Provider != "p0" {
+			t.Fatalf("%+v, %v", job, err)
+		}
+		waiting, never, err := g.Start(caller, "p1", store.Manual)
+		if err != nil || waiting.State != store.Pending || waiting.ID != 0 {
+			t.Fatalf("%+v, %v", waiting, err)
+		}
+		if _, _, err := g.Start(caller, "p1", store.Manual); !errors.Is(err, ErrBusy) {
+			t.Errorf("%v, want ErrBusy", err)
+		}
+		leave()
+		synctest.Wait()
+		if s := g.Status(); s[0].State != store.Running || s[1].State != store.Pending || s[2].State != "" {
+			t.Errorf("the jobs did not outlive their caller: %+v", s)
+		}
+
+		g.Close()
+		if s := g.Status(); s[0].State != "" || s[1].State != "" {
+			t.Errorf("behind Close: %+v", s)
+		}
+		end, ok := <-ended
+		if !ok || end.ID != 1 || end.State != store.Failed || end.Kind != string(provider.KindCanceled) {
+			t.Errorf("the end of the job that ran: %+v, %v", end, ok)
+		}
+		if end, ok := <-never; ok {
+			t.Errorf("the job that waited has a record: %+v", end)
+		}
+		if _, _, err := g.Start(t.Context(), "p2", store.Manual); !errors.Is(err, ErrClosed) {
+			t.Errorf("%v, want ErrClosed", err)
+		}
+		if jobs := recorded(t, st); len(jobs) != 1 || jobs[0].Kind != string(provider.KindCanceled) {
+			t.Errorf("recorded %+v", jobs)
+		}
+	})
+}
+
+// TestStartWhenTheStoreFails shows that nobody waits for a record that cannot be made.
+func TestStartWhenTheStoreFails(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	if err := f.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	job, ended, err := f.Start(t.Context(), "feverup", store.Manual)
+	if err != nil || job.State != store.Failed || job.Kind != string(KindStore) {
+		t.Errorf("%+v, %v", job, err)
+	}
+	if end := <-ended; end.Kind != job.Kind || end.Message != job.Message {
+		t.Errorf("ended as %+v", end)
+	}
+	f.Close()
+}
+
+// TestTake shows that a document from elsewhere is stored and published as any other,
+// and that its failure is not the provider's.
+func TestTake(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+		return nil, failure(provider.KindTLS)
+	})
+	tried := 0
+	broken := func(context.Context, *provider.Progress) (*provider.Feed, error) {
+		tried++
+		return nil, failure(provider.KindMalformed)
+	}
+	good := func(_ context.Context, p *provider.Progress) (*provider.Feed, error) {
+		if p == nil {
+			t.Error("no progress to tell of")
+		}
+		if _, err := f.Take(t.Context(), "feverup", broken); !errors.Is(err, ErrBusy) {
+			t.Errorf("beside another job: %v, want ErrBusy", err)
+		}
+		return feedOf(t, "1"), nil
+	}
+	if _, err := f.Take(t.Context(), "nobody", good); !errors.Is(err, ErrUnknown) {
+		t.Errorf("%v, want ErrUnknown", err)
+	}
+	f.once(t)
+	job, err := f.Take(t.Context(), "feverup", broken)
+	if err != nil || job.State != store.Failed || job.Kind != string(provider.KindMalformed) || job.Attempts != 1 || tried != 1 {
+		t.Errorf("a broken document: %+v, %v", job, err)
+	}
+	job, err = f.Take(t.Context(), "feverup", good)
+	if err != nil || job.State != store.Completed || job.Trigger != store.Manual || job.New != 1 {
+		t.Errorf("a good document: %+v, %v", job, err)
+	}
+	if len(f.published) != 1 || len(f.published[0]) != 1 || len(stored(t, f.store)) != 1 {
+		t.Errorf("published %v, stored %v", f.published, stored(t, f.store))
+	}
+	if s := f.Status()[0]; s.Failures != 1 || !s.LastSuccess.Equal(job.Finished) {
+		t.Errorf("%+v, want the one failure of the provider, and the success of the document", s)
+	}
+}

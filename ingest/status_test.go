@@ -1,0 +1,211 @@
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fever/event"
+	"fever/provider"
+	"fever/store"
+)
+
+// discard is an index that keeps nothing.
+type discard struct{}
+
+func (discard) Apply([]*event.Entry)      {}
+func (discard) Load([]*event.Entry) error { return nil }
+
+// TestStatusOfAJob follows one job from before its begin to behind its end, and
+// another one that waits for the only worker.
+func TestStatusOfAJob(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
+		steps := make(chan struct{})
+		attempts := 0
+		slow := func(_ context.Context, _ provider.Validators, p *provider.Progress) (*provider.Feed, error) {
+			attempts++
+			for range 2 {
+				p.Bytes.Add(100)
+				p.Rows.Add(3)
+				<-steps
+			}
+			if attempts == 1 {
+				return &provider.Feed{Bytes: 200}, failure(provider.KindTimeout)
+			}
+			return &provider.Feed{}, nil
+		}
+		quick := func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+			return &provider.Feed{}, nil
+		}
+		g := New(st, discard{}, slog.New(slog.DiscardHandler), 1,
+			Provider{Name: "slow", Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Fetch: slow},
+			Provider{Name: "quick", Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Fetch: quick})
+		var ended []string
+		g.Ended = func(job store.Job) { ended = append(ended, job.Provider) }
+		idle := func(name string) Status {
+			return Status{Name: name, Location: time.UTC, Every: time.Hour, MaxAge: 3 * time.Hour}
+		}
+		check := func(when string, want ...Status) {
+			t.Helper()
+			synctest.Wait()
+			for i, got := range g.Status() {
+				if got != want[i] {
+					t.Errorf("%s: %+v, want %+v", when, got, want[i])
+				}
+			}
+		}
+		check("before", idle("slow"), idle("quick"))
+
+		began := time.Now()
+		if _, _, err := g.Start(t.Context(), "slow", store.Manual); err != nil {
+			t.Fatal(err)
+		}
+		waiting, end, err := g.Start(t.Context(), "quick", store.Schedule)
+		if err != nil || waiting.State != store.Pending || waiting.ID != 0 {
+			t.Fatalf("%+v, %v", waiting, err)
+		}
+		slowly, pending := idle("slow"), idle("quick")
+		slowly.State, slowly.Trigger, slowly.Started, slowly.Attempt = store.Running, store.Manual, began, 1
+		slowly.Bytes, slowly.Rows = 100, 3
+		pending.State, pending.Trigger = store.Pending, store.Schedule
+		check("the first part", slowly, pending)
+		steps <- struct{}{}
+		slowly.Bytes, slowly.Rows = 200, 6
+		check("the second part", slowly, pending)
+		steps <- struct{}{} // the attempt fails
+		check("between two attempts", slowly, pending)
+		time.Sleep(2 * firstBackoff)
+		slowly.Attempt, slowly.Bytes, slowly.Rows = 2, 300, 3
+		check("the second attempt", slowly, pending)
+		steps <- struct{}{}
+		steps <- struct{}{}
+
+		if job := <-end; job.State != store.Completed {
+			t.Errorf("job %+v", job)
+		}
+		if _, more := <-end; more {
+			t.Error("the channel has a second record")
+		}
+		done, other := idle("slow"), idle("quick")
+		done.LastSuccess = time.Now().UTC().Truncate(time.Millisecond)
+		other.LastSuccess = done.LastSuccess
+		check("behind both", done, other)
+		if len(ended) != 2 || ended[0] != "slow" || ended[1] != "quick" {
+			t.Errorf("told of the end of %v", ended)
+		}
+
+		again := New(st, discard{}, slog.New(slog.DiscardHandler), 1, g.collected[0].Provider, g.collected[1].Provider)
+		if err := again.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		g = again
+		check("after a restart", done, other)
+	})
+}
+
+// TestStatusOfASchedule shows what failures do to the turns, and slow jobs.
+func TestStatusOfASchedule(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
+		var fails, slow atomic.Bool
+		g := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
+			Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: 3 * time.Minute, Attempts: 1,
+			Fetch: func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+				if slow.Load() {
+					sleep(ctx, 150*time.Second)
+				}
+				if fails.Load() {
+					return nil, failure(provider.KindTLS)
+				}
+				return feedOf(t, "1"), nil
+			},
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			g.Run(ctx)
+		}()
+		turn := g.collected[0].turn(time.Now())
+		check := func(when string, state store.State, due time.Time, failures int, stretch time.Duration, skipped uint64) {
+			t.Helper()
+			synctest.Wait()
+			s := g.Status()[0]
+			if s.State != state || !s.Due.Equal(due) || s.Failures != failures || s.Stretch != stretch || s.Skipped != skipped {
+				t.Errorf("%s: %+v, want state %q, due %v, %d failures, stretch %v, skipped %d", when, s, state, due, failures, stretch, skipped)
+			}
+		}
+		next := func() { // to just behind the next turn
+			time.Sleep(time.Until(turn) + time.Millisecond)
+		}
+		check("after the job at start-up", "", turn, 0, 0, 0)
+
+		fails.Store(true)
+		next()
+		turn = turn.Add(time.Minute)
+		check("one failure", "", turn, 1, 0, 0)
+		next()
+		turn = turn.Add(time.Minute)
+		check("two failures", "", turn, 2, 0, 0)
+		next()
+		turn = turn.Add(2 * time.Minute)
+		check("three failures", "", turn, 3, time.Minute, 0)
+		next()
+		turn = turn.Add(3 * time.Minute)
+		check("four failures", "", turn, 4, 2*time.Minute, 0)
+		next()
+		turn = turn.Add(3 * time.Minute)
+		check("five failures", "", turn, 5, 2*time.Minute, 0)
+
+		slow.Store(true)
+		fails.Store(false)
+		next()
+		check("a slow job", store.Running, turn.Add(3*time.Minute), 5, 2*time.Minute, 0)
+		time.Sleep(150 * time.Second)
+		turn = turn.Add(3 * time.Minute)
+		check("behind it", "", turn, 0, 0, 2)
+
+		if _, _, err := g.Start(t.Context(), "feverup", store.Manual); err != nil {
+			t.Fatal(err)
+		}
+		next()
+		turn = turn.Add(time.Minute)
+		check("a turn beside a job by hand", store.Running, turn, 0, 0, 3)
+		cancel()
+		<-stopped
+		check("without a scheduler", store.Running, time.Time{}, 0, 0, 3)
+		g.Close()
+		check("at the end", "", time.Time{}, 0, 0, 3)
+	})
+}
+
+func TestMaxAge(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	daily := func(at time.Time) time.Time { return at.Truncate(24 * time.Hour).Add(32 * time.Hour) } // at 8 on the next day
+	for _, test := range []struct {
+		name     string
+		provider Provider
+		success  time.Time
+		want     time.Duration
+	}{
+		{"seconds", Provider{Every: time.Second}, noon, 5 * time.Minute},
+		{"a minute", Provider{Every: time.Minute}, noon, 5 * time.Minute},
+		{"an hour", Provider{Every: time.Hour}, noon, 3 * time.Hour},
+		{"an hour, never", Provider{Every: time.Hour}, time.Time{}, 3 * time.Hour},
+		{"a schedule of its own", Provider{Every: time.Minute, Next: daily}, noon, 68 * time.Hour},
+		{"a schedule of its own, never", Provider{Every: time.Minute, Next: daily}, time.Time{}, 68 * time.Hour},
+	} {
+		c := &collected{Provider: test.provider, success: test.success}
+		if got := c.status(noon).MaxAge; got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}

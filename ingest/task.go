@@ -1,0 +1,107 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"fever/provider"
+	"fever/store"
+)
+
+// A task is a job on its way. Its provider is reserved for it.
+type task struct {
+	*collected
+	job      store.Job
+	fetch    func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error)
+	attempts int
+	document bool           // its fetch is not the provider's: how it ends says nothing of the provider
+	begun    chan store.Job // gets the job as soon as it waits for a worker, or runs; nil: nobody asked
+}
+
+// Once runs one job of the named provider from beginning to end, as soon as a worker
+// is free, and returns its record. A failure of the job is in the record, and has
+// changed neither the other data in the store nor what is published. The error is
+// ErrUnknown, ErrBusy or that of a context that ended before the job began.
+func (g *Ingester) Once(ctx context.Context, name string, trigger store.Trigger) (store.Job, error) {
+	t, err := g.reserve(name, trigger)
+	if err != nil {
+		return store.Job{}, err
+	}
+	return g.process(ctx, t)
+}
+
+// Take is [Ingester.Once] for a snapshot that comes from somewhere else, such as a
+// file: fetch brings it, in one attempt. Its failure is not counted as one of the
+// provider.
+func (g *Ingester) Take(ctx context.Context, name string, fetch func(context.Context, *provider.Progress) (*provider.Feed, error)) (store.Job, error) {
+	t, err := g.reserve(name, store.Manual)
+	if err != nil {
+		return store.Job{}, err
+	}
+	t.fetch = func(ctx context.Context, _ provider.Validators, p *provider.Progress) (*provider.Feed, error) {
+		return fetch(ctx, p)
+	}
+	t.attempts, t.document = 1, true
+	return g.process(ctx, t)
+}
+
+// reserve returns a task for the named provider, which has to be processed.
+func (g *Ingester) reserve(name string, trigger store.Trigger) (*task, error) {
+	for _, c := range g.collected {
+		if c.Name == name {
+			return c.reserve(trigger, time.Now())
+		}
+	}
+	return nil, fmt.Errorf("provider %q: %w", name, ErrUnknown)
+}
+
+func (c *collected) reserve(trigger store.Trigger, due time.Time) (*task, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.now.state != "" {
+		return nil, fmt.Errorf("provider %q: %w", c.Name, ErrBusy)
+	}
+	c.now = underWay{state: store.Pending, trigger: trigger}
+	return &task{
+		collected: c,
+		job:       store.Job{Provider: c.Name, Trigger: trigger, State: store.Pending, Scheduled: due},
+		fetch:     c.Fetch,
+		attempts:  cmp.Or(c.Attempts, usualAttempts),
+	}, nil
+}
+
+// process is the job processor: it runs the job as soon as a worker is free, and then
+// frees the provider. The error is that of a context that ended before the job began.
+func (g *Ingester) process(ctx context.Context, t *task) (store.Job, error) {
+	defer t.release()
+	select {
+	case g.workers <- struct{}{}:
+	default:
+		t.tell()
+		select {
+		case g.workers <- struct{}{}:
+		case <-ctx.Done():
+			return store.Job{}, fmt.Errorf("provider %q: wait for a worker: %w", t.Name, ctx.Err())
+		}
+	}
+	defer func() { <-g.workers }()
+	if err := ctx.Err(); err != nil {
+		return store.Job{}, fmt.Errorf("provider %q: %w", t.Name, err)
+	}
+	g.run(ctx, t)
+	g.logJob(ctx, &t.job)
+	if g.Ended != nil {
+		g.Ended(t.job)
+	}
+	return t.job, nil
+}
+
+// tell hands on how far the job is, unless that was done.
+func (t *task) tell() {
+	select {
+	case t.begun <- t.job:
+	default:
+	}
+}
