@@ -83,6 +83,9 @@ func (s *Store) apply(ctx context.Context, snap Snapshot, job Job) (applied Appl
 		job = ended
 		return c.write(tx, snap.Provider)
 	})
+	if err == nil {
+		s.applied(snap.Provider, len(rows))
+	}
 	return applied, job, err
 }
 

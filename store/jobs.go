@@ -96,14 +96,16 @@ func (s *Store) Interrupt(ctx context.Context, now time.Time) (n int, err error)
 // A JobFilter says which jobs [Store.Jobs] yields.
 type JobFilter struct {
 	Provider string // of this provider alone; empty: of all
+	State    State  // in this state alone; empty: in any
+	Before   uint64 // with a smaller id than this alone; 0: with any
 	Limit    int    // at most so many, the newest ones; 0 or less: all
 }
 
 // Jobs yields recorded jobs, the newest first. An error ends it.
 //
-// Which jobs come is settled at the start. Each is then read when its turn comes, in a
-// transaction of its own, and left out when it is no longer kept: a slow consumer
-// holds up no writer and may call any method.
+// Which jobs can come is settled at the start. Each is then read when its turn comes,
+// in a transaction of its own, and left out when it is no longer kept, or not in the
+// state that is asked for: a slow consumer holds up no writer and may call any method.
 func (s *Store) Jobs(ctx context.Context, f JobFilter) iter.Seq2[Job, error] {
 	return func(yield func(Job, error) bool) {
 		keys, err := s.findJobs(ctx, f)
@@ -111,20 +113,25 @@ func (s *Store) Jobs(ctx context.Context, f JobFilter) iter.Seq2[Job, error] {
 			yield(Job{}, fmt.Errorf("find the recorded jobs: %w", err))
 			return
 		}
+		n := 0
 		for _, key := range keys {
 			job, err := s.job(ctx, key)
 			if err != nil {
 				yield(Job{}, fmt.Errorf("read a recorded job: %w", err))
 				return
 			}
-			if job.ID != 0 && !yield(job, nil) {
+			if job.ID == 0 || f.State != "" && job.State != f.State {
+				continue
+			}
+			if n++; !yield(job, nil) || n == f.Limit {
 				return
 			}
 		}
 	}
 }
 
-// findJobs returns the keys of the jobs that f asks for, in order.
+// findJobs returns the keys of the jobs that f asks for, in order, but for the number
+// of them and their state.
 func (s *Store) findJobs(ctx context.Context, f JobFilter) (keys [][]byte, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
 		var prefix []byte
@@ -136,11 +143,11 @@ func (s *Store) findJobs(ctx context.Context, f JobFilter) (keys [][]byte, err e
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			provider, _, err := parseJobKey(k)
+			provider, id, err := parseJobKey(k)
 			if err != nil {
 				return damaged(s.path, err.Error())
 			}
-			if f.Provider == "" || f.Provider == provider {
+			if (f.Provider == "" || f.Provider == provider) && (f.Before == 0 || id < f.Before) {
 				keys = append(keys, bytes.Clone(k))
 			}
 		}
@@ -151,9 +158,6 @@ func (s *Store) findJobs(ctx context.Context, f JobFilter) (keys [][]byte, err e
 	}
 	id := func(key []byte) []byte { return key[len(key)-idBytes:] }
 	slices.SortFunc(keys, func(a, b []byte) int { return bytes.Compare(id(b), id(a)) })
-	if f.Limit > 0 && len(keys) > f.Limit {
-		keys = keys[:f.Limit]
-	}
 	return keys, nil
 }
 

@@ -25,6 +25,15 @@ func finish(t *testing.T, s *Store, job Job) {
 	}
 }
 
+// complete records the end of a running job that found nothing new.
+func complete(t *testing.T, s *Store, job Job) {
+	t.Helper()
+	job.State, job.NotModified = Completed, true
+	if err := s.Finish(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // ids says which jobs f finds, and in which state they are.
 func ids(t *testing.T, s *Store, f JobFilter) string {
 	t.Helper()
@@ -306,6 +315,31 @@ func TestJobFilter(t *testing.T) {
 		}
 		break
 	}
+
+	complete(t, s, begin(t, s, "b"))
+	begin(t, s, "a")
+	complete(t, s, begin(t, s, "b"))
+	for _, tc := range []struct {
+		f    JobFilter
+		want string
+	}{
+		{JobFilter{}, "b/9:c a/8:r b/7:c a/6:f b/5:f a/4:f a-b/3:f a/1:f"},
+		{JobFilter{Before: 10}, "b/9:c a/8:r b/7:c a/6:f b/5:f a/4:f a-b/3:f a/1:f"},
+		{JobFilter{Before: 9, Limit: 3}, "a/8:r b/7:c a/6:f"},
+		{JobFilter{Before: 6, Limit: 3}, "b/5:f a/4:f a-b/3:f"},
+		{JobFilter{Before: 6, Provider: "a"}, "a/4:f a/1:f"},
+		{JobFilter{Before: 1}, ""},
+		{JobFilter{State: Running}, "a/8:r"},
+		{JobFilter{State: Completed, Limit: 1}, "b/9:c"},
+		{JobFilter{State: Completed, Limit: 3}, "b/9:c b/7:c"},
+		{JobFilter{State: Failed, Limit: 2}, "a/6:f b/5:f"}, // behind others
+		{JobFilter{State: Failed, Limit: 1, Provider: "b", Before: 9}, "b/5:f"},
+		{JobFilter{State: Pending}, ""},
+	} {
+		if got := ids(t, s, tc.f); got != tc.want {
+			t.Errorf("%+v: %s, not %s", tc.f, got, tc.want)
+		}
+	}
 }
 
 // TestJobsWhileWriting deletes jobs from within the loop that are yet to come.
@@ -327,6 +361,26 @@ func TestJobsWhileWriting(t *testing.T) {
 		}
 	}
 	if want := []uint64{4, 3}; !slices.Equal(got, want) {
+		t.Errorf("%d, not %d", got, want)
+	}
+}
+
+// TestJobStateWhileWriting changes the state of a job that is yet to come: it counts as
+// it is when its turn comes.
+func TestJobStateWhileWriting(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	later := begin(t, s, "a")
+	begin(t, s, "b")
+	var got []uint64
+	for job, err := range s.Jobs(t.Context(), JobFilter{State: Running}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, job.ID)
+		finish(t, s, later)
+	}
+	if want := []uint64{2}; !slices.Equal(got, want) {
 		t.Errorf("%d, not %d", got, want)
 	}
 }

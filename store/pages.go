@@ -21,6 +21,8 @@ const (
 	leafPage     = 0x02
 	freelistPage = 0x10
 	bucketFlag   = 0x01
+
+	manyFree = 0xFFFF // the count of a list of free pages that is too long for its header
 )
 
 // pages follows the pages of one state of a file.
@@ -52,7 +54,7 @@ func newPages(f *os.File, m meta) (*pages, error) {
 	}
 	list = list[headerBytes:]
 	count := uint64(head.count)
-	if count == 0xFFFF { // too many for the header
+	if count == manyFree {
 		count, list = binary.NativeEndian.Uint64(list), list[8:]
 	}
 	if head.flags != freelistPage || count > uint64(len(list)/8) {

@@ -32,6 +32,7 @@ type Store struct {
 
 	writer sync.Mutex  // held while writing, and while checking, when nobody may write
 	broken atomic.Bool // the file was found damaged by a panic: what bbolt holds in memory is not to be trusted
+	stats  stats
 }
 
 // Open opens the data file for reading and writing, and creates it, with mode 0600,
@@ -112,14 +113,18 @@ func (s *Store) prepare() error {
 	case err != nil || !empty && s.db.IsReadOnly():
 		return err
 	case !empty:
-		return s.verify()
+		err = s.verify()
 	case s.db.IsReadOnly():
 		return foreign(s.path, "nothing was stored in it yet")
+	default:
+		if err = s.contain(func() error { return s.db.Update(create) }); err != nil {
+			err = fmt.Errorf("create the store %s: %w", s.path, err)
+		}
 	}
-	if err := s.contain(func() error { return s.db.Update(create) }); err != nil {
-		return fmt.Errorf("create the store %s: %w", s.path, err)
+	if err != nil {
+		return err
 	}
-	return nil
+	return s.survey()
 }
 
 // Close lets the file go, after the transactions under way have ended. Closing again
@@ -158,6 +163,11 @@ func (s *Store) update(ctx context.Context, f func(*bbolt.Tx) error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return tx.Commit()
+		began := time.Now()
+		if err := tx.Commit(); err != nil {
+			return err
+		}
+		s.committed(time.Since(began))
+		return nil
 	})
 }

@@ -24,7 +24,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // value is what stands in the bucket of events: E is the event's own part, either
 // as fields or as the bytes that say whether it changed.
-type value[E eventFields | entryFields | cbor.RawMessage] struct {
+type value[E eventFields | entryFields | startFields | cbor.RawMessage] struct {
 	_           struct{} `cbor:",toarray"`
 	FirstSeen   int64    // Unix milliseconds
 	LastChanged int64    // Unix milliseconds
@@ -67,6 +67,21 @@ type entryFields struct {
 	SoldOut   skipped
 	Lowest    string
 	Highest   string
+	Zones     skipped
+}
+
+// startFields are eventFields of which only the start is decoded.
+type startFields struct {
+	_         struct{} `cbor:",toarray"`
+	Title     skipped
+	Organizer skipped
+	Start     string
+	End       skipped
+	SellFrom  skipped
+	SellTo    skipped
+	SoldOut   skipped
+	Lowest    skipped
+	Highest   skipped
 	Zones     skipped
 }
 
