@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strconv"
 	"strings"
@@ -180,14 +181,15 @@ func TestErrorsAreDocumented(t *testing.T) {
 	for _, code := range codes {
 		documented[code] = true
 	}
-	all := []error{errNotFound, errMethod, errInternal, errUnavailable, errOverloaded, invalidParameter(""), invalidRange("")}
+	internal := fault(httptest.NewRequest(http.MethodGet, "/search", http.NoBody), quiet, "")
+	all := []error{errNotFound, errMethod, internal, errUnavailable, errOverloaded, invalidParameter(""), invalidRange("")}
 	for _, err := range all {
-		var e *apiError
+		var e *Error
 		if !errors.As(err, &e) {
-			t.Fatalf("%T is not an *apiError", err)
+			t.Fatalf("%T is not an *Error", err)
 		}
-		if !documented[e.code] || doc.Paths.Value("/search").Get.Responses.Status(e.status) == nil {
-			t.Errorf("%d %s is not documented", e.status, e.code)
+		if !documented[e.Code] || doc.Paths.Value("/search").Get.Responses.Status(e.Status) == nil {
+			t.Errorf("%d %s is not documented", e.Status, e.Code)
 		}
 	}
 	if len(documented) != len(all) {

@@ -39,11 +39,11 @@ func FuzzSearchQuery(f *testing.F) {
 		window, err := parseQuery(query)
 		code := ""
 		if err != nil {
-			var e *apiError
+			var e *Error
 			if !errors.As(err, &e) {
 				t.Fatalf("%q: %v is not for clients", query, err)
 			}
-			code = e.code
+			code = e.Code
 		}
 		wantWindow, wantCode := slowly(query)
 		if code != wantCode || code == "" && window != wantWindow {

@@ -14,7 +14,7 @@ import (
 // everything else with an error and nothing with a redirect. This file is the only
 // user of httprouter.
 func newRouter(path string, h http.Handler, log *slog.Logger) http.Handler {
-	notFound := func(w http.ResponseWriter, r *http.Request) { writeError(w, r, log, errNotFound) }
+	notFound := func(w http.ResponseWriter, r *http.Request) { WriteError(w, r, log, errNotFound) }
 	router := &httprouter.Router{
 		HandleOPTIONS: true,
 		GlobalOPTIONS: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -27,21 +27,34 @@ func newRouter(path string, h http.Handler, log *slog.Logger) http.Handler {
 				notFound(w, r)
 				return
 			}
-			writeError(w, r, log, errMethod)
+			WriteError(w, r, log, errMethod)
 		}),
 		NotFound: http.HandlerFunc(notFound),
-		PanicHandler: func(w http.ResponseWriter, r *http.Request, v any) {
-			recovered(w.(*response), r, v, log)
-		},
 	}
 	router.Handler(http.MethodGet, path, h)
 	router.Handler(http.MethodHead, path, h)
+	return Guard(router, log)
+}
+
+// Guard returns a handler that answers as h does, and survives its panics: they are
+// logged, and the client gets a 500 with the id of the line in the log. Its answers
+// are not to be taken for something else than their content type says.
+func Guard(h http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["X-Content-Type-Options"] = noSniff
 		c := connectionOf(r)
-		c.response = response{ResponseWriter: w, connection: c}
-		router.ServeHTTP(&c.response, r)
-		c.response.ResponseWriter = nil // an idle connection is not to hold it
+		if c.response.ResponseWriter != nil { // a handler of the same request asks another
+			c = new(connection)
+		}
+		guarded := &c.response
+		*guarded = response{ResponseWriter: w, connection: c}
+		defer func() {
+			if v := recover(); v != nil {
+				recovered(guarded, r, v, log)
+			}
+			guarded.ResponseWriter = nil // an idle connection is not to hold it
+		}()
+		h.ServeHTTP(guarded, r)
 	})
 }
 
@@ -73,10 +86,9 @@ func recovered(w *response, r *http.Request, v any, log *slog.Logger) {
 	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(v)
 	}
-	log.ErrorContext(r.Context(), "a handler panicked", "method", r.Method, "path", r.URL.Path,
-		"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	err := fault(r, log, "a handler panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 	if w.started {
 		panic(http.ErrAbortHandler)
 	}
-	writeError(w, r, log, errInternal)
+	WriteError(w, r, log, err)
 }

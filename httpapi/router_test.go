@@ -118,14 +118,17 @@ func TestPanic(t *testing.T) {
 			}
 			panic("too late")
 		}
-		writeError(w, r, log, errOverloaded)
+		WriteError(w, r, log, errOverloaded)
 	}), log))
 
+	ids := make(map[string]bool)
 	for range 2 { // the process lives on
 		reply := get(t, base+"/search?early")
-		if code, _ := reply.failure(t); reply.status != http.StatusInternalServerError || code != "internal" {
+		code, message := reply.failure(t)
+		if reply.status != http.StatusInternalServerError || code != "internal" {
 			t.Errorf("%d %s after a panic", reply.status, reply.body)
 		}
+		ids[requestID(t, message)] = true
 		if strings.Contains(reply.body, "cat") || reply.header.Get("Etag") != "" {
 			t.Errorf("a panic left its traces in %v %s", reply.header, reply.body)
 		}
@@ -150,7 +153,15 @@ func TestPanic(t *testing.T) {
 			t.Errorf("the next request: %d", reply.status)
 		}
 	}
+	if len(ids) != 2 {
+		t.Errorf("the ids of two requests are %v", ids)
+	}
 	text := logged.String()
+	for id := range ids {
+		if n := strings.Count(text, "request="+id+" "); n != 1 {
+			t.Errorf("the log has request %s %d times", id, n)
+		}
+	}
 	for _, want := range []string{"the cat ate it", "too late", "TestPanic", "router_test.go", "path=/search"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the log does not say %q", want)
@@ -161,18 +172,29 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// requestID returns the id that a message of a 500 ends with.
+func requestID(t *testing.T, message string) string {
+	t.Helper()
+	id := message[strings.LastIndex(message, " ")+1:]
+	if len(id) != idLen || strings.ToUpper(id) != id {
+		t.Fatalf("%q does not end with an id", message)
+	}
+	return id
+}
+
 // TestInternalError keeps what goes wrong inside away from clients.
 func TestInternalError(t *testing.T) {
 	t.Parallel()
 	var logged record
 	base := listen(t, newRouter("/search", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, r, logged.log(), io.ErrUnexpectedEOF)
+		WriteError(w, r, logged.log(), io.ErrUnexpectedEOF)
 	}), quiet))
 	reply := get(t, base+"/search")
 	if reply.status != http.StatusInternalServerError || strings.Contains(reply.body, "EOF") {
 		t.Errorf("%d %s", reply.status, reply.body)
 	}
-	if !strings.Contains(logged.String(), "unexpected EOF") {
+	_, message := reply.failure(t)
+	if text := logged.String(); !strings.Contains(text, "unexpected EOF") || !strings.Contains(text, "request="+requestID(t, message)+" ") {
 		t.Errorf("the log says only %q", logged.String())
 	}
 }

@@ -7,6 +7,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -22,6 +23,11 @@ type Search struct {
 	MaxAge      time.Duration // for which caches may keep an answer, in whole seconds; zero: to be revalidated each time
 	MaxInFlight int           // searches at once, the others get 503; zero or less: no bound
 	Log         *slog.Logger  // nil: slog.Default()
+
+	// For those who watch; each may be nil.
+	InFlight *atomic.Int64                        // is kept at the number of searches under way
+	Shed     *atomic.Int64                        // counts those refused because of MaxInFlight
+	Observe  func(status int, took time.Duration) // is told of each search when its last byte is written
 }
 
 // NewSearch returns the public handler: /search and nothing else.
@@ -35,6 +41,9 @@ func NewSearch(s Search) http.Handler {
 		index:        s.Index,
 		cacheControl: []string{"public, max-age=" + seconds},
 		limit:        int64(s.MaxInFlight),
+		inFlight:     cmp.Or(s.InFlight, new(atomic.Int64)),
+		shed:         cmp.Or(s.Shed, new(atomic.Int64)),
+		observe:      s.Observe,
 		log:          log,
 	}
 	return newRouter("/search", h, log)
@@ -45,20 +54,28 @@ type searchHandler struct {
 	index        *index.Index
 	cacheControl []string
 	limit        int64
-	inFlight     atomic.Int64
+	inFlight     *atomic.Int64
+	shed         *atomic.Int64
+	observe      func(status int, took time.Duration)
 	log          *slog.Logger
 }
 
 func (h *searchHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h.limit > 0 {
-		defer h.inFlight.Add(-1)
-		if h.inFlight.Add(1) > h.limit {
-			writeError(w, r, h.log, errOverloaded)
-			return
-		}
+	status := http.StatusInternalServerError // stays when it panics
+	if h.observe != nil {
+		began := time.Now()
+		defer func() { h.observe(status, time.Since(began)) }()
 	}
-	if err := h.search(w.(*response), r); err != nil {
-		writeError(w, r, h.log, err)
+	defer h.inFlight.Add(-1)
+	if n := h.inFlight.Add(1); h.limit > 0 && n > h.limit {
+		h.shed.Add(1)
+		status = errOverloaded.Status
+		WriteError(w, r, h.log, errOverloaded)
+		return
+	}
+	var err error
+	if status, err = h.search(w.(*response), r); err != nil {
+		WriteError(w, r, h.log, err)
 	}
 }
 
@@ -70,15 +87,16 @@ var (
 	varyEncoding = []string{"Accept-Encoding"}
 )
 
-// search answers one request, or returns an error before anything is written.
-func (h *searchHandler) search(w *response, r *http.Request) error {
+// search answers one request and returns its status, with an error if nothing is
+// written yet.
+func (h *searchHandler) search(w *response, r *http.Request) (status int, err error) {
 	window, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
-		return err
+		return http.StatusBadRequest, err
 	}
 	snapshot := h.index.Snapshot()
 	if snapshot == nil {
-		return errUnavailable
+		return errUnavailable.Status, errUnavailable
 	}
 	a := answers.Get().(*answer)
 	defer a.release()
@@ -91,7 +109,7 @@ func (h *searchHandler) search(w *response, r *http.Request) error {
 	header["Etag"] = tag
 	if matches(r.Header["If-None-Match"], tag[0]) {
 		w.WriteHeader(http.StatusNotModified)
-		return nil
+		return http.StatusNotModified, nil
 	}
 	header["Content-Type"] = typeJSON
 	size, write := a.size(), a.writeTo
@@ -102,8 +120,8 @@ func (h *searchHandler) search(w *response, r *http.Request) error {
 	header["Content-Length"] = w.connection.contentLength(size)
 	if r.Method == http.MethodHead {
 		w.WriteHeader(http.StatusOK)
-		return nil
+		return http.StatusOK, nil
 	}
 	_ = write(w) // it fails when the client has gone: there is nobody to tell, and net/http closes the connection
-	return nil
+	return http.StatusOK, nil
 }
