@@ -1,0 +1,233 @@
+package ops
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"fever/event"
+	"fever/httpapi"
+	"fever/ingest"
+	"fever/provider"
+	"fever/store"
+)
+
+const (
+	// longestTransfer is for a dump that somebody reads page by page.
+	longestTransfer = 24 * time.Hour
+	// longestSilence is how long a document may have nothing to read. The other jobs of
+	// its provider wait for its end.
+	longestSilence = time.Minute
+)
+
+var errBusy = &httpapi.Error{Status: http.StatusConflict, Code: "busy", Message: "a job of this provider runs already"}
+
+// A control has what only the control socket answers to.
+type control struct {
+	Ops
+	providers map[string]*provider.Provider // by name
+}
+
+// NewControl returns the handler of the control socket: what the ops listener has, and
+// what the commands of fever do by way of a server that holds their data file.
+// Documents that it is given are read as those of the providers.
+//
+// It asks for no token: who may write to the socket may also read the data file.
+func NewControl(o Ops, providers ...*provider.Provider) http.Handler {
+	o.Token = ""
+	c := &control{Ops: o, providers: make(map[string]*provider.Provider)}
+	for _, p := range providers {
+		c.providers[p.Name] = p
+	}
+	mux := o.routes()
+	mux.Handle("GET /events", o.long(longestTransfer, http.HandlerFunc(c.events)))
+	mux.Handle("POST /snapshots", o.long(longestTransfer, o.patient(o.answer(c.snapshot))))
+	mux.Handle("GET /backup", o.long(longestTransfer, http.HandlerFunc(c.backup)))
+	return o.protect(o.strict(mux))
+}
+
+// events sends what fever dump --format ndjson prints, as it is read.
+func (c *control) events(w http.ResponseWriter, r *http.Request) {
+	filter, err := eventFilter(r)
+	if err != nil {
+		httpapi.WriteError(w, r, c.Log, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	buffered := bufio.NewWriterSize(w, 64<<10)
+	lines := json.NewEncoder(buffered)
+	lines.SetEscapeHTML(false)
+	begun := false
+	for record, err := range c.Store.Records(r.Context(), filter) {
+		if err != nil && !begun {
+			c.refuse(w, r, err)
+			return
+		}
+		begun = true
+		if err == nil {
+			err = lines.Encode(struct {
+				ID uuid.UUID `json:"id"`
+				event.Record
+			}{record.ID(), record})
+		}
+		if err != nil {
+			c.breakOff(r, err)
+		}
+	}
+	if err := buffered.Flush(); err != nil {
+		c.breakOff(r, err)
+	}
+}
+
+// eventFilter reads the parameters of /events: those of a search, and two more.
+func eventFilter(r *http.Request) (store.Filter, error) {
+	q, err := parse(r)
+	if err != nil {
+		return store.Filter{}, err
+	}
+	f := store.Filter{Provider: q.provider(), Window: event.Always, Limit: int(q.number("limit", 0, 0, maxID))}
+	if from, given := q.instant("starts_at"); given {
+		f.Window.From = from.Ceil()
+	}
+	if to, given := q.instant("ends_at"); given {
+		f.Window.To = to.Floor()
+	}
+	return f, q.err
+}
+
+// instant returns the moment in a parameter, and whether it is there.
+func (q *query) instant(name string) (at event.Instant, given bool) {
+	text, given := q.text(name)
+	if !given {
+		return at, false
+	}
+	at, err := event.ParseInstant(text)
+	if err != nil {
+		q.fail("%s is %.40q: %v; write it like 2021-06-30T21:00:00Z", name, text, err)
+	}
+	return at, true
+}
+
+// patient returns a handler that answers as h does, and waits for a body as long as
+// more of it comes.
+func (o *Ops) patient(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		if err := control.EnableFullDuplex(); err != nil {
+			httpapi.WriteError(w, r, o.Log, err)
+			return
+		}
+		// Who waits for more when the request's time is over is not to wait longer.
+		defer context.AfterFunc(r.Context(), func() { _ = control.SetReadDeadline(time.Now()) })()
+		body := &patientBody{ReadCloser: r.Body, control: control}
+		r.Body = body
+		h.ServeHTTP(w, r)
+		// A document that is refused half-way may still be on its way. If nobody took it,
+		// the client would learn that, and not the answer.
+		if body.begun && control.Flush() == nil {
+			_, _ = io.Copy(io.Discard, body) // it ends when the client has the answer, too
+		}
+	})
+}
+
+// A patientBody ends with an error when nothing comes for too long.
+type patientBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	begun   bool // before, a client may wait for leave to send it
+}
+
+func (b *patientBody) Read(p []byte) (int, error) {
+	b.begun = true
+	if err := b.control.SetReadDeadline(time.Now().Add(longestSilence)); err != nil {
+		return 0, err
+	}
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		// From here on the server waits for the next request. When its patience with
+		// that ends, it ends this one.
+		_ = b.control.SetReadDeadline(time.Now().Add(longestTransfer)) // it could be set a moment ago
+	}
+	return n, err
+}
+
+// snapshot takes a document, and answers when it is searchable, or has failed to be.
+func (c *control) snapshot(r *http.Request) (status int, data any, err error) {
+	q, err := parse(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	name := q.provider()
+	if name == "" {
+		q.fail("provider is missing: say whose document it is")
+	}
+	p := c.providers[name]
+	switch {
+	case q.err != nil:
+		return 0, nil, q.err
+	case p == nil:
+		return 0, nil, c.unknown(name)
+	case c.stops():
+		return 0, nil, errStopping
+	case c.Index.Snapshot() == nil: // what is committed could not be published
+		return 0, nil, errLoading
+	}
+	job, err := c.Ingester.Take(r.Context(), name, func(ctx context.Context, progress *provider.Progress) (*provider.Feed, error) {
+		return p.Read(ctx, r.Body, progress)
+	})
+	switch {
+	case errors.Is(err, ingest.ErrBusy):
+		return 0, nil, errBusy
+	case err != nil && c.stops():
+		return 0, nil, errStopping
+	case err != nil:
+		return 0, nil, err
+	}
+	return http.StatusOK, map[string]any{"job": job}, nil
+}
+
+// backup sends a copy of the data file. Its length is known before: who gets less
+// knows that it is not whole.
+func (c *control) backup(w http.ResponseWriter, r *http.Request) {
+	copied, err := c.Store.Spool(r.Context())
+	if err != nil {
+		c.refuse(w, r, err)
+		return
+	}
+	defer func() { _ = copied.Close() }() // it is gone then
+	info, err := copied.Stat()
+	if err != nil {
+		c.refuse(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.FormatInt(info.Size(), 10))
+	if _, err := io.Copy(w, copied); err != nil {
+		c.breakOff(r, err)
+	}
+}
+
+// refuse answers with what is wrong with the data file: here it concerns who asks.
+func (c *control) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if c.stops() {
+		httpapi.WriteError(w, r, c.Log, errStopping)
+		return
+	}
+	c.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	httpapi.WriteError(w, r, c.Log, &httpapi.Error{Status: http.StatusInternalServerError, Code: "store", Message: err.Error()})
+}
+
+// breakOff ends the connection, so that nobody takes what was sent for all there is.
+func (c *control) breakOff(r *http.Request, err error) {
+	if r.Context().Err() == nil { // else the client has gone, or we stop
+		c.Log.ErrorContext(r.Context(), "an answer broke off", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	panic(http.ErrAbortHandler)
+}

@@ -1,0 +1,68 @@
+package ops
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+)
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	d := idle(t, well("a"), ill("b"))
+	d.open(t)
+	ready := func(code int, want string) readiness {
+		t.Helper()
+		if health := d.ask(t, http.MethodGet, "/healthz"); health.status != http.StatusOK || health.body != "ok\n" {
+			t.Errorf("healthz: %d %s", health.status, health.body)
+		}
+		answer := d.ask(t, http.MethodGet, "/readyz")
+		var body readiness
+		if err := json.Unmarshal([]byte(answer.body), &body); err != nil {
+			t.Fatal(err)
+		}
+		if answer.status != code || body.Status != want || len(body.Providers) != 2 {
+			t.Errorf("%d %s, not %d %s", answer.status, answer.body, code, want)
+		}
+		return body
+	}
+	ready(http.StatusServiceUnavailable, "loading")
+	d.ask(t, http.MethodPost, "/sync").failed(t, http.StatusServiceUnavailable, "unavailable")
+	d.load(t)
+	ready(http.StatusOK, "ready")
+
+	d.collect(t, "a", "b")
+	got := ready(http.StatusOK, "ready").Providers // whatever the providers do
+	if got[0].Name != "a" || got[0].LastSuccess.IsZero() || got[0].AgeSeconds == nil || *got[0].AgeSeconds < 0 || got[0].Stale {
+		t.Errorf("%+v", got[0])
+	}
+	if got[1].Name != "b" || !got[1].LastSuccess.IsZero() || got[1].AgeSeconds != nil || !got[1].Stale {
+		t.Errorf("%+v", got[1])
+	}
+	d.stop()
+	ready(http.StatusServiceUnavailable, "stopping")
+	d.ask(t, http.MethodPost, "/sync").failed(t, http.StatusServiceUnavailable, "stopping")
+}
+
+// TestHealthWithToken asks without it: there is nothing to be learned.
+func TestHealthWithToken(t *testing.T) {
+	t.Parallel()
+	d := idle(t, well("a"))
+	d.Token = "s3cret"
+	d.open(t)
+	short := func(target string, status int, body string) {
+		t.Helper()
+		if got := d.ask(t, http.MethodGet, target); got.status != status || got.body != body {
+			t.Errorf("%s: %d %q, not %d %q", target, got.status, got.body, status, body)
+		}
+	}
+	short("/healthz", http.StatusOK, "ok\n")
+	short("/readyz", http.StatusServiceUnavailable, "not ok\n")
+	d.load(t)
+	short("/readyz", http.StatusOK, "ok\n")
+	if got := d.ask(t, http.MethodGet, "/readyz", "Authorization: Bearer s3cret"); got.header.Get("Content-Type") != "application/json" {
+		t.Errorf("with the token: %v %s", got.header, got.body)
+	}
+	d.stop()
+	short("/healthz", http.StatusOK, "ok\n")
+	short("/readyz", http.StatusServiceUnavailable, "not ok\n")
+}

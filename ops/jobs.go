@@ -1,0 +1,60 @@
+package ops
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"fever/store"
+)
+
+// Bounds of one page of jobs. One job with its rejections can be of 150 KiB, so a page
+// may be at its end before it has as many as were asked for: next counts, not the
+// number of jobs.
+const (
+	usualJobs = 50
+	mostJobs  = 1000
+	pageBytes = 4 << 20
+)
+
+// jobsPage is the data of /jobs.
+type jobsPage struct {
+	Jobs []json.RawMessage `json:"jobs"` // of store.Job, the newest first
+	Next *uint64           `json:"next"` // the value of before for what follows; null: nothing does
+}
+
+// jobs lists what is recorded of jobs, running ones included.
+func (o *Ops) jobs(r *http.Request) (status int, data any, err error) {
+	q, err := parse(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	filter := store.JobFilter{
+		Provider: q.provider(),
+		State:    store.State(q.oneOf("state", string(store.Running), string(store.Completed), string(store.Failed))),
+		Before:   q.number("before", 0, 1, maxID),
+	}
+	limit := int(q.number("limit", usualJobs, 1, mostJobs))
+	if q.err != nil {
+		return 0, nil, q.err
+	}
+	filter.Limit = limit + 1 // one more shows whether there are more
+
+	page := jobsPage{Jobs: []json.RawMessage{}}
+	size, last := 0, uint64(0)
+	for job, err := range o.Store.Jobs(r.Context(), filter) {
+		if err != nil {
+			return 0, nil, err
+		}
+		if len(page.Jobs) == limit || size >= pageBytes {
+			page.Next = &last
+			break
+		}
+		text, err := json.Marshal(job)
+		if err != nil {
+			return 0, nil, err
+		}
+		page.Jobs = append(page.Jobs, text)
+		size, last = size+len(text), job.ID
+	}
+	return http.StatusOK, page, nil
+}

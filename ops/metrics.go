@@ -1,0 +1,113 @@
+package ops
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"fever/index"
+	"fever/ingest"
+	"fever/store"
+)
+
+// Metrics counts what the service does and shows it to Prometheus, as an [http.Handler].
+// docs/operations.md lists what there is. Use [NewMetrics] to make it.
+//
+// The number of time series is bounded: labels are names of providers, which come from
+// the configuration, and words of closed sets.
+type Metrics struct {
+	InFlight atomic.Int64 // searches under way: see httpapi.Search
+	Shed     atomic.Int64 // searches refused: see there
+
+	searches *prometheus.HistogramVec
+	byStatus map[int]prometheus.Observer // those of searches that are used
+	recent   recent
+	jobs     jobMetrics
+	handler  http.Handler
+}
+
+// NewMetrics returns the metrics of a process of this version. Whoever makes the search
+// handler gives it [Metrics.Search], InFlight and Shed, and g is told of [Metrics.JobEnded].
+func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st *store.Store, log *slog.Logger) *Metrics {
+	m := &Metrics{
+		searches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "fever_search_duration_seconds",
+			Help:    "Time from a search's header to the last byte of its answer, by HTTP status.",
+			Buckets: searchBuckets,
+		}, []string{"code"}),
+		byStatus: make(map[int]prometheus.Observer),
+		jobs:     newJobMetrics(),
+	}
+	for _, status := range []int{
+		http.StatusOK, http.StatusNotModified, http.StatusBadRequest,
+		http.StatusInternalServerError, http.StatusServiceUnavailable,
+	} {
+		m.byStatus[status] = m.searches.WithLabelValues(strconv.Itoa(status))
+	}
+	for _, status := range g.Status() {
+		m.jobs.begin(status.Name)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name:        "fever_build_info",
+			Help:        "1, with the version of fever and of the Go that built it.",
+			ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+		}, func() float64 { return 1 }),
+		m.searches,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "fever_searches_in_flight",
+			Help: "Searches under way.",
+		}, func() float64 { return float64(m.InFlight.Load()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "fever_searches_shed_total",
+			Help: "Searches refused with 503 because there were --max-in-flight of them.",
+		}, func() float64 { return float64(m.Shed.Load()) }),
+		&present{x, g, st},
+	)
+	registry.MustRegister(m.jobs.all()...)
+	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorLog:      slog.NewLogLogger(log.Handler(), slog.LevelError),
+		ErrorHandling: promhttp.ContinueOnError, // what can be had matters most when something fails
+	})
+	return m
+}
+
+// searchBuckets are upper bounds in seconds. A search takes tens of microseconds; a client
+// that reads slowly makes it last up to the server's 30 s.
+//
+// They are classic buckets, which everybody can read. A native histogram costs half as
+// much again, and has no buckets in the text form: on a terminal, in an older Prometheus,
+// and in one that is not told to ask for it. One that takes the native form alone would
+// find nothing for a query of _bucket.
+var searchBuckets = []float64{
+	10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6,
+	1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3,
+	1, 2.5, 10,
+}
+
+// Search counts a search. It allocates nothing and takes no lock, as it stands in the
+// way of each.
+func (m *Metrics) Search(status int, took time.Duration) {
+	searches := m.byStatus[status]
+	if searches == nil {
+		searches = m.searches.WithLabelValues(strconv.Itoa(status))
+	}
+	searches.Observe(took.Seconds())
+	m.recent.add(status, took)
+}
+
+// JobEnded counts a job.
+func (m *Metrics) JobEnded(job store.Job) { m.jobs.ended(&job) }
+
+// ServeHTTP answers a scrape.
+func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }

@@ -1,0 +1,122 @@
+package ops
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"embed"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"slices"
+	"time"
+
+	"fever/store"
+)
+
+//go:embed page
+var pageFiles embed.FS
+
+var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMap{
+	"ago":    ago,
+	"amount": amount,
+	"bytes":  size,
+	"rough":  rough,
+	"span":   span,
+	"number": number,
+}).ParseFS(pageFiles, "page/*.html"))
+
+// statusPage answers "/" with all that a person on call wants to know, and "/page/" with the
+// style sheet, script and icons that belong to it. It works without the script, which
+// keeps it up to date.
+type statusPage struct {
+	Ops
+	days dayCache
+}
+
+// newPage returns the status page.
+func newPage(o Ops) http.Handler {
+	p := &statusPage{Ops: o}
+	files, err := fs.Sub(pageFiles, "page")
+	if err != nil {
+		panic(err) // the name is a constant
+	}
+	assets := http.StripPrefix("/page/", http.FileServerFS(files))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", p.show)
+	for _, name := range []string{"page.css", "page.js", "ok.svg", "wait.svg", "bad.svg"} {
+		mux.HandleFunc("GET /page/"+name, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "no-cache") // they change with the binary
+			assets.ServeHTTP(w, r)
+		})
+	}
+	return mux
+}
+
+// A view is what the page shows.
+type view struct {
+	Now       time.Time
+	Version   string
+	Verdict   verdict
+	Searches  traffic
+	Providers []card
+	Stored    stored
+	Try       trial
+}
+
+func (p *statusPage) show(w http.ResponseWriter, r *http.Request) {
+	var body bytes.Buffer
+	v := p.look(r)
+	if err := pageTemplate.Execute(&body, v); err != nil {
+		p.Log.ErrorContext(r.Context(), "the status page cannot be shown", "error", err)
+		http.Error(w, "the status page cannot be shown: see the log", http.StatusInternalServerError)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Cache-Control", "no-store")
+	_, _ = body.WriteTo(w) // an error means that nobody looks any more
+}
+
+// look gathers everything. What cannot be read becomes a part of the verdict: the rest of
+// the page is needed most just then.
+func (p *statusPage) look(r *http.Request) view {
+	ctx, now := r.Context(), time.Now()
+	v := view{Now: now.UTC(), Version: p.Version, Searches: p.Metrics.recent.last()}
+	v.Searches.InFlight = int(p.Metrics.InFlight.Load())
+	var problems []error
+	for _, status := range p.Ingester.Status() {
+		jobs, err := p.jobs(ctx, status.Name)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		v.Providers = append(v.Providers, newCard(now, status, jobs))
+	}
+	slices.SortStableFunc(v.Providers, func(a, b card) int { return cmp.Compare(a.rank(), b.rank()) })
+	snapshot := p.Index.Snapshot()
+	if snapshot != nil {
+		days, err := p.days.get(ctx, p.Store, snapshot)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		query := r.URL.Query()
+		v.Stored = newStored(days, query.Get("provider"), query.Get("year"), now)
+		v.Stored.Events = snapshot.Len()
+	}
+	v.Verdict = judge(snapshot != nil, problems, v.Searches, v.Providers)
+	v.Try = p.try(r, v.Stored)
+	return v
+}
+
+// jobs returns the newest jobs of a provider, as many as its chart shows and the one under
+// way.
+func (p *statusPage) jobs(ctx context.Context, provider string) ([]store.Job, error) {
+	var jobs []store.Job
+	for job, err := range p.Store.Jobs(ctx, store.JobFilter{Provider: provider, Limit: chartRuns + 1}) {
+		if err != nil {
+			return jobs, err
+		}
+		jobs = append(jobs, job)
+	}
+	return jobs, nil
+}

@@ -1,0 +1,315 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"fever/provider"
+	"fever/store"
+)
+
+// A browser is one page of a real Chromium.
+type browser struct {
+	context.Context
+	t *testing.T
+}
+
+// startBrowser starts Chromium. Without it the page is not tested, which is a failure.
+func startBrowser(t *testing.T) browser {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatalf("the status page is tested in Chromium: install it (on Debian: apt-get install chromium): %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx,
+		chromedp.ExecPath(path),
+		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-dev-shm-usage", true), // containers have little of it
+		chromedp.Flag("hide-scrollbars", true),
+		chromedp.Flag("force-color-profile", "srgb"),
+		chromedp.Flag("lang", "en-GB"),
+	)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	return browser{ctx, t}
+}
+
+func (b browser) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b, steps...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// evaluate returns the value of a JavaScript expression.
+func evaluate[T any](b browser, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b, chromedp.Evaluate[T](expression))
+	if err != nil {
+		b.t.Fatalf("%s: %v", expression, err)
+	}
+	return v
+}
+
+// until waits for a JavaScript expression to be true.
+func (b browser) until(expression string) {
+	b.t.Helper()
+	if _, err := chromedp.Run(b, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+		b.t.Fatalf("%s: %v", expression, err)
+	}
+}
+
+// colour returns a colour of an element as it is computed: red, green, blue.
+func (b browser) colour(selector, property string) [3]float64 {
+	b.t.Helper()
+	text := evaluate[string](b, fmt.Sprintf("getComputedStyle(document.querySelector(%q)).getPropertyValue(%q)", selector, property))
+	parts := regexp.MustCompile(`^rgba?\((\d+), (\d+), (\d+)`).FindStringSubmatch(text)
+	if parts == nil {
+		b.t.Fatalf("the %s of %s is %q", property, selector, text)
+	}
+	var c [3]float64
+	for i := range c {
+		c[i], _ = strconv.ParseFloat(parts[i+1], 64) // digits
+	}
+	return c
+}
+
+func reddish(c [3]float64) bool { return c[0] > 1.5*c[1] && c[0] > 1.5*c[2] && c[0] > 120 }
+
+// luminance is that of WCAG 2.2.
+func luminance(c [3]float64) float64 {
+	l := 0.0
+	for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
+		v := c[i] / 255
+		if v <= 0.04045 {
+			v /= 12.92
+		} else {
+			v = math.Pow((v+0.055)/1.055, 2.4)
+		}
+		l += weight * v
+	}
+	return l
+}
+
+func contrast(a, b [3]float64) float64 {
+	x, y := luminance(a), luminance(b)
+	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
+}
+
+// shoot writes a picture of the whole page into the folder that FEVER_SCREENSHOTS names,
+// if it does.
+func (b browser) shoot(name string) {
+	b.t.Helper()
+	folder := os.Getenv("FEVER_SCREENSHOTS")
+	if folder == "" {
+		return
+	}
+	png, err := chromedp.Run(b, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = errors.Join(os.MkdirAll(folder, 0o750), os.WriteFile(filepath.Join(folder, name+".png"), png, 0o600))
+	}
+	if err != nil {
+		b.t.Error(err)
+	}
+}
+
+// look sets the width of the window and the colours that the reader prefers.
+func (b browser) look(width int64, scheme string) {
+	b.t.Helper()
+	b.do(
+		chromedp.EmulateViewport(width, 900, chromedp.EmulateScale(2)),
+		func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+			_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+			})
+			return chromedp.Void{}, err
+		},
+	)
+}
+
+// history records runs of a provider as if they had been in the last hours.
+func (s *shown) history(t *testing.T, name string, runs int) {
+	t.Helper()
+	for i := range runs {
+		began := time.Now().Add(time.Duration(i-runs) * 5 * time.Minute)
+		job, err := s.Store.Begin(t.Context(), store.Job{Provider: name, Trigger: store.Schedule, Started: began})
+		if err != nil {
+			t.Fatal(err)
+		}
+		job.Attempts, job.HTTPStatus = 1, http.StatusOK
+		job.Finished = began.Add(time.Duration(300+i*i%11*70) * time.Millisecond)
+		if i%13 == 5 {
+			job.State, job.Kind, job.Message = store.Failed, "http_status", "status 503"
+			err = s.Store.Finish(t.Context(), job)
+		} else {
+			snap := store.Snapshot{Provider: name, TimeZone: "UTC", Taken: began}
+			for n := range 3 + i*7%40 {
+				date := began.AddDate(0, 0, n*n*(i+3)%400-150).Format(time.DateOnly)
+				snap.Events = append(snap.Events, gig(name, fmt.Sprint(i*1000+n), date, "Event"))
+			}
+			job.Seen = len(snap.Events)
+			_, _, err = s.Store.Apply(t.Context(), snap, job)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestPageInBrowser looks at one service, first when all is well and then when a provider
+// fails, as people do who have it open.
+func TestPageInBrowser(t *testing.T) {
+	t.Parallel()
+	s := show(t, time.Minute, "feverup", "opera", "stadium")
+	for i, name := range []string{"feverup", "opera", "stadium"} {
+		s.history(t, name, 40-9*i)
+		s.set(name, feed(gig(name, "now", "2030-05-03", "Camela en concierto "+evil)))
+	}
+	s.feeds["opera"].Rejected = 2
+	s.feeds["opera"].Rejections = []provider.Rejection{
+		{BaseID: "444", EventID: "1642", Line: 31, Reason: `the start "2021-09-31T20:00:00" names a day that does not exist`},
+		{BaseID: "17", EventID: "12", Line: 112, Reason: "no title " + evil},
+	}
+	s.run(t)
+	for i := range 500 {
+		s.Metrics.Search(http.StatusOK, time.Duration(60+i%70)*time.Microsecond)
+	}
+
+	b := startBrowser(t)
+	messages := chromedp.Console(b)
+	b.look(1100, "light")
+	b.do(chromedp.Navigate(s.url + "/"))
+	if title := evaluate[string](b, "document.title"); title != "All is well · fever" {
+		t.Errorf("the title is %q", title)
+	}
+	if n := evaluate[int](b, `document.querySelectorAll(".card.ok svg rect.time").length`); n < 60 {
+		t.Errorf("the charts have %d runs", n)
+	}
+	if n := evaluate[int](b, `document.querySelectorAll(".calendar rect").length`); n < 365 || n > 366 {
+		t.Errorf("the calendar has %d days", n)
+	}
+	b.shoot("well-light")
+
+	// The search box answers without a new page.
+	b.do(chromedp.Evaluate[chromedp.Void](`document.marked = true; document.querySelector("[name=starts_at]").value = "2030-05-01T00:00"`))
+	b.do(chromedp.Click("#try button"))
+	b.until(`document.querySelectorAll("#answer tbody tr").length === 3`)
+	if text := evaluate[string](b, `document.getElementById("answer").textContent`); !regexp.MustCompile(`(?s)GET /search\?starts_at=2030-05-01T00%3A00%3A00Z.*200.*[0-9.]+ [µm]s.*3.*<script>`).MatchString(text) {
+		t.Errorf("the answer is %q", text)
+	}
+	if !evaluate[bool](b, "document.marked === true") {
+		t.Error("the search loaded another page")
+	}
+
+	// What the reader has opened stays open when the page brings itself up to date.
+	b.do(chromedp.Click("#rejected-opera summary"))
+	s.set("stadium", nil)
+	s.collect(t, "stadium", "stadium", "stadium", "stadium")
+	b.do(returned)
+	b.until(`document.title === "1 provider is failing · fever"`)
+	if !evaluate[bool](b, `document.getElementById("rejected-opera").open && document.activeElement.matches("#rejected-opera summary")`) {
+		t.Error("the list of rejected rows was closed, or lost the focus")
+	}
+	if n := evaluate[int](b, `document.querySelectorAll("#answer tbody tr").length`); n != 3 {
+		t.Errorf("the answer has %d rows now", n)
+	}
+
+	for _, look := range []struct {
+		name, scheme string
+		width        int64
+	}{{"failing-light", "light", 1100}, {"failing-dark", "dark", 1100}, {"failing-narrow-dark", "dark", 360}, {"failing-narrow-light", "light", 360}} {
+		b.look(look.width, look.scheme)
+		b.assertFailing(look.scheme)
+		if width := evaluate[int64](b, "document.documentElement.scrollWidth"); width > look.width {
+			t.Errorf("%s: the page is %d wide", look.name, width)
+		}
+		b.shoot(look.name)
+	}
+
+	s.set("stadium", feed(gig("stadium", "now", "2030-05-03", "x")))
+	s.collect(t, "stadium")
+	b.do(chromedp.Navigate(s.url + "/?starts_at=2030-05-01T00:00&provider=opera"))
+	if title := evaluate[string](b, "document.title"); title != "All is well · fever" {
+		t.Errorf("the title is %q", title)
+	}
+	b.shoot("well-narrow-light")
+	b.look(360, "dark")
+	b.shoot("well-narrow-dark")
+
+	b.do(chromedp.Evaluate[chromedp.Void](`console.info("that was all")`))
+	for m, err := range messages {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Text == "that was all" {
+			break
+		}
+		t.Errorf("the console says %s: %s (%s:%d)", m.Type, m.Text, m.URL, m.Line)
+	}
+
+	// What is shown stays when fever is gone, and says so.
+	s.stop()
+	b.do(returned)
+	b.until(`!document.getElementById("lost").hidden && document.querySelectorAll(".card").length === 3`)
+}
+
+// returned makes the page think that the reader comes back to it.
+var returned = chromedp.Evaluate[chromedp.Void](`document.dispatchEvent(new Event("visibilitychange"))`)
+
+// assertFailing asserts that the page says which provider fails: in words, with a shape and
+// in red, all of which can be read.
+func (b browser) assertFailing(scheme string) {
+	b.t.Helper()
+	if text := evaluate[string](b, `document.querySelector("#provider-stadium.card.bad.failing .state").textContent`); text != "Failing" {
+		b.t.Errorf("%s: the state is %q", scheme, text)
+	}
+	if !evaluate[bool](b, `document.querySelector("#provider-stadium h3 .icon path.shape") !== null && document.querySelector("#provider-opera h3 .icon circle") !== null`) {
+		b.t.Errorf("%s: the shapes are the same", scheme)
+	}
+	for _, selector := range []string{"#verdict h1", "#provider-stadium .state"} {
+		if c := b.colour(selector, "color"); !reddish(c) && (scheme == "light" || c[0] < c[1]+40) {
+			b.t.Errorf("%s: %s is %v", scheme, selector, c)
+		}
+	}
+	if c := b.colour("#provider-opera .state", "color"); c[0] > c[1] {
+		b.t.Errorf("%s: what is fine is %v", scheme, c)
+	}
+	back, card := b.colour("body", "background-color"), b.colour(".card", "background-color")
+	if dark := luminance(back) < 0.1; dark != (scheme == "dark") {
+		b.t.Errorf("%s: the page is %v", scheme, back)
+	}
+	const readable = 4.5 // WCAG 2.2, level AA
+	for selector, behind := range map[string][3]float64{
+		"#verdict h1": b.colour("#verdict", "background-color"), "#verdict p": b.colour("#verdict", "background-color"),
+		".asof": back, "footer": back, "footer a": back, "h2": back,
+		".card .state": card, "#provider-stadium .state": card, ".outcome": card, "dt": card, "figcaption": card, ".choices a": card, ".legend": card, "td": card, "th": card, "small": card,
+		".message": b.colour(".message", "background-color"), ".message b": b.colour(".message", "background-color"),
+		"button": b.colour("button", "background-color"), "input": b.colour("input", "background-color"),
+	} {
+		if ratio := contrast(b.colour(selector, "color"), behind); ratio < readable {
+			b.t.Errorf("%s: the contrast of %s is %.2f", scheme, selector, ratio)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package ops
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"fever/ingest"
+	"fever/store"
+)
+
+// A state is how a provider does, in a word for people.
+type state string
+
+const (
+	stateFine    state = "Up to date"
+	stateFailing state = "Failing" // its last job failed
+	stateStale   state = "Stale"   // no news for longer than its MaxAge
+	stateNew     state = "No data yet"
+	stateOff     state = "Not collected" // nothing is scheduled
+)
+
+// A card shows one provider.
+type card struct {
+	ingest.Status
+	Now      time.Time
+	State    state
+	Level    level
+	Next     string     // when the next job is due
+	Last     *store.Job // the newest that has ended, nil when there is none
+	Chart    chart
+	Rejected *store.Job // the newest with rejected rows, nil when there is none
+}
+
+// newCard makes a card from a status and the newest jobs, the newest first.
+func newCard(now time.Time, status ingest.Status, jobs []store.Job) card {
+	c := card{Status: status, Now: now}
+	var ended []store.Job
+	for i, job := range jobs {
+		if job.State == store.Running {
+			continue
+		}
+		ended = append(ended, job)
+		if c.Rejected == nil && job.Rejected > 0 {
+			c.Rejected = &jobs[i]
+		}
+	}
+	if len(ended) > 0 {
+		c.Last = &ended[0]
+	}
+	c.Chart = newChart(ended)
+	c.State, c.Level = condition(now, status)
+	c.Next = next(now, status)
+	return c
+}
+
+func condition(now time.Time, s ingest.Status) (state, level) {
+	switch {
+	case s.Failures > 0:
+		return stateFailing, levelBad
+	case s.State == "" && s.Due.IsZero():
+		return stateOff, levelOff
+	case s.LastSuccess.IsZero():
+		return stateNew, levelWait
+	case now.Sub(s.LastSuccess) > s.MaxAge:
+		return stateStale, levelBad
+	default:
+		return stateFine, levelOK
+	}
+}
+
+func next(now time.Time, s ingest.Status) string {
+	switch {
+	case s.State == store.Running:
+		return "runs now"
+	case s.State == store.Pending:
+		return "waits for a worker"
+	case s.Due.IsZero():
+		return "not scheduled"
+	case s.Due.Sub(now) < time.Second:
+		return "now"
+	default:
+		return "in " + rough(s.Due.Sub(now))
+	}
+}
+
+// rank orders the cards: what is bad comes first.
+func (c card) rank() int {
+	if c.Level == levelBad {
+		return 0
+	}
+	return 1
+}
+
+// Class names the state in the page.
+func (s state) Class() string {
+	switch s {
+	case stateFine:
+		return "fine"
+	case stateFailing:
+		return "failing"
+	case stateStale:
+		return "stale"
+	case stateNew:
+		return "new"
+	default:
+		return "off"
+	}
+}
+
+// changes is the number of events that a job brought something for.
+func changes(job *store.Job) int { return job.New + job.Changed }
+
+// took is how long a job took. Its times are recorded to the millisecond.
+func took(job *store.Job) time.Duration { return max(job.Finished.Sub(job.Started), time.Millisecond) }
+
+// Progress says how far the job under way is.
+func (c card) Progress() string {
+	return "Runs for " + rough(c.Now.Sub(c.Started)) + ": " + size(c.Bytes) + ", " + amount(int(c.Rows), "row")
+}
+
+// Outcome says what came of the last job, in a few words.
+func (c card) Outcome() string {
+	switch job := c.Last; {
+	case job.State == store.Failed:
+		return "failed after " + span(took(job)) + " and " + amount(job.Attempts, "attempt")
+	case job.NotModified:
+		return "completed in " + span(took(job)) + ": nothing was modified"
+	default:
+		return "completed in " + span(took(job)) + ": " + counts(job)
+	}
+}
+
+// counts says what became of the rows of a feed, and of the events that are no longer in it.
+func counts(job *store.Job) string {
+	var parts []string
+	for _, c := range []struct {
+		n    int
+		what string
+	}{
+		{job.New, "new"},
+		{job.Changed, "changed"},
+		{job.Unchanged, "unchanged"},
+		{job.Rejected, "rejected"},
+		{job.Gone, "gone"},
+	} {
+		if c.n > 0 {
+			parts = append(parts, number(c.n)+" "+c.what)
+		}
+	}
+	return cmp.Or(strings.Join(parts, ", "), "it was empty")
+}
+
+// trouble says what is wrong in a few words, after the name.
+func (c card) trouble() string {
+	text := "no success yet"
+	if !c.LastSuccess.IsZero() {
+		text = "last success " + ago(c.Now, c.LastSuccess)
+	}
+	if c.State == stateFailing && c.Last != nil && c.Last.Kind != "" {
+		text = strings.ReplaceAll(c.Last.Kind, "_", " ") + ", " + text
+	}
+	return text
+}

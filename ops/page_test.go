@@ -1,0 +1,375 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"fever/event"
+	"fever/httpapi"
+	"fever/index"
+	"fever/ingest"
+	"fever/provider"
+	"fever/store"
+)
+
+// evil is what a feed may say that a page must show as text.
+const evil = `<script>document.title="owned"</script><b onclick='x'>&amp;`
+
+// A shown is a service whose page is looked at. Its providers bring what is in their
+// feeds.
+type shown struct {
+	Ops
+	url  string
+	stop func() // stops serving the page
+
+	mu    sync.Mutex
+	feeds map[string]*provider.Feed // nil: the provider fails
+	ended chan struct{}             // gets something for each job
+}
+
+// never is an interval that no test lasts for.
+const never = 10_000 * time.Hour
+
+// show makes a service that has loaded nothing yet.
+func show(t *testing.T, every time.Duration, providers ...string) *shown {
+	t.Helper()
+	quiet := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
+	st, err := store.Open(filepath.Join(t.TempDir(), "fever.db"), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &shown{feeds: make(map[string]*provider.Feed), ended: make(chan struct{}, 1000)}
+	var configured []ingest.Provider
+	for _, name := range providers {
+		configured = append(configured, ingest.Provider{
+			Name: name, Location: time.UTC, Every: every, MaxInterval: time.Hour, Attempts: 1,
+			Fetch: func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				if feed := s.feeds[name]; feed != nil {
+					return feed, nil
+				}
+				return nil, &provider.Error{Provider: name, Kind: provider.KindTimeout, Doing: "fetch from example.com", Err: errors.New("no answer within 30s; " + evil)}
+			},
+		})
+	}
+	x := index.New()
+	g := ingest.New(st, x, quiet, 1, configured...)
+	g.Ended = func(store.Job) { s.ended <- struct{}{} }
+	m := NewMetrics("v1.2.3", x, g, st, quiet)
+	s.Ops = Ops{
+		Index: x, Ingester: g, Store: st, Metrics: m, Version: "v1.2.3", Log: quiet,
+		Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: quiet, InFlight: &m.InFlight, Shed: &m.Shed, Observe: m.Search}),
+	}
+	server := httptest.NewServer(New(s.Ops))
+	s.url, s.stop = server.URL, server.Close
+	t.Cleanup(func() {
+		server.Close()
+		g.Close()
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// set says what a provider brings from now on.
+func (s *shown) set(name string, feed *provider.Feed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.feeds[name] = feed
+}
+
+// load brings what is stored into the index.
+func (s *shown) load(t *testing.T) {
+	t.Helper()
+	if err := s.Ingester.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run loads what is stored, starts the scheduler and waits for a job of each provider.
+func (s *shown) run(t *testing.T) {
+	t.Helper()
+	s.load(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var scheduler sync.WaitGroup
+	scheduler.Go(func() { s.Ingester.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		scheduler.Wait()
+	})
+	for range s.Ingester.Status() {
+		<-s.ended
+	}
+	for busy := true; busy; { // a job has ended a moment before its provider is free
+		busy = slices.ContainsFunc(s.Ingester.Status(), func(s ingest.Status) bool { return s.State != "" })
+		runtime.Gosched()
+	}
+}
+
+// collect runs a job of each of the providers.
+func (s *shown) collect(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		_, err := s.Ingester.Once(t.Context(), name, store.Manual)
+		for errors.Is(err, ingest.ErrBusy) { // its turn came
+			runtime.Gosched()
+			_, err = s.Ingester.Once(t.Context(), name, store.Manual)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// page returns the page, with runs of white space made one space.
+func (s *shown) page(t *testing.T, query string) string {
+	t.Helper()
+	status, _, body := s.get(t, "/?"+query)
+	if status != http.StatusOK {
+		t.Fatalf("%d: %s", status, body)
+	}
+	return regexp.MustCompile(`\s+`).ReplaceAllString(body, " ")
+}
+
+func (s *shown) get(t *testing.T, path string) (status int, header http.Header, body string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, res.Header, string(b)
+}
+
+// wants asserts that a page has all these texts.
+func wants(t *testing.T, page string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(page, text) {
+			t.Errorf("the page has no %s\n%s", text, page)
+		}
+	}
+}
+
+// gig makes an event that starts at 21:00 on a date.
+func gig(provider, id, date, title string) event.Event {
+	e := event.Event{Key: event.Key{Provider: provider, BaseID: "1", EventID: id}, Title: title}
+	if err := e.Start.UnmarshalText([]byte(date + "T21:00:00")); err != nil {
+		panic(err)
+	}
+	return e
+}
+
+func feed(events ...event.Event) *provider.Feed {
+	return &provider.Feed{Events: events, Seen: len(events), HTTPStatus: http.StatusOK, Bytes: 1234}
+}
+
+func TestPageWell(t *testing.T) {
+	t.Parallel()
+	s := show(t, never, "alpha", "beta")
+	s.load(t)
+	wants(t, s.page(t, ""), `<h1>All is well</h1>`, `Nothing is collected.`, `class="card off off"`, `It has not run yet.`)
+
+	s.set("alpha", feed(gig("alpha", "1", "2030-05-03", "One"), gig("alpha", "2", "2030-05-03", "Two")))
+	s.set("beta", feed())
+	s.run(t)
+	page := s.page(t, "")
+	wants(t, page,
+		`<title>All is well · fever</title>`, `href="page/ok.svg"`, `class="verdict ok"`, `<h1>All is well</h1>`,
+		`What is stored is up to date.`, `<article id="provider-alpha" class="card ok fine">`, `<article id="provider-beta" class="card ok fine">`,
+		`: 2 new.`, `: it was empty.`, `<dd>just now</dd>`, `days</dd>`, `<b>2</b> events stored`, `fever v1.2.3`)
+	if strings.Contains(page, `class="card bad`) || strings.Contains(page, "<details") {
+		t.Errorf("something is bad in\n%s", page)
+	}
+	status, header, body := s.get(t, "/")
+	if status != http.StatusOK || header.Get("Content-Type") != "text/html; charset=utf-8" || header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%d, %v", status, header)
+	}
+	if inline := regexp.MustCompile(`(?i)<style|<script>|\s(style|on[a-z]+)=|javascript:|https?://`).FindString(body); inline != "" {
+		t.Errorf("the policy allows no %q", inline)
+	}
+}
+
+func TestPageFailing(t *testing.T) {
+	t.Parallel()
+	s := show(t, never, "alpha", "broken")
+	rejecting := feed(gig("alpha", "1", "2030-05-03", evil))
+	rejecting.Seen, rejecting.Rejected = 4, 3
+	rejecting.Rejections = []provider.Rejection{{BaseID: "base-7", EventID: evil, Line: 12, Reason: "no title " + evil}, {Reason: "no start date"}}
+	s.set("alpha", rejecting)
+	s.run(t)
+	s.collect(t, "broken")
+	s.set("alpha", &provider.Feed{NotModified: true, HTTPStatus: http.StatusNotModified})
+	s.collect(t, "alpha")
+
+	page := s.page(t, "starts_at=2030-01-01T00:00")
+	wants(t, page,
+		`<title>1 provider is failing · fever</title>`, `href="page/bad.svg"`, `class="verdict bad"`, `<h1>1 provider is failing</h1>`, `<p>broken: timeout, no success yet. Searches are answered`,
+		`<article id="provider-broken" class="card bad failing">`, `<span class="state">Failing</span>`, `failed after`, `and 1 attempt`, `The last 2 failed.`,
+		`<b>timeout</b>`, `no answer within 30s; &lt;script&gt;`, `aria-label="The last 2 runs: 2 failed"`,
+		`<article id="provider-alpha" class="card ok fine">`, `nothing was modified`,
+		`<details id="rejected-alpha"> <summary>3 rows rejected`, `<td class="number">12</td><td class="id">base-7 / &lt;script&gt;`, `no title &lt;script&gt;`,
+		`<td class="number">–</td>`, `The first 2 are listed.`,
+		`<td class="text">&lt;script&gt;`)
+	if strings.Contains(page, "<script>") || strings.Contains(page, "<b onclick") {
+		t.Errorf("a text came through as markup:\n%s", page)
+	}
+}
+
+// TestPageUnderWay looks while a job runs.
+func TestPageUnderWay(t *testing.T) {
+	t.Parallel()
+	s := show(t, never, "alpha")
+	s.load(t)
+	reading, goOn := make(chan struct{}), make(chan struct{})
+	taken := make(chan error)
+	go func() {
+		_, err := s.Ingester.Take(t.Context(), "alpha", func(_ context.Context, p *provider.Progress) (*provider.Feed, error) {
+			p.Bytes.Store(1_234_567)
+			p.Rows.Store(1)
+			close(reading)
+			<-goOn
+			return feed(), nil
+		})
+		taken <- err
+	}()
+	<-reading
+	page := s.page(t, "")
+	close(goOn)
+	if err := <-taken; err != nil {
+		t.Error(err)
+	}
+	wants(t, page, `<dd>runs now</dd>`, `Runs for 0 s: 1.2 MB, 1 row</p>`, `No data yet`, `It has not run yet.`)
+}
+
+// TestPageLoading looks before what is stored is loaded.
+func TestPageLoading(t *testing.T) {
+	t.Parallel()
+	s := show(t, never, "alpha")
+	wants(t, s.page(t, "starts_at="), `<h1>Starting</h1>`, `Nothing to show.`, `<dd>503</dd>`, `<code>GET /search</code>`)
+}
+
+// TestPageWithoutStore looks when nothing can be read any more.
+func TestPageWithoutStore(t *testing.T) {
+	t.Parallel()
+	s := show(t, never, "alpha")
+	s.load(t)
+	s.set("alpha", feed(gig("alpha", "1", "2030-05-03", "One")))
+	s.collect(t, "alpha")
+	if err := s.Store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, s.page(t, "starts_at="), `<h1>The data file cannot be read</h1>`, `database not open`,
+		`<b>1</b> event stored`, `<dt>Events</dt><dd>1</dd>`, `>One</td>`, `id="provider-alpha"`)
+}
+
+func TestPageSearch(t *testing.T) {
+	t.Parallel()
+	s := show(t, never, "alpha")
+	s.load(t)
+	var events []event.Event
+	for day := 1; day <= 28; day++ {
+		e := gig("alpha", fmt.Sprint(day), fmt.Sprintf("2030-02-%02d", day), fmt.Sprintf("Event %d", day))
+		if day == 3 {
+			for _, text := range []string{"15.50", "30"} {
+				price, err := event.ParsePrice(text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				e.Zones = append(e.Zones, event.Zone{Capacity: 1, Price: price})
+			}
+		}
+		events = append(events, e)
+	}
+	s.set("alpha", feed(events...))
+	s.collect(t, "alpha")
+	if page := s.page(t, ""); strings.Contains(page, "Event 1") {
+		t.Errorf("an answer without a question:\n%s", page)
+	}
+	for _, tc := range []struct {
+		from, to string
+		want     []string
+	}{
+		{"", "", []string{"<code>GET /search</code>", "<dd>200</dd>", "<dt>Events</dt><dd>28</dd>", "The first 20 are shown.", ">Event 20</td>", "µs</dd>"}},
+		{"2030-02-03T21:00", "2030-02-04T21:00:00", []string{
+			"<code>GET /search?ends_at=2030-02-04T21%3A00%3A00Z&amp;starts_at=2030-02-03T21%3A00%3A00Z</code>",
+			"<dt>Events</dt><dd>2</dd>", `<td><span>2030-02-03</span> <span>21:00:00</span></td><td>–</td><td class="number">15.5–30</td><td class="text">Event 3</td>`,
+			`value="2030-02-03T21:00"`, `value="2030-02-04T21:00:00"`,
+		}},
+		{"2030-02-28T22:00", "", []string{"<dd>200</dd>", "<dt>Events</dt><dd>0</dd>"}},
+		{"2030-02-04T00:00", "2030-02-03T00:00", []string{"<dd>400</dd>", "<b>invalid_range</b>", "is after ends_at"}},
+		{"2030-02-28T21:00:00+01:00", "", []string{"starts_at=2030-02-28T21%3A00%3A00%2B01%3A00</code>", "<dt>Events</dt><dd>1</dd>"}},
+		{evil, "", []string{"<dd>400</dd>", "<b>invalid_parameter</b>", "&lt;script&gt;"}},
+	} {
+		page := s.page(t, url.Values{"starts_at": {tc.from}, "ends_at": {tc.to}}.Encode())
+		wants(t, page, tc.want...)
+		if strings.Contains(page, "<script>") || strings.Contains(page, ">Event 21</td>") {
+			t.Errorf("too much in\n%s", page)
+		}
+	}
+}
+
+func TestPageStored(t *testing.T) {
+	t.Parallel()
+	s := show(t, never, "alpha", "beta")
+	s.load(t)
+	s.set("alpha", feed(gig("alpha", "1", "2030-02-28", "x"), gig("alpha", "2", "2030-02-28", "x"), gig("alpha", "3", "2031-07-01", "x")))
+	s.set("beta", feed(gig("beta", "1", "2030-02-28", "x")))
+	s.collect(t, "alpha", "beta")
+	wants(t, s.page(t, "year=2030"),
+		`<b>4</b> events stored; <b>3</b> start in 2030`, `<title>Thu 28 Feb 2030: 3 events</title>`,
+		`aria-label="January to June 2030: 3 events, at most 3 on a day"`, `aria-label="July to December 2030: 0 events"`,
+		`<a href="?year=2030#stored" aria-current="true">All providers <small>4</small></a>`,
+		`<a href="?provider=alpha&amp;year=2030#stored">alpha <small>3</small></a>`,
+		`<a href="?year=2031#stored">2031 <small>1</small></a>`)
+	wants(t, s.page(t, "provider=alpha&year=2030"),
+		`<b>2</b> of alpha start in 2030`, `<title>Thu 28 Feb 2030: 2 events</title>`,
+		`<a href="?provider=alpha&amp;year=2030#stored" aria-current="true">alpha <small>3</small></a>`,
+		`<input type="hidden" name="provider" value="alpha">`)
+	// A year without events is none to choose.
+	wants(t, s.page(t, "provider=beta&year=2031"), `<b>1</b> of beta start in 2030`)
+	wants(t, s.page(t, url.Values{"provider": {evil}, "year": {evil}}.Encode()), `Nothing to show.`)
+}
+
+func TestPageFiles(t *testing.T) {
+	t.Parallel()
+	s := show(t, never)
+	for path, want := range map[string]string{
+		"/page/page.css": "text/css; charset=utf-8", "/page/page.js": "text/javascript; charset=utf-8",
+		"/page/ok.svg": "image/svg+xml", "/page/wait.svg": "image/svg+xml", "/page/bad.svg": "image/svg+xml",
+	} {
+		status, header, body := s.get(t, path)
+		if status != http.StatusOK || header.Get("Content-Type") != want || body == "" {
+			t.Errorf("%s: %d, %s", path, status, header.Get("Content-Type"))
+		}
+	}
+	for _, path := range []string{"/page/", "/page/page.html", "/page/card.html", "/page/x", "/page/../page.go"} {
+		if status, _, body := s.get(t, path); status != http.StatusNotFound {
+			t.Errorf("%s: %d, %s", path, status, body)
+		}
+	}
+}

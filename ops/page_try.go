@@ -1,0 +1,174 @@
+package ops
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A trial is the box to try a search, and its answer.
+type trial struct {
+	From, To string // as they were typed, without a zone
+	Stored   stored // what the form keeps of the page
+	Asked    bool
+	Request  string // what was asked of the public handler
+	Status   int
+	Took     time.Duration
+	Events   int
+	Bytes    int64
+	Rows     []row  // the first ones
+	Code     string // of an error
+	Message  string
+}
+
+// A row is an event of an answer.
+type row struct {
+	Title      string
+	Start, End moment
+	Price      string
+}
+
+// A moment is a local time as the provider gave it: either part may be empty.
+type moment struct{ Date, Time string }
+
+// UnmarshalJSON reads an EventSummary of the public API. What is null stays empty.
+func (r *row) UnmarshalJSON(b []byte) error {
+	var e struct {
+		Title     string      `json:"title"`
+		StartDate string      `json:"start_date"`
+		StartTime string      `json:"start_time"`
+		EndDate   string      `json:"end_date"`
+		EndTime   string      `json:"end_time"`
+		MinPrice  json.Number `json:"min_price"`
+		MaxPrice  json.Number `json:"max_price"`
+	}
+	if err := json.Unmarshal(b, &e); err != nil {
+		return err
+	}
+	*r = row{Title: e.Title, Start: moment{e.StartDate, e.StartTime}, End: moment{e.EndDate, e.EndTime}, Price: e.MinPrice.String()}
+	if e.MaxPrice != e.MinPrice {
+		r.Price += "–" + e.MaxPrice.String()
+	}
+	return nil
+}
+
+// trialRows is how many events of an answer are shown.
+const trialRows = 20
+
+// try asks the public handler what the request's form says, in this process: the answer and
+// its time are those of everybody's, without the network.
+func (p *statusPage) try(r *http.Request, s stored) trial {
+	form := r.URL.Query()
+	t := trial{Stored: s, Asked: form.Has("starts_at") || form.Has("ends_at")}
+	if !t.Asked {
+		return t
+	}
+	query := url.Values{}
+	t.From = bound(query, "starts_at", form.Get("starts_at"))
+	t.To = bound(query, "ends_at", form.Get("ends_at"))
+	t.Request = "/search"
+	if len(query) > 0 {
+		t.Request += "?" + query.Encode()
+	}
+	t.ask(r.Context(), p.Search)
+	return t
+}
+
+// bound adds a bound to the query, unless it is empty, and returns what the form shows for
+// it. Browsers send a time without a zone, and seconds only when there are some; it counts
+// as UTC. Anything else goes as it is.
+func bound(query url.Values, name, value string) string {
+	if value == "" {
+		return ""
+	}
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		if at, err := time.Parse(layout, value); err == nil {
+			query.Set(name, at.Format(time.RFC3339))
+			return value
+		}
+	}
+	query.Set(name, value)
+	return strings.TrimSuffix(value, "Z")
+}
+
+func (t *trial) ask(ctx context.Context, search http.Handler) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.Request, http.NoBody)
+	if err != nil {
+		t.Message = err.Error()
+		return
+	}
+	answer := recorder{header: make(http.Header), status: http.StatusOK}
+	began := time.Now()
+	search.ServeHTTP(&answer, request)
+	t.Took, t.Status, t.Events, t.Bytes = time.Since(began), answer.status, answer.events, answer.bytes
+	t.Rows, t.Code, t.Message = answer.read()
+}
+
+// A recorder keeps the beginning of an answer, and counts its events: it may be as large as
+// all that is stored.
+type recorder struct {
+	header http.Header
+	status int
+	head   []byte
+	tail   []byte // the end of what was written, where the beginning of an event may have been cut
+	bytes  int64
+	events int
+}
+
+// recorderHead is how much of an answer is kept: trialRows events, however long, are within.
+const recorderHead = 256 << 10
+
+// eventBegins is what each event of an answer begins with. No text can hold it: there
+// quotes are escaped.
+var eventBegins = []byte(`{"id":"`)
+
+func (a *recorder) Header() http.Header { return a.header }
+
+func (a *recorder) WriteHeader(status int) { a.status = status }
+
+func (a *recorder) Write(b []byte) (int, error) {
+	a.bytes += int64(len(b))
+	a.head = append(a.head, b[:min(len(b), recorderHead-len(a.head))]...)
+	// An event that begins in one write and goes on in the next counts there.
+	most := len(eventBegins) - 1
+	joint := slices.Concat(a.tail, b[:min(len(b), most)])
+	a.events += bytes.Count(joint, eventBegins) + bytes.Count(b, eventBegins)
+	if len(b) < most {
+		a.tail = joint[max(len(joint)-most, 0):]
+	} else {
+		a.tail = bytes.Clone(b[len(b)-most:])
+	}
+	return len(b), nil
+}
+
+// read returns the first events of an answer, or its error.
+func (a *recorder) read() (rows []row, code, message string) {
+	if a.status != http.StatusOK {
+		var failure struct {
+			Error struct{ Code, Message string } `json:"error"`
+		}
+		if err := json.Unmarshal(a.head, &failure); err != nil {
+			return nil, "", "The answer cannot be read: " + err.Error()
+		}
+		return nil, failure.Error.Code, failure.Error.Message
+	}
+	decoder := json.NewDecoder(bytes.NewReader(a.head))
+	for range 5 { // {"data":{"events":[
+		if _, err := decoder.Token(); err != nil {
+			return nil, "", "The answer cannot be read: " + err.Error()
+		}
+	}
+	for len(rows) < trialRows && decoder.More() {
+		var r row
+		if decoder.Decode(&r) != nil { // where the head ends
+			break
+		}
+		rows = append(rows, r)
+	}
+	return rows, "", ""
+}

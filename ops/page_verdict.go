@@ -1,0 +1,79 @@
+package ops
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A level says how bad something is. It is the name of a class, an icon and a file.
+type level string
+
+const (
+	levelOK   level = "ok"
+	levelWait level = "wait" // not as it should be, and no reason to get up
+	levelBad  level = "bad"
+	levelOff  level = "off" // of no interest
+)
+
+// A verdict is the page in two sentences.
+type verdict struct {
+	Level    level
+	Headline string
+	Detail   string
+}
+
+// judge finds what is worst.
+func judge(loaded bool, problems []error, searches traffic, cards []card) verdict {
+	const goesOn = " Searches are answered from what is stored."
+	by := make(map[state][]card)
+	for _, c := range cards {
+		by[c.State] = append(by[c.State], c)
+	}
+	failing, stale := by[stateFailing], by[stateStale]
+	switch {
+	case !loaded:
+		return verdict{levelWait, "Starting", "What is stored is being loaded. Until then searches are answered with 503."}
+	case len(problems) > 0:
+		return verdict{levelBad, "The data file cannot be read", errors.Join(problems...).Error()}
+	case len(failing) > 0 && len(stale) > 0:
+		return verdict{levelBad, are(failing) + " failing", about(failing) + " Stale: " + about(stale) + goesOn}
+	case len(failing) > 0:
+		return verdict{levelBad, are(failing) + " failing", about(failing) + goesOn}
+	case len(stale) > 0:
+		return verdict{levelBad, are(stale) + " stale", about(stale) + goesOn}
+	case searches.Shed > 0:
+		return verdict{levelBad, "Searches are turned away", fmt.Sprintf("%s in the last minute got 503: there were more at once than may be.", number(searches.Shed))}
+	case len(by[stateNew]) > 0:
+		return verdict{levelWait, "Waiting for the first data", about(by[stateNew]) + goesOn}
+	case len(by[stateOff]) == len(cards):
+		return verdict{levelOK, "All is well", "Nothing is collected." + goesOn}
+	default:
+		return verdict{levelOK, "All is well", "What is stored is up to date."}
+	}
+}
+
+// are begins a headline on some providers.
+func are(cards []card) string {
+	if len(cards) == 1 {
+		return "1 provider is"
+	}
+	return amount(len(cards), "provider") + " are"
+}
+
+// about says what is wrong with one provider, or names the first few.
+func about(cards []card) string {
+	if len(cards) == 1 {
+		return cards[0].Name + ": " + cards[0].trouble() + "."
+	}
+	const most = 3
+	var names []string
+	for _, c := range cards[:min(len(cards), most)] {
+		names = append(names, c.Name)
+	}
+	text := strings.Join(names, ", ")
+	if more := len(cards) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text + "."
+}

@@ -1,0 +1,47 @@
+package ops
+
+import (
+	"net/http"
+	"net/http/pprof" // what it adds to http.DefaultServeMux is served by nobody
+	"strconv"
+	"time"
+
+	"fever/httpapi"
+)
+
+// longestProfile bounds how long a profile or a trace is recorded.
+const longestProfile = 2 * time.Minute
+
+// profiles adds what go tool pprof asks for. The command line is not among it: it may
+// hold secrets.
+func (o *Ops) profiles(mux *http.ServeMux) {
+	for pattern, h := range map[string]http.HandlerFunc{
+		"GET /debug/pprof/":        pprof.Index,
+		"GET /debug/pprof/profile": pprof.Profile,
+		"GET /debug/pprof/symbol":  pprof.Symbol,
+		"GET /debug/pprof/trace":   pprof.Trace,
+	} {
+		mux.Handle(pattern, o.long(longestProfile, o.bounded(h)))
+	}
+}
+
+// bounded refuses a profile of a time that is none, or too long.
+func (o *Ops) bounded(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q, err := parse(r)
+		if err == nil {
+			if text, given := q.text("seconds"); given {
+				n, bad := strconv.ParseFloat(text, 64)
+				if most := longestProfile.Seconds(); bad != nil || !(n > 0 && n <= most) { // NaN is neither
+					q.fail("seconds is %.40q, which is not a number up to %v", text, most)
+				}
+			}
+			err = q.err
+		}
+		if err != nil {
+			httpapi.WriteError(w, r, o.Log, err)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,100 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"fever/httpapi"
+)
+
+// policy is for pages that have all they need in this binary.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+var errCrossOrigin = &httpapi.Error{
+	Status:  http.StatusForbidden,
+	Code:    "cross_origin",
+	Message: "a page of another site asked for this: what changes something can be asked for by the pages here, and by programs",
+}
+
+// protect returns a handler that answers as h does, and can be on a browser's way to
+// somewhere else: no page of another site can have it do something, or look into it.
+func (o *Ops) protect(h http.Handler) http.Handler {
+	origins := http.NewCrossOriginProtection()
+	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		httpapi.WriteError(w, r, o.Log, errCrossOrigin)
+	}))
+	h = origins.Handler(h)
+	return httpapi.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", policy)
+		header.Set("Cross-Origin-Opener-Policy", "same-origin")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Cache-Control", "no-store")
+		h.ServeHTTP(w, r)
+	}), o.Log)
+}
+
+// strict returns a handler with the routes of mux, which refuses all others in the
+// shape of the other errors.
+func (o *Ops) strict(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		var refused refusal
+		h.ServeHTTP(&refused, r)
+		err := &httpapi.Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is nothing here: / has the way to all that there is"}
+		if allow := refused.Header().Get("Allow"); allow != "" {
+			w.Header().Set("Allow", allow)
+			err = &httpapi.Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: "this path answers to " + allow}
+		}
+		httpapi.WriteError(w, r, o.Log, err)
+	})
+}
+
+// A refusal takes the answer of a mux to what it has no route for.
+type refusal struct{ header http.Header }
+
+func (f *refusal) Header() http.Header {
+	if f.header == nil {
+		f.header = make(http.Header)
+	}
+	return f.header
+}
+
+func (f *refusal) Write(b []byte) (int, error) { return len(b), nil }
+
+func (f *refusal) WriteHeader(int) {}
+
+// long returns a handler that has limit for its answer, whatever the server's time-outs
+// are. The context of its requests also ends when the service begins to stop, which is
+// not to wait for it.
+func (o *Ops) long(limit time.Duration, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The server waits for the next request meanwhile. When its patience with that
+		// ends, it would end this one.
+		const slack = 10 * time.Second // to say that it took too long
+		deadline := time.Now().Add(limit + slack)
+		control := http.NewResponseController(w)
+		if err := errors.Join(control.SetReadDeadline(deadline), control.SetWriteDeadline(deadline)); err != nil {
+			httpapi.WriteError(w, r, o.Log, err)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
+		defer cancel()
+		go func() {
+			select {
+			case <-o.Stopping:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		h.ServeHTTP(w, r.WithContext(ctx))
+	})
+}

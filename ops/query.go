@@ -1,0 +1,87 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fever/event"
+	"fever/httpapi"
+)
+
+// maxID bounds ids in queries. No store comes near it.
+const maxID = math.MaxInt64
+
+// A query holds the parameters of a request. What is wrong with the first of those that
+// are asked for stays in err. Unknown ones are ignored.
+type query struct {
+	values url.Values
+	err    error
+}
+
+// parse reads the parameters of a request.
+func parse(r *http.Request) (*query, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, invalidParameter("the query cannot be read: a %% is not followed by two hexadecimal digits, or there is a semicolon")
+	}
+	return &query{values: values}, nil
+}
+
+func invalidParameter(format string, args ...any) *httpapi.Error {
+	return &httpapi.Error{Status: http.StatusBadRequest, Code: "invalid_parameter", Message: fmt.Sprintf(format, args...)}
+}
+
+// fail keeps the first error.
+func (q *query) fail(format string, args ...any) {
+	if q.err == nil {
+		q.err = invalidParameter(format, args...)
+	}
+}
+
+// text returns the value of a parameter, and whether it is there.
+func (q *query) text(name string) (value string, given bool) {
+	all := q.values[name]
+	if len(all) > 1 {
+		q.fail("%s is given %d times: give it once", name, len(all))
+	}
+	if len(all) == 0 {
+		return "", false
+	}
+	return all[0], true
+}
+
+// provider returns the name in the parameter of that name, or "" without one.
+func (q *query) provider() string {
+	name, given := q.text("provider")
+	if given && event.ValidProvider(name) != nil {
+		q.fail("provider is %.40q, which is no name that a provider can have", name)
+	}
+	return name
+}
+
+// oneOf returns one of the values that a parameter can have, or "" without it.
+func (q *query) oneOf(name string, values ...string) string {
+	value, given := q.text(name)
+	if given && !slices.Contains(values, value) {
+		q.fail("%s is %.40q, which is none of %s", name, value, strings.Join(values, ", "))
+	}
+	return value
+}
+
+// number returns the whole number in a parameter, which has a default and bounds.
+func (q *query) number(name string, usual, least, most uint64) uint64 {
+	value, given := q.text(name)
+	if !given {
+		return usual
+	}
+	n, err := strconv.ParseUint(value, 10, 64)
+	if err != nil || n < least || n > most {
+		q.fail("%s is %.40q, which is not a whole number from %d to %d", name, value, least, most)
+	}
+	return n
+}

@@ -1,0 +1,102 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"fever/httpapi"
+	"fever/ingest"
+	"fever/store"
+)
+
+// longestWait is how long a request waits for the end of jobs: no sensible one takes
+// so long, whatever its limits are.
+const longestWait = time.Hour
+
+var (
+	errLoading  = &httpapi.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the events are being loaded: try again in a moment"}
+	errStopping = &httpapi.Error{Status: http.StatusServiceUnavailable, Code: "stopping", Message: "the service is stopping: it begins no job, and those that run are cancelled"}
+)
+
+// synced is the data of /sync.
+type synced struct {
+	Jobs []store.Job `json:"jobs"` // as far as they are; those that wait for a worker have no id
+	Busy []string    `json:"busy"` // providers left out, as their last job still runs
+}
+
+// sync begins a job of one provider, or of all that have none under way, and waits for
+// their ends if it is asked to.
+func (o *Ops) sync(r *http.Request) (status int, data any, err error) {
+	q, err := parse(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	name, wait := q.provider(), q.oneOf("wait", "0", "1") == "1"
+	switch {
+	case q.err != nil:
+		return 0, nil, q.err
+	case o.stops():
+		return 0, nil, errStopping
+	case o.Index.Snapshot() == nil: // what is committed could not be published
+		return 0, nil, errLoading
+	}
+	names := []string{name}
+	if name == "" {
+		names = nil
+		for _, s := range o.Ingester.Status() {
+			names = append(names, s.Name)
+		}
+	}
+
+	result := synced{Jobs: []store.Job{}, Busy: []string{}}
+	var ends []<-chan store.Job
+	for _, name := range names {
+		job, ended, err := o.Ingester.Start(r.Context(), name, store.Manual)
+		switch {
+		case errors.Is(err, ingest.ErrUnknown):
+			return 0, nil, o.unknown(name)
+		case errors.Is(err, ingest.ErrClosed):
+			return 0, nil, errStopping
+		case errors.Is(err, ingest.ErrBusy):
+			result.Busy = append(result.Busy, name)
+		case err != nil:
+			return 0, nil, err
+		default:
+			result.Jobs = append(result.Jobs, job)
+			ends = append(ends, ended)
+		}
+	}
+	if len(ends) == 0 && len(result.Busy) > 0 {
+		return 0, nil, &httpapi.Error{
+			Status: http.StatusConflict, Code: "busy",
+			Message: "a job runs already: " + strings.Join(result.Busy, ", "),
+		}
+	}
+	if !wait {
+		return http.StatusAccepted, result, nil
+	}
+	return o.await(r.Context(), result, ends)
+}
+
+// await replaces the jobs by their final records. If they take too long the answer is
+// that they were accepted.
+func (o *Ops) await(ctx context.Context, result synced, ends []<-chan store.Job) (status int, data any, err error) {
+	for i, ended := range ends {
+		select {
+		case job, ok := <-ended:
+			if !ok { // it never ran
+				return 0, nil, errStopping
+			}
+			result.Jobs[i] = job
+		case <-ctx.Done():
+			if o.stops() {
+				return 0, nil, errStopping
+			}
+			return http.StatusAccepted, result, nil
+		}
+	}
+	return http.StatusOK, result, nil
+}
