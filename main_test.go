@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -31,9 +33,11 @@ func TestMain(m *testing.M) {
 //	                   "-" is a 503. Its URL is $PROVIDER.
 //	hang               start a provider that never answers. Its URL is $PROVIDER.
 //	asked              wait until that provider has been asked
-//	start ARG...       start fever serve and wait until it serves. Its address is $ADDRESS.
+//	start ARG...       start fever serve and wait until it serves. Its address is $ADDRESS, that for ops is $OPS.
 //	await MESSAGE      wait for a line with that message in the log of fever serve
 //	get TARGET         GET http://$ADDRESS/TARGET: the body and a line feed to stdout, the status, entity tag and cache control to stderr
+//	ask METHOD TARGET [FIELD: VALUE]...
+//	                   a request to http://$OPS/TARGET: the body to stdout, the status to stderr
 //	stop SIGNAL        send TERM, INT or KILL to fever serve and wait for its end; TERM and INT must give exit code 0
 func TestScript(t *testing.T) {
 	t.Parallel()
@@ -58,6 +62,7 @@ func TestScript(t *testing.T) {
 			"start":   start,
 			"await":   await,
 			"get":     get,
+			"ask":     ask,
 			"stop":    stop,
 		},
 	})
@@ -120,7 +125,7 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 	if s.cmd != nil {
 		ts.Fatalf("fever serve runs already")
 	}
-	cmd := exec.Command("fever", append([]string{"serve", "--listen", "127.0.0.1:0", "--log-format", "json"}, args...)...)
+	cmd := exec.Command("fever", append([]string{"serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-format", "json"}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
 	stderr, err := cmd.StderrPipe()
 	ts.Check(err)
@@ -134,6 +139,7 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 	s.cmd, s.log = cmd, bufio.NewScanner(stderr)
 	line := s.await(ts, "serving")
 	ts.Setenv("ADDRESS", line.Address)
+	ts.Setenv("OPS", line.Ops)
 }
 
 func await(ts *testscript.TestScript, _ bool, args []string) {
@@ -144,7 +150,7 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // await reads the log up to the next line with the given message.
-func (s *server) await(ts *testscript.TestScript, message string) (line struct{ Msg, Address string }) {
+func (s *server) await(ts *testscript.TestScript, message string) (line struct{ Msg, Address, Ops string }) {
 	for s.log.Scan() {
 		ts.Logf("%s", s.log.Bytes())
 		if err := json.Unmarshal(s.log.Bytes(), &line); err == nil && line.Msg == message {
@@ -167,6 +173,25 @@ func get(ts *testscript.TestScript, _ bool, args []string) {
 	_, err = fmt.Fprintf(ts.Stdout(), "%s\n", body)
 	ts.Check(err)
 	_, err = fmt.Fprintln(ts.Stderr(), response.Status, response.Header.Get("ETag"), response.Header.Get("Cache-Control"))
+	ts.Check(err)
+}
+
+func ask(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: ask METHOD TARGET [FIELD: VALUE]...")
+	}
+	request, err := http.NewRequestWithContext(context.Background(), args[0], "http://"+ts.Getenv("OPS")+args[1], http.NoBody)
+	ts.Check(err)
+	for _, field := range args[2:] {
+		name, value, _ := strings.Cut(field, ": ")
+		request.Header.Add(name, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	ts.Check(err)
+	defer func() { _ = response.Body.Close() }()
+	_, err = io.Copy(ts.Stdout(), response.Body)
+	ts.Check(err)
+	_, err = fmt.Fprintln(ts.Stderr(), response.Status)
 	ts.Check(err)
 }
 

@@ -3,12 +3,11 @@ package cli
 import (
 	"io"
 	"log/slog"
-	"slices"
-	"strings"
 
 	"github.com/spf13/pflag"
 
 	"fever/ingest"
+	"fever/provider"
 )
 
 const defaultDB = "fever.db"
@@ -95,29 +94,20 @@ func (c *config) complete(flags *pflag.FlagSet) error {
 	return err
 }
 
-// choose leaves only the providers with the given names, in the configured order. No
-// names are all.
-func (c *config) choose(names []string) error {
-	var known []string
-	for i := range c.providers {
-		known = append(known, c.providers[i].name)
-	}
-	for _, name := range names {
-		if !slices.Contains(known, name) {
-			return usagef("--provider %.40q is none of %s", name, strings.Join(known, ", "))
-		}
-	}
-	if len(names) > 0 {
-		c.providers = slices.DeleteFunc(c.providers, func(s source) bool { return !slices.Contains(names, s.name) })
-	}
-	return nil
-}
-
 // collected returns the settings of the providers' jobs.
 func (c *config) collected() []ingest.Provider {
 	var all []ingest.Provider
 	for i := range c.providers {
 		all = append(all, c.providers[i].collected())
+	}
+	return all
+}
+
+// readers returns the providers as those who read documents of theirs.
+func (c *config) readers() []*provider.Provider {
+	var all []*provider.Provider
+	for i := range c.providers {
+		all = append(all, c.providers[i].Provider)
 	}
 	return all
 }

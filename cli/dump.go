@@ -3,7 +3,11 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
+	"iter"
+	"net/url"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -32,7 +36,9 @@ func newDump() *cobra.Command {
 		Long: `Dump prints the stored events in the order of a search: by start, end and id. With
 --jobs it prints the outcomes of the jobs instead, the newest first. The form is a
 table for people, json (one array), ndjson (one a line) or csv. The rows of a feed
-that were rejected are listed in the json forms of its job.`,
+that were rejected are listed in the json forms of its job.
+
+While fever serve holds the data file it is asked for what is stored.`,
 		Example: `  fever dump
   fever dump --starts-at 2021-02-01T00:00:00Z --ends-at 2022-07-03T00:00:00Z
   fever dump --format ndjson | jq -r 'select(.current) | .title'
@@ -48,7 +54,7 @@ that were rejected are listed in the json forms of its job.`,
 			if err := f.apply(cmd.Flags()); err != nil {
 				return err
 			}
-			return d.run(cmd.Context(), cmd.OutOrStdout())
+			return d.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	d.register(cmd.Flags())
@@ -66,7 +72,7 @@ func (d *dumping) register(flags *pflag.FlagSet) {
 	flags.IntVar(&d.limit, "limit", 0, "at most this `number` of events, or of jobs (0: all)")
 }
 
-func (d *dumping) run(ctx context.Context, out io.Writer) (err error) {
+func (d *dumping) run(ctx context.Context, out, errOut io.Writer) (err error) {
 	filter, err := d.filter()
 	if err != nil {
 		return err
@@ -78,16 +84,33 @@ func (d *dumping) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	var events iter.Seq2[event.Record, error]
+	var jobs iter.Seq2[store.Job, error]
+	newest := store.JobFilter{Provider: d.provider, Limit: d.limit}
 	st, err := store.OpenReadOnly(d.db)
-	if err != nil {
+	switch {
+	case err == nil:
+		defer closing(st, &err)
+		events, jobs = st.Records(ctx, filter), st.Jobs(ctx, newest)
+	case errors.Is(err, store.ErrLocked):
+		server, err := reach(ctx, d.db, err)
+		if err != nil {
+			return err
+		}
+		events, jobs = server.records(ctx, d.query()), server.jobs(ctx, newest)
+	default:
 		return err
 	}
-	defer closing(st, &err)
 	buffered := bufio.NewWriterSize(out, 64<<10)
 	if d.jobs {
-		err = jobForms.write(buffered, form, st.Jobs(ctx, store.JobFilter{Provider: d.provider, Limit: d.limit}))
+		err = jobForms.write(buffered, form, jobs)
 	} else {
-		err = eventForms.write(buffered, form, withIDs(st.Records(ctx, filter)))
+		if !isTerminal(out) {
+			var stop func()
+			events, stop = showCount(ctx, errOut, events)
+			defer stop()
+		}
+		err = eventForms.write(buffered, form, withIDs(events))
 	}
 	if err != nil {
 		return err
@@ -95,10 +118,24 @@ func (d *dumping) run(ctx context.Context, out io.Writer) (err error) {
 	return buffered.Flush()
 }
 
+// query says for a server what filter says for a store.
+func (d *dumping) query() url.Values {
+	query := url.Values{"limit": {strconv.Itoa(d.limit)}}
+	for name, value := range map[string]string{"provider": d.provider, "starts_at": d.startsAt, "ends_at": d.endsAt} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	return query
+}
+
 func (d *dumping) filter() (store.Filter, error) {
 	f := store.Filter{Provider: d.provider, Window: event.Always, Limit: d.limit}
 	if d.limit < 0 {
 		return f, usagef("--limit must not be negative")
+	}
+	if d.provider != "" && event.ValidProvider(d.provider) != nil {
+		return f, usagef("--provider: %w", event.ValidProvider(d.provider))
 	}
 	if d.jobs && (d.startsAt != "" || d.endsAt != "") {
 		return f, usagef("--starts-at and --ends-at are about events: leave them out with --jobs")

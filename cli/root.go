@@ -99,6 +99,6 @@ capitals, with _ for -. The flag wins. Both win over the file named by --config.
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(newServe(), newSync(), newDump(), newVersion())
+	root.AddCommand(newServe(), newSync(), newDump(), newBackup(), newHealth(), newVersion())
 	return root
 }

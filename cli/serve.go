@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"fever/httpapi"
 	"fever/index"
 	"fever/ingest"
+	"fever/ops"
 	"fever/store"
 )
 
@@ -21,6 +23,8 @@ import (
 type serving struct {
 	config
 	listen      string
+	opsListen   string // empty: nowhere
+	opsToken    string // a secret
 	noSync      bool
 	maxAge      time.Duration
 	maxInFlight int
@@ -36,6 +40,13 @@ func newServe() *cobra.Command {
 GET /search?starts_at=...&ends_at=... from memory. What is stored is searchable
 before the first fetch, whatever the provider does.
 
+On another address, which other machines cannot reach unless it is told to, it shows
+how it is doing: a status page, /readyz, /metrics, /jobs and more. POST /sync there
+fetches now.
+
+While it holds the data file, fever sync --once, dump, backup and health ask it, over
+the socket beside the file. Only its own user can.
+
 It stops on SIGTERM or SIGINT: requests in flight are finished first.
 
 ` + configHelp,
@@ -43,6 +54,7 @@ It stops on SIGTERM or SIGINT: requests in flight are finished first.
   fever serve --listen 127.0.0.1:8080 --timezone Europe/Madrid --every 30s
   fever serve --config /etc/fever.yaml     # several providers
   fever serve --no-sync                    # search what is stored, fetch nothing
+  FEVER_OPS_TOKEN=... fever serve --ops-listen :9090    # to watch it from elsewhere
   curl 'http://localhost:8080/search?starts_at=2021-02-01T00:00:00Z&ends_at=2022-07-03T00:00:00Z'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -59,7 +71,9 @@ It stops on SIGTERM or SIGINT: requests in flight are finished first.
 func (s *serving) register(flags *pflag.FlagSet) {
 	s.config.register(flags)
 	flags.StringVar(&s.listen, "listen", ":8080", "`address` to serve /search on")
-	flags.BoolVar(&s.noSync, "no-sync", false, "search only: fetch nothing")
+	flags.StringVar(&s.opsListen, "ops-listen", "127.0.0.1:9090", "`address` of the status page, metrics and the like; empty for none")
+	flags.StringVar(&s.opsToken, "ops-token", "", "`secret` that those need who use the ops address; better set as FEVER_OPS_TOKEN, as all on this machine can read the command line")
+	flags.BoolVar(&s.noSync, "no-sync", false, "search only: fetch nothing on schedule")
 	flags.DurationVar(&s.maxAge, "max-age", 5*time.Second, "how long caches may keep an answer")
 	flags.IntVar(&s.maxInFlight, "max-in-flight", 1024, "`number` of requests at once, past which the answer is 503")
 	flags.DurationVar(&s.grace, "grace", 10*time.Second, "how long a stop waits for requests in flight")
@@ -74,6 +88,8 @@ func (s *serving) complete(flags *pflag.FlagSet) error {
 	switch {
 	case err != nil:
 		return usagef("%s %.80q is not an address such as :8080 or 127.0.0.1:8080", origin(flags, "listen"), s.listen)
+	case strings.ContainsFunc(s.opsToken, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return usagef("%s must have no spaces and nothing else that is not printable ASCII: it goes into a header", origin(flags, "ops-token"))
 	case s.maxAge < 0:
 		return usagef("%s must not be negative", origin(flags, "max-age"))
 	case s.maxInFlight < 1:
@@ -81,30 +97,91 @@ func (s *serving) complete(flags *pflag.FlagSet) error {
 	case s.grace < 0:
 		return usagef("%s must not be negative", origin(flags, "grace"))
 	}
+	return s.checkOps(flags)
+}
+
+// checkOps refuses an ops address that others could use.
+func (s *serving) checkOps(flags *pflag.FlagSet) error {
+	if s.opsListen == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(s.opsListen); err != nil {
+		return usagef("%s %.80q is not an address such as 127.0.0.1:9090", origin(flags, "ops-listen"), s.opsListen)
+	}
+	if s.opsToken == "" && !ops.Loopback(s.opsListen) {
+		return usagef("%s %.80q may be reached from other machines: set FEVER_OPS_TOKEN to a secret that is needed to use it (openssl rand -hex 32 makes one), or use an address such as 127.0.0.1:9090",
+			origin(flags, "ops-listen"), s.opsListen)
+	}
 	return nil
 }
 
+// opsGrace is how long a stop waits for answers of the ops listener. Those that take
+// long end by themselves when it begins.
+const opsGrace = time.Second
+
 func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
-	// The address and the file come first: either may be taken, and then nothing at all
+	// The addresses and the file come first: each may be taken, and then nothing at all
 	// should have happened.
 	listener, err := httpapi.Listen(s.listen)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // closed by then, unless we fail on the way
+	var opsListener net.Listener
+	opsAddress := ""
+	if s.opsListen != "" {
+		if opsListener, err = httpapi.Listen(s.opsListen); err != nil {
+			return err
+		}
+		defer func() { _ = opsListener.Close() }() // as above
+		opsAddress = opsListener.Addr().String()
+	}
 	st, err := store.Open(s.db, s.keepJobs)
 	if err != nil {
 		return err
 	}
 	defer closing(st, &err)
+	control, err := ops.ListenSocket(socketPath(s.db))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = control.Close() }() // as above
 
 	defer paceCollector()()
-
-	// Connections wait in the listener's queue until what is stored is loaded, so that
-	// the first answer is a whole one.
 	started := time.Now()
 	x := index.New()
 	c := ingest.New(st, x, log, s.workers, s.collected()...)
+	metrics := ops.NewMetrics(buildVersion(), x, c, st, log)
+	c.Ended = metrics.JobEnded
+	search := httpapi.NewSearch(httpapi.Search{
+		Index: x, MaxAge: s.maxAge, MaxInFlight: s.maxInFlight, Log: log,
+		InFlight: &metrics.InFlight, Shed: &metrics.Shed, Observe: metrics.Search,
+	})
+	watched := ops.Ops{
+		Index: x, Ingester: c, Store: st, Search: search, Metrics: metrics,
+		Token: s.opsToken, Version: buildVersion(), Stopping: ctx.Done(), Log: log,
+	}
+
+	// Those who watch see the start and the stop, too.
+	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
+	var watchers sync.WaitGroup
+	watch := func(l net.Listener, h http.Handler) {
+		watchers.Go(func() {
+			if err := httpapi.Serve(watching, l, h, min(s.grace, opsGrace), log); err != nil {
+				log.Error("nobody can watch any more, or steer", "error", err) // searches go on
+			}
+		})
+	}
+	defer watchers.Wait()
+	defer stopWatching()
+	if opsListener != nil {
+		watch(opsListener, ops.New(watched))
+	}
+	watch(control, ops.NewControl(watched, s.readers()...))
+
+	interrupt(context.WithoutCancel(ctx), st, log) // while no job can begin
+	// Connections wait in the listener's queue until what is stored is loaded, so that
+	// the first answer is a whole one.
 	if err := c.Load(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil // a stop that came early
@@ -115,19 +192,20 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	log.Info("loaded", "db", s.db, "events", x.Snapshot().Events, "took", time.Since(started).Round(time.Microsecond))
 
 	// A stop goes the way of the data, backwards: finish the requests, then cancel the
-	// job, then close the store.
+	// jobs, then close the store.
 	collecting, stopCollecting := context.WithCancel(context.WithoutCancel(ctx))
 	var wait sync.WaitGroup
 	if !s.noSync {
-		interrupt(ctx, st, log)
 		wait.Go(func() { c.Run(collecting) })
 	}
 
-	log.Info("serving", "address", listener.Addr().String(), "providers", len(s.providers), "sync", !s.noSync)
-	handler := httpapi.NewSearch(httpapi.Search{Index: x, MaxAge: s.maxAge, MaxInFlight: s.maxInFlight, Log: log})
-	err = httpapi.Serve(ctx, listener, handler, s.grace, log)
+	log.Info("serving", "address", listener.Addr().String(), "ops", opsAddress, "providers", len(s.providers), "sync", !s.noSync)
+	err = httpapi.Serve(ctx, listener, search, s.grace, log)
+	stopWatching()
+	watchers.Wait()
 	stopCollecting()
 	wait.Wait()
+	c.Close()
 	log.Info("stopped")
 	return err
 }

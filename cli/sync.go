@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"fever/ingest"
 	"fever/provider"
@@ -21,6 +23,7 @@ type syncing struct {
 	config
 	once  bool
 	names []string
+	given []string // flags on the command line
 }
 
 func newSync() *cobra.Command {
@@ -32,7 +35,13 @@ func newSync() *cobra.Command {
 time and prints what came of it. Files given as arguments (- is standard input) are
 taken, in order, as snapshots of the one provider instead.
 
-It exits with 1 when any snapshot failed; the others are kept all the same.
+It exits with 1 when any snapshot failed; the others are kept all the same. How
+far slow ones are is shown on standard error: on a terminal at once, and without
+colours if NO_COLOR is set, elsewhere every 10 seconds.
+
+While fever serve holds the data file it is asked to do the work of --once, as it is
+configured, and what it took is searchable at once. It finishes the jobs that it has
+begun, also when this command is stopped.
 
 ` + configHelp,
 		Example: `  fever sync --once
@@ -59,13 +68,8 @@ It exits with 1 when any snapshot failed; the others are kept all the same.
 			if err := s.complete(cmd.Flags()); err != nil {
 				return err
 			}
-			if err := s.choose(s.names); err != nil {
-				return err
-			}
-			if len(files) > 0 && len(s.providers) > 1 {
-				return usagef("files are snapshots of one provider: say with --provider of which")
-			}
-			return s.run(cmd.Context(), files, cmd.InOrStdin(), cmd.OutOrStdout(), s.logger(cmd.ErrOrStderr()))
+			s.given = given(cmd.Flags())
+			return s.run(cmd.Context(), files, streams{cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()})
 		},
 	}
 	flags := cmd.Flags()
@@ -75,12 +79,87 @@ It exits with 1 when any snapshot failed; the others are kept all the same.
 	return cmd
 }
 
-func (s *syncing) run(ctx context.Context, files []string, in io.Reader, out io.Writer, log *slog.Logger) (err error) {
-	st, err := store.Open(s.db, s.keepJobs)
+// given returns the names of the flags on the command line.
+func given(flags *pflag.FlagSet) (names []string) {
+	flags.Visit(func(flag *pflag.Flag) {
+		if flag.Annotations[originKey] == nil { // the environment may be the server's own
+			names = append(names, flag.Name)
+		}
+	})
+	return names
+}
+
+// streams are the standard ones.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func (s *syncing) run(ctx context.Context, files []string, std streams) (err error) {
+	// Which providers there are is for a server to say, if one holds the file.
+	reason := s.choose(files)
+	if reason == nil {
+		st, err := store.Open(s.db, s.keepJobs)
+		if err == nil {
+			err = s.collect(ctx, st, files, std)
+			closing(st, &err)
+			return err
+		}
+		if !errors.Is(err, store.ErrLocked) {
+			return err
+		}
+		reason = err
+	}
+	if !s.once {
+		return reason
+	}
+	server, err := reach(ctx, s.db, reason)
 	if err != nil {
 		return err
 	}
-	defer closing(st, &err)
+	return s.ask(ctx, server, files, std)
+}
+
+// choose leaves only the providers to collect from.
+func (s *syncing) choose(files []string) error {
+	names, err := choose(s.known(), s.names, files)
+	if err != nil {
+		return err
+	}
+	s.providers = slices.DeleteFunc(s.providers, func(p source) bool { return !slices.Contains(names, p.name) })
+	return nil
+}
+
+// known returns the names of the providers.
+func (s *syncing) known() (names []string) {
+	for i := range s.providers {
+		names = append(names, s.providers[i].name)
+	}
+	return names
+}
+
+// choose returns those of the known providers that are asked for, in their order: all
+// of them when none is. It must be one when there are files.
+func choose(known, asked, files []string) (names []string, err error) {
+	for _, name := range asked {
+		if !slices.Contains(known, name) {
+			return nil, usagef("--provider %.40q is none of %s", name, strings.Join(known, ", "))
+		}
+	}
+	for _, name := range known {
+		if len(asked) == 0 || slices.Contains(asked, name) {
+			names = append(names, name)
+		}
+	}
+	if len(files) > 0 && len(names) > 1 {
+		return nil, usagef("files are snapshots of one provider: say with --provider of which")
+	}
+	return names, nil
+}
+
+// collect does the work with a data file of its own.
+func (s *syncing) collect(ctx context.Context, st *store.Store, files []string, std streams) error {
+	log := s.logger(std.err)
 	interrupt(ctx, st, log)
 	if !s.once {
 		log.Info("collecting", "providers", len(s.providers), "db", s.db)
@@ -88,35 +167,89 @@ func (s *syncing) run(ctx context.Context, files []string, in io.Reader, out io.
 		log.Info("stopped")
 		return nil
 	}
-	if len(files) > 0 {
-		return s.takeFiles(ctx, st, files, in, out)
-	}
-	return s.fetchOnce(ctx, st, out)
+	c := &own{ingest.New(st, nil, quiet, s.workers, s.collected()...), s.providers}
+	return collectOnce(ctx, c, s.known(), files, std)
 }
 
 // quiet is the log of jobs whose outcome is printed instead.
 var quiet = slog.New(slog.DiscardHandler)
 
+// ask has the server do the work, with its own configuration.
+func (s *syncing) ask(ctx context.Context, server *server, files []string, std streams) error {
+	for _, name := range s.given {
+		if !slices.Contains([]string{"db", "config", "once", "provider", "log-format", "log-level"}, name) {
+			return usagef("--%s has no effect: the fever serve that holds %s collects as it is configured; leave the flag out, or stop that", name, s.db)
+		}
+	}
+	known, err := server.providers(ctx)
+	if err != nil {
+		return err
+	}
+	names, err := choose(known, s.names, files)
+	if err != nil {
+		return err
+	}
+	return collectOnce(ctx, server, names, files, std)
+}
+
+// A collector runs one job and returns its record: an ingester of our own, or a
+// server. An error says why none was run.
+type collector interface {
+	// fetch collects from a provider.
+	fetch(ctx context.Context, provider string) (store.Job, error)
+	// take takes the named file as a snapshot of a provider, or in when that is "-".
+	take(ctx context.Context, provider, name string, in io.Reader) (store.Job, error)
+	// underWay returns how far the jobs begun by hand are, labelled with their provider.
+	underWay(ctx context.Context) []working
+}
+
+// own is a collector in this process.
+type own struct {
+	*ingest.Ingester
+	providers []source
+}
+
+func (o *own) fetch(ctx context.Context, provider string) (store.Job, error) {
+	return o.Once(ctx, provider, store.Manual)
+}
+
+func (o *own) take(ctx context.Context, name, file string, in io.Reader) (store.Job, error) {
+	i := slices.IndexFunc(o.providers, func(p source) bool { return p.name == name })
+	return o.Take(ctx, name, func(ctx context.Context, p *provider.Progress) (*provider.Feed, error) {
+		return readSnapshot(ctx, o.providers[i].Provider, file, in, p)
+	})
+}
+
+// collectOnce runs one job of every provider or, when there are files, one of the
+// first for each of them.
+func collectOnce(ctx context.Context, c collector, providers, files []string, std streams) error {
+	if len(files) > 0 {
+		return takeFiles(ctx, c, providers[0], files, std)
+	}
+	return fetchOnce(ctx, c, providers, std)
+}
+
 // fetchOnce runs one job of every provider, and prints their outcomes in the
 // configured order, each as soon as it is its turn.
-func (s *syncing) fetchOnce(ctx context.Context, st *store.Store, out io.Writer) error {
-	x := ingest.New(st, nil, quiet, s.workers, s.collected()...)
+func fetchOnce(ctx context.Context, c collector, providers []string, std streams) error {
 	type result struct {
 		job store.Job
 		err error
 	}
-	results := make([]chan result, len(s.providers))
-	for i := range s.providers {
+	results := make([]chan result, len(providers))
+	for i, name := range providers {
 		results[i] = make(chan result, 1)
 		go func() {
-			job, err := x.Once(ctx, s.providers[i].name, store.Manual)
+			job, err := c.fetch(ctx, name)
 			results[i] <- result{job, err}
 		}()
 	}
+	out := showJobs(ctx, std, c, func(provider string) (string, bool) { return provider, slices.Contains(providers, provider) })
+	defer out.stop()
 	var failed error
-	for i := range s.providers { // all of them, whatever happens: they use the store
+	for i, name := range providers { // all of them, whatever happens: they use the store
 		r := <-results[i]
-		if err := report(out, s.providers[i].name, &r.job, r.err); err != nil {
+		if err := report(out, name, &r.job, r.err); err != nil {
 			failed = err
 		}
 	}
@@ -124,32 +257,36 @@ func (s *syncing) fetchOnce(ctx context.Context, st *store.Store, out io.Writer)
 }
 
 // takeFiles runs one job for each file, in order.
-func (s *syncing) takeFiles(ctx context.Context, st *store.Store, files []string, in io.Reader, out io.Writer) error {
-	source := &s.providers[0]
+func takeFiles(ctx context.Context, c collector, provider string, files []string, std streams) error {
 	var failed error
 	for _, name := range files {
-		c := source.collected()
-		c.Attempts = 1 // a file is the same a moment later, and standard input is gone
-		c.Fetch = func(ctx context.Context, _ provider.Validators) (*provider.Feed, error) {
-			return readSnapshot(ctx, source.Provider, name, in)
-		}
-		label := name
-		if name == "-" {
-			label = "standard input"
-		}
-		job, err := ingest.New(st, nil, quiet, 1, c).Once(ctx, source.name, store.Manual)
-		if err := report(out, label, &job, err); err != nil {
+		if err := takeFile(ctx, c, provider, name, std); err != nil {
 			failed = err
 		}
 	}
 	return failed
 }
 
+func takeFile(ctx context.Context, c collector, provider, name string, std streams) error {
+	label := name
+	if name == "-" {
+		label = "standard input"
+	}
+	out := showJobs(ctx, std, c, func(of string) (string, bool) { return label, of == provider })
+	defer out.stop()
+	job, err := c.take(ctx, provider, name, std.in)
+	return report(out, label, &job, err)
+}
+
 // report prints the outcome of a job. The error is errReported when it failed, or did
 // not run for the reason err.
 func report(out io.Writer, label string, job *store.Job, err error) error {
 	if err != nil {
-		_, e := fmt.Fprintf(out, "%s: not run: %v\n", label, err)
+		what := "not run"
+		if errors.Is(err, errBroken) {
+			what = "not known to have run"
+		}
+		_, e := fmt.Fprintf(out, "%s: %s: %v\n", label, what, err)
 		return errors.Join(errReported, e)
 	}
 	if err := printOutcome(out, label, job); err != nil {
@@ -159,37 +296,6 @@ func report(out io.Writer, label string, job *store.Job, err error) error {
 		return errReported
 	}
 	return nil
-}
-
-// readSnapshot reads one snapshot of p from a file, or from in when the name is "-".
-func readSnapshot(ctx context.Context, p *provider.Provider, name string, in io.Reader) (*provider.Feed, error) {
-	if name == "-" {
-		return readInput(ctx, p, in)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, &provider.Error{Provider: p.Name, Kind: provider.KindConnection, Doing: "read a document", Err: err}
-	}
-	defer func() { _ = f.Close() }() // only read from
-	return p.Read(ctx, f)
-}
-
-// readInput reads one snapshot from standard input, where nothing may ever come. A read
-// that waits there cannot be ended: when ctx does, it is left to end with the process.
-func readInput(ctx context.Context, p *provider.Provider, in io.Reader) (*provider.Feed, error) {
-	done := make(chan struct{})
-	var read *provider.Feed
-	var failed error
-	go func() {
-		defer close(done)
-		read, failed = p.Read(ctx, in)
-	}()
-	select {
-	case <-done:
-		return read, failed
-	case <-ctx.Done():
-		return nil, &provider.Error{Provider: p.Name, Kind: provider.KindCanceled, Doing: "read standard input", Err: ctx.Err()}
-	}
 }
 
 // interrupt sees to the jobs of a process that died. A file that cannot be written

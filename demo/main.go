@@ -79,7 +79,7 @@ func run(ctx context.Context, out io.Writer, fever, feeds string, every time.Dur
 	}
 	defer stop()
 
-	cmd := exec.CommandContext(ctx, fever, "serve", "--listen", "127.0.0.1:0", "--db", filepath.Join(dir, "demo.db"),
+	cmd := exec.CommandContext(ctx, fever, "serve", "--listen", "127.0.0.1:0", "--ops-listen", "", "--db", filepath.Join(dir, "demo.db"),
 		"--provider-url", url, "--every", every.String(), "--max-age", "0", "--log-format", "json")
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second

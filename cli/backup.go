@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"fever/store"
+)
+
+// backing holds the settings of fever backup.
+type backing struct {
+	config string
+	db     string
+	force  bool
+}
+
+func newBackup() *cobra.Command {
+	var b backing
+	cmd := &cobra.Command{
+		Use:   "backup file",
+		Short: "Copy the data file, also while it is in use",
+		Long: `Backup makes a copy of the data file as it is at one moment, with or without a fever
+serve that holds it, which goes on meanwhile. The copy is a data file itself: to
+restore it, stop fever serve and put the copy in the place of the file.
+
+The copy gets its name when all of it is on disk and every value in it has been
+checked. With - it goes to standard output instead, unchecked: what reads it must not
+keep it when this command fails.`,
+		Example: `  fever backup /backup/fever-$(date +%F).db
+  fever backup --force /backup/fever.db    # replace the last one
+  fever backup - | zstd > fever.db.zst
+  fever dump --db /backup/fever.db         # look into a copy`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f, err := readConfig(b.config)
+			if err != nil {
+				return err
+			}
+			if err := f.apply(cmd.Flags()); err != nil {
+				return err
+			}
+			if b.db == "" {
+				return usagef("--db names no file")
+			}
+			if args[0] == "-" {
+				return b.toOutput(cmd.Context(), cmd.OutOrStdout())
+			}
+			return b.toFile(cmd.Context(), args[0], cmd.OutOrStdout())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&b.config, "config", "", "the YAML `file` of fever serve, for its db")
+	flags.StringVar(&b.db, "db", defaultDB, "the data `file`")
+	flags.BoolVar(&b.force, "force", false, "replace the file if it is there")
+	return cmd
+}
+
+func (b *backing) toOutput(ctx context.Context, out io.Writer) error {
+	if isTerminal(out) {
+		return usagef("a data file is nothing for a terminal: name a file, or send the output somewhere")
+	}
+	_, err := b.copy(ctx, out)
+	return err
+}
+
+// toFile makes the copy under another name beside the file, so that there is never a
+// part of one under its own.
+func (b *backing) toFile(ctx context.Context, path string, out io.Writer) (err error) {
+	if err := b.mayReplace(path); err != nil {
+		return err
+	}
+	folder := filepath.Dir(path)
+	temporary, err := os.CreateTemp(folder, ".fever-backup-") // with the mode 0600
+	if err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(temporary.Name()) // what is wrong already is worse
+		}
+	}()
+	n, err := b.copy(ctx, temporary)
+	if err == nil {
+		err = temporary.Sync()
+	}
+	closing(temporary, &err)
+	if err != nil {
+		return fmt.Errorf("back up to %s: %w", path, err)
+	}
+	if err := check(temporary.Name()); err != nil {
+		return fmt.Errorf("back up to %s: the copy is of no use, and was removed: %w", path, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := b.mayReplace(path); err != nil { // it took a while
+		return err
+	}
+	if err := os.Rename(temporary.Name(), path); err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	if err := syncFolder(folder); err != nil {
+		return fmt.Errorf("back up to %s: %w", path, err)
+	}
+	_, err = fmt.Fprintf(out, "%s: %s, checked\n", path, humanBytes(n))
+	return err
+}
+
+// mayReplace refuses a path at which there is something that is not to be replaced.
+func (b *backing) mayReplace(path string) error {
+	there, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("back up: %w", err)
+	case !there.Mode().IsRegular():
+		return fmt.Errorf("back up: %s is there, and no file", path)
+	case !b.force:
+		return fmt.Errorf("back up: %s is there; choose another name, or add --force to replace it", path)
+	}
+	if own, err := os.Stat(b.db); err == nil && os.SameFile(own, there) {
+		return fmt.Errorf("back up: %s is the data file itself", path)
+	}
+	return nil
+}
+
+// copy writes a copy of the data file to w: its own, or a server's.
+func (b *backing) copy(ctx context.Context, w io.Writer) (n int64, err error) {
+	st, err := store.OpenReadOnly(b.db)
+	switch {
+	case err == nil:
+		defer closing(st, &err)
+		return st.Backup(ctx, w)
+	case !errors.Is(err, store.ErrLocked):
+		return 0, err
+	}
+	server, err := reach(ctx, b.db, err)
+	if err != nil {
+		return 0, err
+	}
+	res, err := server.do(ctx, http.MethodGet, "/backup", nil, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = res.Body.Close() }() // read to its end, or given up
+	received := &watched{Reader: res.Body}
+	n, err = io.Copy(w, received)
+	if failed := received.failed(); failed != nil {
+		err = server.failed(ctx, failed)
+	}
+	return n, err
+}
+
+// check opens a copy as what it is to be, and looks at all that is in it.
+func check(path string) (err error) {
+	st, err := store.OpenReadOnly(path)
+	if err != nil {
+		return err
+	}
+	defer closing(st, &err)
+	return st.Check()
+}
+
+// syncFolder brings the names in a folder to disk.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = folder.Close() }() // only read from
+	return folder.Sync()
+}

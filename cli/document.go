@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"fever/provider"
+	"fever/store"
+)
+
+// openDocument opens the file with that name, or in when it is "-". Nothing may ever
+// come there, and a read that waits cannot be ended: when ctx does, it is left to end
+// with the process.
+func openDocument(ctx context.Context, name string, in io.Reader) (io.ReadCloser, error) {
+	if name != "-" {
+		return os.Open(name)
+	}
+	document, pipe := io.Pipe()
+	go func() {
+		_, err := io.Copy(pipe, in)
+		_ = pipe.CloseWithError(err) // never fails; without an error it is the end
+	}()
+	context.AfterFunc(ctx, func() { _ = document.CloseWithError(ctx.Err()) }) // never fails
+	return document, nil
+}
+
+// readSnapshot reads one snapshot of p from a file, or from in when the name is "-".
+func readSnapshot(ctx context.Context, p *provider.Provider, name string, in io.Reader, progress *provider.Progress) (*provider.Feed, error) {
+	document, err := openDocument(ctx, name, in)
+	if err != nil {
+		return nil, cannotRead(p.Name, err)
+	}
+	defer func() { _ = document.Close() }() // only read from
+	return p.Read(ctx, document, progress)
+}
+
+func cannotRead(name string, err error) *provider.Error {
+	return &provider.Error{Provider: name, Kind: provider.KindConnection, Doing: "read a document", Err: err}
+}
+
+// unread is the record of a job for a server whose document could not be read here. It
+// is only told: the server keeps one of its own if a part has come there, or none.
+func unread(name string, started time.Time, err error) store.Job {
+	failure := cannotRead(name, err)
+	if errors.Is(err, context.Canceled) {
+		failure.Kind = provider.KindCanceled
+	}
+	return store.Job{
+		Provider: name, Trigger: store.Manual, State: store.Failed, Started: started, Finished: time.Now(), Attempts: 1,
+		Kind: string(failure.Kind), Message: failure.Error(),
+	}
+}
+
+// A watched reader keeps the error that reading it came to. Who is given both a
+// reader and a writer to copy between does not say whose an error is.
+type watched struct {
+	io.Reader
+	err atomic.Pointer[error]
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		w.err.Store(&err)
+	}
+	return n, err
+}
+
+// failed returns why reading ended before the end, or nil.
+func (w *watched) failed() error {
+	if err := w.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}

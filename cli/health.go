@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// healthTimeout is how long fever health waits for the answer.
+const healthTimeout = 2 * time.Second
+
+// checking holds the settings of fever health.
+type checking struct {
+	config string
+	db     string
+	url    string
+}
+
+func newHealth() *cobra.Command {
+	var c checking
+	cmd := &cobra.Command{
+		Use:   "health",
+		Short: "Ask a running fever serve whether it is ready",
+		Long: `Health asks the fever serve that holds the data file, or the one whose ops listener
+has the URL, whether it answers searches. It prints one line and exits with 0 when it
+does, and with 1 when it does not, or says nothing for two seconds. It is made for the
+health check of a container.`,
+		Example: `  fever health
+  fever health --db /var/lib/fever/fever.db
+  fever health --url http://127.0.0.1:9090`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f, err := readConfig(c.config)
+			if err != nil {
+				return err
+			}
+			if err := f.apply(cmd.Flags()); err != nil {
+				return err
+			}
+			return c.run(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&c.config, "config", "", "the YAML `file` of fever serve, for its db")
+	flags.StringVar(&c.db, "db", defaultDB, "the data `file` that fever serve holds")
+	flags.StringVar(&c.url, "url", "", "`URL` of its ops listener, to ask that instead")
+	return cmd
+}
+
+func (c *checking) run(ctx context.Context, out io.Writer) error {
+	if c.db == "" {
+		return usagef("--db names no file")
+	}
+	client, base := &newServer(c.db).Client, &url.URL{Scheme: "http", Host: "fever"}
+	if c.url != "" {
+		u, err := url.Parse(c.url)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+			return usagef("--url %.80q is not a URL such as http://127.0.0.1:9090", c.url)
+		}
+		client, base = http.DefaultClient, u
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("readyz").String(), nil)
+	if err != nil {
+		return err
+	}
+	req.Close = true // there is no second request
+	res, err := client.Do(req)
+	if err != nil {
+		if request, ok := errors.AsType[*url.Error](err); ok {
+			err = request.Err // the URL need not be shown
+		}
+		return fmt.Errorf("not ready: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }() // the status says it all
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("not ready: the answer is %s", res.Status)
+	}
+	_, err = fmt.Fprintln(out, "ready")
+	return err
+}
