@@ -32,6 +32,10 @@ run: build ## build, collect from the real provider and serve http://localhost:8
 test: ## run all tests
 	$(GOTEST) ./...
 
+.PHONY: screenshots
+screenshots: ## take pictures of the status page in Chromium, into bin/screenshots
+	FEVER_SCREENSHOTS=$(CURDIR)/bin/screenshots $(GOTEST) -count=1 -run '^TestPageInBrowser$$' ./ops
+
 .PHONY: demo
 demo: build ## watch a search change while a small provider plays three answers (no network)
 	go run ./demo -fever bin/fever -feeds testdata/feeds
@@ -84,6 +88,12 @@ tidy-check:
 .PHONY: race
 race: ## run all tests with the race detector, in any order, twice
 	CGO_ENABLED=1 go test -race -shuffle=on -count=2 ./...
+
+.PHONY: deploy-check
+deploy-check: ## check the alerts and the configuration of Prometheus, and run the alerts' tests (promtool)
+	promtool check config --syntax-only deploy/prometheus/prometheus.yml
+	promtool check rules deploy/prometheus/alerts.yml
+	promtool test rules deploy/prometheus/alerts_test.yml
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (1m)
