@@ -15,6 +15,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -50,6 +51,7 @@ func (x *Index) Snapshot() *Snapshot { return x.current.Load() }
 // the index as it was. It sorts and compresses, on all processors: it is for the start
 // of the process.
 func (x *Index) Load(entries []*event.Entry) error {
+	began := time.Now()
 	var spans map[uuid.UUID]span
 	var err error
 	var wait sync.WaitGroup
@@ -63,11 +65,11 @@ func (x *Index) Load(entries []*event.Entry) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.tree, x.spans, x.stats = newTree(), spans, Stats{Version: x.stats.Version}
+	x.tree, x.spans, x.stats = newTree(), spans, Stats{Version: x.stats.Version, Work: x.stats.Work}
 	for _, g := range segments {
 		x.add(g)
 	}
-	x.publish()
+	x.publish(began)
 	return nil
 }
 
@@ -89,6 +91,7 @@ func spansOf(entries []*event.Entry) (map[uuid.UUID]span, error) {
 //
 // It writes the segments anew that these events stand in, or stood in, and no others.
 func (x *Index) Apply(entries []*event.Entry) {
+	began := time.Now()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.spans == nil {
@@ -98,7 +101,7 @@ func (x *Index) Apply(entries []*event.Entry) {
 		return
 	}
 	x.merge(x.changes(entries))
-	x.publish()
+	x.publish(began)
 }
 
 // add and remove keep the statistics of the tree.
@@ -112,10 +115,11 @@ func (x *Index) remove(g *segment) {
 	x.stats.count(g, -1)
 }
 
-// publish makes what the writer has the current state. It clones the tree once for a
+// publish makes what the writer has the current state, work on which began then. It clones the tree once for a
 // whole batch, since the first change of a node after a clone copies the node.
-func (x *Index) publish() {
+func (x *Index) publish(began time.Time) {
 	x.stats.Version++
+	x.stats.Work += time.Since(began)
 	x.current.Store(&Snapshot{Stats: x.stats, tree: x.tree.clone()})
 }
 
@@ -125,9 +129,10 @@ type Snapshot struct {
 	tree tree
 }
 
-// Stats says what a snapshot holds.
+// Stats says what a snapshot holds, and what it took.
 type Stats struct {
-	Version     uint64 // counts the states, from 1
+	Version     uint64        // counts the states, from 1
+	Work        time.Duration // for all versions so far
 	Events      int
 	Segments    int
 	TextBytes   int64 // of all summaries, with the commas between them

@@ -141,7 +141,7 @@ func TestControlSnapshot(t *testing.T) {
 		if got != test.want || job.ID != uint64(i+1) || job.Provider != test.provider || job.Trigger != store.Manual || job.Attempts != 1 {
 			t.Errorf("%d: %s, %+v", i, got, job)
 		}
-		if n := c.Index.Snapshot().Len(); n != test.events {
+		if n := c.Index.Snapshot().Events; n != test.events {
 			t.Errorf("%d: %d events can be searched, not %d", i, n, test.events)
 		}
 	}
@@ -239,7 +239,7 @@ func TestControlHalf(t *testing.T) {
 	if job := <-ended; job.State != store.Failed || job.Kind != "canceled" {
 		t.Errorf("%+v", job)
 	}
-	if n := c.Index.Snapshot().Len(); n != 0 {
+	if n := c.Index.Snapshot().Events; n != 0 {
 		t.Errorf("%d events", n)
 	}
 }

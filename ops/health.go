@@ -52,7 +52,7 @@ func (o *Ops) readyz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if snapshot != nil {
-		state.Events = snapshot.Len()
+		state.Events = snapshot.Events
 	}
 	now := time.Now()
 	for _, s := range o.Ingester.Status() {

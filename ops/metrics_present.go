@@ -38,7 +38,13 @@ var (
 	underWayDesc = describe("fever_jobs_under_way",
 		"Jobs that have not ended: running, or pending until a worker is free.", "state")
 
-	indexEventsDesc = describe("fever_index_events", "Events that searches can find: all that were ever stored.")
+	indexEventsDesc   = describe("fever_index_events", "Events that searches can find: all that were ever stored.")
+	indexSegmentsDesc = describe("fever_index_segments",
+		"Pieces of neighbouring events that answers are cut from, and changes write anew.")
+	indexTextDesc    = describe("fever_index_text_bytes", "Size of all events as searches answer with them.")
+	indexPackedDesc  = describe("fever_index_packed_bytes", "Size of the same, ready compressed.")
+	indexPublishDesc = describe("fever_index_publish_duration_seconds",
+		"Time that changes took to become what searches find; the count is the version of the index.")
 
 	storeSizeDesc = describe("fever_store_size_bytes", "Size of the data file.")
 	storeFreeDesc = describe("fever_store_free_bytes",
@@ -51,7 +57,7 @@ var (
 func (p *present) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		lastSuccessDesc, maxAgeDesc, failuresDesc, stretchDesc, skippedDesc, currentEventsDesc, underWayDesc,
-		indexEventsDesc, storeSizeDesc, storeFreeDesc, storeCommitsDesc,
+		indexEventsDesc, indexSegmentsDesc, indexTextDesc, indexPackedDesc, indexPublishDesc, storeSizeDesc, storeFreeDesc, storeCommitsDesc,
 	} {
 		descs <- desc
 	}
@@ -79,9 +85,12 @@ func (p *present) Collect(metrics chan<- prometheus.Metric) {
 		gauge(underWayDesc, float64(jobs), string(state))
 	}
 
-	// Whatever else the index can say of itself belongs here.
 	if snapshot := p.index.Snapshot(); snapshot != nil {
-		gauge(indexEventsDesc, float64(snapshot.Len()))
+		gauge(indexEventsDesc, float64(snapshot.Events))
+		gauge(indexSegmentsDesc, float64(snapshot.Segments))
+		gauge(indexTextDesc, float64(snapshot.TextBytes))
+		gauge(indexPackedDesc, float64(snapshot.PackedBytes))
+		metrics <- prometheus.MustNewConstSummary(indexPublishDesc, snapshot.Version, snapshot.Work.Seconds(), nil)
 	}
 
 	for name, events := range stats.Current {

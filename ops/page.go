@@ -101,7 +101,7 @@ func (p *statusPage) look(r *http.Request) view {
 		}
 		query := r.URL.Query()
 		v.Stored = newStored(days, query.Get("provider"), query.Get("year"), now)
-		v.Stored.Events = snapshot.Len()
+		v.Stored.Events = snapshot.Events
 	}
 	v.Verdict = judge(snapshot != nil, problems, v.Searches, v.Providers)
 	v.Try = p.try(r, v.Stored)
