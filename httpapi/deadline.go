@@ -2,9 +2,11 @@ package httpapi
 
 import (
 	"errors"
+	"math"
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +21,10 @@ func (l lazyListener) Accept() (net.Conn, error) {
 	lazy := &lazyConn{Conn: c}
 	lazy.reading.set = c.SetReadDeadline
 	lazy.writing.set = c.SetWriteDeadline
+	for _, d := range []*deadline{&lazy.reading, &lazy.writing} {
+		d.wanted.Store(never)
+		d.armed.Store(never)
+	}
 	return lazy, nil
 }
 
@@ -68,20 +74,35 @@ func (c *lazyConn) CloseWrite() error {
 type deadline struct {
 	set func(time.Time) error // on the connection
 
-	mu     sync.Mutex
-	wanted time.Time // zero: never
-	armed  time.Time // what the connection has: wanted or earlier
+	// Both are in monotonic time; never is a deadline, too. What is armed is wanted, or
+	// earlier, but for the moment in which it is moved.
+	wanted, armed atomic.Int64
+	mu            sync.Mutex // held while armed changes
+}
+
+const never = math.MaxInt64
+
+// epoch is where the time of deadlines begins.
+var epoch = time.Now()
+
+// since returns t in the time of deadlines.
+func since(t time.Time) int64 {
+	if t.IsZero() {
+		return never
+	}
+	return int64(t.Sub(epoch))
 }
 
 // move makes t the deadline.
 func (d *deadline) move(t time.Time) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.wanted = t
-	if t.IsZero() || !d.armed.IsZero() && !t.Before(d.armed) {
+	at := since(t)
+	d.wanted.Store(at)
+	if at >= d.armed.Load() {
 		return nil
 	}
-	d.armed = t
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.armed.Store(at)
 	return d.set(t)
 }
 
@@ -93,9 +114,21 @@ func (d *deadline) early(err error) bool {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.armed.Equal(d.wanted) || !d.wanted.IsZero() && !time.Now().Before(d.wanted) {
-		return false
+	for {
+		at := d.wanted.Load()
+		if at == d.armed.Load() || at <= since(time.Now()) {
+			return false
+		}
+		d.armed.Store(at)
+		var t time.Time
+		if at != never {
+			t = epoch.Add(time.Duration(at))
+		}
+		if d.set(t) != nil {
+			return false
+		}
+		if d.wanted.Load() >= at { // or it was moved to earlier meanwhile, by one who saw what was armed before
+			return true
+		}
 	}
-	d.armed = d.wanted
-	return d.set(d.wanted) == nil
 }
