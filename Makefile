@@ -54,6 +54,10 @@ load: build-load ## measure the binary against a bare net/http handler (minutes;
 load-short: build-load ## the same in a minute or so, and less exact
 	$(LOAD) -short
 
+.PHONY: profile
+profile: build-load ## take the profile that fever is built with, default.pgo, anew
+	bin/load -fever bin/fever -only search/5000/ -profile default.pgo
+
 .PHONY: build-load
 build-load: build
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -pgo=$(PROFILE) -o bin/load ./load

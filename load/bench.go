@@ -70,7 +70,7 @@ func (b *bench) useStored(ctx context.Context, m *measure) error {
 		if err != nil {
 			return err
 		}
-		if s.process, err = start(ctx, nil, b.fever, "serve", "--no-sync", "--listen", "127.0.0.1:0", "--db", db, "--log-format", "json"); err != nil {
+		if s.process, err = start(ctx, nil, b.fever, "serve", "--no-sync", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--db", db, "--log-format", "json"); err != nil {
 			return err
 		}
 		b.stored[m.Stored] = s

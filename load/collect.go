@@ -34,7 +34,7 @@ func (b *bench) useCollecting(ctx context.Context, m *measure) error {
 		if c.provider, err = startChanging(ctx, bigFeedPlans); err != nil {
 			return err
 		}
-		c.process, err = start(ctx, nil, b.fever, "serve", "--listen", "127.0.0.1:0", "--db", db, "--log-format", "json",
+		c.process, err = start(ctx, nil, b.fever, "serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--db", db, "--log-format", "json",
 			"--provider-url", c.provider.url, "--every", "1s", "--timeout", "1m")
 		if err != nil {
 			c.provider.stop()

@@ -35,7 +35,7 @@ type settings struct {
 	rounds int
 	effort
 
-	json, plot string // files to write, or ""
+	json, plot, profile string // files to write, or ""
 }
 
 // An effort is how long things are measured. A round of ingestion is long enough for
@@ -61,6 +61,7 @@ func main() {
 	only := flag.String("only", "", "measure only what has a name that this `regexp` matches, such as search/5000/32/gzip")
 	flag.StringVar(&s.json, "out", "", "write the figures as JSON to this `file`")
 	flag.StringVar(&s.plot, "plot", "", "write a picture of processor time per request to this SVG `file`")
+	flag.StringVar(&s.profile, "profile", "", "measure nothing: write a profile of fever under load to this `file`, to build it with")
 	sizes := flag.String("bare", "", "be the bare handler, with bodies of these `sizes`")
 	flag.Parse()
 
@@ -112,6 +113,9 @@ func (s *settings) run(ctx context.Context, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, b.stop()) }()
 	if err := b.prepare(ctx); err != nil {
 		return err
+	}
+	if s.profile != "" {
+		return b.record(ctx)
 	}
 	if err := b.measure(ctx); err != nil {
 		return err

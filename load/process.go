@@ -22,6 +22,7 @@ import (
 // A process is a server that was started, fever or the bare handler.
 type process struct {
 	address netip.AddrPort
+	ops     string   // the ops address; the bare handler has none
 	jobs    chan job // that were completed; those that nobody takes are lost
 	cmd     *exec.Cmd
 	ended   chan struct{} // closed when it has ended
@@ -37,6 +38,9 @@ type job struct {
 	Changed     int
 }
 
+// addresses are those that a server says it serves on.
+type addresses struct{ Address, Ops string }
+
 // start runs a server that logs JSON, and returns when it serves.
 func start(ctx context.Context, environment []string, name string, args ...string) (*process, error) {
 	p := &process{cmd: command(ctx, name, args...), jobs: make(chan job, 64), ended: make(chan struct{})}
@@ -48,7 +52,7 @@ func start(ctx context.Context, environment []string, name string, args ...strin
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s (make build): %w", name, err)
 	}
-	serving := make(chan string, 1)
+	serving := make(chan addresses, 1)
 	go func() {
 		last := p.follow(log, serving)
 		_ = p.cmd.Wait() // its state says it all
@@ -56,9 +60,10 @@ func start(ctx context.Context, environment []string, name string, args ...strin
 		close(p.ended)
 	}()
 	select {
-	case address := <-serving:
-		if p.address, err = netip.ParseAddrPort(address); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s serves on %q: %w", name, address, err), p.stop())
+	case at := <-serving:
+		p.ops = at.Ops
+		if p.address, err = netip.ParseAddrPort(at.Address); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s serves on %q: %w", name, at.Address, err), p.stop())
 		}
 		return p, nil
 	case <-p.ended:
@@ -77,12 +82,13 @@ func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 }
 
 // follow reads the log to its end, and returns its last line.
-func (p *process) follow(log io.Reader, serving chan<- string) (last string) {
+func (p *process) follow(log io.Reader, serving chan<- addresses) (last string) {
 	lines := bufio.NewScanner(log)
 	for lines.Scan() {
 		last = lines.Text()
 		var line struct {
-			Msg, Address string
+			Msg string
+			addresses
 			job
 		}
 		if json.Unmarshal(lines.Bytes(), &line) != nil {
@@ -90,7 +96,7 @@ func (p *process) follow(log io.Reader, serving chan<- string) (last string) {
 		}
 		switch line.Msg {
 		case "serving":
-			serving <- line.Address
+			serving <- line.addresses
 		case "job completed":
 			select {
 			case p.jobs <- line.job:
