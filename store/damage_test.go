@@ -41,8 +41,22 @@ func stateOf(t *testing.T, s *Store) state {
 // not current, and jobs that finished and that run.
 func victim(t *testing.T) (file []byte, states []state) {
 	t.Helper()
+	file, states, _ = victimAndPast(t)
+	return file, states
+}
+
+// A version is what a file was at one time, and what it held then.
+type version struct {
+	file []byte
+	state
+}
+
+// victimAndPast returns what the file was before, too.
+func victimAndPast(t *testing.T) (file []byte, states []state, past []version) {
+	t.Helper()
 	s := newStore(t)
 	for i := range int64(3) {
+		past = append(past, version{read(t, s.path), stateOf(t, s)})
 		var events []event.Event
 		for n := range 30 {
 			events = append(events, sample("a", n, 1+n%3))
@@ -52,6 +66,7 @@ func victim(t *testing.T) (file []byte, states []state) {
 		snap := snapshot("a", i, events[i:]...)
 		snap.Validators.ETag = strconv.Itoa(int(i))
 		apply(t, s, snap)
+		past = append(past, version{read(t, s.path), stateOf(t, s)})
 		apply(t, s, snapshot("a-b", i, sample("a-b", int(i), 100)))
 		job := begin(t, s, "b")
 		job.Rejections = slices.Repeat([]Rejection{{Reason: strings.Repeat("x", 100)}}, 40)
@@ -69,7 +84,7 @@ func victim(t *testing.T) (file []byte, states []state) {
 	if err := errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	return read(t, s.path), states
+	return read(t, s.path), states, past
 }
 
 // suffer does everything to a file that can be done, and says when something other
@@ -175,9 +190,10 @@ func isOneOf(got []event.Record, states []state, current bool) bool {
 func TestTruncated(t *testing.T) {
 	t.Parallel()
 	file, states := victim(t)
-	used := 0 // up to here the file is needed
+	used, tried := 0, 0 // up to the first the file is needed
 	for length := 1; length < len(file); length += 1 + length/7 {
 		what := fmt.Sprintf("%d of %d bytes", length, len(file))
+		tried++
 		suffer(t, what, file[:length], states)
 		path := filepath.Join(t.TempDir(), "fever.db")
 		if err := os.WriteFile(path, file[:length], 0o600); err != nil {
@@ -202,7 +218,7 @@ func TestTruncated(t *testing.T) {
 			t.Errorf("%s: opening changed it", what)
 		}
 	}
-	if used < len(file)/3 {
+	if t.Logf("%d lengths", tried); used < len(file)/3 {
 		t.Errorf("%d of %d bytes were enough", used, len(file))
 	}
 }
@@ -212,6 +228,7 @@ func TestOverwrittenPages(t *testing.T) {
 	file, states := victim(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	size := os.Getpagesize()
+	tried := 0
 	for at := 0; at < len(file); at += size {
 		for name, fill := range map[string]func([]byte){
 			"zeros":        func(page []byte) { clear(page) },
@@ -225,8 +242,102 @@ func TestOverwrittenPages(t *testing.T) {
 			broken := bytes.Clone(file)
 			fill(broken[at : at+size])
 			suffer(t, fmt.Sprintf("page %d of %s", at/size, name), broken, states)
+			tried++
 		}
 	}
+	t.Logf("%d files", tried)
+}
+
+// TestOldPages gives back what a page held at an earlier time, as a disk does that lost a
+// write. Where such a page fits, nothing tells it from the one that was lost: then what
+// is read must be what the store held once, and nothing twice. All else is an error.
+func TestOldPages(t *testing.T) {
+	t.Parallel()
+	file, states, past := victimAndPast(t)
+	held := make(map[string]bool)
+	for _, v := range past {
+		for _, one := range v.texts() {
+			held[one] = true
+		}
+	}
+	for _, state := range states {
+		for _, one := range state.texts() {
+			held[one] = true
+		}
+	}
+	path := filepath.Join(t.TempDir(), "fever.db")
+	size := os.Getpagesize()
+	pages, passed := 0, 0
+	for i, v := range past {
+		for at := 0; at+size <= min(len(file), len(v.file)); at += size {
+			broken := bytes.Clone(file)
+			if copy(broken[at:at+size], v.file[at:]); bytes.Equal(broken, file) {
+				continue
+			}
+			pages++
+			if err := os.WriteFile(path, broken, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := readAll(t, path)
+			if err != nil {
+				if !errors.Is(err, ErrDamaged) || !bytes.Equal(read(t, path), broken) {
+					t.Errorf("page %d of version %d: error %v, or the file has changed", at/size, i, err)
+				}
+				continue
+			}
+			texts := got.texts()
+			for _, one := range texts {
+				if !held[one] {
+					t.Errorf("page %d of version %d: it holds %s", at/size, i, one)
+				}
+			}
+			if slices.Sort(texts); len(slices.Compact(slices.Clone(texts))) != len(texts) {
+				t.Errorf("page %d of version %d: something is in it twice", at/size, i)
+			}
+			if !slices.ContainsFunc(states, func(s state) bool { return slices.Equal(texts, slices.Sorted(slices.Values(s.texts()))) }) {
+				passed++
+			}
+		}
+	}
+	if t.Logf("%d of %d old pages passed for new ones", passed, pages); passed > pages/20 {
+		t.Error("that is too many")
+	}
+}
+
+// texts says what s holds, but for which events are current: of that there is no
+// checksum.
+func (s *state) texts() (all []string) {
+	for _, r := range s.records {
+		r.Current = false
+		all = append(all, fmt.Sprintf("%+v", r))
+	}
+	for _, job := range s.jobs {
+		all = append(all, fmt.Sprintf("%+v", job))
+	}
+	return all
+}
+
+// readAll opens a file for writing and reads all events and jobs, up to an error.
+func readAll(t *testing.T, path string) (got state, err error) {
+	t.Helper()
+	s, err := Open(path, keep)
+	if err != nil {
+		return got, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	for r, err := range s.Records(t.Context(), everything) {
+		if err != nil {
+			return got, err
+		}
+		got.records = append(got.records, r)
+	}
+	for job, err := range s.Jobs(t.Context(), JobFilter{}) {
+		if err != nil {
+			return got, err
+		}
+		got.jobs = append(got.jobs, job)
+	}
+	return got, nil
 }
 
 func noise(random *rand.Rand, b []byte) {
@@ -243,6 +354,7 @@ func TestFlippedBits(t *testing.T) {
 	file, states := victim(t)
 	random := rand.New(rand.NewPCG(3, 4))
 	size := os.Getpagesize()
+	tried := 0
 	for at := range file {
 		if at%1301 != 0 && (at%size >= 64 || at%11 != 0) {
 			continue
@@ -251,7 +363,9 @@ func TestFlippedBits(t *testing.T) {
 		bit := random.IntN(8)
 		broken[at] ^= 1 << bit
 		suffer(t, fmt.Sprintf("bit %d of byte %d of page %d", bit, at%size, at/size), broken, states)
+		tried++
 	}
+	t.Logf("%d files", tried)
 }
 
 // TestFlippedValue changes one bit within a value of each bucket that has values. Who
@@ -291,6 +405,26 @@ func TestFlippedValue(t *testing.T) {
 		}
 		if err := errors.Join(r.Check(), r.Close()); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: error %v", bucket, err)
+		}
+	}
+}
+
+// TestCurrentOfNoEvent has a key in current, which has no checksum, that is no event's.
+func TestCurrentOfNoEvent(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 15, 30} { // before the events, among them, after them
+		s, err := Open(filepath.Join(t.TempDir(), "fever.db"), keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		apply(t, s, snapshot("a", 1, sample("a", 11, 1), sample("a", 12, 1), sample("a", 20, 1)))
+		key := sample("a", n, 0).Bytes()
+		err = s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(currentBucket).Put(key, nil) })
+		if err := errors.Join(err, s.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(s.path, keep); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "no such event") {
+			t.Errorf("%d: error %v", n, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 )
 
 // What can be wrong with a data file. The errors that wrap these name the file, say
@@ -40,4 +41,12 @@ func newer(path string, format uint64) error {
 
 func damaged(path, reason string) error {
 	return fmt.Errorf("%s is %w (%s); restore it from a backup, or move it away to start with an empty one", path, ErrDamaged, reason)
+}
+
+// unopened says that the file could not be opened, for a reason that names it.
+func unopened(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("open the store: %w; let this user read and write it, or use another --db", err)
+	}
+	return fmt.Errorf("open the store: %w", err)
 }

@@ -27,6 +27,13 @@ type meta struct {
 	txid     uint64
 }
 
+// unfinished reports whether a file of so many bytes, whose latest state this is, was
+// cut off while bbolt wrote the pages that it begins with. That is the first state:
+// nothing can have been stored in it.
+func (m *meta) unfinished(size int64) bool {
+	return m.txid <= 1 && size < int64(m.pages)*m.pageSize
+}
+
 // parseMeta reads the meta page that b begins with. It reports apart whether b claims
 // to be one at all: a file where nothing does is not bbolt's.
 func parseMeta(b []byte) (m meta, claimed bool, err error) {

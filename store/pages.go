@@ -1,10 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
 // bbolt maps the file and follows what stands there: a page number or a length that
@@ -68,6 +71,15 @@ func newPages(f *os.File, m meta) (*pages, error) {
 	return p, nil
 }
 
+// complete checks that every page has been visited: all are in use or free. Where one
+// is not, another refers to older ones in its place.
+func (p *pages) complete() error {
+	if id := slices.Index(p.seen, false); id >= 0 {
+		return fmt.Errorf("page %d is neither used nor free", id)
+	}
+	return nil
+}
+
 // visit marks a page, which must exist, and which nothing may refer to twice.
 func (p *pages) visit(id uint64) error {
 	if id >= p.pages {
@@ -113,9 +125,12 @@ func (p *pages) open(id uint64) (h header, extent int64, err error) {
 	return h, (1 + int64(h.overflow)) * p.pageSize, nil
 }
 
+// bounds are what the keys of a page must lie between, as the pages above it say.
+type bounds struct{ least, below []byte } // the second may be nil, which bounds nothing
+
 // walk follows the tree of pages below a bucket's root. It ends, since it goes on only
 // from pages that were not seen before.
-func (p *pages) walk(id uint64) error {
+func (p *pages) walk(id uint64, within bounds) error {
 	h, extent, err := p.open(id)
 	if err != nil {
 		return err
@@ -126,55 +141,101 @@ func (p *pages) walk(id uint64) error {
 		return fmt.Errorf("page %d: no elements", id)
 	}
 	base := int64(id) * p.pageSize
-	children, inline, _, err := elements(p.f, base, extent, h)
+	c, err := elements(p.f, base, extent, h)
 	if err != nil {
 		return fmt.Errorf("page %d: %w", id, err)
 	}
-	for _, s := range inline {
-		var b [headerBytes]byte
-		if _, err := p.f.ReadAt(b[:], s.at); err != nil {
-			return err
-		}
-		h := parseHeader(b[:])
-		buckets, nested, end, err := elements(p.f, s.at, s.length, h)
-		if err != nil {
-			return fmt.Errorf("page %d: a bucket within it: %w", id, err)
-		}
-		if end != s.length {
-			return fmt.Errorf("page %d: a bucket within it has %d bytes of %d", id, end, s.length)
-		}
-		if h.flags != leafPage || len(buckets)+len(nested) > 0 {
-			return fmt.Errorf("page %d: a bucket within it is more than one page", id)
+	for _, s := range c.inline {
+		if err := p.walkInline(s); err != nil {
+			return fmt.Errorf("page %d: a bucket within it%w", id, err)
 		}
 	}
-	for _, child := range children {
-		if err := p.walk(child); err != nil {
+	keys, err := p.inOrder(c.keys, h, within)
+	if err != nil {
+		return fmt.Errorf("page %d: %w", id, err)
+	}
+	for i, child := range c.children {
+		var below bounds // of a bucket: none
+		if h.flags == branchPage {
+			below = bounds{keys[i], within.below}
+			if i+1 < len(keys) {
+				below.below = keys[i+1]
+			}
+		}
+		if err := p.walk(child, below); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func (p *pages) walkInline(s span) error {
+	var b [headerBytes]byte
+	if _, err := p.f.ReadAt(b[:], s.at); err != nil {
+		return fmt.Errorf(": %w", err)
+	}
+	h := parseHeader(b[:])
+	c, err := elements(p.f, s.at, s.length, h)
+	switch {
+	case err != nil:
+		return fmt.Errorf(": %w", err)
+	case c.end != s.length:
+		return fmt.Errorf(" has %d bytes of %d", c.end, s.length)
+	case h.flags != leafPage || len(c.children)+len(c.inline) > 0:
+		return errors.New(" is more than one page")
+	}
+	return nil
+}
+
+// inOrder reads keys of a page and checks that they ascend within the bounds: of a
+// branch all, of a leaf the first and the last. A disk that lost a write gives back an
+// older page, perhaps of another part of the tree, where it hides keys and repeats
+// others.
+func (p *pages) inOrder(spans []span, h header, within bounds) (keys [][]byte, err error) {
+	if h.flags == leafPage && len(spans) > 2 {
+		spans = []span{spans[0], spans[len(spans)-1]}
+	}
+	for i, s := range spans {
+		key := make([]byte, s.length)
+		if _, err := p.f.ReadAt(key, s.at); err != nil {
+			return nil, err
+		}
+		if bytes.Compare(key, within.least) < 0 || i > 0 && bytes.Equal(key, within.least) || within.below != nil && bytes.Compare(key, within.below) >= 0 {
+			return nil, fmt.Errorf("key %q is not in its place", key)
+		}
+		keys = append(keys, key)
+		within.least = key
+	}
+	return keys, nil
+}
+
 // span is a part of the file.
 type span struct{ at, length int64 }
 
+// content is what stands in a page.
+type content struct {
+	keys     []span
+	children []uint64 // the pages that it refers to: of a branch one for each key, of a leaf those of buckets
+	inline   []span   // buckets that are so small that they stand in it as a page within the page
+	end      int64    // of its elements
+}
+
 // elements checks that all keys and values of the page at base lie within its extent,
 // one after the other from the end of the table, as bbolt writes them: a count or a
-// length that is wrong is found out. It returns the pages that it refers to, the
-// buckets that are so small that they stand in it as a page within the page, and where
-// its elements end.
-func elements(r io.ReaderAt, base, extent int64, h header) (children []uint64, inline []span, end int64, err error) {
+// length that is wrong is found out.
+func elements(r io.ReaderAt, base, extent int64, h header) (c content, err error) {
 	if h.flags != leafPage && (h.flags != branchPage || h.count == 0) {
-		return nil, nil, 0, fmt.Errorf("%d elements of type %#x", h.count, h.flags)
+		return c, fmt.Errorf("%d elements of type %#x", h.count, h.flags)
 	}
 	table := make([]byte, elementBytes*int64(h.count))
-	next := headerBytes + int64(len(table))
-	if next > extent {
-		return nil, nil, 0, fmt.Errorf("%d elements", h.count)
+	c.end = headerBytes + int64(len(table))
+	if c.end > extent {
+		return c, fmt.Errorf("%d elements", h.count)
 	}
 	if _, err := r.ReadAt(table, base+headerBytes); err != nil {
-		return nil, nil, 0, err
+		return c, err
 	}
+	c.keys = make([]span, 0, h.count)
 	order := binary.NativeEndian
 	for at := int64(0); at < int64(len(table)); at += elementBytes {
 		e := table[at : at+elementBytes]
@@ -182,30 +243,31 @@ func elements(r io.ReaderAt, base, extent int64, h header) (children []uint64, i
 		var isBucket bool
 		if h.flags == branchPage {
 			pos, key = int64(order.Uint32(e)), int64(order.Uint32(e[4:]))
-			children = append(children, order.Uint64(e[8:]))
+			c.children = append(c.children, order.Uint64(e[8:]))
 		} else {
 			isBucket = order.Uint32(e)&bucketFlag != 0
 			pos, key, val = int64(order.Uint32(e[4:])), int64(order.Uint32(e[8:])), int64(order.Uint32(e[12:]))
 		}
 		pos += headerBytes + at // it counts from the element
-		if pos != next || pos+key+val > extent {
-			return nil, nil, 0, fmt.Errorf("element %d is not in its place", at/elementBytes)
+		if pos != c.end || pos+key+val > extent {
+			return c, fmt.Errorf("element %d is not in its place", at/elementBytes)
 		}
-		next += key + val
+		c.keys = append(c.keys, span{base + pos, key})
+		c.end += key + val
 		if !isBucket {
 			continue
 		}
 		root, page, err := bucket(r, span{base + pos + key, val})
 		switch {
 		case err != nil:
-			return nil, nil, 0, fmt.Errorf("element %d: %w", at/elementBytes, err)
+			return c, fmt.Errorf("element %d: %w", at/elementBytes, err)
 		case root != 0:
-			children = append(children, root)
+			c.children = append(c.children, root)
 		default:
-			inline = append(inline, page)
+			c.inline = append(c.inline, page)
 		}
 	}
-	return children, inline, next, nil
+	return c, nil
 }
 
 // bucket reads the value that stands for a bucket: its root page, its sequence and, if

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"runtime"
@@ -62,9 +63,20 @@ func walk(ctx context.Context, b *bbolt.Bucket, batches chan<- []pair) {
 	}
 }
 
-// verify compares the checksums of all values, and decodes nothing.
+// verify compares the checksums of all values, and decodes nothing. The keys in current
+// have none: there must be an event for each.
 func (s *Store) verify() error {
 	return s.view(func(tx *bbolt.Tx) error {
+		events, current := tx.Bucket(eventsBucket).Cursor(), tx.Bucket(currentBucket).Cursor()
+		e, _ := events.First()
+		for k, _ := current.First(); k != nil; k, _ = current.Next() {
+			for e != nil && bytes.Compare(e, k) < 0 {
+				e, _ = events.Next()
+			}
+			if !bytes.Equal(e, k) {
+				return damaged(s.path, fmt.Sprintf("current: %q: no such event", k))
+			}
+		}
 		for _, name := range [][]byte{eventsBucket, providersBucket, jobsBucket} {
 			err := s.spread(context.Background(), tx.Bucket(name), func(batches <-chan []pair) error {
 				for batch := range batches {

@@ -36,7 +36,8 @@ type Store struct {
 }
 
 // Open opens the data file for reading and writing, and creates it, with mode 0600,
-// when it is missing or has no bytes. Until it is closed no other process can open it.
+// when it is missing, has no bytes, or its creation was cut off before anything could
+// be stored in it. Until it is closed no other process can open it.
 //
 // It keeps the newest finished jobs of each provider, as many as keep says, which must
 // be 1 or more. Older ones are deleted in the transaction that records the next.
@@ -59,13 +60,16 @@ func OpenReadOnly(path string) (*Store, error) { return open(path, 0, true) }
 func open(path string, keep int, readOnly bool) (*Store, error) {
 	info, err := os.Stat(path)
 	switch {
-	case err == nil && info.Mode().IsRegular() && info.Size() == 0 && !readOnly,
-		errors.Is(err, fs.ErrNotExist) && !readOnly: // to be created
+	case errors.Is(err, fs.ErrNotExist) && !readOnly: // to be created
 	case err != nil:
-		return nil, fmt.Errorf("open the store: %w", err)
+		return nil, unopened(err)
 	default:
-		if err := inspect(path, info); err != nil {
+		begun, err := inspect(path, info)
+		if err != nil {
 			return nil, err
+		}
+		if !begun && readOnly {
+			return nil, foreign(path, "nothing was stored in it yet")
 		}
 	}
 	s := &Store{path: path, keep: keep}
@@ -78,6 +82,9 @@ func open(path string, keep int, readOnly bool) (*Store, error) {
 			ReadOnly:        readOnly,
 			OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
 				s.file, err = os.OpenFile(name, flag, mode)
+				if err == nil && !readOnly {
+					err = beginAgain(s.file)
+				}
 				return s.file, err
 			},
 		})
@@ -86,10 +93,10 @@ func open(path string, keep int, readOnly bool) (*Store, error) {
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, locked(path)
-	case errors.Is(err, ErrDamaged): // bbolt panicked
+	case errors.Is(err, ErrDamaged), errors.Is(err, ErrLocked): // bbolt panicked, or did not open it
 		return nil, err
 	case err != nil:
-		return nil, fmt.Errorf("open the store: %w", err) // names the file
+		return nil, unopened(err)
 	}
 	if err := s.prepare(); err != nil {
 		return nil, errors.Join(err, s.Close())
