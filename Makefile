@@ -9,10 +9,12 @@ GOFILES      = $$(find . -name '*.go' -not -path './.git/*')
 # How make test runs the tests.
 GOTEST ?= go test
 
-# How long each fuzz target runs in `make fuzz`, and what `make bench` measures.
+# How long each fuzz target runs in `make fuzz`, what `make bench` measures, and how
+# often `make torture` kills.
 FUZZTIME ?= 1m
 BENCH    ?= .
 COUNT    ?= 1
+KILLS    ?= 1000
 REF      ?= main
 
 .PHONY: help
@@ -62,6 +64,14 @@ profile: build-load ## take the profile that fever is built with, default.pgo, a
 build-load: build
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -pgo=$(PROFILE) -o bin/load ./load
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -pgo=off -o bin/load-plain ./load
+
+.PHONY: torture
+torture: build ## kill fever KILLS (1000) times while it collects, and look at what is left: some 10 minutes
+	go run ./torture -fever bin/fever -kills $(KILLS)
+
+.PHONY: torture-short
+torture-short: ## the same for half a minute
+	$(MAKE) torture KILLS=60
 
 .PHONY: check
 check: format-check vet lint tidy-check race ## everything to run before sending a change

@@ -1,0 +1,290 @@
+// Torture kills fever serve at random instants, again and again, while it collects
+// feeds that change with each answer, now and then with no room for its data file to
+// grow, and looks each time at what is left. A job that
+// was said to have completed, or whose data a search has shown, must be in the data
+// file; the file must hold exactly what its completed jobs make of it, whole; what
+// jobs ran must become interrupted; and the next process must find by a search what is
+// stored. It fails at the first thing that is not so, and keeps the file.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"fever/store"
+)
+
+func main() {
+	fever := flag.String("fever", "bin/fever", "the fever `binary`")
+	kills := flag.Int("kills", 1000, "how many `times` to kill it")
+	perFile := flag.Int("per-file", 50, "begin a new data file after so many `kills`")
+	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "`number` that the instants are drawn with")
+	flag.Parse()
+	if *kills < 1 || *perFile < 1 {
+		fmt.Fprintln(os.Stderr, "torture: -kills and -per-file must be at least 1")
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Stdout, *fever, *kills, *perFile, *seed)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "torture:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer, fever string, kills, perFile int, seed uint64) (err error) {
+	dir, err := os.MkdirTemp("", "fever-torture")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("seed %d, files in %s: %w", seed, dir, err)
+			return
+		}
+		err = os.RemoveAll(dir)
+	}()
+	served, err := serveFeeds(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, served.close()) }()
+	v := victim{
+		fever:  fever,
+		dir:    dir,
+		feeds:  served,
+		random: rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // an instant is no secret
+		usual:  100 * time.Millisecond,
+		began:  time.Now(),
+	}
+	for n := range kills {
+		if n%perFile == 0 {
+			if err := v.renew(n / perFile); err != nil {
+				return err
+			}
+		}
+		if err := v.live(ctx); err != nil {
+			return fmt.Errorf("kill %d: %w", n+1, err)
+		}
+		if err := v.examine(ctx); err != nil {
+			return fmt.Errorf("after kill %d: %w", n+1, err)
+		}
+		if (n+1)%50 == 0 || n+1 == kills {
+			if _, err := fmt.Fprintf(out, "%d kills, %d jobs completed, %s\n", n+1, v.figures.completed, time.Since(v.began).Round(time.Second)); err != nil {
+				return err
+			}
+		}
+	}
+	return v.figures.print(out, time.Since(v.began), seed)
+}
+
+// A victim is the data file that processes work on and die over.
+type victim struct {
+	fever, dir, db, config string
+
+	feeds   *feeds
+	random  *rand.Rand
+	usual   time.Duration // from a start until it serves
+	began   time.Time
+	figures figures
+
+	created bool // a process has said that it had loaded the file
+	model   *model
+	stored  []record       // at the last examination
+	shown   [providers]int // versions that a search has shown
+	process *process       // the last
+
+	searching <-chan []byte // while it is searched all the time: brings the last answer
+}
+
+// renew begins with a new data file.
+func (v *victim) renew(n int) error {
+	v.db = filepath.Join(v.dir, fmt.Sprintf("%d.db", n))
+	v.config = filepath.Join(v.dir, fmt.Sprintf("%d.yaml", n))
+	v.created, v.model, v.stored, v.shown = false, newModel(), nil, [providers]int{}
+	var b strings.Builder
+	fmt.Fprintf(&b, "listen: 127.0.0.1:0\ndb: %s\nkeep-jobs: %d\nproviders:\n", v.db, keepJobs)
+	for p := range providers {
+		fmt.Fprintf(&b, "  - name: %s\n    url: %s%[1]s\n    every: 1s\n", providerName(p), v.feeds.url)
+	}
+	if err := os.RemoveAll(filepath.Join(v.dir, fmt.Sprintf("%d.db", n-1))); err != nil {
+		return err
+	}
+	return os.WriteFile(v.config, []byte(b.String()), 0o600)
+}
+
+// limit returns how large the data file may be in the next process: in one of sixteen
+// less than it is, else there is no limit, which is 0.
+func (v *victim) limit() (int64, error) {
+	if !v.created || v.random.IntN(16) > 0 {
+		return 0, nil
+	}
+	info, err := os.Stat(v.db)
+	if err != nil {
+		return 0, err
+	}
+	return 1<<14 + v.random.Int64N(info.Size()), nil
+}
+
+// live starts a process and kills it: one in four while it starts, the others while
+// they collect, at any time or soon after something that makes commits likely.
+func (v *victim) live(ctx context.Context) error {
+	open := v.feeds.shut()
+	defer open()
+	limit, err := v.limit()
+	if err != nil {
+		return err
+	}
+	process, err := startProcess(ctx, v.fever, v.config, limit)
+	if err != nil {
+		return err
+	}
+	v.process = process
+	err = v.use(ctx, process, open)
+	err = errors.Join(err, process.kill())
+	if v.searching == nil {
+		return err
+	}
+	answer := <-v.searching // the last one before the end
+	v.searching = nil
+	if err != nil || answer == nil {
+		return err
+	}
+	v.figures.searches++
+	v.shown, err = whole(answer)
+	return err
+}
+
+// use lets a process live until it is to be killed.
+func (v *victim) use(ctx context.Context, process *process, open func()) error {
+	manner := v.random.IntN(4)
+	if process.starved {
+		manner = 2
+	}
+	if !v.created && v.random.IntN(8) > 0 {
+		return wait(ctx, v.draw(20*time.Millisecond)) // it is about to create the file
+	}
+	if manner == 0 {
+		return wait(ctx, v.draw(v.usual))
+	}
+	if err := process.await(ctx, "served", process.ready); err != nil {
+		return err
+	}
+	v.usual = process.start
+	answer, err := process.search(ctx)
+	if err == nil {
+		err = agree(answer, v.stored)
+	}
+	if err != nil {
+		return err
+	}
+	v.figures.searches++
+	open()
+	if v.random.IntN(2) == 0 {
+		answers := make(chan []byte, 1)
+		v.searching = answers
+		go func() { answers <- process.searchOn(ctx) }()
+	}
+	switch manner {
+	case 1:
+		err = process.await(ctx, "fetched a feed", v.feeds.served)
+	case 2:
+		err = process.await(ctx, "completed a job", process.told)
+	}
+	if err != nil {
+		return err
+	}
+	return wait(ctx, v.draw(120*time.Millisecond))
+}
+
+func (v *victim) draw(most time.Duration) time.Duration {
+	return time.Duration(v.random.Int64N(int64(most)))
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// examine looks at what the process has left.
+func (v *victim) examine(ctx context.Context) error {
+	v.created = v.created || isClosed(v.process.loaded)
+	if !v.created && isUnborn(v.db) {
+		v.figures.creating++ // the next process must create it
+		return nil
+	}
+	jobs, err := dump[job](ctx, v.fever, v.db, "--jobs")
+	if err != nil {
+		return err
+	}
+	completed, running, err := v.model.take(jobs, isClosed(v.process.ready), v.process.starved)
+	if err != nil {
+		return err
+	}
+	for _, id := range v.process.completed {
+		if state := v.model.jobs[id].State; state != "completed" {
+			return fmt.Errorf("job %d was said to have completed, and is recorded as %q", id, state)
+		}
+	}
+	for p, shown := range v.shown {
+		if shown > v.model.version[p] {
+			return fmt.Errorf("a search has shown version %d of %s, and stored is version %d", shown, providerName(p), v.model.version[p])
+		}
+	}
+	if v.stored, err = dump[record](ctx, v.fever, v.db); err != nil {
+		return err
+	}
+	if err := v.model.compare(v.stored); err != nil {
+		return err
+	}
+	if err := check(v.db); err != nil {
+		return err
+	}
+	v.figures.count(v, completed, running)
+	return nil
+}
+
+// isUnborn reports whether there is no data file, or one that nothing was stored in.
+func isUnborn(db string) bool {
+	s, err := store.OpenReadOnly(db)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, store.ErrForeign)
+	}
+	return s.Close() != nil
+}
+
+// check does what fever's tests do with every data file of theirs.
+func check(db string) error {
+	s, err := store.OpenReadOnly(db)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Check(), s.Close())
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

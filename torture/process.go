@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// patience bounds every wait: what takes longer hangs.
+const patience = time.Minute
+
+// A process is a running fever serve.
+type process struct {
+	cmd    *exec.Cmd
+	began  time.Time
+	loaded chan struct{} // closed when what is stored has been loaded
+	ready  chan struct{} // closed when it serves; address and start are set then
+	told   chan struct{} // gets an element when a job has completed or failed and there is room
+	ended  chan struct{} // closed when its log has ended; what follows is set then
+
+	address string
+	start   time.Duration // from its start until it served
+
+	starved   bool     // there is a limit to the file
+	completed []uint64 // jobs that it said have completed
+	failed    int      // jobs that it said have failed, of kind store
+	unhappy   string   // the first line of its log that has no place there
+}
+
+// startProcess starts fever. If limit is not 0 it can write no file beyond so many bytes.
+func startProcess(ctx context.Context, fever, config string, limit int64) (*process, error) {
+	command := []string{fever, "serve", "--config", config, "--log-format", "json"}
+	if limit > 0 {
+		blocks := strconv.FormatInt(limit/512, 10)
+		command = append([]string{"sh", "-c", `ulimit -f "$0" && exec "$@"`, blocks}, command...)
+	}
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{
+		cmd:     cmd,
+		began:   time.Now(),
+		loaded:  make(chan struct{}),
+		ready:   make(chan struct{}),
+		told:    make(chan struct{}, 1),
+		ended:   make(chan struct{}),
+		starved: limit > 0,
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start fever (make build): %w", err)
+	}
+	go p.follow(log)
+	return p, nil
+}
+
+// follow reads the log to its end.
+func (p *process) follow(log io.Reader) {
+	defer close(p.ended)
+	lines := bufio.NewScanner(log)
+	for lines.Scan() {
+		var line struct {
+			Msg, Address, Kind string
+			Job                uint64
+		}
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			line.Msg = "no line of a log"
+		}
+		switch line.Msg {
+		case "loaded":
+			close(p.loaded)
+		case "serving":
+			p.address, p.start = line.Address, time.Since(p.began)
+			close(p.ready)
+		case "job completed":
+			p.completed = append(p.completed, line.Job)
+		case "the last process ended while jobs ran", "turns skipped: the job ran into them":
+		default:
+			switch {
+			case p.starved && line.Msg == "job failed" && line.Kind == "store":
+				p.failed++
+			case p.starved && strings.HasSuffix(line.Msg, "not recorded"):
+			case p.unhappy == "":
+				p.unhappy = lines.Text()
+			}
+		}
+		if strings.HasPrefix(line.Msg, "job ") {
+			select {
+			case p.told <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// kill sends SIGKILL, and returns when nothing is left of the process.
+func (p *process) kill() error {
+	_ = p.cmd.Process.Kill() // it fails when the process has ended by itself
+	<-p.ended
+	_ = p.cmd.Wait()
+	if got := p.cmd.ProcessState.String(); got != "signal: killed" {
+		return fmt.Errorf("fever ended by itself (%s): %s", got, p.unhappy)
+	}
+	if p.unhappy != "" {
+		return fmt.Errorf("fever said: %s", p.unhappy)
+	}
+	return nil
+}
+
+// await waits for something that must come while the process lives.
+func (p *process) await(ctx context.Context, what string, c <-chan struct{}) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.ended:
+		return fmt.Errorf("fever ended by itself: %s", p.unhappy)
+	case <-timer.C:
+		return fmt.Errorf("after %s fever has not %s", patience, what)
+	}
+}
+
+// A summary is an event of an answer.
+type summary struct {
+	ID        string      `json:"id"`
+	Title     string      `json:"title"`
+	StartDate string      `json:"start_date"`
+	StartTime string      `json:"start_time"`
+	EndDate   string      `json:"end_date"`
+	EndTime   string      `json:"end_time"`
+	MinPrice  json.Number `json:"min_price"`
+	MaxPrice  json.Number `json:"max_price"`
+}
+
+// search returns the answer to a search for all events.
+func (p *process) search(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+"/search", http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }() // read to its end below
+	answer, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("search: %s", response.Status)
+	}
+	return answer, err
+}
+
+// searchOn searches until the process ends, and returns the last answer.
+func (p *process) searchOn(ctx context.Context) (last []byte) {
+	for {
+		answer, err := p.search(ctx)
+		if err != nil {
+			return last
+		}
+		last = answer
+	}
+}
+
+// decode returns the events of an answer.
+func decode(answer []byte) ([]summary, error) {
+	var decoded struct{ Data struct{ Events []summary } }
+	if err := json.Unmarshal(answer, &decoded); err != nil {
+		return nil, fmt.Errorf("search: %w", err)
+	}
+	return decoded.Data.Events, nil
+}
+
+// dump runs fever dump and decodes what it prints.
+func dump[T any](ctx context.Context, fever, db string, args ...string) ([]T, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, fever, slices.Concat([]string{"dump", "--db", db, "--format", "json"}, args)...)
+	out, err := cmd.Output()
+	if err != nil {
+		if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+			err = fmt.Errorf("%w: %s", err, failed.Stderr)
+		}
+		return nil, fmt.Errorf("fever dump: %w", err)
+	}
+	var all []T
+	if err := json.Unmarshal(out, &all); err != nil {
+		return nil, fmt.Errorf("fever dump: %w", err)
+	}
+	return all, nil
+}
