@@ -10,7 +10,8 @@ import (
 )
 
 // pieceSize is what an answer holds of its body, in bytes, however slowly a client
-// takes it: the rest is in the index. A body that is no longer is sent with one write.
+// takes it: the rest is in the index, whose segments of that age it keeps from being
+// collected until it is written. A body that is no longer is sent with one write.
 const pieceSize = 64 << 10
 
 // What stands around the events of a body.
@@ -28,11 +29,10 @@ type answer struct {
 
 var answers = sync.Pool{New: func() any { return &answer{piece: make([]byte, 0, pieceSize)} }}
 
-// release gives the answer back, without what it holds of the index. One that has grown
-// large is left to the garbage collector.
+// release gives the answer back, without what it holds of the index. A buffer that has
+// grown, which takes a longer summary than there can be, is left to the collector.
 func (a *answer) release() {
-	const most = 1 << 10 // runs; an answer of a MB has some 40
-	if cap(a.found.Runs) > most || cap(a.piece) > pieceSize {
+	if cap(a.piece) > pieceSize {
 		return
 	}
 	a.found.Release()
@@ -46,8 +46,8 @@ func (a *answer) size() int { return len(head) + a.found.Size + len(tail) }
 func (a *answer) writeTo(w io.Writer) error {
 	a.piece = append(a.piece[:0], head...)
 	b := a.piece
-	for i := range a.found.Runs {
-		text := a.found.Runs[i].Text()
+	for r := range a.found.Runs {
+		text := r.Text()
 		if len(b)+len(text)+len(tail) > pieceSize {
 			if _, err := w.Write(b); err != nil {
 				return err
@@ -70,8 +70,8 @@ var (
 // packedSize returns how many bytes the body has as a gzip member.
 func (a *answer) packedSize() int {
 	bits := envelopeBits
-	for i := range a.found.Runs {
-		bits += a.found.Runs[i].Packed()
+	for r := range a.found.Runs {
+		bits += r.Packed()
 	}
 	return deflate.MemberSize(bits)
 }
@@ -82,8 +82,7 @@ func (a *answer) packTo(w io.Writer) error {
 	a.pack.Head()
 	a.pack.Literals(head)
 	sum, taken := headSum, 0
-	for i := range a.found.Runs {
-		r := &a.found.Runs[i]
+	for r := range a.found.Runs {
 		if (a.pack.Bits()+r.Packed())/8-taken > pieceSize-spare {
 			piece := a.pack.Take()
 			taken += len(piece)

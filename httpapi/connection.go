@@ -9,9 +9,10 @@ import (
 	"unsafe"
 )
 
-// A connection is what the requests of one connection share, to leave no garbage. HTTP/1
-// has them answered one after the other: each is over, and its header sent, before the
-// next is read.
+// A connection is what the searches of one connection share, to leave no garbage. HTTP/1
+// has them answered one after the other: net/http has sent the header of each before it
+// reads the next. There is one search for each request, and nothing of it goes on when its
+// handler returns.
 type connection struct {
 	response    response
 	tag, length [1]string // values of header fields, which point into text

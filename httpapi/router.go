@@ -33,19 +33,21 @@ func newRouter(path string, h http.Handler, log *slog.Logger) http.Handler {
 	}
 	router.Handler(http.MethodGet, path, h)
 	router.Handler(http.MethodHead, path, h)
-	return Guard(router, log)
+	return guard(router, log, connectionOf)
 }
 
 // Guard returns a handler that answers as h does, and survives its panics: they are
 // logged, and the client gets a 500 with the id of the line in the log. Its answers
 // are not to be taken for something else than their content type says.
 func Guard(h http.Handler, log *slog.Logger) http.Handler {
+	// What is shared must not be used by what a handler leaves running.
+	return guard(h, log, func(*http.Request) *connection { return new(connection) })
+}
+
+func guard(h http.Handler, log *slog.Logger, of func(*http.Request) *connection) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["X-Content-Type-Options"] = noSniff
-		c := connectionOf(r)
-		if c.response.ResponseWriter != nil { // a handler of the same request asks another
-			c = new(connection)
-		}
+		c := of(r)
 		guarded := &c.response
 		*guarded = response{ResponseWriter: w, connection: c}
 		defer func() {

@@ -113,9 +113,12 @@ func (h *searchHandler) search(w *response, r *http.Request) (status int, err er
 	}
 	header["Content-Type"] = typeJSON
 	size, write := a.size(), a.writeTo
-	if wantsGzip(r.Header["Accept-Encoding"], size) {
-		header["Content-Encoding"] = codingGzip
-		size, write = a.packedSize(), a.packTo
+	if accepted := r.Header["Accept-Encoding"]; wantsGzip(accepted, size) {
+		// Titles in scripts that the code is not made for can come out larger.
+		if packed := a.packedSize(); packed < size || wantsGzip(accepted, 0) {
+			header["Content-Encoding"] = codingGzip
+			size, write = packed, a.packTo
+		}
 	}
 	header["Content-Length"] = w.connection.contentLength(size)
 	if r.Method == http.MethodHead {

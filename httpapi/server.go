@@ -59,6 +59,7 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Dura
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnContext:       withConnection,
+		Protocols:         new(http.Protocols), // see connection: one request at a time
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			switch state {
@@ -72,6 +73,7 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Dura
 		},
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" has an Allow like the others
 	}
+	server.Protocols.SetHTTP1(true)
 	defer connections.Wait()
 
 	served := make(chan error, 1)

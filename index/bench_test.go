@@ -69,8 +69,8 @@ func loaded(tb testing.TB, entries []*event.Entry) *index.Index {
 
 // appendText is what a handler does with an answer.
 func appendText(b []byte, a *index.Answer) []byte {
-	for i := range a.Runs {
-		b = append(b, a.Runs[i].Text()...)
+	for r := range a.Runs {
+		b = append(b, r.Text()...)
 	}
 	return b
 }

@@ -7,14 +7,17 @@ import (
 	"fever/event"
 )
 
-const Radix = radix
+const (
+	Radix   = radix
+	MaxText = maxText
+)
 
 // Find returns the entries of a search's answer.
 func (s *Snapshot) Find(w event.Window) []*event.Entry {
 	var a Answer
 	s.Search(w, &a)
 	var found []*event.Entry
-	for _, r := range a.Runs {
+	for r := range a.Runs {
 		for i := r.from; i < r.to; i++ {
 			found = append(found, &event.Entry{Place: r.segment.places[i], Summary: bytes.Clone(r.segment.unit(int(i))[1:])})
 		}
@@ -32,4 +35,15 @@ func (s *Snapshot) Recount() (segments map[any]bool, stats Stats) {
 		return true
 	})
 	return segments, stats
+}
+
+// Largest returns the size of the largest text of a segment with several events.
+func (s *Snapshot) Largest() (size int) {
+	s.tree.b.Ascend(func(i item) bool {
+		if len(i.segment.places) > 1 {
+			size = max(size, len(i.segment.text))
+		}
+		return true
+	})
+	return size
 }

@@ -2,7 +2,7 @@
 // encoded, back to back and in order, and lets any number of readers search them
 // without a lock while a writer prepares the next state.
 //
-// Neighbouring events share a segment, an immutable piece of some 28 KiB with all that
+// Neighbouring events share a segment, an immutable piece of some 16 KiB with all that
 // an answer needs of them ready: their text, the same compressed, their digests and
 // checksum. The segments are in a btree ordered by start. So an answer is a few runs of
 // ready bytes, whatever it says, and a change of an event writes its segment anew.
@@ -46,8 +46,8 @@ func New() *Index { return &Index{} }
 // no longer than one answer takes: it pins the segments of its age in memory.
 func (x *Index) Snapshot() *Snapshot { return x.current.Load() }
 
-// Load replaces everything with the given entries, in any order. They can be changed
-// afterwards: it copies what it keeps. Two entries with one id are an error, and leave
+// Load replaces everything with the given entries, in any order. It copies what it
+// keeps. Two entries with one id are an error, and leave
 // the index as it was. It sorts and compresses, on all processors: it is for the start
 // of the process.
 func (x *Index) Load(entries []*event.Entry) error {
@@ -55,10 +55,10 @@ func (x *Index) Load(entries []*event.Entry) error {
 	var spans map[uuid.UUID]span
 	var err error
 	var wait sync.WaitGroup
-	unsorted := slices.Clone(entries)
-	wait.Go(func() { spans, err = spansOf(unsorted) })
-	slices.SortFunc(entries, func(a, b *event.Entry) int { return a.Compare(&b.Place) })
-	segments := buildAll(entries)
+	wait.Go(func() { spans, err = spansOf(entries) })
+	sorted := slices.Clone(entries)
+	slices.SortFunc(sorted, func(a, b *event.Entry) int { return a.Compare(&b.Place) })
+	segments := buildAll(sorted)
 	wait.Wait()
 	if err != nil {
 		return err
@@ -91,9 +91,9 @@ func spansOf(entries []*event.Entry) (map[uuid.UUID]span, error) {
 //
 // It writes the segments anew that these events stand in, or stood in, and no others.
 func (x *Index) Apply(entries []*event.Entry) {
-	began := time.Now()
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	began := time.Now()
 	if x.spans == nil {
 		panic("index: Apply before Load")
 	}

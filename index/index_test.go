@@ -72,8 +72,8 @@ func TestSearchDoesNotAllocate(t *testing.T) {
 		s.Search(event.Window{From: 10 * hour, To: 1000 * hour}, &a)
 		buf = appendText(buf[:0], &a)
 		w.Reset(packed[:0])
-		for i := range a.Runs {
-			a.Runs[i].Pack(&w)
+		for r := range a.Runs {
+			r.Pack(&w)
 		}
 		packed = w.Bytes()
 	})
@@ -232,5 +232,68 @@ func TestApplyTouches(t *testing.T) {
 				t.Errorf("%d of %d segments are new after %d events changed, want at most %d", fresh, len(after), batch, most)
 			}
 		}
+	}
+}
+
+// TestSearchManyRuns finds what has so many runs that an answer does not keep them.
+func TestSearchManyRuns(t *testing.T) {
+	t.Parallel()
+	const n = 6_000
+	entries := make([]*event.Entry, n)
+	var inTime []*event.Entry
+	for i := range entries {
+		entries[i] = &event.Entry{Place: event.Place{Start: int64(i), End: int64(i), ID: id(i)}, Summary: []byte(strings.Repeat("x", 1+i%50))}
+		if i%2 == 0 {
+			entries[i].End = 10 * n
+		} else {
+			inTime = append(inTime, entries[i])
+		}
+	}
+	s := loaded(t, entries).Snapshot()
+	w := event.Window{From: 0, To: n}
+	if err := checkAnswer(s, w, inTime); err != nil {
+		t.Error(err)
+	}
+	var a index.Answer
+	s.Search(w, &a)
+	runs := 0
+	for range a.Runs {
+		if runs++; runs == n/4 {
+			break
+		}
+	}
+	if runs != n/4 {
+		t.Errorf("%d runs, want more", runs)
+	}
+	if s.Search(event.Window{From: 3 * n, To: 4 * n}, &a); a.Events != 0 || a.Size != 0 {
+		t.Errorf("%d events of %d bytes when there are none", a.Events, a.Size)
+	}
+	for range a.Runs {
+		t.Error("a run of an answer that has none")
+	}
+}
+
+// TestSegmentsStayLarge after events that made them have left, one by one.
+func TestSegmentsStayLarge(t *testing.T) {
+	t.Parallel()
+	entries := slices.Clone(fewEntries())
+	x := loaded(t, entries)
+	slices.SortFunc(entries, func(a, b *event.Entry) int { return a.Compare(&b.Place) })
+	for i, e := range entries {
+		if i%100 != 0 { // they all go to the end
+			x.Apply([]*event.Entry{{Place: event.Place{Start: 1e12 + int64(i), End: 1e12 + int64(i), ID: e.ID}, Summary: e.Summary}})
+		}
+	}
+	var a index.Answer
+	x.Snapshot().Search(event.Window{From: 0, To: 1e11}, &a)
+	segments := 0
+	for range a.Runs {
+		segments++
+	}
+	if a.Events != few/100 || segments > 5 {
+		t.Errorf("%d events are in %d segments", a.Events, segments)
+	}
+	if most := x.Snapshot().Largest(); most > index.MaxText {
+		t.Errorf("the largest segment has %d bytes, want at most %d", most, index.MaxText)
 	}
 }

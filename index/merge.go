@@ -114,15 +114,14 @@ func sizeOf(units []unit) (size int) {
 	return size
 }
 
-// even returns a size of text that cuts units into as few segments as can be, of about
-// equal sizes.
+// even returns a size of text that cuts units into a few segments of about equal sizes.
 func even(units []unit) int {
 	size := sizeOf(units)
 	n := (size + maxText - 1) / maxText
 	if n <= 1 {
 		return maxText
 	}
-	return size/n + size/n/8
+	return min(size/n+size/n/8, maxText)
 }
 
 // parts calls yield with the units of one segment after the other, which have at most so

@@ -89,10 +89,10 @@ func checkAnswer(s *index.Snapshot, w event.Window, want []*event.Entry) error {
 	var packer deflate.Writer
 	packer.Head()
 	packer.Literals([]byte(head))
-	for i := range a.Runs {
-		sum = a.Runs[i].Checksum(sum)
-		bits += a.Runs[i].Packed()
-		a.Runs[i].Pack(&packer)
+	for r := range a.Runs {
+		sum = r.Checksum(sum)
+		bits += r.Packed()
+		r.Pack(&packer)
 	}
 	packer.Tail(sum, uint32(len(head)+a.Size))
 	member := packer.Bytes()
@@ -186,6 +186,9 @@ func TestModel(t *testing.T) {
 				}
 				if _, stats := x.Snapshot().Recount(); stats != x.Snapshot().Stats {
 					t.Fatalf("the statistics are %+v, want %+v", x.Snapshot().Stats, stats)
+				}
+				if most := x.Snapshot().Largest(); most > index.MaxText {
+					t.Fatalf("a segment of %d bytes", most)
 				}
 				if !slices.EqualFunc(x.Snapshot().Find(event.Always), y.Snapshot().Find(event.Always), same) {
 					t.Fatal("a full rebuild is not what the batches made")

@@ -22,13 +22,14 @@ const (
 // A segment is a stretch of neighbouring events, in order, with all that an answer
 // needs of them. It has at least one, and never changes.
 type segment struct {
-	places []event.Place
-	marks  []mark           // where each event begins, and one more, where the last ends
-	text   []byte           // the summaries, each after a comma
-	packed []byte           // the same as DEFLATE symbols: the first event as literals, each other linked to the one before
-	latest int64            // the latest end
-	crc    uint32           // of text
-	shift  deflate.Operator // past text
+	places   []event.Place
+	marks    []mark           // where each event begins, and one more, where the last ends
+	text     []byte           // the summaries, each after a comma
+	packed   []byte           // the same as DEFLATE symbols: the first event as literals, each other linked to the one before
+	earliest int64            // the earliest end
+	latest   int64            // the latest end
+	crc      uint32           // of text
+	shift    deflate.Operator // past text
 }
 
 // A mark is a position between two events.
@@ -127,10 +128,11 @@ func (b *builder) build(units []unit) *segment {
 		size += units[i].size()
 	}
 	g := &segment{
-		places: make([]event.Place, 0, len(units)),
-		marks:  make([]mark, 1, len(units)+1),
-		text:   make([]byte, 0, size),
-		latest: math.MinInt64,
+		places:   make([]event.Place, 0, len(units)),
+		marks:    make([]mark, 1, len(units)+1),
+		text:     make([]byte, 0, size),
+		earliest: math.MaxInt64,
+		latest:   math.MinInt64,
 	}
 	b.packer.Reset(b.packed[:0])
 	for i := range units {
@@ -146,6 +148,7 @@ func (b *builder) build(units []unit) *segment {
 		end.text = uint32(len(g.text))
 		g.marks = append(g.marks, end)
 		g.places = append(g.places, *u.place())
+		g.earliest = min(g.earliest, u.place().End)
 		g.latest = max(g.latest, u.place().End)
 
 		switch {

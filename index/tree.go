@@ -6,7 +6,7 @@ import (
 	"fever/event"
 )
 
-// degree of the btree: nodes of 32 to 63 segments. A million events are some 17,000 of
+// degree of the btree: nodes of 31 to 63 segments. A million events are some 17,000 of
 // these, and a batch that changes a few copies no more than that.
 const degree = 32
 
@@ -56,11 +56,12 @@ func (t tree) ascend(first int64, yield func(*segment) bool) {
 // the last segment. It is nil when there is none.
 func (t tree) reaching(p *event.Place) *segment {
 	var found *segment
-	t.ascend(p.Start, func(g *segment) bool {
-		found = g
-		return g.last().Compare(p) < 0
+	bound := item{p.Start, &segment{places: []event.Place{*p}}}
+	t.b.AscendGreaterOrEqual(bound, func(i item) bool {
+		found = i.segment
+		return false
 	})
-	if found == nil || found.last().Compare(p) < 0 {
+	if found == nil {
 		last, _ := t.b.Max()
 		return last.segment
 	}

@@ -107,8 +107,8 @@ func search(x *index.Index) []byte {
 	var a index.Answer
 	x.Snapshot().Search(event.Always, &a)
 	var b []byte
-	for i := range a.Runs {
-		b = append(b, a.Runs[i].Text()...)
+	for r := range a.Runs {
+		b = append(b, r.Text()...)
 	}
 	return b
 }
