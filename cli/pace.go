@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"sync/atomic"
+	"sync"
 )
 
 // Garbage is collected when there is so much of it, or an eighth of what is in use. By
@@ -13,32 +13,51 @@ import (
 // milliseconds of load, with a million twice the memory.
 const headroom = 40 << 20
 
-// paceCollector keeps to that until stop is called, unless the environment says how to
-// collect.
+// A pace is how often the collector runs.
+type pace struct {
+	mu      sync.Mutex
+	percent int // as it is set; 0: not yet
+	before  int // as it was
+	stopped bool
+}
+
+// paceCollector keeps to the headroom until stop is called, unless the environment says
+// how to collect.
 func paceCollector() (stop func()) {
 	if os.Getenv("GOGC") != "" {
 		return func() {}
 	}
-	var stopped atomic.Bool
-	pace(&stopped, 0)
-	return func() { stopped.Store(true) }
+	p := new(pace)
+	p.adjust()
+	return p.stop
 }
 
-// pace sets the percentage that comes to the headroom, and does so again after the next
+// adjust sets the percentage that comes to the headroom, and does so again after the next
 // collection. That is when the runtime knows what is in use.
-func pace(stopped *atomic.Bool, before int) {
+func (p *pace) adjust() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
+		return
+	}
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
 	const least = 4 << 20 // the runtime's own: a process that has just started uses less
 	used := max(live[0].Value.Uint64(), least)
-	percent := int(100 * max(headroom, used/8) / used)
-	if percent != before {
-		debug.SetGCPercent(percent)
+	if percent := int(100 * max(headroom, used/8) / used); percent != p.percent {
+		before := debug.SetGCPercent(percent)
+		if p.percent == 0 {
+			p.before = before
+		}
+		p.percent = percent
 	}
 	type sentinel struct{ _ *byte } // with a pointer, or it could share its memory with what lives on
-	runtime.AddCleanup(&sentinel{}, func(struct{}) {
-		if !stopped.Load() {
-			pace(stopped, percent)
-		}
-	}, struct{}{})
+	runtime.AddCleanup(&sentinel{}, (*pace).adjust, p)
+}
+
+func (p *pace) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = true
+	debug.SetGCPercent(p.before)
 }
