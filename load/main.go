@@ -55,7 +55,7 @@ func main() {
 	var s settings
 	flag.StringVar(&s.fever, "fever", "bin/fever", "the fever `binary`")
 	flag.StringVar(&s.bare, "plain", "", "this `program` built without a profile, for the plain bare handler (default: itself)")
-	flag.IntVar(&s.gogc, "gogc", 100, "the `percentage` of garbage collection that fever runs with, for the bare handler that is built alike")
+	flag.IntVar(&s.gogc, "gogc", 1000, "the `percentage` of garbage collection that fever comes to with few events, for the bare handler that is built alike")
 	quick := flag.Bool("short", false, "a few looks at everything, for development")
 	flag.IntVar(&s.rounds, "rounds", 0, "`number` of turns (default 5, or 2 with -short)")
 	only := flag.String("only", "", "measure only what has a name that this `regexp` matches, such as search/5000/32/gzip")

@@ -23,7 +23,7 @@ import (
 type process struct {
 	address netip.AddrPort
 	ops     string   // the ops address; the bare handler has none
-	jobs    chan job // that were completed; those that nobody takes are lost
+	jobs    chan job // that have ended; those that nobody takes are lost
 	cmd     *exec.Cmd
 	ended   chan struct{} // closed when it has ended
 	end     error         // how, then
@@ -36,6 +36,7 @@ type job struct {
 	NotModified bool `json:"not_modified"`
 	Seen        int
 	Changed     int
+	Error       string // empty unless it failed
 }
 
 // addresses are those that a server says it serves on.
@@ -97,7 +98,7 @@ func (p *process) follow(log io.Reader, serving chan<- addresses) (last string) 
 		switch line.Msg {
 		case "serving":
 			serving <- line.addresses
-		case "job completed":
+		case "job completed", "job failed":
 			select {
 			case p.jobs <- line.job:
 			default:
@@ -108,10 +109,13 @@ func (p *process) follow(log io.Reader, serving chan<- addresses) (last string) 
 	return last
 }
 
-// next returns the next completed job.
+// next returns the next job that ends. One that fails is an error.
 func (p *process) next(ctx context.Context) (job, error) {
 	select {
 	case j := <-p.jobs:
+		if j.Error != "" {
+			return j, fmt.Errorf("a job of %s failed: %s", p.cmd.Path, j.Error)
+		}
 		return j, nil
 	case <-p.ended:
 		return job{}, p.end
