@@ -24,7 +24,7 @@ help: ## list what there is
 .PHONY: build
 build: ## build the one static binary, bin/fever
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X fever/cli.version=$(VERSION)' -o bin/fever .
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X fever/cli.version=$(VERSION)' -o bin/fever .
 
 .PHONY: run
 run: build ## build, collect from the real provider and serve http://localhost:8080/search
@@ -60,6 +60,14 @@ load-short: build-load ## the same in a minute or so, and less exact
 profile: build-load ## take the profile that fever is built with, default.pgo, anew
 	bin/load -fever bin/fever -only search/5000/ -profile default.pgo
 
+.PHONY: overload
+overload: build-load ## measure what becomes of searches when too many are asked for, or clients are slow (minutes; draws docs/overload.svg)
+	$(LOAD) -overload -plot docs/overload.svg
+
+.PHONY: overload-short
+overload-short: build-load ## the same in a minute or so, less exact and without the picture
+	$(LOAD) -overload -short
+
 .PHONY: build-load
 build-load: build
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -pgo=$(PROFILE) -o bin/load ./load
@@ -72,6 +80,16 @@ torture: build ## kill fever KILLS (1000) times while it collects, and look at w
 .PHONY: torture-short
 torture-short: ## the same for half a minute
 	$(MAKE) torture KILLS=60
+
+SOAKFLAGS ?=
+
+.PHONY: soak
+soak: build ## run the binary for 5 minutes under all that may happen, and see that nothing grows (SOAKFLAGS="-time 1h -plot FILE")
+	go run ./soak -fever bin/fever $(SOAKFLAGS)
+
+.PHONY: soak-short
+soak-short: build ## the same in 20 seconds
+	go run ./soak -fever bin/fever -short $(SOAKFLAGS)
 
 .PHONY: check
 check: format-check vet lint tidy-check race ## everything to run before sending a change
@@ -108,6 +126,32 @@ deploy-check: ## check the alerts and the configuration of Prometheus, and run t
 	promtool check config --syntax-only deploy/prometheus/prometheus.yml
 	promtool check rules deploy/prometheus/alerts.yml
 	promtool test rules deploy/prometheus/alerts_test.yml
+
+# The second build has another folder and an empty cache: all of it is compiled again.
+.PHONY: reproducible
+reproducible: ## build HEAD twice, in two folders, and see that the binaries are the same
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && mkdir -p "$$tmp/one" "$$tmp/another/folder" "$$tmp/cache" && \
+	for dir in one another/folder; do git archive HEAD | tar -x -C "$$tmp/$$dir" || exit 1; done && \
+	$(MAKE) --no-print-directory -C "$$tmp/one" build VERSION='$(VERSION)' && \
+	GOCACHE="$$tmp/cache" $(MAKE) --no-print-directory -C "$$tmp/another/folder" build VERSION='$(VERSION)' && \
+	cmp "$$tmp/one/bin/fever" "$$tmp/another/folder/bin/fever" && sha256sum < "$$tmp/one/bin/fever"
+
+MODULES = CGO_ENABLED=0 GOOS=linux go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}}@{{.Version}} {{.Dir}}{{end}}{{end}}' .
+
+.PHONY: licenses
+licenses: ## collect the licences of all that is in the binary, in bin/LICENSES
+	@mkdir -p bin
+	@{ echo fever; echo; cat LICENSE; \
+	printf '\n\nThe standard library of Go\n\n'; cat "$$(go env GOROOT)/LICENSE"; \
+	$(MODULES) | sort -u | while read -r module dir; do \
+		find "$$dir" -type f \( -name 'LICENSE*' -o -name 'NOTICE*' \) | sort | while read -r file; do \
+			printf '\n\n%s: %s\n\n' "$$module" "$${file#"$$dir"/}"; cat "$$file"; \
+		done; \
+	done; } > bin/LICENSES
+
+.PHONY: sbom
+sbom: build ## write what bin/fever is made of, for programs (CycloneDX), into bin/fever.cdx.json
+	$(TOOL) cyclonedx-gomod bin -json -licenses -std -noserial -notimestamp -version '$(VERSION)' -output bin/fever.cdx.json bin/fever
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (1m)

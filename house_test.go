@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"load":               {},
 	"provider":           {"event"},
 	"provider/simulator": {}, // for tests, which these rules leave alone
+	"soak":               {},
 	"store":              {"event"},
 	"index":              {"index/deflate", "event"},
 	"index/deflate":      {},

@@ -18,12 +18,26 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
 )
 
 var update = flag.Bool("update", false, "write what the program prints into the scripts' files")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"fever": main})
+	testscript.Main(leakTested{m}, map[string]func(){"fever": main})
+}
+
+// leakTested are tests that fail when they leave a goroutine behind.
+type leakTested struct{ *testing.M }
+
+// Run is for [testscript.Main].
+func (l leakTested) Run() int {
+	code := l.M.Run()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
 }
 
 // TestScript runs the real program as testdata/script/*.txtar write it, with

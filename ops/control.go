@@ -124,8 +124,18 @@ func (o *Ops) patient(h http.Handler) http.Handler {
 			httpapi.WriteError(w, r, o.Log, err)
 			return
 		}
-		// Who waits for more when the request's time is over is not to wait longer.
-		defer context.AfterFunc(r.Context(), func() { _ = control.SetReadDeadline(time.Now()) })()
+		// Who waits for more when the request's time is over is not to wait longer. That is
+		// done with when this returns: the connection may then have another request.
+		ended := make(chan struct{})
+		stop := context.AfterFunc(r.Context(), func() {
+			defer close(ended)
+			_ = control.SetReadDeadline(time.Now())
+		})
+		defer func() {
+			if !stop() {
+				<-ended
+			}
+		}()
 		body := &patientBody{ReadCloser: r.Body, control: control}
 		r.Body = body
 		h.ServeHTTP(w, r)

@@ -28,7 +28,7 @@ func TestProfileBounds(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "", well("a"))
 	for _, target := range []string{"profile", "trace", "heap"} {
-		for _, seconds := range []string{"", "0", "-1", "121", "1e9", "NaN", "Inf", "x", "1&seconds=1"} {
+		for _, seconds := range []string{"", "0", "-1", "121", "0.5", "1e1", "1e9", "NaN", "Inf", "x", "1&seconds=1"} {
 			d.ask(t, http.MethodGet, "/debug/pprof/"+target+"?seconds="+seconds).failed(t, http.StatusBadRequest, "invalid_parameter")
 		}
 	}

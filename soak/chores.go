@@ -1,0 +1,90 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// chores are what people and programs do beside searching, in turn.
+var chores = []func(*watch, context.Context) error{
+	func(w *watch, ctx context.Context) error { return w.read(ctx, "/", "<!doctype html>") },
+	(*watch).giveFile,
+	func(w *watch, ctx context.Context) error { return w.read(ctx, "/jobs?limit=20", `"data"`) },
+	func(w *watch, ctx context.Context) error { return w.read(ctx, "/providers", `"is-big"`) },
+	(*watch).backUp,
+	func(w *watch, ctx context.Context) error { return w.read(ctx, "/readyz", "ready") },
+	func(w *watch, ctx context.Context) error {
+		_, err := w.fever.output(w.fever.command(ctx, "dump", "--jobs", "--limit", "5"))
+		return err
+	},
+	func(w *watch, ctx context.Context) error {
+		return w.fever.dump(ctx, w.fever.db, w.market)
+	},
+}
+
+// read gets a page of the ops listener, which has to contain a text.
+func (w *watch) read(ctx context.Context, path, want string) error {
+	body, err := w.get(ctx, w.fever.ops, path)
+	if err == nil && !strings.Contains(strings.ToLower(body), want) {
+		err = fmt.Errorf("%s has no %s: %.200s", path, want, body)
+	}
+	return err
+}
+
+// get does one request, as somebody does who looks now and then.
+func (w *watch) get(ctx context.Context, address, path string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	request.Close = true
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	body, err := io.ReadAll(response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s: %s: %.200s", path, response.Status, body)
+	}
+	return string(body), nil
+}
+
+// giveFile has a file taken as a snapshot, which must be found when that is done.
+func (w *watch) giveFile(ctx context.Context) error {
+	s := w.market.byFile
+	path := filepath.Join(filepath.Dir(w.fever.db), "snapshot.xml")
+	if err := os.WriteFile(path, s.next(true), 0o600); err != nil {
+		return err
+	}
+	if _, err := w.fever.output(w.fever.command(ctx, "sync", "--once", "--provider", s.provider, path)); err != nil {
+		return err
+	}
+	c := newChecker(w.market)
+	c.seen[s] = s.versions - 1 // nothing older is right any more
+	first, end := s.first, s.first+s.events
+	body, err := w.get(ctx, w.fever.address, search(first, end))
+	if err != nil {
+		return err
+	}
+	return c.check([]byte(body), first, end)
+}
+
+// backUp makes a copy of the data file, and looks into it.
+func (w *watch) backUp(ctx context.Context) error {
+	path := filepath.Join(filepath.Dir(w.fever.db), "backup.db")
+	if _, err := w.fever.output(w.fever.command(ctx, "backup", "--force", path)); err != nil {
+		return err
+	}
+	return w.fever.dump(ctx, path, w.market)
+}

@@ -1,0 +1,98 @@
+//go:build linux
+
+// Soak shows that fever can run for a long time: it starts the real binary on providers
+// of its own, which change, fail, hang and restart, and meanwhile searches, watches and
+// steers it without a pause. It looks at what the process holds (memory, goroutines,
+// files, the data file) and fails when any of that grows between the first and the last
+// third of the time by more than its bound, or when an answer is wrong.
+//
+// It uses loopback only, and stops and removes all that it started. What a process
+// holds is read the way that Linux offers it, so it runs there alone.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// settings say what to run, and how long.
+type settings struct {
+	fever string
+	time  time.Duration
+	plot  string // a file to write, or ""
+	pace
+}
+
+// A pace says how often things happen that are not to happen all the time.
+type pace struct {
+	sample  time.Duration // from one look at the process to the next
+	chore   time.Duration // likewise
+	restart time.Duration // how long a provider runs until it is restarted
+	big     time.Duration // from one big feed to the next
+}
+
+const shortTime = 20 * time.Second
+
+var (
+	usual = pace{sample: time.Second, chore: 2 * time.Second, restart: 10 * time.Second, big: 12 * time.Second}
+	quick = pace{sample: 250 * time.Millisecond, chore: 500 * time.Millisecond, restart: 3 * time.Second, big: 3 * time.Second}
+)
+
+func main() {
+	s := settings{pace: usual}
+	flag.StringVar(&s.fever, "fever", "bin/fever", "the fever `binary`")
+	flag.DurationVar(&s.time, "time", 5*time.Minute, "how long to run")
+	short := flag.Bool("short", false, fmt.Sprintf("run for %s, with everything more often", shortTime))
+	flag.StringVar(&s.plot, "plot", "", "write a picture of what the process held to this SVG `file`")
+	flag.Parse()
+	if *short {
+		s.time, s.pace = shortTime, quick
+	}
+
+	// The main goroutine keeps its thread: processes that it starts are to end when that
+	// does, however this program ends.
+	runtime.LockOSThread()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := s.run(ctx, os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+func (s *settings) run(ctx context.Context, out io.Writer) (err error) {
+	const startAndStop = 2 * time.Minute
+	ctx, cancel := context.WithTimeout(ctx, s.time+startAndStop)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "fever-soak")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+
+	m := newMarket(s.pace)
+	defer func() { err = errors.Join(err, m.close()) }()
+	if err := m.open(ctx); err != nil {
+		return err
+	}
+	f, err := start(ctx, s.fever, dir, m)
+	if err != nil {
+		return err
+	}
+	w := &watch{fever: f, market: m, pace: s.pace}
+	watched := w.run(ctx, s.time)
+	ended := f.stop()
+	if watched == nil && ended == nil {
+		ended = f.dump(ctx, f.db, m) // what is left on disk
+	}
+	return errors.Join(watched, ended, w.report(out, s.plot))
+}

@@ -1,0 +1,156 @@
+//go:build linux
+
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"sort"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// A bound says by how much a measure may grow from the first third to the last.
+type bound struct {
+	name, unit string
+	share      float64 // of the first
+	slack      float64 // and so much in any case: what is usual from one moment to the next
+}
+
+// The bounds are far below what a leak of something in each job, or in each thousand
+// searches, comes to in a minute.
+var bounds = [measures]bound{
+	anonymous:  {"memory", "MiB", 0.15, 24},
+	goroutines: {"goroutines", "", 0, 8},
+	files:      {"open files", "", 0, 8},
+	size:       {"data file", "MiB", 0.05, 16}, // it grows in steps of up to 16 MiB
+	free:       {"free in it", "MiB", 0.25, 16},
+}
+
+// A finding is how a measure developed.
+type finding struct {
+	bound
+	first, last float64 // the medians of the thirds
+	most        float64
+}
+
+// limit is the most that the last third may have.
+func (f finding) limit() float64 { return f.first*(1+f.share) + f.slack }
+
+// err returns an error for what grew by more than its bound.
+func (f finding) err() error {
+	if f.last <= f.limit() {
+		return nil
+	}
+	return fmt.Errorf("%s: from %.1f to %.1f, where at most %.1f is right (%s)", f.name, f.first, f.last, f.limit(), cmp.Or(f.unit, "a number"))
+}
+
+// thirds cuts the time after a warm-up, a fifth of it, into three.
+func thirds(samples []sample) (first, last []sample) {
+	const parts = 15 // 3 to warm up, and 4 for each third
+	end := samples[len(samples)-1].at
+	from := func(part time.Duration) int {
+		return sort.Search(len(samples), func(i int) bool { return samples[i].at >= end*part/parts })
+	}
+	return samples[from(3):from(7)], samples[from(11):]
+}
+
+// judge returns how everything developed. There must be enough samples to say.
+func judge(samples []sample) ([]finding, error) {
+	first, last := thirds(samples)
+	if min(len(first), len(last)) < 5 {
+		return nil, fmt.Errorf("%d looks at the process are too few to judge it", len(samples))
+	}
+	all := make([]finding, 0, measures)
+	var failed error
+	for i, b := range bounds {
+		f := finding{bound: b, first: median(first, i), last: median(last, i)}
+		for _, s := range samples {
+			f.most = max(f.most, s.values[i])
+		}
+		all = append(all, f)
+		failed = errors.Join(failed, f.err())
+	}
+	return all, failed
+}
+
+func median(samples []sample, measure int) float64 {
+	values := make([]float64, 0, len(samples))
+	for _, s := range samples {
+		values = append(values, s.values[measure])
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// report prints what was done and found, and draws it.
+func (w *watch) report(out io.Writer, plot string) error {
+	if len(w.samples) == 0 {
+		return nil // it ended before, and that is told
+	}
+	if _, err := io.WriteString(out, w.deeds()); err != nil {
+		return err
+	}
+	findings, failed := judge(w.samples)
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	line := func(format string, args ...any) {
+		if _, err := fmt.Fprintf(table, format+"\n", args...); err != nil {
+			failed = errors.Join(failed, err)
+		}
+	}
+	line("\nHELD\tFIRST THIRD\tLAST THIRD\tMAY BE\tMOST\t\t")
+	for _, f := range findings {
+		verdict := "ok"
+		if f.err() != nil {
+			verdict = "GROWS"
+		}
+		line("%s\t%.1f\t%.1f\t%.1f\t%.1f\t%s\t%s", f.name, f.first, f.last, f.limit(), f.most, f.unit, verdict)
+	}
+	failed = errors.Join(failed, table.Flush())
+	if plot != "" {
+		failed = errors.Join(failed, os.WriteFile(plot, []byte(draw(w.samples)), 0o600))
+	}
+	return failed
+}
+
+// deeds says what was done in the time.
+func (w *watch) deeds() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s of everything at once.\n", w.samples[len(w.samples)-1].at.Round(time.Second))
+	var searches, notModified int64
+	for _, c := range w.clients {
+		searches += c.searches.Load()
+		notModified += c.notModified.Load()
+	}
+	fmt.Fprintf(&b, "%d searches, each answer checked, %d of them not modified\n", searches, notModified)
+	jobs, attempts := make(map[string]float64), 0.0
+	for name, value := range w.metrics {
+		if strings.HasPrefix(name, "fever_fetch_attempts_total{") {
+			attempts += value
+		}
+		if labels, ok := strings.CutPrefix(name, "fever_jobs_total{"); ok && value > 0 {
+			jobs[outcome(labels)] += value
+		}
+	}
+	fmt.Fprintf(&b, "%.0f fetches tried\n", attempts)
+	for _, name := range slices.Sorted(maps.Keys(jobs)) {
+		fmt.Fprintf(&b, "%.0f jobs %s\n", jobs[name], name)
+	}
+	return b.String()
+}
+
+// outcome returns what the labels of a count of jobs say of how they ended.
+func outcome(labels string) string {
+	label := func(name string) string {
+		_, value, _ := strings.Cut(labels, name+`="`)
+		value, _, _ = strings.Cut(value, `"`)
+		return value
+	}
+	return strings.TrimSuffix(label("result")+": "+label("kind"), ": ")
+}

@@ -1,0 +1,115 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A sample is what the process held at one moment.
+type sample struct {
+	at     time.Duration // since the first
+	values [measures]float64
+}
+
+// What is looked at.
+const (
+	anonymous  = iota // memory of its own, in MiB
+	goroutines        // number
+	files             // number of descriptors that are open
+	size              // of the data file, in MiB
+	free              // of that, in MiB
+	measures          // number of measures
+)
+
+// look takes samples until ctx ends.
+func (w *watch) look(ctx context.Context) error {
+	began := time.Now()
+	for {
+		s, err := w.take(ctx)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // the end came first
+		}
+		if err != nil {
+			return err
+		}
+		s.at = time.Since(began)
+		w.samples = append(w.samples, s)
+		if !pause(ctx, w.sample) {
+			return nil
+		}
+	}
+}
+
+func (w *watch) take(ctx context.Context) (s sample, err error) {
+	m, err := w.scrape(ctx)
+	if err != nil {
+		return s, err
+	}
+	w.metrics = m
+	for i, name := range map[int]string{goroutines: "go_goroutines", size: "fever_store_size_bytes", free: "fever_store_free_bytes"} {
+		value, ok := m[name]
+		if !ok {
+			return s, fmt.Errorf("/metrics has no %s", name)
+		}
+		s.values[i] = value
+	}
+	const mib = 1 << 20
+	s.values[size] /= mib
+	s.values[free] /= mib
+	pid := w.fever.cmd.Process.Pid
+	kib, err := anonymousKiB(pid)
+	if err != nil {
+		return s, err
+	}
+	s.values[anonymous] = float64(kib) / 1024
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	s.values[files] = float64(len(open))
+	return s, err
+}
+
+// anonymousKiB returns how much memory a process has that is nobody else's: the pages of
+// the program and of the data file are the system's to take back.
+func anonymousKiB(pid int) (int, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "RssAnon:"); ok {
+			return strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
+		}
+	}
+	return 0, errors.New("/proc does not say how much memory a process has")
+}
+
+// metrics are values by name, with labels as they are written.
+type metrics map[string]float64
+
+// scrape asks for all metrics, as Prometheus does.
+func (w *watch) scrape(ctx context.Context) (metrics, error) {
+	text, err := w.get(ctx, w.fever.ops, "/metrics")
+	if err != nil {
+		return nil, err
+	}
+	m := make(metrics)
+	for line := range strings.Lines(text) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.HasPrefix(line, "#") || !ok {
+			continue
+		}
+		if i := strings.LastIndex(line, "} "); i >= 0 { // labels may have spaces
+			name, value = line[:i+1], strings.TrimSpace(line[i+2:])
+		}
+		if m[name], err = strconv.ParseFloat(value, 64); err != nil {
+			return nil, fmt.Errorf("/metrics: %w", err)
+		}
+	}
+	return m, nil
+}

@@ -1,0 +1,95 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// A watch runs everything at once for some time.
+type watch struct {
+	fever  *fever
+	market *market
+	pace
+
+	clients []*client
+	samples []sample
+	metrics metrics // the last ones
+}
+
+// run returns what went wrong first, and ends then.
+func (w *watch) run(ctx context.Context, length time.Duration) error {
+	if err := w.loaded(ctx); err != nil {
+		return err
+	}
+	w.clients = clients(w.fever, w.market)
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	ctx, cancel := context.WithTimeoutCause(ctx, length, nil)
+	defer cancel()
+	var all sync.WaitGroup
+	begin := func(f func(context.Context) error) {
+		all.Go(func() {
+			if err := f(ctx); err != nil {
+				fail(err)
+			}
+		})
+	}
+	for _, c := range w.clients {
+		begin(c.run)
+	}
+	for _, s := range w.market.sources {
+		if s.restart > 0 {
+			begin(s.run)
+		}
+	}
+	begin(w.doChores)
+	begin(w.look)
+	begin(func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.fever.ended:
+			return errors.New("fever ended by itself")
+		}
+	})
+	all.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+// loaded waits until the first feed of every provider is searchable.
+func (w *watch) loaded(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		m, err := w.scrape(ctx)
+		if err != nil {
+			return err
+		}
+		events := int(m["fever_index_events"])
+		if events == w.market.hours {
+			return nil
+		}
+		if !pause(ctx, 100*time.Millisecond) {
+			return fmt.Errorf("after a minute %d events are found, of %d", events, w.market.hours)
+		}
+	}
+}
+
+// doChores does one after the other, with pauses.
+func (w *watch) doChores(ctx context.Context) error {
+	for n := 0; pause(ctx, w.chore); n++ {
+		// A chore that was begun is finished: a command that is cut off says nothing.
+		if err := chores[n%len(chores)](w, context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
