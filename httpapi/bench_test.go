@@ -11,7 +11,7 @@ import (
 	"fever/event"
 )
 
-// discard is a writer that costs nothing.
+// discard is a writer that costs nothing, of a client that is quick.
 type discard struct {
 	header http.Header
 	status int
@@ -26,6 +26,8 @@ func (d *discard) Write(b []byte) (int, error) {
 	d.bytes += len(b)
 	return len(b), nil
 }
+
+func (d *discard) SetWriteDeadline(time.Time) error { return nil }
 
 func (d *discard) reset() {
 	clear(d.header)

@@ -14,7 +14,9 @@ import (
 // reads the next. There is one search for each request, and nothing of it goes on when its
 // handler returns.
 type connection struct {
+	conn        *lazyConn // nil when a server other than [Serve]'s has it
 	response    response
+	paced       paced
 	tag, length [1]string // values of header fields, which point into text
 	text        [64]byte
 }
@@ -22,8 +24,9 @@ type connection struct {
 type connectionKey struct{}
 
 // withConnection is for [http.Server.ConnContext].
-func withConnection(ctx context.Context, _ net.Conn) context.Context {
-	return context.WithValue(ctx, connectionKey{}, new(connection))
+func withConnection(ctx context.Context, c net.Conn) context.Context {
+	lazy, _ := c.(*lazyConn)
+	return context.WithValue(ctx, connectionKey{}, &connection{conn: lazy})
 }
 
 // connectionOf returns that of a request, or a new one when a server other than [Serve]'s
@@ -33,6 +36,11 @@ func connectionOf(r *http.Request) *connection {
 		return c
 	}
 	return new(connection)
+}
+
+// spares is [crowd.spares], and false where there is no crowd.
+func (c *connection) spares(searches, limit int64) bool {
+	return c.conn != nil && c.conn.crowd.spares(searches, limit)
 }
 
 // entityTag returns the field for an answer with the given digest. The tag depends on

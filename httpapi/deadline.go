@@ -10,22 +10,32 @@ import (
 	"time"
 )
 
-// A lazyListener accepts connections that set their deadlines lazily.
-type lazyListener struct{ net.Listener }
+// A lazyListener accepts connections that set their deadlines lazily, as many as the
+// crowd takes in. It answers the others itself.
+type lazyListener struct {
+	net.Listener
+	crowd *crowd
+}
 
 func (l lazyListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		lazy := &lazyConn{Conn: c, crowd: l.crowd}
+		lazy.reading.set = c.SetReadDeadline
+		lazy.writing.set = c.SetWriteDeadline
+		for _, d := range []*deadline{&lazy.reading, &lazy.writing} {
+			d.wanted.Store(never)
+			d.armed.Store(never)
+		}
+		lazy.waits(forRequest)
+		if l.crowd.admit(lazy) {
+			return lazy, nil
+		}
+		refuse(c)
 	}
-	lazy := &lazyConn{Conn: c}
-	lazy.reading.set = c.SetReadDeadline
-	lazy.writing.set = c.SetWriteDeadline
-	for _, d := range []*deadline{&lazy.reading, &lazy.writing} {
-		d.wanted.Store(never)
-		d.armed.Store(never)
-	}
-	return lazy, nil
 }
 
 // A lazyConn leaves a deadline as it is when it is moved to later, and looks again when
@@ -34,6 +44,9 @@ func (l lazyListener) Accept() (net.Conn, error) {
 type lazyConn struct {
 	net.Conn
 	reading, writing deadline
+
+	crowd *crowd
+	since atomic.Int64 // when it began to wait, on the crowd's clock; negative when it is for an answer
 }
 
 func (c *lazyConn) SetReadDeadline(t time.Time) error  { return c.reading.move(t) }

@@ -38,7 +38,7 @@ func lazy(t *testing.T) (near net.Conn, set *counted, far net.Conn) {
 	t.Helper()
 	a, far := net.Pipe()
 	set = &counted{Conn: a}
-	near, err := lazyListener{piped{conn: set}}.Accept()
+	near, err := lazyListener{piped{conn: set}, newCrowd(1, quiet)}.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}

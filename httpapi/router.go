@@ -33,8 +33,23 @@ func newRouter(path string, h http.Handler, log *slog.Logger) http.Handler {
 	}
 	router.Handler(http.MethodGet, path, h)
 	router.Handler(http.MethodHead, path, h)
-	return guard(router, log, connectionOf)
+	return guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if doubtful(r) {
+			w.Header()["Connection"] = closes
+		}
+		router.ServeHTTP(w, r)
+	}), log, connectionOf)
 }
+
+// doubtful reports whether another server on the way may see the end of the request
+// elsewhere, and what comes next as another request: a body, which no path here reads,
+// may have had a length and chunks at once, and one of HTTP/1.0 chunks that are ignored.
+// Then the connection is to end (RFC 9112 section 6.1), and net/http does not see to it.
+func doubtful(r *http.Request) bool {
+	return r.ContentLength != 0 || r.ProtoMajor == 1 && r.ProtoMinor == 0
+}
+
+var closes = []string{"close"}
 
 // Guard returns a handler that answers as h does, and survives its panics: they are
 // logged, and the client gets a 500 with the id of the line in the log. Its answers

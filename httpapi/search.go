@@ -8,6 +8,7 @@ package httpapi
 
 import (
 	"cmp"
+	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -67,7 +68,7 @@ func (h *searchHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer func() { h.observe(status, time.Since(began)) }()
 	}
 	defer h.inFlight.Add(-1)
-	if n := h.inFlight.Add(1); h.limit > 0 && n > h.limit {
+	if n := h.inFlight.Add(1); h.limit > 0 && n > h.limit && !connectionOf(r).spares(n, h.limit) {
 		h.shed.Add(1)
 		status = errOverloaded.Status
 		WriteError(w, r, h.log, errOverloaded)
@@ -125,6 +126,10 @@ func (h *searchHandler) search(w *response, r *http.Request) (status int, err er
 		w.WriteHeader(http.StatusOK)
 		return http.StatusOK, nil
 	}
-	_ = write(w) // it fails when the client has gone: there is nobody to tell, and net/http closes the connection
+	var to io.Writer = w
+	if size > pieceSize {
+		to = w.connection.paced.to(w)
+	}
+	_ = write(to) // it fails when the client has gone: there is nobody to tell, and net/http closes the connection
 	return http.StatusOK, nil
 }

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -17,7 +15,7 @@ import (
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 10 * time.Second // of a whole request; no path reads a body
-	writeTimeout      = 30 * time.Second // from the end of the header to the end of the answer
+	writeTimeout      = 30 * time.Second // from the end of the header to the end of the answer, when it is in one piece
 	idleTimeout       = 2 * time.Minute  // longer than the minute that load balancers use
 	maxHeaderBytes    = 16 << 10
 )
@@ -46,38 +44,36 @@ func Listen(addr string) (net.Listener, error) {
 // left, of a slow client or a silent one, are cut off with a warning in the log: that
 // is no error, it is what grace is for. An error means that serving or stopping failed.
 //
+// There is a bound on the connections at once, and what it takes to make room within it
+// is in the log.
+//
 // It closes ln and returns when its last goroutine has ended, so a handler must return
 // when it can no longer write or its request's context has ended.
 func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration, log *slog.Logger) error {
-	var connections sync.WaitGroup
-	var open atomic.Int64
+	return serve(ctx, ln, h, grace, log, connectionLimit())
+}
+
+// serve is Serve with at most so many connections.
+func serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration, log *slog.Logger, connections int) error {
+	crowd := newCrowd(connections, log)
 	server := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ConnContext:       withConnection,
-		Protocols:         new(http.Protocols), // see connection: one request at a time
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		ConnState: func(_ net.Conn, state http.ConnState) {
-			switch state {
-			case http.StateNew:
-				connections.Add(1)
-				open.Add(1)
-			case http.StateClosed, http.StateHijacked:
-				open.Add(-1)
-				connections.Done()
-			}
-		},
+		Handler:                      h,
+		ReadHeaderTimeout:            readHeaderTimeout,
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               maxHeaderBytes,
+		ConnContext:                  withConnection,
+		Protocols:                    new(http.Protocols), // see connection: one request at a time
+		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ConnState:                    crowd.changed,
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" has an Allow like the others
 	}
 	server.Protocols.SetHTTP1(true)
-	defer connections.Wait()
+	defer crowd.ended.Wait()
 
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(lazyListener{ln}) }()
+	go func() { served <- server.Serve(lazyListener{ln, crowd}) }()
 	select {
 	case err := <-served:
 		return errors.Join(fmt.Errorf("serve on %s: %w", ln.Addr(), err), server.Close())
@@ -88,7 +84,7 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Dura
 	defer cancel()
 	err := server.Shutdown(drain)
 	if errors.Is(err, context.DeadlineExceeded) {
-		log.Warn("cut off the connections that outlived the grace of a stop", "address", ln.Addr(), "connections", open.Load(), "grace", grace)
+		log.Warn("cut off the connections that outlived the grace of a stop", "address", ln.Addr(), "connections", crowd.size(), "grace", grace)
 		err = server.Close()
 	}
 	if closed := <-served; !errors.Is(closed, http.ErrServerClosed) {

@@ -227,12 +227,18 @@ type bubble struct {
 
 func inBubble(t *testing.T, h http.Handler, grace time.Duration, log *slog.Logger, test func(t *testing.T, b bubble)) {
 	t.Helper()
+	inCrowdedBubble(t, h, grace, log, maxConnections, test)
+}
+
+// inCrowdedBubble is inBubble with room for so many connections.
+func inCrowdedBubble(t *testing.T, h http.Handler, grace time.Duration, log *slog.Logger, connections int, test func(t *testing.T, b bubble)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipe()
 		transport := &http.Transport{DialContext: p.dial, DisableCompression: true}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- Serve(ctx, p, h, grace, log); close(done) }()
+		go func() { done <- serve(ctx, p, h, grace, log, connections); close(done) }()
 		test(t, bubble{p, &http.Client{Transport: transport}, stop, done})
 		transport.CloseIdleConnections()
 		stop()
@@ -264,7 +270,7 @@ const wantSearch = "GET /search HTTP/1.1\r\nHost: x\r\n\r\n"
 
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	h := NewSearch(Search{Index: loaded(t, many(t, 100)...), MaxInFlight: 1, Log: quiet})
+	x := loaded(t, many(t, 100)...)
 	for _, test := range []struct {
 		name string
 		send string
@@ -279,6 +285,7 @@ func TestTimeouts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			h := NewSearch(Search{Index: x, MaxInFlight: 1, Log: quiet})
 			inBubble(t, h, time.Minute, quiet, func(t *testing.T, b bubble) {
 				start := time.Now()
 				conn := b.connect(t, test.send)

@@ -36,6 +36,7 @@ type connection struct {
 	descriptor int
 	question   *question
 	since      time.Time // when the request was due, or sent
+	sent       bool      // all of the request; for a flood
 	response   response
 }
 

@@ -3,7 +3,9 @@
 // Load measures fever from outside: it starts the real binary on generated data and,
 // in turn with it, the "bare handler", a net/http server that writes ready bodies. It
 // attacks both with the same requests, checks the answers while it does, and prints
-// what a request costs each of them, as figures and as ratios.
+// what a request costs each of them, as figures and as ratios. With -overload it asks
+// fever alone for more than it can answer, beside slow clients, and prints what comes
+// of that.
 //
 // It uses loopback only, and stops and removes all that it started. It fails when an
 // answer was wrong, never because something was slow. It reads the processor time of
@@ -36,19 +38,21 @@ type settings struct {
 	effort
 
 	json, plot, profile string // files to write, or ""
+	overload            bool   // measure that instead
 }
 
 // An effort is how long things are measured. A round of ingestion is long enough for
 // several of them.
 type effort struct {
 	warm, steady, paced, ingest time.Duration
-	events                      int // that the answers to the questions of one size have in all, about
+	settle                      time.Duration // of slow clients
+	events                      int           // that the answers to the questions of one size have in all, about
 	limit                       time.Duration
 }
 
 var (
-	full  = effort{200 * time.Millisecond, 1200 * time.Millisecond, 2 * time.Second, 4 * time.Second, 400_000, 15 * time.Minute}
-	short = effort{100 * time.Millisecond, 300 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond, 80_000, 4 * time.Minute}
+	full  = effort{200 * time.Millisecond, 1200 * time.Millisecond, 2 * time.Second, 4 * time.Second, 2 * time.Second, 400_000, 15 * time.Minute}
+	short = effort{100 * time.Millisecond, 300 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond, 500 * time.Millisecond, 80_000, 4 * time.Minute}
 )
 
 func main() {
@@ -62,6 +66,7 @@ func main() {
 	flag.StringVar(&s.json, "out", "", "write the figures as JSON to this `file`")
 	flag.StringVar(&s.plot, "plot", "", "write a picture of processor time per request to this SVG `file`")
 	flag.StringVar(&s.profile, "profile", "", "measure nothing: write a profile of fever under load to this `file`, to build it with")
+	flag.BoolVar(&s.overload, "overload", false, "measure instead what becomes of searches when too many are asked for, or clients are slow; -plot draws it")
 	sizes := flag.String("bare", "", "be the bare handler, with bodies of these `sizes`")
 	flag.Parse()
 
@@ -103,6 +108,9 @@ func (s *settings) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
+	if s.overload {
+		return s.runOverload(ctx, dir, out)
+	}
 	began := time.Now()
 	self, err := os.Executable()
 	if err != nil {

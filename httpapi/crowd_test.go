@@ -1,0 +1,236 @@
+package httpapi
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// held returns how many bytes the heap and the stacks have.
+func held() int64 {
+	used := heap()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return used + int64(m.StackInuse)
+}
+
+// gone reports whether the server has ended a connection, and what it has said before.
+// One that is alive costs a millisecond.
+func gone(t *testing.T, conn net.Conn) (said string, ended bool) {
+	t.Helper()
+	if err := conn.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil && !errors.Is(err, io.ErrClosedPipe) {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(conn)
+	return string(text), err == nil
+}
+
+// TestSlowHeaders has clients that send a header byte by byte. Others are answered at
+// once, all of them are ended by the time-out, and what they hold meanwhile is bounded.
+// It is not parallel: others would use memory too.
+func TestSlowHeaders(t *testing.T) {
+	const clients = 2_000
+	h := NewSearch(Search{Index: loaded(t, many(t, 10)...), MaxInFlight: 1, Log: quiet})
+	for _, test := range []struct {
+		name  string
+		first string
+		most  int64 // bytes that one holds, with what the pipe and the test need
+	}{
+		{"short", wantSearch[:len(wantSearch)-2] + "X: ", 24 << 10},
+		{"long", wantSearch[:len(wantSearch)-2] + strings.Repeat("X: "+strings.Repeat("y", 57)+"\r\n", 240) + "X: ", 80 << 10}, // of 15 KB
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inBubble(t, h, time.Minute, quiet, func(t *testing.T, b bubble) {
+				before, start := held(), time.Now()
+				conns := make([]net.Conn, clients)
+				for i := range conns {
+					conns[i] = b.connect(t, test.first)
+				}
+				synctest.Wait()
+				each := (held() - before) / clients
+				t.Logf("a client holds %d bytes", each)
+				if each > test.most {
+					t.Errorf("a client holds %d bytes, want at most %d", each, test.most)
+				}
+				for time.Since(start) < readHeaderTimeout {
+					asked := time.Now()
+					if reply := b.get(t); reply.status != http.StatusOK || time.Since(asked) != 0 {
+						t.Errorf("beside them: %d after %v", reply.status, time.Since(asked))
+					}
+					for _, conn := range conns {
+						if _, err := io.WriteString(conn, "x"); err != nil {
+							t.Fatalf("after %v: %v", time.Since(start), err)
+						}
+					}
+					time.Sleep(time.Second)
+				}
+				synctest.Wait()
+				for _, conn := range conns {
+					if _, err := io.WriteString(conn, "x"); !errors.Is(err, io.ErrClosedPipe) {
+						t.Fatalf("one of them is alive: %v", err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestManyConnections fills a server up. Clients that wait make room for others, those
+// first that have waited longest, but not as soon as they have come.
+func TestManyConnections(t *testing.T) {
+	t.Parallel()
+	const most = 16 // so up to 3 make room at a time
+	var logged record
+	h := NewSearch(Search{Index: loaded(t, many(t, 10)...), Log: quiet})
+	inCrowdedBubble(t, h, time.Minute, logged.log(), most, func(t *testing.T, b bubble) {
+		var conns []net.Conn
+		for i := range most {
+			text := "" // silent
+			switch i % 3 {
+			case 1:
+				text = "GET /search HTTP/1.1\r\nX: " // in the middle of a header
+			case 2:
+				text = wantSearch // idle, after an answer
+			}
+			conn := b.connect(t, text)
+			if text == wantSearch {
+				if _, ended := gone(t, conn); ended {
+					t.Fatal("it was not answered")
+				}
+			}
+			conns = append(conns, conn)
+			time.Sleep(10 * time.Millisecond)
+		}
+
+		conn, err := b.dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wire, err := io.ReadAll(refused.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := check(request(t, http.MethodGet, "http://127.0.0.1:8080/search"), refused, wire); err != nil || refused.StatusCode != http.StatusServiceUnavailable || !refused.Close {
+			t.Errorf("beyond them: %d %v %s, %v", refused.StatusCode, refused.Header, wire, err)
+		}
+
+		time.Sleep(requestPatience)
+		for range 3 {
+			if reply := b.get(t); reply.status != http.StatusOK {
+				t.Errorf("after a while: %d", reply.status)
+			}
+			b.client.CloseIdleConnections()
+			synctest.Wait()
+		}
+		for i, conn := range conns {
+			if _, ended := gone(t, conn); ended != (i < 3) {
+				t.Errorf("connection %d was ended: %t", i, ended)
+			}
+		}
+	})
+	if text := logged.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "as many connections as there may be") || !strings.Contains(text, "level=WARN") {
+		t.Errorf("logged %q", text)
+	}
+}
+
+// TestSlowReadersMakeRoom has more clients that do not read than there may be searches:
+// others are answered all the same, and the slowest are cut off beyond as many again.
+func TestSlowReadersMakeRoom(t *testing.T) {
+	t.Parallel()
+	const limit = 4
+	h := NewSearch(Search{Index: loaded(t, many(t, 100)...), MaxInFlight: limit, Log: quiet})
+	inBubble(t, h, time.Minute, quiet, func(t *testing.T, b bubble) {
+		var conns []net.Conn
+		slow := func() {
+			conns = append(conns, b.connect(t, wantSearch))
+			synctest.Wait()
+		}
+		for range limit {
+			slow()
+			time.Sleep(10 * time.Millisecond)
+		}
+		if reply := b.get(t); reply.status != http.StatusServiceUnavailable {
+			t.Errorf("beside searches that have just begun: %d", reply.status)
+		}
+		for range limit {
+			time.Sleep(2 * pause)
+			if reply := b.get(t); reply.status != http.StatusOK {
+				t.Errorf("beside %d slow readers: %d", len(conns), reply.status)
+			}
+			slow()
+		}
+		time.Sleep(2 * pause)
+		if reply := b.get(t); reply.status != http.StatusOK {
+			t.Errorf("beside all of them: %d", reply.status)
+		}
+		for i, conn := range conns {
+			said, ended := gone(t, conn)
+			if whole := strings.HasSuffix(said, "}"); whole != (i >= limit) || ended != (i < limit) {
+				t.Errorf("reader %d was ended: %t, and got it all: %t", i, ended, whole)
+			}
+		}
+	})
+}
+
+// TestPace reads a large answer at different rates.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	x := loaded(t, many(t, 5_000)...) // of 1 MB
+	for _, test := range []struct {
+		name  string
+		bytes int // read each time
+		every time.Duration
+		times int // and no more
+		want  time.Duration
+		whole bool
+	}{
+		{"a bad mobile line", 25_000, time.Second, 1000, 40 * time.Second, true},
+		{"a worse one", 14_000, time.Second, 1000, 72 * time.Second, true},
+		{"too slow", 6_000, time.Second, 1000, 50 * time.Second, false},
+		{"a byte a minute", 1, time.Minute, 1000, writeTimeout, false},
+		{"quick, and then not at all", 500_000, time.Second, 1, writeTimeout, false},
+		{"not at all", 1, time.Second, 0, writeTimeout, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var took atomic.Int64
+			h := NewSearch(Search{Index: x, Log: quiet, Observe: func(_ int, d time.Duration) { took.Store(int64(d)) }})
+			inBubble(t, h, time.Minute, quiet, func(t *testing.T, b bubble) {
+				conn := b.connect(t, wantSearch)
+				var answer bytes.Buffer
+				for range test.times {
+					if _, err := io.CopyN(&answer, conn, int64(test.bytes)); err != nil {
+						break // the server has ended it, or the next
+					}
+					if took.Load() > 0 && bytes.HasSuffix(answer.Bytes(), tail) {
+						break
+					}
+					time.Sleep(test.every)
+				}
+				time.Sleep(2 * writeTimeout)
+				if got := time.Duration(took.Load()).Round(time.Second); got != test.want {
+					t.Errorf("it took %v, want %v", got, test.want)
+				}
+				if whole := bytes.HasSuffix(answer.Bytes(), tail); whole != test.whole {
+					t.Errorf("%d bytes were read, whole: %t", answer.Len(), whole)
+				}
+				if err := conn.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,15 @@
+//go:build unix
+
+package httpapi
+
+import "syscall"
+
+// connectionLimit returns how many connections a server may have: with fewer files than
+// usual half of them, for providers and the data file need some, too.
+func connectionLimit() int {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return maxConnections
+	}
+	return int(min(maxConnections, uint64(files.Cur)/2)) //nolint:unconvert // not every system has an uint64 there
+}
