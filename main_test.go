@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -47,12 +48,14 @@ func (l leakTested) Run() int {
 //	                   "-" is a 503. Its URL is $PROVIDER.
 //	hang               start a provider that never answers. Its URL is $PROVIDER.
 //	asked              wait until that provider has been asked
-//	start ARG...       start fever serve and wait until it serves. Its address is $ADDRESS, that for ops is $OPS.
+//	start [NAME=VALUE]... FLAG...
+//	                   start fever serve with that environment and wait until it serves.
+//	                   Its address is $ADDRESS, that for ops is $OPS.
 //	await MESSAGE      wait for a line with that message in the log of fever serve
 //	get TARGET         GET http://$ADDRESS/TARGET: the body and a line feed to stdout, the status, entity tag and cache control to stderr
 //	ask METHOD TARGET [FIELD: VALUE]...
 //	                   a request to http://$OPS/TARGET: the body to stdout, the status to stderr
-//	stop SIGNAL        send TERM, INT or KILL to fever serve and wait for its end; TERM and INT must give exit code 0
+//	end SIGNAL         send TERM, INT or KILL to fever serve and wait for its end; TERM and INT must give exit code 0
 func TestScript(t *testing.T) {
 	t.Parallel()
 	feeds, err := filepath.Abs(filepath.Join("testdata", "feeds"))
@@ -77,7 +80,7 @@ func TestScript(t *testing.T) {
 			"await":   await,
 			"get":     get,
 			"ask":     ask,
-			"stop":    stop,
+			"end":     end,
 		},
 	})
 }
@@ -139,8 +142,11 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 	if s.cmd != nil {
 		ts.Fatalf("fever serve runs already")
 	}
+	first := slices.IndexFunc(append(args, "-"), func(arg string) bool { return strings.HasPrefix(arg, "-") })
+	environment, args := args[:first], args[first:]
 	cmd := exec.Command("fever", append([]string{"serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-format", "json"}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), environment...)
 	stderr, err := cmd.StderrPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
@@ -209,11 +215,11 @@ func ask(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-func stop(ts *testscript.TestScript, _ bool, args []string) {
+func end(ts *testscript.TestScript, _ bool, args []string) {
 	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL}
 	s := ts.Value(running{}).(*server)
 	if len(args) != 1 || signals[args[0]] == nil || s.cmd == nil {
-		ts.Fatalf("usage: stop TERM|INT|KILL, after start")
+		ts.Fatalf("usage: end TERM|INT|KILL, after start")
 	}
 	ts.Check(s.cmd.Process.Signal(signals[args[0]]))
 	for s.log.Scan() { // to its end, so that Wait closes nothing under the reader

@@ -32,7 +32,8 @@ serve that holds it, which goes on meanwhile. The copy is a data file itself: to
 restore it, stop fever serve and put the copy in the place of the file.
 
 The copy gets its name when all of it is on disk and every value in it has been
-checked. With - it goes to standard output instead, unchecked: what reads it must not
+checked. If this command is killed meanwhile it leaves a file .fever-backup-... in the
+folder, which can be removed. With - it goes to standard output instead, unchecked: what reads it must not
 keep it when this command fails.`,
 		Example: `  fever backup /backup/fever-$(date +%F).db
   fever backup --force /backup/fever.db    # replace the last one
@@ -135,17 +136,13 @@ func (b *backing) mayReplace(path string) error {
 
 // copy writes a copy of the data file to w: its own, or a server's.
 func (b *backing) copy(ctx context.Context, w io.Writer) (n int64, err error) {
-	st, err := store.OpenReadOnly(b.db)
-	switch {
-	case err == nil:
-		defer closing(st, &err)
-		return st.Backup(ctx, w)
-	case !errors.Is(err, store.ErrLocked):
-		return 0, err
-	}
-	server, err := reach(ctx, b.db, err)
+	st, server, err := openOrReach(ctx, b.db, func() (*store.Store, error) { return store.OpenReadOnly(b.db) })
 	if err != nil {
 		return 0, err
+	}
+	if st != nil {
+		defer closing(st, &err)
+		return st.Backup(ctx, w)
 	}
 	res, err := server.do(ctx, http.MethodGet, "/backup", nil, nil)
 	if err != nil {

@@ -12,8 +12,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
-	"syscall"
+	"sync"
 	"time"
 
 	"fever/event"
@@ -21,14 +23,41 @@ import (
 )
 
 // socketPath returns where the fever serve that holds a data file listens for those
-// who would like to have it.
-func socketPath(db string) string { return db + ".sock" }
+// who would like to have it: beside the file itself, whatever link leads to it.
+func socketPath(db string) string {
+	if info, err := os.Lstat(db); err == nil && info.Mode().Type() == fs.ModeSymlink {
+		if target, err := filepath.EvalSymlinks(db); err == nil {
+			db = target
+		}
+	}
+	return db + ".sock"
+}
 
 // A server is the fever serve that holds a data file. It does what a command would do
 // itself if the file was free.
 type server struct {
 	http.Client
-	db string
+	db      string
+	waiting sync.Map // names of providers for whose jobs to end it is waited
+}
+
+// settling is how long a fever serve may hold its data file and not answer, as it does
+// at its start and its end.
+const settling = time.Second
+
+// openOrReach opens a data file or, while a fever serve holds it, reaches that: one of
+// the two is not nil, or else the error.
+func openOrReach(ctx context.Context, db string, open func() (*store.Store, error)) (*store.Store, *server, error) {
+	for started := time.Now(); ; {
+		st, err := open() // waits a moment for the file itself
+		if !errors.Is(err, store.ErrLocked) {
+			return st, nil, err
+		}
+		server, err := reach(ctx, db, err)
+		if !errors.Is(err, store.ErrLocked) || time.Since(started) > settling {
+			return nil, server, err
+		}
+	}
 }
 
 // reach returns the server that holds the data file. Without one the error is locked,
@@ -40,10 +69,10 @@ func reach(ctx context.Context, db string, locked error) (*server, error) {
 	case err == nil:
 		_ = conn.Close() // that it came about was all
 		return s, nil
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return nil, locked
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
 	}
-	return nil, fmt.Errorf("%w (it might have been asked: %w)", locked, err)
+	return nil, fmt.Errorf("%w (it cannot be asked: %w)", locked, err)
 }
 
 func newServer(db string) *server {
@@ -198,11 +227,33 @@ func (s *server) providers(ctx context.Context) (names []string, err error) {
 	return names, nil
 }
 
+// busyPause is the time between two attempts to begin a job of a provider that has one.
+const busyPause = 200 * time.Millisecond
+
+// whenFree begins a job of a provider. While another one runs it waits: such jobs come
+// by themselves, and end by themselves.
+func (s *server) whenFree(ctx context.Context, provider string, begin func() error) error {
+	for {
+		s.waiting.Delete(provider)
+		err := begin()
+		if refused, _ := errors.AsType[*refusal](err); refused == nil || refused.status != http.StatusConflict {
+			return err
+		}
+		s.waiting.Store(provider, nil)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(busyPause):
+		}
+	}
+}
+
 // fetch has the server run a job of a provider, as [ingest.Ingester.Once] does.
 func (s *server) fetch(ctx context.Context, provider string) (store.Job, error) {
 	var data struct{ Jobs []store.Job }
 	query := url.Values{"provider": {provider}, "wait": {"1"}}
-	if err := s.ask(ctx, http.MethodPost, "/sync", query, nil, &data); err != nil {
+	err := s.whenFree(ctx, provider, func() error { return s.ask(ctx, http.MethodPost, "/sync", query, nil, &data) })
+	if err != nil {
 		return store.Job{}, err
 	}
 	if len(data.Jobs) != 1 || data.Jobs[0].Finished.IsZero() {
@@ -211,12 +262,7 @@ func (s *server) fetch(ctx context.Context, provider string) (store.Job, error) 
 	return data.Jobs[0], nil
 }
 
-// busyPause is the time between two attempts to give a document to a provider whose
-// job runs.
-const busyPause = 200 * time.Millisecond
-
-// take has the server take a document. While another job of the provider runs it
-// waits: such jobs come by themselves, and end by themselves.
+// take has the server take a document.
 func (s *server) take(ctx context.Context, provider, name string, in io.Reader) (store.Job, error) {
 	started := time.Now()
 	document, err := openDocument(ctx, name, in)
@@ -224,23 +270,13 @@ func (s *server) take(ctx context.Context, provider, name string, in io.Reader) 
 		return unread(provider, started, err), nil
 	}
 	defer func() { _ = document.Close() }() // only read from
-	for {
-		body := &watched{Reader: document}
-		var data struct{ Job store.Job }
-		err := s.ask(ctx, http.MethodPost, "/snapshots", url.Values{"provider": {provider}}, body, &data)
-		refused, _ := errors.AsType[*refusal](err)
-		switch {
-		case err == nil:
-			return data.Job, nil
-		case body.failed() != nil:
-			return unread(provider, started, body.failed()), nil
-		case refused == nil || refused.status != http.StatusConflict:
-			return store.Job{}, err
-		}
-		select {
-		case <-ctx.Done():
-			return store.Job{}, err
-		case <-time.After(busyPause):
-		}
+	body := &watched{Reader: document}
+	var data struct{ Job store.Job }
+	err = s.whenFree(ctx, provider, func() error {
+		return s.ask(ctx, http.MethodPost, "/snapshots", url.Values{"provider": {provider}}, body, &data)
+	})
+	if failed := body.failed(); err != nil && failed != nil {
+		return unread(provider, started, failed), nil
 	}
+	return data.Job, err
 }

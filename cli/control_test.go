@@ -3,12 +3,15 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -178,7 +181,8 @@ func TestServerJobs(t *testing.T) {
 	}
 }
 
-// TestServerBusy gives a document to a server that is busy twice before it takes it.
+// TestServerBusy gives a document to a server that is busy twice before it takes it, and
+// has one fetch.
 func TestServerBusy(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
@@ -186,8 +190,10 @@ func TestServerBusy(t *testing.T) {
 		switch {
 		case r.URL.Path == "/providers":
 			_, _ = io.WriteString(w, `{"data":{"providers":[{"name":"a"}]},"error":null}`)
-		case asked.Add(1) < 3:
+		case asked.Add(1)%3 != 0:
 			w.WriteHeader(http.StatusConflict)
+		case r.URL.Path == "/sync":
+			_, _ = io.WriteString(w, `{"data":{"jobs":[{"id":8,"state":"completed","seen":43,"started":"2021-01-01T00:00:00Z","finished":"2021-01-01T00:00:00Z"}]},"error":null}`)
 		default:
 			document, err := io.ReadAll(r.Body)
 			if err != nil || string(document) != "the document" {
@@ -200,6 +206,104 @@ func TestServerBusy(t *testing.T) {
 	code := Main(t.Context(), []string{"sync", "--once", "--db", db, "-"}, strings.NewReader("the document"), &out, &out)
 	if code != exitDone || !strings.Contains(out.String(), "standard input: completed in 0s: 42 seen") || asked.Load() != 3 {
 		t.Errorf("%d, after %d attempts: %s", code, asked.Load(), out.String())
+	}
+	if out, _ := run(t, exitDone, "sync", "--once", "--db", db); !strings.Contains(out, "a: completed in 0s: 43 seen") || asked.Load() != 6 {
+		t.Errorf("after %d attempts: %s", asked.Load(), out)
+	}
+}
+
+// TestServerStaysBusy stops waiting for the end of a job.
+func TestServerStaysBusy(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s, asked := newServer("fever.db"), 0
+	err := s.whenFree(ctx, "a", func() error {
+		if _, waits := s.waiting.Load("a"); waits {
+			t.Error("it waits")
+		}
+		if asked++; asked == 2 {
+			cancel()
+		}
+		return &refusal{http.StatusConflict, "busy"}
+	})
+	if _, waits := s.waiting.Load("a"); !waits || asked != 2 || !errors.Is(err, context.Canceled) {
+		t.Errorf("after %d attempts: %v, %v", asked, waits, err)
+	}
+}
+
+// TestServerUnderWay shows the jobs of a server that concern a command: those begun by
+// hand, and those that it waits for.
+func TestServerUnderWay(t *testing.T) {
+	t.Parallel()
+	db := held(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"error":null,"data":{"providers":[
+			{"name":"idle","state":"idle","last_job":null},
+			{"name":"hand","state":"running","trigger":"manual","attempt":2,"bytes":3,"rows":4,"last_job":{"id":11}},
+			{"name":"given","state":"running","trigger":"document","last_job":{"id":10}},
+			{"name":"turn","state":"running","trigger":"schedule","last_job":{"id":12}},
+			{"name":"behind","state":"running","trigger":"schedule","last_job":{"id":13}},
+			{"name":"queue","state":"pending","trigger":"start-up","last_job":{"id":9}}]}}`)
+	})
+	s := newServer(db)
+	s.waiting.Store("behind", nil)
+	s.waiting.Store("queue", nil)
+	want := []working{
+		{label: "hand", state: store.Running, attempt: 2, bytes: 3, rows: 4},
+		{label: "given", state: store.Running},
+		{label: "behind", state: store.Running, behind: "job 13 (schedule)"},
+		{label: "queue", state: store.Pending, behind: "a job (start-up)"},
+	}
+	if got := s.underWay(t.Context()); !slices.Equal(got, want) {
+		t.Errorf("under way are\n%+v, want\n%+v", got, want)
+	}
+}
+
+// TestOpenOrReach finds a file that is held while its server starts, or stops.
+func TestOpenOrReach(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Dir(held(t, nil))
+	var ln net.Listener
+	for name, later := range map[string]func(db string) (*store.Store, error){
+		"stops": func(db string) (*store.Store, error) { return store.Open(db, 1) },
+		"starts": func(db string) (_ *store.Store, err error) {
+			ln, err = ops.ListenSocket(socketPath(db))
+			return nil, errors.Join(err, store.ErrLocked)
+		},
+	} {
+		db, n := filepath.Join(folder, name), 0
+		st, server, err := openOrReach(t.Context(), db, func() (*store.Store, error) {
+			if n++; n < 3 {
+				return nil, store.ErrLocked
+			}
+			return later(db)
+		})
+		if err != nil || (st != nil) != (name == "stops") || (server != nil) != (name == "starts") || n != 3 {
+			t.Errorf("%s: store %v, server %v, %v after %d attempts", name, st, server, err, n)
+		}
+		if st != nil {
+			if err := st.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if err := ln.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHeldAndStopped stops commands before they could ask the server: that says nothing
+// of it.
+func TestHeldAndStopped(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	db := held(t, nil)
+	for _, args := range []string{"backup -", "dump", "sync --once"} {
+		var out bytes.Buffer
+		code := Main(ctx, append(strings.Fields(args), "--db", db), strings.NewReader(""), &out, &out)
+		if code != exitFailed || out.String() != "fever: context canceled\n" {
+			t.Errorf("%s: %d: %s", args, code, out.String())
+		}
 	}
 }
 
@@ -219,8 +323,24 @@ func TestServerGivenNothing(t *testing.T) {
 	in, pipe := io.Pipe()
 	defer func() { _ = pipe.Close() }()
 	var out bytes.Buffer
-	if code := Main(ctx, []string{"sync", "--once", "--db", db, "-"}, in, &out, &out); code != exitFailed || !strings.Contains(out.String(), "canceled") {
+	if code := Main(ctx, []string{"sync", "--once", "--db", db, "-"}, in, &out, &out); code != exitFailed || !strings.Contains(out.String(), "context canceled") {
 		t.Errorf("%d: %s", code, out.String())
+	}
+}
+
+// TestDocumentStopped reads standard input, where nothing comes, until it is stopped.
+func TestDocumentStopped(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	in, pipe := io.Pipe()
+	defer func() { _ = pipe.Close() }()
+	document, err := openDocument(ctx, "-", in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := io.ReadAll(document); !errors.Is(err, context.Canceled) {
+		t.Errorf("reading ends with %v", err)
 	}
 }
 

@@ -12,20 +12,33 @@ import (
 	"fever/store"
 )
 
-// openDocument opens the file with that name, or in when it is "-". Nothing may ever
-// come there, and a read that waits cannot be ended: when ctx does, it is left to end
-// with the process.
+// openDocument opens the file with that name, or in when it is "-". Where that is no
+// usual file nothing may ever come, and a call that waits cannot be ended: when ctx
+// does, it is left to end with the process.
 func openDocument(ctx context.Context, name string, in io.Reader) (io.ReadCloser, error) {
 	if name != "-" {
-		return os.Open(name)
+		if info, err := os.Stat(name); err != nil || info.Mode().IsRegular() {
+			return os.Open(name)
+		}
 	}
 	document, pipe := io.Pipe()
-	go func() {
-		_, err := io.Copy(pipe, in)
-		_ = pipe.CloseWithError(err) // never fails; without an error it is the end
-	}()
-	context.AfterFunc(ctx, func() { _ = document.CloseWithError(ctx.Err()) }) // never fails
+	go func() { _ = pipe.CloseWithError(pour(pipe, name, in)) }()         // never fails; without an error it is the end
+	context.AfterFunc(ctx, func() { _ = pipe.CloseWithError(ctx.Err()) }) // never fails
 	return document, nil
+}
+
+// pour copies the file with that name, or in when it is "-".
+func pour(w io.Writer, name string, in io.Reader) error {
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }() // only read from
+		in = f
+	}
+	_, err := io.Copy(w, in)
+	return err
 }
 
 // readSnapshot reads one snapshot of p from a file, or from in when the name is "-".
@@ -50,7 +63,7 @@ func unread(name string, started time.Time, err error) store.Job {
 		failure.Kind = provider.KindCanceled
 	}
 	return store.Job{
-		Provider: name, Trigger: store.Manual, State: store.Failed, Started: started, Finished: time.Now(), Attempts: 1,
+		Provider: name, Trigger: store.Document, State: store.Failed, Started: started, Finished: time.Now(), Attempts: 1,
 		Kind: string(failure.Kind), Message: failure.Error(),
 	}
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"errors"
 	"io"
 	"iter"
 	"net/url"
@@ -87,19 +86,15 @@ func (d *dumping) run(ctx context.Context, out, errOut io.Writer) (err error) {
 	var events iter.Seq2[event.Record, error]
 	var jobs iter.Seq2[store.Job, error]
 	newest := store.JobFilter{Provider: d.provider, Limit: d.limit}
-	st, err := store.OpenReadOnly(d.db)
+	st, server, err := openOrReach(ctx, d.db, func() (*store.Store, error) { return store.OpenReadOnly(d.db) })
 	switch {
-	case err == nil:
+	case err != nil:
+		return err
+	case st != nil:
 		defer closing(st, &err)
 		events, jobs = st.Records(ctx, filter), st.Jobs(ctx, newest)
-	case errors.Is(err, store.ErrLocked):
-		server, err := reach(ctx, d.db, err)
-		if err != nil {
-			return err
-		}
-		events, jobs = server.records(ctx, d.query()), server.jobs(ctx, newest)
 	default:
-		return err
+		events, jobs = server.records(ctx, d.query()), server.jobs(ctx, newest)
 	}
 	buffered := bufio.NewWriterSize(out, 64<<10)
 	if d.jobs {

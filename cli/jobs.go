@@ -69,16 +69,16 @@ func took(job *store.Job) string {
 }
 
 func humanBytes(n int64) string {
-	const units = "KMGT"
-	if n < 1<<10 {
+	const units = "kMGT"
+	if n < 1000 {
 		return fmt.Sprintf("%d B", n)
 	}
-	value, unit := float64(n)/(1<<10), 0
-	for value >= 1023.95 && unit < len(units)-1 { // else it would print as 1024.0
-		value /= 1 << 10
+	value, unit := float64(n)/1000, 0
+	for value >= 999.95 && unit < len(units)-1 { // else it would print as 1000.0
+		value /= 1000
 		unit++
 	}
-	return fmt.Sprintf("%.1f %ciB", value, units[unit])
+	return fmt.Sprintf("%.1f %cB", value, units[unit])
 }
 
 func jobRecord(job store.Job) ([]string, error) {

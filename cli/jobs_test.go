@@ -16,7 +16,7 @@ import (
 func TestJobCells(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{
-		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1595: "1.6 KiB", 1<<20 - 1: "1.0 MiB", 100 << 20: "100.0 MiB", 5 << 40: "5.0 TiB", 1 << 60: "1048576.0 TiB",
+		0: "0 B", 999: "999 B", 1000: "1.0 kB", 1595: "1.6 kB", 999_999: "1.0 MB", 104_857_600: "104.9 MB", 5e12: "5.0 TB", 1e18: "1000000.0 TB",
 	} {
 		if got := humanBytes(n); got != want {
 			t.Errorf("%d bytes are %s, want %s", n, got, want)

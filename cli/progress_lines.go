@@ -17,6 +17,7 @@ type working struct {
 	bytes   int64
 	rows    int64
 	started time.Time // zero while it is pending
+	behind  string    // another job that this one waits for; then the others are of that
 }
 
 // The colours of lines: of a job that waits, and of one that had to try again.
@@ -76,6 +77,9 @@ var factsColumns = len((&working{state: store.Running}).facts(time.Time{}))
 
 // facts returns what stands behind the label of a job.
 func (w *working) facts(now time.Time) string {
+	if w.behind != "" {
+		return "  waiting for " + w.behind
+	}
 	if w.state != store.Running {
 		return "  waiting"
 	}
@@ -90,7 +94,7 @@ func (w *working) facts(now time.Time) string {
 
 func (w *working) color() string {
 	switch {
-	case w.state != store.Running:
+	case w.state != store.Running, w.behind != "":
 		return faint
 	case w.attempt > 1:
 		return yellow

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -41,12 +42,14 @@ func newServe() *cobra.Command {
 GET /search?starts_at=...&ends_at=... from memory. What is stored is searchable
 before the first fetch, whatever the provider does.
 
-On another address, which other machines cannot reach unless it is told to, it shows
-how it is doing: a status page, /readyz, /metrics, /jobs and more. POST /sync there
-fetches now.
+On the address of --ops-listen, http://127.0.0.1:9090 unless that says another, it
+shows how it is doing: a status page, /readyz, /metrics, /jobs and more. POST /sync
+there fetches now. Only this machine can reach it, unless another address is set.
 
 While it holds the data file, fever sync --once, dump, backup and health ask it, over
-the socket beside the file. Only its own user can.
+the socket beside the file. Only its own user can. Where no socket can be made, as its
+path would have more than some 100 bytes or its folder takes no new files, it warns
+and does without.
 
 It stops on SIGTERM or SIGINT: requests in flight are finished first.
 
@@ -85,6 +88,9 @@ func (s *serving) complete(flags *pflag.FlagSet) error {
 	if err := s.config.complete(flags); err != nil {
 		return err
 	}
+	if err := expandSetting(flags, "ops-token"); err != nil {
+		return err
+	}
 	_, _, err := net.SplitHostPort(s.listen)
 	switch {
 	case err != nil:
@@ -121,8 +127,8 @@ func (s *serving) checkOps(flags *pflag.FlagSet) error {
 const opsGrace = time.Second
 
 func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
-	// The addresses and the file come first: each may be taken, and then nothing at all
-	// should have happened.
+	// The addresses and the file come first: each may be taken, and then nothing should
+	// have happened.
 	listener, err := httpapi.Listen(s.listen)
 	if err != nil {
 		return err
@@ -142,18 +148,22 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 		return err
 	}
 	defer closing(st, &err)
-	control, err := ops.ListenSocket(socketPath(s.db))
-	if err != nil {
+	control, err := ops.ListenSocket(socketPath(s.db)) // under the lock on the file, which is made by then
+	switch {
+	case err == nil:
+		defer func() { _ = control.Close() }() // as above
+	case errors.Is(err, ops.ErrNoSocket):
+		log.Warn("fever sync --once, dump, backup and health cannot reach this process", "error", err)
+	default:
 		return err
 	}
-	defer func() { _ = control.Close() }() // as above
 
 	defer paceCollector()()
 	started := time.Now()
 	x := index.New()
 	c := ingest.New(st, x, log, s.workers, s.collected()...)
 	metrics := ops.NewMetrics(buildVersion(), x, c, st, log)
-	c.Ended = metrics.JobEnded
+	c.Ended, c.Stopping = metrics.JobEnded, ctx.Done()
 	search := httpapi.NewSearch(httpapi.Search{
 		Index: x, MaxAge: s.maxAge, MaxInFlight: s.maxInFlight, Log: log,
 		InFlight: &metrics.InFlight, Shed: &metrics.Shed, Observe: metrics.Search,
@@ -178,7 +188,9 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	if opsListener != nil {
 		watch(opsListener, ops.New(watched))
 	}
-	watch(control, ops.NewControl(watched, s.readers()...))
+	if control != nil {
+		watch(control, ops.NewControl(watched, s.readers()...))
+	}
 
 	interrupt(context.WithoutCancel(ctx), st, log) // while no job can begin
 	// Connections wait in the listener's queue until what is stored is loaded, so that

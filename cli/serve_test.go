@@ -2,12 +2,14 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -95,5 +97,24 @@ func TestStop(t *testing.T) {
 	}
 	if got := <-last; got != "stopped" {
 		t.Errorf("the last word is %q", got)
+	}
+}
+
+// TestServeWithoutSocket serves a data file whose path is too long for a socket beside
+// it.
+func TestServeWithoutSocket(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	var log bytes.Buffer
+	code := Main(stopped, []string{
+		"serve", "--no-sync", "--listen", "127.0.0.1:0", "--ops-listen", "", "--db", filepath.Join(folder, "fever.db"),
+	}, strings.NewReader(""), io.Discard, &log)
+	if code != exitDone || !strings.Contains(log.String(), "health cannot reach this process") || !strings.Contains(log.String(), "107 bytes") {
+		t.Errorf("exit code %d\n%s", code, log.String())
 	}
 }

@@ -165,6 +165,20 @@ func expand(text string) (string, error) {
 	return expanded, missing
 }
 
+// expandSetting does so with a setting that is from the file. What is in the others, a
+// shell has seen to.
+func expandSetting(flags *pflag.FlagSet, name string) error {
+	flag := flags.Lookup(name)
+	if flag.Changed || !isSet(flag) {
+		return nil
+	}
+	text, err := expand(flag.Value.String())
+	if err != nil {
+		return usagef("%s: %w", origin(flags, name), err)
+	}
+	return flag.Value.Set(text)
+}
+
 // check refuses settings that make no sense, and makes the provider of the others.
 // The flag that holds the URL goes by several names.
 func (s *source) check(flags *pflag.FlagSet, urlFlag string) (err error) {

@@ -40,8 +40,9 @@ far slow ones are is shown on standard error: on a terminal at once, and without
 colours if NO_COLOR is set, elsewhere every 10 seconds.
 
 While fever serve holds the data file it is asked to do the work of --once, as it is
-configured, and what it took is searchable at once. It finishes the jobs that it has
-begun, also when this command is stopped.
+configured, and what it took is searchable at once. While a job of the provider's
+schedule runs this waits for its end. The server finishes the jobs that it has begun,
+also when this command is stopped.
 
 ` + configHelp,
 		Example: `  fever sync --once
@@ -96,28 +97,29 @@ type streams struct {
 }
 
 func (s *syncing) run(ctx context.Context, files []string, std streams) (err error) {
-	// Which providers there are is for a server to say, if one holds the file.
-	reason := s.choose(files)
-	if reason == nil {
-		st, err := store.Open(s.db, s.keepJobs)
-		if err == nil {
-			err = s.collect(ctx, st, files, std)
-			closing(st, &err)
-			return err
+	open := func() (*store.Store, error) { return store.Open(s.db, s.keepJobs) }
+	var st *store.Store
+	var holder *server
+	switch unknown := s.choose(files); {
+	case unknown != nil && s.once: // which providers there are is for a server to say, if one holds the file
+		if holder, err = reach(ctx, s.db, unknown); err != nil {
+			return unknown
 		}
-		if !errors.Is(err, store.ErrLocked) {
-			return err
-		}
-		reason = err
+	case unknown != nil:
+		return unknown
+	case s.once:
+		st, holder, err = openOrReach(ctx, s.db, open)
+	default:
+		st, err = open()
 	}
-	if !s.once {
-		return reason
-	}
-	server, err := reach(ctx, s.db, reason)
 	if err != nil {
 		return err
 	}
-	return s.ask(ctx, server, files, std)
+	if holder != nil {
+		return s.ask(ctx, holder, files, std)
+	}
+	defer closing(st, &err)
+	return s.collect(ctx, st, files, std)
 }
 
 // choose leaves only the providers to collect from.
@@ -199,7 +201,8 @@ type collector interface {
 	fetch(ctx context.Context, provider string) (store.Job, error)
 	// take takes the named file as a snapshot of a provider, or in when that is "-".
 	take(ctx context.Context, provider, name string, in io.Reader) (store.Job, error)
-	// underWay returns how far the jobs begun by hand are, labelled with their provider.
+	// underWay returns how far the jobs begun by hand are, and what they wait for, labelled
+	// with their provider.
 	underWay(ctx context.Context) []working
 }
 

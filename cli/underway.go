@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"iter"
 	"net/http"
@@ -30,13 +31,13 @@ func showJobs(ctx context.Context, std streams, c collector, label func(provider
 func (o *own) underWay(context.Context) (jobs []working) {
 	for _, s := range o.Status() {
 		if s.State != "" {
-			jobs = append(jobs, working{s.Name, s.State, s.Attempt, s.Bytes, s.Rows, s.Started})
+			jobs = append(jobs, working{label: s.Name, state: s.State, attempt: s.Attempt, bytes: s.Bytes, rows: s.Rows, started: s.Started})
 		}
 	}
 	return jobs
 }
 
-// underWay leaves out the jobs of the server's own schedule.
+// underWay leaves out the jobs of the server's own schedule that nobody waits for.
 func (s *server) underWay(ctx context.Context) (jobs []working) {
 	var data struct {
 		Providers []struct {
@@ -46,15 +47,24 @@ func (s *server) underWay(ctx context.Context) (jobs []working) {
 			Started     time.Time
 			Attempt     int
 			Bytes, Rows int64
+			LastJob     struct{ ID uint64 } `json:"last_job"` // the one that runs, if one does
 		}
 	}
 	if s.ask(ctx, http.MethodGet, "/providers", nil, nil, &data) != nil {
 		return nil // nothing to show; what is wrong, the work itself will find out
 	}
 	for _, p := range data.Providers {
-		if p.Trigger == store.Manual {
-			jobs = append(jobs, working{p.Name, p.State, p.Attempt, p.Bytes, p.Rows, p.Started})
+		job := working{label: p.Name, state: p.State, attempt: p.Attempt, bytes: p.Bytes, rows: p.Rows, started: p.Started}
+		_, waits := s.waiting.Load(p.Name)
+		switch {
+		case waits && p.State == store.Running:
+			job.behind = fmt.Sprintf("job %d (%s)", p.LastJob.ID, p.Trigger)
+		case waits && p.State == store.Pending:
+			job.behind = fmt.Sprintf("a job (%s)", p.Trigger)
+		case p.Trigger != store.Manual && p.Trigger != store.Document:
+			continue
 		}
+		jobs = append(jobs, job)
 	}
 	return jobs
 }
