@@ -22,7 +22,7 @@ var (
 	ErrUnknown = errors.New("no such provider")
 	// ErrBusy is returned when the provider's last job still runs.
 	ErrBusy = errors.New("the provider's last job still runs")
-	// ErrClosed is returned after [Ingester.Close].
+	// ErrClosed is returned after [Ingester.Close], and when Stopping is closed.
 	ErrClosed = errors.New("no more jobs are started")
 )
 
@@ -55,8 +55,10 @@ type Index interface {
 // An Ingester runs the jobs of its providers. Use [New] to make one.
 type Ingester struct {
 	// Ended is called with the record of each job when all about it is done, by several
-	// jobs at a time; nil is nobody. It is to be set before the first job.
-	Ended func(store.Job)
+	// jobs at a time; nil is nobody. Stopping is closed when no more jobs are to begin; nil
+	// never is. Both are to be set before the first job.
+	Ended    func(store.Job)
+	Stopping <-chan struct{}
 
 	store     *store.Store
 	index     Index
@@ -80,7 +82,13 @@ type collected struct {
 	blocked  time.Time // the provider asked not to be called before
 	due      time.Time // the turn waited for, or the one whose job runs; zero without a scheduler
 	skipped  uint64    // turns
-	success  time.Time // end of the newest job that completed
+	success  time.Time // end of the newest job that completed, but for documents
+
+	kind    provider.Kind // of the newest failure, until a job completes
+	message string
+
+	snapshot           uint64 // the job that brought the latest snapshot
+	accepted, rejected int    // rows of that
 }
 
 // New returns an ingester with so many workers, at least one. It keeps the index up
@@ -95,7 +103,7 @@ func New(st *store.Store, x Index, log *slog.Logger, workers int, providers ...P
 }
 
 // Load brings everything that is stored into the index, and takes note of when each
-// provider's last job completed. Local times count in the providers' zones as they are
+// provider's last job completed, and of the latest snapshot. Local times count in the providers' zones as they are
 // set now.
 func (g *Ingester) Load(ctx context.Context) error {
 	for _, c := range g.collected {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -179,6 +180,22 @@ func TestOnce(t *testing.T) {
 	if jobs := recorded(t, f.store); len(jobs) != 3 || jobs[0].New != 2 || jobs[1].Unchanged != 2 || jobs[2].Gone != 1 {
 		t.Errorf("recorded %+v", jobs)
 	}
+}
+
+// TestLogTook shows that the log counts all of a job, and its record all but the commit
+// and what follows.
+func TestLogTook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+			sleep(ctx, 2*time.Second)
+			return feedOf(t, "1"), nil
+		})
+		f.onApply = func() { time.Sleep(10 * time.Second) }
+		if job := f.once(t); job.Finished.Sub(job.Started) != 2*time.Second || !strings.Contains(f.logged.String(), " took=12s ") {
+			t.Errorf("%+v, logged %s", job, f.logged.String())
+		}
+	})
 }
 
 func TestOnceOfAnUnknownProvider(t *testing.T) {

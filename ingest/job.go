@@ -25,7 +25,9 @@ func (g *Ingester) run(ctx context.Context, t *task) {
 	t.running(t.job.Started)
 	begun, err := g.store.Begin(ctx, t.job)
 	if err != nil {
-		fail(&t.job, storeError(ctx, t.collected, err)) // not recorded: there is nothing to record it in
+		err = storeError(ctx, t.collected, err)
+		t.ended(err)
+		fail(&t.job, err) // not recorded: there is nothing to record it in
 		t.tell()
 		return
 	}
@@ -64,9 +66,9 @@ func (g *Ingester) collect(ctx context.Context, t *task) (err error) {
 	if err != nil {
 		return err
 	}
-	job.State, job.Finished = store.Completed, time.Now()
+	job.State = store.Completed
 	if feed.NotModified {
-		job.NotModified = true
+		job.NotModified, job.Finished = true, time.Now()
 		if err := g.store.Finish(ctx, *job); err != nil {
 			return storeError(ctx, c, err)
 		}
@@ -160,13 +162,18 @@ func storeError(ctx context.Context, c *collected, err error) error {
 	return &provider.Error{Provider: c.Name, Kind: kind, Doing: "commit", Err: err}
 }
 
+// kindOf returns the kind of a job's failure.
+func kindOf(err error) provider.Kind {
+	if failure, ok := errors.AsType[*provider.Error](err); ok {
+		return failure.Kind
+	}
+	return KindInternal
+}
+
 // fail makes the job the record of one that changed nothing.
 func fail(job *store.Job, err error) {
 	job.State, job.Finished = store.Failed, time.Now()
-	job.Kind, job.Message = string(KindInternal), err.Error()
-	if failure, ok := errors.AsType[*provider.Error](err); ok {
-		job.Kind = string(failure.Kind)
-	}
+	job.Kind, job.Message = string(kindOf(err)), err.Error()
 	job.Seen, job.New, job.Changed, job.Unchanged, job.Ignored, job.Rejected, job.Gone = 0, 0, 0, 0, 0, 0, 0
 	job.NotModified, job.Rejections = false, nil
 }

@@ -11,12 +11,15 @@ import (
 
 // logJob writes the one line of a job, and at the debug level one for each of the
 // rejected rows that its record lists.
-func (g *Ingester) logJob(ctx context.Context, job *store.Job) {
+//
+// It says how long the job took to the end of it all. The record of one that brought a
+// snapshot was made before that was on disk and published.
+func (g *Ingester) logJob(ctx context.Context, job *store.Job, took time.Duration) {
 	attrs := []slog.Attr{
 		slog.Uint64("job", job.ID),
 		slog.String("provider", job.Provider),
 		slog.String("trigger", string(job.Trigger)),
-		slog.Duration("took", job.Finished.Sub(job.Started).Round(time.Microsecond)),
+		slog.Duration("took", took.Round(time.Microsecond)),
 		slog.Int("attempts", job.Attempts),
 		slog.Int("http_status", job.HTTPStatus),
 		slog.Int64("bytes", job.Bytes),

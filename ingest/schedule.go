@@ -20,7 +20,8 @@ const patience = 2
 const cronStretch = time.Minute
 
 // Run is the scheduler: for each provider it runs a job at once and then whenever one
-// is due, until ctx ends and the last job has.
+// is due, until ctx or Stopping ends and the last job has. When ctx ends, those that run
+// are stopped.
 //
 // A turn that comes while the provider's last job runs, or waits for a worker, is
 // skipped. While jobs fail the turns become fewer, up to MaxInterval apart; the first
@@ -43,7 +44,7 @@ func (g *Ingester) schedule(ctx context.Context, c *collected) {
 			g.log.InfoContext(ctx, "turn skipped: the last job still runs", "provider", c.Name)
 			busy = 1
 		} else {
-			_, _ = g.process(ctx, t) // an error says that ctx has ended
+			_, _ = g.process(ctx, t) // an error says that it is time to stop
 		}
 		next, skipped := c.next(due, time.Now())
 		if skipped > 0 {
@@ -54,6 +55,9 @@ func (g *Ingester) schedule(ctx context.Context, c *collected) {
 		timer := time.NewTimer(time.Until(due))
 		select {
 		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-g.Stopping:
 			timer.Stop()
 			return
 		case <-timer.C:
@@ -134,19 +138,23 @@ func (t *task) ended(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {
-		c.success = t.job.Finished
+		c.completed(&t.job)
+		if !t.document {
+			c.blocked, c.failures = time.Time{}, 0
+		}
+		return
 	}
-	failure, _ := errors.AsType[*provider.Error](err)
-	if t.document || failure != nil && (failure.Kind == provider.KindCanceled || failure.Kind == KindStore) {
+	kind := kindOf(err)
+	if kind == provider.KindCanceled || t.document && kind != KindStore {
+		return
+	}
+	c.kind, c.message = kind, err.Error()
+	if kind == KindStore {
 		return
 	}
 	c.blocked = time.Time{}
-	if err == nil {
-		c.failures = 0
-		return
-	}
 	c.failures++
-	if failure != nil && failure.RetryAfter > 0 {
+	if failure, ok := errors.AsType[*provider.Error](err); ok && failure.RetryAfter > 0 {
 		c.blocked = time.Now().Add(min(failure.RetryAfter, c.MaxInterval))
 	}
 }

@@ -26,6 +26,11 @@ type background struct {
 func (g *Ingester) Start(ctx context.Context, name string, trigger store.Trigger) (store.Job, <-chan store.Job, error) {
 	g.background.mu.Lock()
 	defer g.background.mu.Unlock()
+	select {
+	case <-g.Stopping:
+		return store.Job{}, nil, ErrClosed
+	default:
+	}
 	if g.background.closed {
 		return store.Job{}, nil, ErrClosed
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,6 +71,58 @@ func TestStart(t *testing.T) {
 	})
 }
 
+// TestStopping shows that no job begins any more, and that the one that runs goes on until
+// it is stopped.
+func TestStopping(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
+		hang := func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+			<-ctx.Done()
+			return nil, failure(provider.KindCanceled)
+		}
+		every := Provider{Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Fetch: hang}
+		var providers []Provider
+		for i := range 3 {
+			every.Name = fmt.Sprintf("p%d", i)
+			providers = append(providers, every)
+		}
+		g := New(st, nil, slog.New(slog.DiscardHandler), 1, providers...)
+		stopping := make(chan struct{})
+		g.Stopping = stopping
+		ctx, cancel := context.WithCancel(t.Context())
+		var scheduler sync.WaitGroup
+		scheduler.Go(func() { g.Run(ctx) })
+		synctest.Wait()
+		close(stopping)
+		synctest.Wait()
+		running := 0
+		for _, s := range g.Status() {
+			if s.State == store.Running {
+				running++
+			} else if s.State != "" || !s.Due.IsZero() {
+				t.Errorf("%+v, want no turn", s)
+			}
+		}
+		for i := range 3 {
+			name := fmt.Sprintf("p%d", i)
+			if _, _, err := g.Start(t.Context(), name, store.Manual); !errors.Is(err, ErrClosed) {
+				t.Errorf("%v, want ErrClosed", err)
+			}
+			if _, err := g.Once(t.Context(), name, store.Manual); !errors.Is(err, ErrClosed) && !errors.Is(err, ErrBusy) {
+				t.Errorf("%v, want ErrClosed", err)
+			}
+		}
+		time.Sleep(time.Hour)
+		cancel()
+		scheduler.Wait()
+		g.Close()
+		if jobs := recorded(t, st); running != 1 || len(jobs) != 1 {
+			t.Errorf("%d jobs ran on, recorded %+v", running, jobs)
+		}
+	})
+}
+
 // TestStartWhenTheStoreFails shows that nobody waits for a record that cannot be made.
 func TestStartWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
@@ -117,13 +170,13 @@ func TestTake(t *testing.T) {
 		t.Errorf("a broken document: %+v, %v", job, err)
 	}
 	job, err = f.Take(t.Context(), "feverup", good)
-	if err != nil || job.State != store.Completed || job.Trigger != store.Manual || job.New != 1 {
+	if err != nil || job.State != store.Completed || job.Trigger != store.Document || job.New != 1 {
 		t.Errorf("a good document: %+v, %v", job, err)
 	}
 	if len(f.published) != 1 || len(f.published[0]) != 1 || len(stored(t, f.store)) != 1 {
 		t.Errorf("published %v, stored %v", f.published, stored(t, f.store))
 	}
-	if s := f.Status()[0]; s.Failures != 1 || !s.LastSuccess.Equal(job.Finished) {
-		t.Errorf("%+v, want the one failure of the provider, and the success of the document", s)
+	if s := f.Status()[0]; s.Failures != 1 || !s.LastSuccess.IsZero() {
+		t.Errorf("%+v, want the one failure of the provider, and no success of it", s)
 	}
 }

@@ -32,12 +32,23 @@ type Status struct {
 	Stretch  time.Duration // by which failures delay the next turn
 	Skipped  uint64        // turns skipped since the start
 
-	// LastSuccess is the end of the newest job that completed, across restarts as far as
-	// outcomes are kept; zero is never.
+	// LastSuccess is the end of the newest job that completed, across restarts; zero is
+	// never. It says that the provider answers, so documents do not count.
 	LastSuccess time.Time
 	// MaxAge is the age of LastSuccess from which on the data counts as stale: that of a
 	// provider whose failures are more than the usual few in a row.
 	MaxAge time.Duration
+
+	// Kind and Message say why a job failed since one completed: the newest that was not
+	// cancelled. They are empty when none has since the start. Of a document it is told
+	// only that it could not be stored.
+	Kind    provider.Kind
+	Message string
+
+	// Snapshot is the id of the job that brought the latest snapshot; 0 when none is known.
+	// Of its rows that are sold online so many are in it, or were rejected.
+	Snapshot           uint64
+	Accepted, Rejected int
 }
 
 // underWay is how far a provider's job is. The zero value is that of no job.
@@ -76,7 +87,8 @@ func (c *collected) note(now time.Time) Status {
 		Name: c.Name, Location: c.Location, Every: c.Every,
 		State: c.now.state, Trigger: c.now.trigger, Started: c.now.started, Attempt: c.now.attempt, Bytes: c.now.bytes,
 		Due: c.due, Failures: c.failures, Stretch: c.stretch(), Skipped: c.skipped,
-		LastSuccess: c.success, MaxAge: c.maxAge(now),
+		LastSuccess: c.success, MaxAge: c.maxAge(now), Kind: c.kind, Message: c.message,
+		Snapshot: c.snapshot, Accepted: c.accepted, Rejected: c.rejected,
 	}
 	if c.Next != nil {
 		s.Every = 0
@@ -105,20 +117,50 @@ func (c *collected) maxAge(now time.Time) time.Duration {
 	return max(end.Sub(from), leastMaxAge)
 }
 
-// recall finds out when the provider's last job completed.
+// recall finds out when the provider's last job completed, and what the latest snapshot
+// was.
 func (g *Ingester) recall(ctx context.Context, c *collected) error {
-	for job, err := range g.store.Jobs(ctx, store.JobFilter{Provider: c.Name}) {
+	for job, err := range g.store.Jobs(ctx, store.JobFilter{Provider: c.Name, State: store.Completed}) {
 		if err != nil {
 			return err
 		}
-		if job.State == store.Completed {
-			c.mu.Lock()
-			c.success = job.Finished
-			c.mu.Unlock()
+		if c.recalled(&job) {
 			return nil
 		}
 	}
 	return nil
+}
+
+// recalled takes note of an older job, and reports whether no more are needed.
+func (c *collected) recalled(job *store.Job) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.success.IsZero() && job.Trigger != store.Document {
+		c.success = job.Finished
+	}
+	if c.snapshot == 0 && !job.NotModified {
+		c.applied(job)
+	}
+	return !c.success.IsZero() && c.snapshot != 0
+}
+
+// completed takes note of a job that completed.
+func (c *collected) completed(job *store.Job) {
+	document := job.Trigger == store.Document
+	if !document {
+		c.success = job.Finished
+	}
+	if !document || c.kind == KindStore { // of the provider a document says nothing
+		c.kind, c.message = "", ""
+	}
+	if !job.NotModified {
+		c.applied(job)
+	}
+}
+
+// applied takes note of the job that brought the latest snapshot.
+func (c *collected) applied(job *store.Job) {
+	c.snapshot, c.accepted, c.rejected = job.ID, job.New+job.Changed+job.Unchanged, job.Rejected
 }
 
 // running takes note that the job runs.

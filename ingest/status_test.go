@@ -95,6 +95,7 @@ func TestStatusOfAJob(t *testing.T) {
 		done, other := idle("slow"), idle("quick")
 		done.LastSuccess = time.Now().UTC().Truncate(time.Millisecond)
 		other.LastSuccess = done.LastSuccess
+		done.Snapshot, other.Snapshot = 1, 2
 		check("behind both", done, other)
 		if len(ended) != 2 || ended[0] != "slow" || ended[1] != "quick" {
 			t.Errorf("told of the end of %v", ended)
@@ -184,6 +185,71 @@ func TestStatusOfASchedule(t *testing.T) {
 		g.Close()
 		check("at the end", "", time.Time{}, 0, 0, 3)
 	})
+}
+
+// TestStatusOfFailures follows what is told of the newest failure, and of the snapshot.
+func TestStatusOfFailures(t *testing.T) {
+	t.Parallel()
+	var feed *provider.Feed
+	var failed error
+	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+		return feed, failed
+	})
+	check := func(when string, g *Ingester, kind provider.Kind, failures int, snapshot uint64, accepted, rejected int) {
+		t.Helper()
+		s := g.Status()[0]
+		if s.Kind != kind || (s.Message == "") != (kind == "") || s.Failures != failures || s.Snapshot != snapshot || s.Accepted != accepted || s.Rejected != rejected {
+			t.Errorf("%s: %+v", when, s)
+		}
+	}
+	give := func(feed *provider.Feed, failed error) {
+		t.Helper()
+		_, err := f.Take(t.Context(), "feverup", func(context.Context, *provider.Progress) (*provider.Feed, error) { return feed, failed })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := func() *Ingester {
+		g := New(f.store, nil, f.log, 1, f.collected[0].Provider)
+		if err := g.recall(t.Context(), g.collected[0]); err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	check("at first", f.Ingester, "", 0, 0, 0, 0)
+	give(nil, failure(provider.KindMalformed))
+	check("a bad document", f.Ingester, "", 0, 0, 0, 0)
+	failed = failure(provider.KindTLS)
+	f.once(t)
+	check("a failure", f.Ingester, provider.KindTLS, 1, 0, 0, 0)
+	failed = failure(provider.KindCanceled)
+	f.once(t)
+	check("a stop", f.Ingester, provider.KindTLS, 1, 0, 0, 0)
+	give(feedOf(t, "1"), nil)
+	check("a document", f.Ingester, provider.KindTLS, 1, 4, 1, 0)
+	if s := again().Status()[0]; !f.Status()[0].LastSuccess.IsZero() || !s.LastSuccess.IsZero() || s.Snapshot != 4 {
+		t.Errorf("a document says that the provider answers: %+v", s)
+	}
+	failed, feed = nil, feedOf(t, "1")
+	feed.Seen, feed.Rejected = 3, 2
+	f.once(t)
+	feed = &provider.Feed{NotModified: true}
+	f.once(t)
+	check("two successes", f.Ingester, "", 0, 5, 1, 2)
+	check("a restart", again(), "", 0, 5, 1, 2)
+	success := f.Status()[0].LastSuccess
+
+	if err := f.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f.once(t)
+	check("nothing can be written", f.Ingester, KindStore, 0, 5, 1, 2)
+	if s := f.Status()[0]; !s.LastSuccess.Equal(success) {
+		t.Errorf("the last success is another: %+v", s)
+	}
+	f.store = openStore(t, f.path)
+	give(feedOf(t, "1"), nil)
+	check("it can again", f.Ingester, "", 0, 7, 1, 0)
 }
 
 func TestMaxAge(t *testing.T) {

@@ -23,7 +23,7 @@ type task struct {
 // Once runs one job of the named provider from beginning to end, as soon as a worker
 // is free, and returns its record. A failure of the job is in the record, and has
 // changed neither the other data in the store nor what is published. The error is
-// ErrUnknown, ErrBusy or that of a context that ended before the job began.
+// ErrUnknown, ErrBusy, ErrClosed or that of a context that ended before the job began.
 func (g *Ingester) Once(ctx context.Context, name string, trigger store.Trigger) (store.Job, error) {
 	t, err := g.reserve(name, trigger)
 	if err != nil {
@@ -36,7 +36,7 @@ func (g *Ingester) Once(ctx context.Context, name string, trigger store.Trigger)
 // file: fetch brings it, in one attempt. Its failure is not counted as one of the
 // provider.
 func (g *Ingester) Take(ctx context.Context, name string, fetch func(context.Context, *provider.Progress) (*provider.Feed, error)) (store.Job, error) {
-	t, err := g.reserve(name, store.Manual)
+	t, err := g.reserve(name, store.Document)
 	if err != nil {
 		return store.Job{}, err
 	}
@@ -73,7 +73,8 @@ func (c *collected) reserve(trigger store.Trigger, due time.Time) (*task, error)
 }
 
 // process is the job processor: it runs the job as soon as a worker is free, and then
-// frees the provider. The error is that of a context that ended before the job began.
+// frees the provider. The error is ErrClosed, or that of a context that ended before the
+// job began.
 func (g *Ingester) process(ctx context.Context, t *task) (store.Job, error) {
 	defer t.release()
 	select {
@@ -82,6 +83,8 @@ func (g *Ingester) process(ctx context.Context, t *task) (store.Job, error) {
 		t.tell()
 		select {
 		case g.workers <- struct{}{}:
+		case <-g.Stopping:
+			return store.Job{}, closed(t)
 		case <-ctx.Done():
 			return store.Job{}, fmt.Errorf("provider %q: wait for a worker: %w", t.Name, ctx.Err())
 		}
@@ -90,13 +93,22 @@ func (g *Ingester) process(ctx context.Context, t *task) (store.Job, error) {
 	if err := ctx.Err(); err != nil {
 		return store.Job{}, fmt.Errorf("provider %q: %w", t.Name, err)
 	}
+	select {
+	case <-g.Stopping:
+		t.tell()
+		return store.Job{}, closed(t)
+	default:
+	}
+	began := time.Now()
 	g.run(ctx, t)
-	g.logJob(ctx, &t.job)
+	g.logJob(ctx, &t.job, time.Since(began))
 	if g.Ended != nil {
 		g.Ended(t.job)
 	}
 	return t.job, nil
 }
+
+func closed(t *task) error { return fmt.Errorf("provider %q: %w", t.Name, ErrClosed) }
 
 // tell hands on how far the job is, unless that was done.
 func (t *task) tell() {

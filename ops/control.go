@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -124,19 +125,18 @@ func (o *Ops) patient(h http.Handler) http.Handler {
 			httpapi.WriteError(w, r, o.Log, err)
 			return
 		}
-		// Who waits for more when the request's time is over is not to wait longer. That is
-		// done with when this returns: the connection may then have another request.
-		ended := make(chan struct{})
+		// Who waits for more when the request's time is over is not to wait longer.
+		woken := make(chan struct{})
 		stop := context.AfterFunc(r.Context(), func() {
-			defer close(ended)
+			defer close(woken)
 			_ = control.SetReadDeadline(time.Now())
 		})
 		defer func() {
 			if !stop() {
-				<-ended
+				<-woken // the connection is not to be touched when this returns
 			}
 		}()
-		body := &patientBody{ReadCloser: r.Body, control: control}
+		body := &patientBody{ReadCloser: r.Body, ctx: r.Context(), control: control}
 		r.Body = body
 		h.ServeHTTP(w, r)
 		// A document that is refused half-way may still be on its way. If nobody took it,
@@ -150,6 +150,7 @@ func (o *Ops) patient(h http.Handler) http.Handler {
 // A patientBody ends with an error when nothing comes for too long.
 type patientBody struct {
 	io.ReadCloser
+	ctx     context.Context
 	control *http.ResponseController
 	begun   bool // before, a client may wait for leave to send it
 }
@@ -160,10 +161,18 @@ func (b *patientBody) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF):
 		// From here on the server waits for the next request. When its patience with
 		// that ends, it ends this one.
 		_ = b.control.SetReadDeadline(time.Now().Add(longestTransfer)) // it could be set a moment ago
+	case b.ctx.Err() != nil:
+		err = b.ctx.Err() // that of the read says how it was woken
+	default:
+		if failure, ok := errors.AsType[*net.OpError](err); ok {
+			err = failure.Err // without a path that the socket no longer has
+		}
 	}
 	return n, err
 }

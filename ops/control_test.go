@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -138,7 +139,7 @@ func TestControlSnapshot(t *testing.T) {
 		if job.State == store.Completed {
 			got = fmt.Sprint("completed ", job.Seen)
 		}
-		if got != test.want || job.ID != uint64(i+1) || job.Provider != test.provider || job.Trigger != store.Manual || job.Attempts != 1 {
+		if got != test.want || job.ID != uint64(i+1) || job.Provider != test.provider || job.Trigger != store.Document || job.Attempts != 1 {
 			t.Errorf("%d: %s, %+v", i, got, job)
 		}
 		if n := c.Index.Snapshot().Events; n != test.events {
@@ -236,11 +237,42 @@ func TestControlHalf(t *testing.T) {
 		_ = response.Body.Close()
 	}
 	_ = pipe.Close()
-	if job := <-ended; job.State != store.Failed || job.Kind != "canceled" {
+	if job := <-ended; job.State != store.Failed || job.Kind != "canceled" || !strings.HasSuffix(job.Message, ": context canceled") {
 		t.Errorf("%+v", job)
 	}
 	if n := c.Index.Snapshot().Events; n != 0 {
 		t.Errorf("%d events", n)
+	}
+}
+
+// TestControlKilled gives documents by clients that die in the middle of them. What wakes
+// the job must not touch a connection that is another request's by then: the race
+// detector would tell.
+func TestControlKilled(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, "", well("a"))
+	c := steer(t, d, reader(t, "a"))
+	ended := make(chan store.Job, 1)
+	d.Ingester.Ended = func(job store.Job) { ended <- job }
+	half := list(3)[:300]
+	for range 50 {
+		conn, err := c.Transport.(*http.Transport).DialContext(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.WriteString(conn, "POST /snapshots?provider=a HTTP/1.1\r\nHost: fever\r\nContent-Length: 10000\r\n\r\n"+half)
+		for err == nil && d.Ingester.Status()[0].Bytes == 0 { // until it is read
+			runtime.Gosched()
+		}
+		if err := errors.Join(err, conn.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if job := <-ended; job.State != store.Failed || strings.Contains(job.Message, ".sock") {
+			t.Errorf("%+v", job)
+		}
+		for d.Ingester.Status()[0].State != "" {
+			runtime.Gosched()
+		}
 	}
 }
 

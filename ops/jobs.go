@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 
@@ -30,8 +31,11 @@ func (o *Ops) jobs(r *http.Request) (status int, data any, err error) {
 	}
 	filter := store.JobFilter{
 		Provider: q.provider(),
-		State:    store.State(q.oneOf("state", string(store.Running), string(store.Completed), string(store.Failed))),
+		State:    store.State(q.oneOf("state", string(store.Pending), string(store.Running), string(store.Completed), string(store.Failed))),
 		Before:   q.number("before", 0, 1, maxID),
+	}
+	if filter.State == store.Pending {
+		q.fail("state is pending: a job that waits for a worker has no record yet; /providers says whose does")
 	}
 	limit := int(q.number("limit", usualJobs, 1, mostJobs))
 	if q.err != nil {
@@ -49,12 +53,14 @@ func (o *Ops) jobs(r *http.Request) (status int, data any, err error) {
 			page.Next = &last
 			break
 		}
-		text, err := json.Marshal(job)
-		if err != nil {
+		var text bytes.Buffer
+		encoder := json.NewEncoder(&text)
+		encoder.SetEscapeHTML(false) // as writeJSON does
+		if err := encoder.Encode(job); err != nil {
 			return 0, nil, err
 		}
-		page.Jobs = append(page.Jobs, text)
-		size, last = size+len(text), job.ID
+		page.Jobs = append(page.Jobs, text.Bytes())
+		size, last = size+text.Len(), job.ID
 	}
 	return http.StatusOK, page, nil
 }

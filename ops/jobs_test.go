@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -69,13 +70,27 @@ func TestJobs(t *testing.T) {
 	for query, about := range map[string]string{
 		"limit=0": "limit", "limit=1001": "limit", "limit=-1": "limit", "limit=x": "limit", "limit=": "limit", "limit=1&limit=2": "limit",
 		"before=0": "before", "before=x": "before", "before=99999999999999999999": "before", "before=1.5": "before",
-		"state=pending": "state", "state=": "state", "state=x": "state",
+		"state=pending": "no record yet; /providers", "state=": "state", "state=x": "state",
 		"provider=": "provider", "provider=a%2Fb": "provider", "provider=" + strings.Repeat("a", 5000): "provider", "provider=a&provider=a": "provider",
 		"provider=%zz": "query", "a;b": "query",
 	} {
 		message := d.ask(t, http.MethodGet, "/jobs?"+query).failed(t, http.StatusBadRequest, "invalid_parameter")
 		if !strings.Contains(message, about) || len(message) > 200 {
 			t.Errorf("%.50s: %s", query, message)
+		}
+	}
+}
+
+// TestJobsText has a message come as it is: it is read by people, and is no HTML.
+func TestJobsText(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, "", fetched("a", func(context.Context) (*provider.Feed, error) {
+		return nil, &provider.Error{Provider: "a", Kind: provider.KindDecode, Doing: "fetch", Err: errors.New("it begins with <html> & co")}
+	}))
+	d.collect(t, "a")
+	for target, name := range map[string]string{"/jobs": "message", "/providers": "failure_message"} {
+		if got, want := d.ask(t, http.MethodGet, target).body, `"`+name+`":"provider a: fetch: it begins with <html> & co"`; !strings.Contains(got, want) {
+			t.Errorf("%s: %s has no %s", target, got, want)
 		}
 	}
 }

@@ -60,11 +60,17 @@ func (m jobMetrics) begin(name string) {
 		m.total.WithLabelValues(name, resultFailed, string(kind))
 	}
 	m.duration.WithLabelValues(name)
+	m.attempts.WithLabelValues(name)
 	m.add(&store.Job{Provider: name})
 }
 
-// ended counts a job.
+// ended counts a job. Of a document that somebody gave it counts what was in it: the job
+// says nothing of the provider.
 func (m jobMetrics) ended(job *store.Job) {
+	if job.Trigger == store.Document {
+		m.add(job)
+		return
+	}
 	result, kind := resultCompleted, ""
 	switch {
 	case job.State == store.Failed:
@@ -77,12 +83,12 @@ func (m jobMetrics) ended(job *store.Job) {
 	}
 	m.total.WithLabelValues(job.Provider, result, kind).Inc()
 	m.duration.WithLabelValues(job.Provider).Observe(job.Finished.Sub(job.Started).Seconds())
+	m.attempts.WithLabelValues(job.Provider).Add(float64(job.Attempts))
 	m.add(job)
 }
 
-// add adds the numbers of a job.
+// add adds what a job read.
 func (m jobMetrics) add(job *store.Job) {
-	m.attempts.WithLabelValues(job.Provider).Add(float64(job.Attempts))
 	m.bytes.WithLabelValues(job.Provider).Add(float64(job.Bytes))
 	m.gone.WithLabelValues(job.Provider).Add(float64(job.Gone))
 	for outcome, rows := range map[string]int{

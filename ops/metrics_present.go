@@ -35,6 +35,8 @@ var (
 		"Turns left out because the provider's last job still ran.", "provider")
 	currentEventsDesc = describe("fever_provider_current_events",
 		"Events in the provider's latest snapshot: what it sells now.", "provider")
+	rejectedRowsDesc = describe("fever_provider_rejected_rows",
+		"Rows of the provider's latest snapshot that were rejected.", "provider")
 	underWayDesc = describe("fever_jobs_under_way",
 		"Jobs that have not ended: running, or pending until a worker is free.", "state")
 
@@ -56,7 +58,7 @@ var (
 // Describe and Collect make a [prometheus.Collector].
 func (p *present) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
-		lastSuccessDesc, maxAgeDesc, failuresDesc, stretchDesc, skippedDesc, currentEventsDesc, underWayDesc,
+		lastSuccessDesc, maxAgeDesc, failuresDesc, stretchDesc, skippedDesc, currentEventsDesc, rejectedRowsDesc, underWayDesc,
 		indexEventsDesc, indexSegmentsDesc, indexTextDesc, indexPackedDesc, indexPublishDesc, storeSizeDesc, storeFreeDesc, storeCommitsDesc,
 	} {
 		descs <- desc
@@ -76,6 +78,7 @@ func (p *present) Collect(metrics chan<- prometheus.Metric) {
 		gauge(failuresDesc, float64(s.Failures), s.Name)
 		gauge(stretchDesc, s.Stretch.Seconds(), s.Name)
 		metrics <- prometheus.MustNewConstMetric(skippedDesc, prometheus.CounterValue, float64(s.Skipped), s.Name)
+		gauge(rejectedRowsDesc, float64(s.Rejected), s.Name)
 		stats.Current[s.Name] += 0 // also when it has no snapshot yet
 		if s.State != "" {
 			states[s.State]++

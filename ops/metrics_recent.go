@@ -20,7 +20,8 @@ type recent struct {
 type slot struct {
 	second atomic.Int64 // Unix time that it counts, or counted
 	shed   atomic.Uint32
-	times  [256]atomic.Uint32 // of the searches that were not shed, by timeBucket
+	failed atomic.Uint32
+	times  [256]atomic.Uint32 // of the other searches, by timeBucket
 }
 
 // minute is the number of slots that make up the last minute, the one under way included.
@@ -30,6 +31,7 @@ const minute = 60
 type traffic struct {
 	Answered int
 	Shed     int           // got 503
+	Failed   int           // got 500
 	InFlight int           // now
 	P50, P99 time.Duration // of those that were answered, to an eighth; zero when there are none
 }
@@ -41,11 +43,14 @@ func (r *recent) add(status int, took time.Duration) {
 	if s.second.Load() != now {
 		r.clear(s, now)
 	}
-	if status == http.StatusServiceUnavailable {
+	switch status {
+	case http.StatusServiceUnavailable:
 		s.shed.Add(1)
-		return
+	case http.StatusInternalServerError:
+		s.failed.Add(1)
+	default:
+		s.times[timeBucket(took)].Add(1)
 	}
-	s.times[timeBucket(took)].Add(1)
 }
 
 func (r *recent) clear(s *slot, now int64) {
@@ -55,6 +60,7 @@ func (r *recent) clear(s *slot, now int64) {
 		return
 	}
 	s.shed.Store(0)
+	s.failed.Store(0)
 	for i := range s.times {
 		s.times[i].Store(0)
 	}
@@ -72,6 +78,7 @@ func (r *recent) last() traffic {
 			continue
 		}
 		t.Shed += int(s.shed.Load())
+		t.Failed += int(s.failed.Load())
 		for b := range s.times {
 			n := int(s.times[b].Load())
 			times[b] += n

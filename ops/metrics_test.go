@@ -201,6 +201,7 @@ func TestMetricsJobs(t *testing.T) {
 		`fever_rows_total{outcome="rejected",provider="good"}`:             2,
 		`fever_events_gone_total{provider="good"}`:                         1,
 		`fever_provider_current_events{provider="good"}`:                   2,
+		`fever_provider_rejected_rows{provider="good"}`:                    0,
 		`fever_provider_consecutive_failures{provider="bad"}`:              3,
 		`fever_provider_interval_stretch_seconds{provider="bad"}`:          60, // every other turn is left out
 		`fever_provider_interval_stretch_seconds{provider="good"}`:         0,
@@ -219,6 +220,32 @@ func TestMetricsJobs(t *testing.T) {
 	if sum := values["fever_store_commit_duration_seconds_sum"]; sum <= 0 || sum > 60 {
 		t.Errorf("14 commits took %v s", sum)
 	}
+}
+
+// TestMetricsOfDocuments counts what documents hold, and not their jobs as the provider's.
+func TestMetricsOfDocuments(t *testing.T) {
+	t.Parallel()
+	w := watch(t, map[string]func(context.Context) (*provider.Feed, error){"a": nil})
+	for _, failed := range []error{nil, &provider.Error{Provider: "a", Kind: provider.KindMalformed, Doing: "read", Err: io.EOF}} {
+		_, err := w.ingester.Take(t.Context(), "a", func(context.Context, *provider.Progress) (*provider.Feed, error) {
+			return &provider.Feed{Bytes: 100, Seen: 2, Rejected: 1, Events: []event.Event{concert("a", 1)}}, failed
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.want(t, map[string]float64{
+		`fever_jobs_total{kind="",provider="a",result="completed"}`:       0,
+		`fever_jobs_total{kind="malformed",provider="a",result="failed"}`: 0,
+		`fever_job_duration_seconds_count{provider="a"}`:                  0,
+		`fever_fetch_attempts_total{provider="a"}`:                        0,
+		`fever_fetched_bytes_total{provider="a"}`:                         200,
+		`fever_rows_total{outcome="rejected",provider="a"}`:               1,
+		`fever_rows_total{outcome="new",provider="a"}`:                    1,
+		`fever_provider_rejected_rows{provider="a"}`:                      1,
+		`fever_provider_current_events{provider="a"}`:                     1,
+		`fever_provider_last_success_timestamp_seconds{provider="a"}`:     0,
+	})
 }
 
 // TestMetricsUnderWay looks while jobs wait and run: no scrape waits for them.

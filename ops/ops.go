@@ -38,9 +38,7 @@ func New(o Ops) http.Handler {
 // routes returns what the ops listener and the control socket both answer to.
 func (o *Ops) routes() *http.ServeMux {
 	mux := http.NewServeMux()
-	page := newPage(*o)
-	mux.Handle("GET /{$}", page)
-	mux.Handle("GET /page/", page)
+	o.page(mux)
 	mux.Handle("GET /metrics", o.Metrics)
 	mux.HandleFunc("GET /healthz", o.healthz)
 	mux.HandleFunc("GET /readyz", o.readyz)
@@ -48,7 +46,7 @@ func (o *Ops) routes() *http.ServeMux {
 	mux.HandleFunc("GET /docs", o.docs)
 	mux.Handle("GET /providers", o.answer(o.providers))
 	mux.Handle("GET /jobs", o.answer(o.jobs))
-	mux.Handle("POST /sync", o.long(longestWait, o.answer(o.sync)))
+	mux.Handle("POST /sync", o.bodiless(o.long(longestWait, o.answer(o.sync))))
 	o.profiles(mux)
 	return mux
 }

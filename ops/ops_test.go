@@ -278,7 +278,7 @@ func TestRoutes(t *testing.T) {
 			got.failed(t, http.StatusMethodNotAllowed, "method_not_allowed")
 		}
 	}
-	for _, target := range []string{"/search", "/nothing", "/jobs/1", "/snapshots", "/events", "/backup", "/debug/vars"} {
+	for _, target := range []string{"/search", "/nothing", "/jobs/1", "/snapshots", "/events", "/backup", "/debug/vars", "/page/", "/page/x", "/debug/pprof/x", "/debug/pprof/heap/x"} {
 		d.ask(t, http.MethodGet, target).failed(t, http.StatusNotFound, "not_found")
 	}
 	get := d.ask(t, http.MethodGet, "/sync")

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"fever/ingest"
 	"fever/store"
 )
 
@@ -34,15 +35,14 @@ type statusPage struct {
 	days dayCache
 }
 
-// newPage returns the status page.
-func newPage(o Ops) http.Handler {
-	p := &statusPage{Ops: o}
+// page adds the status page.
+func (o *Ops) page(mux *http.ServeMux) {
+	p := &statusPage{Ops: *o}
 	files, err := fs.Sub(pageFiles, "page")
 	if err != nil {
 		panic(err) // the name is a constant
 	}
 	assets := http.StripPrefix("/page/", http.FileServerFS(files))
-	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", p.show)
 	for _, name := range []string{"page.css", "page.js", "ok.svg", "wait.svg", "bad.svg"} {
 		mux.HandleFunc("GET /page/"+name, func(w http.ResponseWriter, r *http.Request) {
@@ -50,7 +50,6 @@ func newPage(o Ops) http.Handler {
 			assets.ServeHTTP(w, r)
 		})
 	}
-	return mux
 }
 
 // A view is what the page shows.
@@ -90,7 +89,11 @@ func (p *statusPage) look(r *http.Request) view {
 		if err != nil {
 			problems = append(problems, err)
 		}
-		v.Providers = append(v.Providers, newCard(now, status, jobs))
+		snapshot, err := p.snapshot(ctx, &status)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		v.Providers = append(v.Providers, newCard(now, status, jobs, snapshot))
 	}
 	slices.SortStableFunc(v.Providers, func(a, b card) int { return cmp.Compare(a.rank(), b.rank()) })
 	snapshot := p.Index.Snapshot()
@@ -103,9 +106,26 @@ func (p *statusPage) look(r *http.Request) view {
 		v.Stored = newStored(days, query.Get("provider"), query.Get("year"), now)
 		v.Stored.Events = snapshot.Events
 	}
-	v.Verdict = judge(snapshot != nil, problems, v.Searches, v.Providers)
+	v.Verdict = judge(p.stops(), snapshot != nil, problems, v.Searches, v.Providers)
 	v.Try = p.try(r, v.Stored)
 	return v
+}
+
+// snapshot returns the job that brought a provider's latest snapshot, or nil when none is
+// known.
+func (p *statusPage) snapshot(ctx context.Context, s *ingest.Status) (*store.Job, error) {
+	if s.Rejected == 0 { // it is of no interest
+		return nil, nil
+	}
+	for job, err := range p.Store.Jobs(ctx, store.JobFilter{Provider: s.Name, Before: s.Snapshot + 1, Limit: 1}) {
+		if err != nil {
+			return nil, err
+		}
+		if job.ID == s.Snapshot {
+			return &job, nil
+		}
+	}
+	return nil, nil
 }
 
 // jobs returns the newest jobs of a provider, as many as its chart shows and the one under

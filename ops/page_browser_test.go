@@ -187,6 +187,9 @@ func TestPageInBrowser(t *testing.T) {
 		s.history(t, name, 40-9*i)
 		s.set(name, feed(gig(name, "now", "2030-05-03", "Camela en concierto "+evil)))
 	}
+	for n := range 20 { // of which 2 are no more than a tenth
+		s.feeds["opera"].Events = append(s.feeds["opera"].Events, gig("opera", fmt.Sprint(n), "2030-04-01", "Aida"))
+	}
 	s.feeds["opera"].Rejected = 2
 	s.feeds["opera"].Rejections = []provider.Rejection{
 		{BaseID: "444", EventID: "1642", Line: 31, Reason: `the start "2021-09-31T20:00:00" names a day that does not exist`},

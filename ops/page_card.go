@@ -2,6 +2,7 @@ package ops
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 	"time"
 
@@ -18,6 +19,8 @@ const (
 	stateStale   state = "Stale"   // no news for longer than its MaxAge
 	stateNew     state = "No data yet"
 	stateOff     state = "Not collected" // nothing is scheduled
+
+	stateRejecting state = "Rows rejected" // more of its latest snapshot than is usual
 )
 
 // A card shows one provider.
@@ -29,21 +32,21 @@ type card struct {
 	Next     string     // when the next job is due
 	Last     *store.Job // the newest that has ended, nil when there is none
 	Chart    chart
-	Rejected *store.Job // the newest with rejected rows, nil when there is none
+	Rejected *store.Job // what brought the latest snapshot, nil unless it has rejected rows
 }
 
-// newCard makes a card from a status and the newest jobs, the newest first.
-func newCard(now time.Time, status ingest.Status, jobs []store.Job) card {
+// newCard makes a card from a status, the newest jobs, the newest first, and the one that
+// brought the latest snapshot, if it is known.
+func newCard(now time.Time, status ingest.Status, jobs []store.Job, snapshot *store.Job) card {
 	c := card{Status: status, Now: now}
 	var ended []store.Job
-	for i, job := range jobs {
-		if job.State == store.Running {
-			continue
+	for _, job := range jobs {
+		if job.State != store.Running {
+			ended = append(ended, job)
 		}
-		ended = append(ended, job)
-		if c.Rejected == nil && job.Rejected > 0 {
-			c.Rejected = &jobs[i]
-		}
+	}
+	if snapshot != nil && snapshot.Rejected > 0 {
+		c.Rejected = snapshot
 	}
 	if len(ended) > 0 {
 		c.Last = &ended[0]
@@ -56,7 +59,7 @@ func newCard(now time.Time, status ingest.Status, jobs []store.Job) card {
 
 func condition(now time.Time, s ingest.Status) (state, level) {
 	switch {
-	case s.Failures > 0:
+	case s.Failures > 0, s.Kind != "":
 		return stateFailing, levelBad
 	case s.State == "" && s.Due.IsZero():
 		return stateOff, levelOff
@@ -64,10 +67,18 @@ func condition(now time.Time, s ingest.Status) (state, level) {
 		return stateNew, levelWait
 	case now.Sub(s.LastSuccess) > s.MaxAge:
 		return stateStale, levelBad
+	case s.Rejected > 0 && s.Accepted == 0:
+		return stateRejecting, levelBad
+	case rejectsMany(&s):
+		return stateRejecting, levelWait
 	default:
 		return stateFine, levelOK
 	}
 }
+
+// rejectsMany reports whether more than a tenth of the rows were rejected, as the alert
+// FeverRowsRejected does.
+func rejectsMany(s *ingest.Status) bool { return 10*s.Rejected > s.Rejected+s.Accepted }
 
 func next(now time.Time, s ingest.Status) string {
 	switch {
@@ -103,6 +114,8 @@ func (s state) Class() string {
 		return "stale"
 	case stateNew:
 		return "new"
+	case stateRejecting:
+		return "rejecting"
 	default:
 		return "off"
 	}
@@ -153,12 +166,15 @@ func counts(job *store.Job) string {
 
 // trouble says what is wrong in a few words, after the name.
 func (c card) trouble() string {
+	if c.State == stateRejecting {
+		return fmt.Sprintf("%s of %s of its feed", number(c.Status.Rejected), amount(c.Status.Rejected+c.Accepted, "row"))
+	}
 	text := "no success yet"
 	if !c.LastSuccess.IsZero() {
 		text = "last success " + ago(c.Now, c.LastSuccess)
 	}
-	if c.State == stateFailing && c.Last != nil && c.Last.Kind != "" {
-		text = strings.ReplaceAll(c.Last.Kind, "_", " ") + ", " + text
+	if c.State == stateFailing && c.Kind != "" {
+		text = strings.ReplaceAll(string(c.Kind), "_", " ") + ", " + text
 	}
 	return text
 }

@@ -10,9 +10,9 @@ import (
 	"fever/store"
 )
 
-// patience is how many times as long as counting took a count is good for, although the
+// countRest is how many times as long as counting took a count is good for, although the
 // data has changed: who looks at the page must not keep the processors busy.
-const patience = 20
+const countRest = 20
 
 // A dayCache keeps the count of events by day, which costs a walk over all of them.
 type dayCache struct {
@@ -35,6 +35,6 @@ func (c *dayCache) get(ctx context.Context, st *store.Store, snapshot *index.Sna
 	if err != nil {
 		return c.days, err
 	}
-	c.days, c.of, c.next = days, of, time.Now().Add(patience*time.Since(began))
+	c.days, c.of, c.next = days, of, time.Now().Add(countRest*time.Since(began))
 	return days, nil
 }

@@ -16,6 +16,7 @@ import (
 	"fever/event"
 	"fever/index"
 	"fever/ingest"
+	"fever/provider"
 	"fever/store"
 )
 
@@ -65,19 +66,25 @@ func TestJudge(t *testing.T) {
 	make1 := func(name string, change func(*ingest.Status), jobs ...store.Job) card {
 		s := ingest.Status{Name: name, Due: now.Add(time.Minute), LastSuccess: now.Add(-3 * time.Second), MaxAge: 5 * time.Minute}
 		change(&s)
-		return newCard(now, s, jobs)
+		return newCard(now, s, jobs, nil)
 	}
 	fine := make1("fine", func(*ingest.Status) {})
-	failing := make1("failing", func(s *ingest.Status) { s.Failures = 1 }, store.Job{State: store.Failed, Kind: "http_status"})
+	failing := make1("failing", func(s *ingest.Status) { s.Failures, s.Kind = 1, provider.KindHTTPStatus })
+	unstored := make1("unstored", func(s *ingest.Status) { s.Kind, s.Message = ingest.KindStore, "commit: no space left on device" })
+	rejecting := make1("rejecting", func(s *ingest.Status) { s.Accepted, s.Rejected = 1700, 300 })
+	nonsense := make1("nonsense", func(s *ingest.Status) { s.Rejected = 3 })
+	tenth := make1("tenth", func(s *ingest.Status) { s.Accepted, s.Rejected = 9, 1 })
 	stale := make1("stale", func(s *ingest.Status) { s.LastSuccess = now.Add(-6 * time.Minute) })
 	fresh := make1("new", func(s *ingest.Status) { s.LastSuccess = time.Time{} })
 	off := make1("off", func(s *ingest.Status) { s.Due = time.Time{} })
 	running := make1("running", func(s *ingest.Status) { s.Due, s.State = time.Time{}, store.Running })
 	for _, tc := range []struct {
 		cards    []card
+		stopping bool
 		loading  bool
 		problems []error
 		shed     int
+		failed   int
 		level    level
 		headline string
 		detail   string
@@ -93,9 +100,16 @@ func TestJudge(t *testing.T) {
 		{cards: []card{stale, failing}, level: levelBad, headline: "1 provider is failing", detail: "3 s ago. Stale: stale: last success 6 min ago. Searches are"},
 		{cards: []card{failing, failing, failing, failing, failing}, level: levelBad, headline: "5 providers are failing", detail: "failing, failing, failing and 2 more. Searches are"},
 		{cards: []card{failing}, problems: []error{errors.New("x is damaged")}, level: levelBad, headline: "The data file cannot be read", detail: "x is damaged"},
-		{cards: []card{failing}, loading: true, problems: []error{errors.New("x")}, level: levelWait, headline: "Starting", detail: "503"},
+		{cards: []card{failing}, loading: true, problems: []error{errors.New("x")}, level: levelWait, headline: "Starting", detail: "Until then searches wait."},
+		{cards: []card{failing}, stopping: true, loading: true, level: levelWait, headline: "Stopping", detail: "Nothing new begins."},
+		{cards: []card{fine, failing, unstored}, failed: 1, level: levelBad, headline: "The data file cannot be written", detail: "commit: no space left on device. Searches are"},
+		{cards: []card{failing}, failed: 1200, shed: 1, level: levelBad, headline: "Searches fail", detail: "1,200 in the last minute got 500"},
+		{cards: []card{fine, fresh, rejecting}, level: levelWait, headline: "Rows are rejected", detail: "rejecting: 300 of 2,000 rows of its feed. Their events"},
+		{cards: []card{rejecting, nonsense}, level: levelBad, headline: "Rows are rejected", detail: "rejecting, nonsense. Their events"},
+		{cards: []card{nonsense, stale}, level: levelBad, headline: "1 provider is stale"},
+		{cards: []card{tenth}, level: levelOK, headline: "All is well"},
 	} {
-		got := judge(!tc.loading, tc.problems, traffic{Shed: tc.shed}, tc.cards)
+		got := judge(tc.stopping, !tc.loading, tc.problems, traffic{Shed: tc.shed, Failed: tc.failed}, tc.cards)
 		if got.Level != tc.level || got.Headline != tc.headline || !strings.Contains(got.Detail, tc.detail) {
 			t.Errorf("%+v, not %s %s: %s", got, tc.level, tc.headline, tc.detail)
 		}
@@ -108,9 +122,10 @@ func TestCard(t *testing.T) {
 	done := func(id uint64, rejected int) store.Job {
 		return store.Job{ID: id, State: store.Completed, Started: now, Finished: now, Rejected: rejected}
 	}
+	old := done(1, 2)
 	c := newCard(now, ingest.Status{State: store.Running, Started: now.Add(-70 * time.Second), Bytes: 1_500_000, Rows: 4321},
-		[]store.Job{{ID: 9, State: store.Running}, done(8, 0), done(7, 2), done(6, 5)})
-	if c.Last.ID != 8 || c.Rejected.ID != 7 || len(c.Chart.Runs) != 3 || c.Next != "runs now" {
+		[]store.Job{{ID: 9, State: store.Running}, done(8, 0), done(7, 2), done(6, 5)}, &old)
+	if c.Last.ID != 8 || c.Rejected != &old || len(c.Chart.Runs) != 3 || c.Next != "runs now" {
 		t.Errorf("%+v", c)
 	}
 	if got, want := c.Progress(), "Runs for 1 min 10 s: 1.5 MB, 4,321 rows"; got != want {
@@ -361,11 +376,20 @@ func TestRecent(t *testing.T) {
 		check(101, 1, 80*time.Microsecond, 3*time.Second)
 		time.Sleep(30 * time.Second)
 		check(1, 0, 80*time.Microsecond, 80*time.Microsecond)
+		r.add(http.StatusInternalServerError, time.Minute)
+		check(1, 0, 80*time.Microsecond, 80*time.Microsecond)
+		if n := r.last().Failed; n != 1 {
+			t.Errorf("%d failed", n)
+		}
 		time.Sleep(34 * time.Second) // the first slot comes round
 		r.add(http.StatusOK, time.Millisecond)
 		check(1, 0, time.Millisecond, time.Millisecond)
 		time.Sleep(time.Hour)
-		check(0, 0, 0, 0)
+		r.add(http.StatusServiceUnavailable, time.Nanosecond) // in the slot of the failure, perhaps
+		check(0, 1, 0, 0)
+		if n := r.last().Failed; n != 0 {
+			t.Errorf("%d failed", n)
+		}
 	})
 }
 

@@ -231,13 +231,62 @@ func TestPageFailing(t *testing.T) {
 		`<title>1 provider is failing · fever</title>`, `href="page/bad.svg"`, `class="verdict bad"`, `<h1>1 provider is failing</h1>`, `<p>broken: timeout, no success yet. Searches are answered`,
 		`<article id="provider-broken" class="card bad failing">`, `<span class="state">Failing</span>`, `failed after`, `and 1 attempt`, `The last 2 failed.`,
 		`<b>timeout</b>`, `no answer within 30s; &lt;script&gt;`, `aria-label="The last 2 runs: 2 failed"`,
-		`<article id="provider-alpha" class="card ok fine">`, `nothing was modified`,
+		`<article id="provider-alpha" class="card wait rejecting">`, `nothing was modified`,
 		`<details id="rejected-alpha"> <summary>3 rows rejected`, `<td class="number">12</td><td class="id">base-7 / &lt;script&gt;`, `no title &lt;script&gt;`,
 		`<td class="number">–</td>`, `The first 2 are listed.`,
 		`<td class="text">&lt;script&gt;`)
 	if strings.Contains(page, "<script>") || strings.Contains(page, "<b onclick") {
 		t.Errorf("a text came through as markup:\n%s", page)
 	}
+}
+
+// TestPageFullDisk looks when no job can be recorded: there is nothing of it but what the
+// ingester says.
+func TestPageFullDisk(t *testing.T) {
+	t.Parallel()
+	s := show(t, never, "alpha")
+	s.load(t)
+	s.set("alpha", feed(gig("alpha", "1", "2030-05-03", "One")))
+	s.collect(t, "alpha")
+	job, err := s.Ingester.Take(t.Context(), "alpha", func(context.Context, *provider.Progress) (*provider.Feed, error) {
+		return feed(gig("alpha", "1", "2030-05-03", "One"), gig("alpha", "1", "2030-05-03", "One")), nil // which the store refuses
+	})
+	if err != nil || job.Kind != string(ingest.KindStore) {
+		t.Fatalf("%+v, %v", job, err)
+	}
+	wants(t, s.page(t, ""), `<h1>The data file cannot be written</h1>`, `is in it twice. Searches are answered from what is stored.`, `class="card bad failing"`)
+	s.collect(t, "alpha")
+	if page := s.page(t, ""); strings.Contains(page, "cannot be written") {
+		t.Errorf("it can again:\n%s", page)
+	}
+}
+
+// TestPageRejectedLongAgo has a snapshot of rubbish that has not changed for longer than
+// jobs are kept.
+func TestPageRejectedLongAgo(t *testing.T) {
+	t.Parallel()
+	s := show(t, never, "alpha")
+	rubbish := &provider.Feed{Seen: 2, Rejected: 2, Rejections: []provider.Rejection{{Reason: "no title"}, {Reason: "no start date"}}, HTTPStatus: http.StatusOK}
+	s.set("alpha", rubbish)
+	s.run(t)
+	s.set("alpha", &provider.Feed{NotModified: true, HTTPStatus: http.StatusNotModified})
+	for range 101 { // one more than are kept
+		s.collect(t, "alpha")
+	}
+	wants(t, s.page(t, ""), `<h1>Rows are rejected</h1>`, `alpha: 2 of 2 rows of its feed.`, `class="verdict bad"`, `class="card bad rejecting"`, `2 rows rejected`, `no start date`)
+}
+
+// TestPageChartOfFailures has no scale for what there is none of.
+func TestPageChartOfFailures(t *testing.T) {
+	t.Parallel()
+	s := show(t, never, "alpha")
+	s.load(t)
+	s.collect(t, "alpha")
+	page := s.page(t, "")
+	wants(t, page, `<figcaption><span class="key failed">1 failed</span></figcaption>`)
+	s.set("alpha", feed())
+	s.collect(t, "alpha")
+	wants(t, s.page(t, ""), `<span class="key time">time, up to`, `<span class="key changes">changes, up to 0</span>`)
 }
 
 // TestPageUnderWay looks while a job runs.

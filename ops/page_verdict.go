@@ -3,7 +3,10 @@ package ops
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"fever/ingest"
 )
 
 // A level says how bad something is. It is the name of a class, an icon and a file.
@@ -24,18 +27,25 @@ type verdict struct {
 }
 
 // judge finds what is worst.
-func judge(loaded bool, problems []error, searches traffic, cards []card) verdict {
+func judge(stopping, loaded bool, problems []error, searches traffic, cards []card) verdict {
 	const goesOn = " Searches are answered from what is stored."
 	by := make(map[state][]card)
 	for _, c := range cards {
 		by[c.State] = append(by[c.State], c)
 	}
-	failing, stale := by[stateFailing], by[stateStale]
+	failing, stale, rejecting := by[stateFailing], by[stateStale], by[stateRejecting]
+	unstored := slices.IndexFunc(cards, func(c card) bool { return c.Kind == ingest.KindStore })
 	switch {
+	case stopping:
+		return verdict{levelWait, "Stopping", "Searches under way are answered. Nothing new begins."}
 	case !loaded:
-		return verdict{levelWait, "Starting", "What is stored is being loaded. Until then searches are answered with 503."}
+		return verdict{levelWait, "Starting", "What is stored is being loaded. Until then searches wait."}
 	case len(problems) > 0:
 		return verdict{levelBad, "The data file cannot be read", errors.Join(problems...).Error()}
+	case unstored >= 0:
+		return verdict{levelBad, "The data file cannot be written", cards[unstored].Message + "." + goesOn}
+	case searches.Failed > 0:
+		return verdict{levelBad, "Searches fail", fmt.Sprintf("%s in the last minute got 500, which is a bug: the log has each.", number(searches.Failed))}
 	case len(failing) > 0 && len(stale) > 0:
 		return verdict{levelBad, are(failing) + " failing", about(failing) + " Stale: " + about(stale) + goesOn}
 	case len(failing) > 0:
@@ -44,6 +54,8 @@ func judge(loaded bool, problems []error, searches traffic, cards []card) verdic
 		return verdict{levelBad, are(stale) + " stale", about(stale) + goesOn}
 	case searches.Shed > 0:
 		return verdict{levelBad, "Searches are turned away", fmt.Sprintf("%s in the last minute got 503: there were more at once than may be.", number(searches.Shed))}
+	case len(rejecting) > 0:
+		return verdict{worst(rejecting), "Rows are rejected", about(rejecting) + " Their events keep their last values."}
 	case len(by[stateNew]) > 0:
 		return verdict{levelWait, "Waiting for the first data", about(by[stateNew]) + goesOn}
 	case len(by[stateOff]) == len(cards):
@@ -51,6 +63,14 @@ func judge(loaded bool, problems []error, searches traffic, cards []card) verdic
 	default:
 		return verdict{levelOK, "All is well", "What is stored is up to date."}
 	}
+}
+
+// worst returns the level of the worst of some cards.
+func worst(cards []card) level {
+	if slices.ContainsFunc(cards, func(c card) bool { return c.Level == levelBad }) {
+		return levelBad
+	}
+	return levelWait
 }
 
 // are begins a headline on some providers.

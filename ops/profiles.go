@@ -3,6 +3,7 @@ package ops
 import (
 	"net/http"
 	"net/http/pprof" // what it adds to http.DefaultServeMux is served by nobody
+	rpprof "runtime/pprof"
 	"strconv"
 	"time"
 
@@ -16,13 +17,23 @@ const longestProfile = 2 * time.Minute
 // hold secrets.
 func (o *Ops) profiles(mux *http.ServeMux) {
 	for pattern, h := range map[string]http.HandlerFunc{
-		"GET /debug/pprof/":        pprof.Index,
+		"GET /debug/pprof/{$}":     pprof.Index,
+		"GET /debug/pprof/{name}":  o.profile,
 		"GET /debug/pprof/profile": pprof.Profile,
 		"GET /debug/pprof/symbol":  pprof.Symbol,
 		"GET /debug/pprof/trace":   pprof.Trace,
 	} {
 		mux.Handle(pattern, o.long(longestProfile, o.bounded(h)))
 	}
+}
+
+// profile answers with a profile of what is there now, such as heap.
+func (o *Ops) profile(w http.ResponseWriter, r *http.Request) {
+	if rpprof.Lookup(r.PathValue("name")) == nil {
+		httpapi.WriteError(w, r, o.Log, errNotFound)
+		return
+	}
+	pprof.Index(w, r)
 }
 
 // bounded refuses a profile of a time that is none, or too long.

@@ -13,11 +13,15 @@ import (
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-var errCrossOrigin = &httpapi.Error{
-	Status:  http.StatusForbidden,
-	Code:    "cross_origin",
-	Message: "a page of another site asked for this: what changes something can be asked for by the pages here, and by programs",
-}
+var (
+	errCrossOrigin = &httpapi.Error{
+		Status:  http.StatusForbidden,
+		Code:    "cross_origin",
+		Message: "a page of another site asked for this: what changes something can be asked for by the pages here, and by programs",
+	}
+	errNotFound = &httpapi.Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is nothing here: / has the way to all that there is"}
+	errBody     = &httpapi.Error{Status: http.StatusBadRequest, Code: "unexpected_body", Message: "this takes no body: say all in the query"}
+)
 
 // protect returns a handler that answers as h does, and can be on a browser's way to
 // somewhere else: no page of another site can have it do something, or look into it.
@@ -49,7 +53,7 @@ func (o *Ops) strict(mux *http.ServeMux) http.Handler {
 		}
 		var refused refusal
 		h.ServeHTTP(&refused, r)
-		err := &httpapi.Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is nothing here: / has the way to all that there is"}
+		err := errNotFound
 		if allow := refused.Header().Get("Allow"); allow != "" {
 			w.Header().Set("Allow", allow)
 			err = &httpapi.Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: "this path answers to " + allow}
@@ -71,6 +75,19 @@ func (f *refusal) Header() http.Header {
 func (f *refusal) Write(b []byte) (int, error) { return len(b), nil }
 
 func (f *refusal) WriteHeader(int) {}
+
+// bodiless returns a handler that answers as h does to requests without a body: nobody is
+// to hold a connection for as long as h may take by sending one slowly.
+func (o *Ops) bodiless(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			w.Header().Set("Connection", "close") // else the server would read it
+			httpapi.WriteError(w, r, o.Log, errBody)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
 
 // long returns a handler that has limit for its answer, whatever the server's time-outs
 // are. The context of its requests also ends when the service begins to stop, which is

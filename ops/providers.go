@@ -8,6 +8,7 @@ import (
 
 	"fever/httpapi"
 	"fever/ingest"
+	"fever/provider"
 	"fever/store"
 )
 
@@ -30,6 +31,10 @@ type providerStatus struct {
 	Failures       int        `json:"failures"`      // in a row
 	StretchSeconds float64    `json:"stretch_seconds"`
 	Skipped        uint64     `json:"skipped"` // turns, since the start
+
+	FailureKind    provider.Kind `json:"failure_kind,omitempty"`    // of the newest failure, until a job completes
+	FailureMessage string        `json:"failure_message,omitempty"` // the same for people
+	RejectedRows   int           `json:"rejected_rows"`             // of the latest snapshot
 
 	LastJob *store.Job `json:"last_job"` // the newest on record; null: none is
 }
@@ -79,6 +84,9 @@ func newProviderStatus(s *ingest.Status, now time.Time) providerStatus {
 		Failures:       s.Failures,
 		StretchSeconds: s.Stretch.Seconds(),
 		Skipped:        s.Skipped,
+		FailureKind:    s.Kind,
+		FailureMessage: s.Message,
+		RejectedRows:   s.Rejected,
 	}
 	if every := s.Every.Seconds(); every > 0 {
 		p.EverySeconds = &every

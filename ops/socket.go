@@ -21,6 +21,11 @@ const maxSocketPath = len(syscall.RawSockaddrUnix{}.Path) - 1
 // socket that it left counts as its own all the same.
 const answerTimeout = time.Second
 
+// ErrNoSocket is returned where nothing is in the way of a control socket, and none can
+// be made: the path is too long, or its folder or file system takes none. Whoever would
+// listen can do without.
+var ErrNoSocket = errors.New("no control socket can be made")
+
 // ListenSocket opens a control socket. Who can write to it can steer the process, so its
 // mode is 0600 before it has its name.
 //
@@ -28,17 +33,24 @@ const answerTimeout = time.Second
 // nor is a file that is no socket. The caller holds the lock on the data file: then no
 // other process that does is about to do the same. Close removes the socket.
 func ListenSocket(path string) (net.Listener, error) {
+	if len(path) > maxSocketPath {
+		return nil, fmt.Errorf("%w: %w", ErrNoSocket, tooLong(path, len(path)))
+	}
+	if err := vacant(path); err != nil {
+		return nil, fmt.Errorf("listen on the control socket: %w", err)
+	}
 	l, err := listenSocket(path)
 	if err != nil {
-		return nil, fmt.Errorf("listen on the control socket: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrNoSocket, err)
 	}
 	return l, nil
 }
 
+func tooLong(path string, needed int) error {
+	return fmt.Errorf("%s: a socket's path can have %d bytes, and here %d are needed; use a --db with a shorter path", path, maxSocketPath, needed)
+}
+
 func listenSocket(path string) (_ net.Listener, err error) {
-	if err := vacant(path); err != nil {
-		return nil, err
-	}
 	// A socket gets its mode from the umask, which is the process's own and not to be
 	// touched while others make files. In a folder that nobody else can enter there is
 	// time to set it. Renaming it leaves no moment without a socket that answers.
@@ -48,8 +60,8 @@ func listenSocket(path string) (_ net.Listener, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	private := filepath.Join(folder, "s")
-	if longest := max(len(path), len(private)); longest > maxSocketPath {
-		return nil, fmt.Errorf("%s: a socket's path can have %d bytes, and here %d are needed; use a --db with a shorter path", path, maxSocketPath, longest)
+	if len(private) > maxSocketPath {
+		return nil, tooLong(path, len(private))
 	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: private, Net: "unix"})
 	if err != nil {

@@ -2,6 +2,9 @@ package ops
 
 import (
 	"context"
+	"errors"
+	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -68,6 +71,32 @@ func TestSync(t *testing.T) {
 	}
 	for _, query := range []string{"?wait=yes", "?wait=", "?wait=1&wait=1", "?provider=", "?provider=A", "?provider=a&provider=b"} {
 		d.ask(t, http.MethodPost, "/sync"+query).failed(t, http.StatusBadRequest, "invalid_parameter")
+	}
+}
+
+// TestSyncTakesNoBody sends a body slowly: nobody waits for it.
+func TestSyncTakesNoBody(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, "", well("a"))
+	for _, field := range []string{"Content-Length: 10", "Transfer-Encoding: chunked"} {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(d.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, "POST /sync HTTP/1.1\r\nHost: localhost\r\n"+field+"\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		all, err := io.ReadAll(conn) // to the end of the connection
+		if err := errors.Join(err, conn.Close()); err != nil {
+			t.Error(err)
+		}
+		if text := string(all); !strings.HasPrefix(text, "HTTP/1.1 400 ") || !strings.Contains(text, `"unexpected_body"`) {
+			t.Errorf("%s: %s", field, text)
+		}
+	}
+	var page pageOfJobs
+	if d.ask(t, http.MethodGet, "/jobs").decode(t, &page); page.ids() != "" {
+		t.Errorf("there are jobs: %s", page.ids())
 	}
 }
 

@@ -43,8 +43,9 @@ type Applied struct {
 // fail when the new state is already in the file. A snapshot equal to the one before it
 // writes nothing but the job.
 //
-// The job must have begun, and say when it finished. It is recorded as completed, with
-// the counts of what the snapshot changed, and returned as it is recorded.
+// The job must have begun. It is recorded as completed, with the counts of what the
+// snapshot changed, and returned as it is recorded. Unless it says when it finished, that
+// is when all is ready to be written to disk.
 //
 // An event keeps its FirstSeen for ever, and its LastChanged while its values stay the
 // same. Going and coming back changes no value. It costs a look-up for every event of
@@ -76,12 +77,18 @@ func (s *Store) apply(ctx context.Context, snap Snapshot, job Job) (applied Appl
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if err := c.write(tx, snap.Provider); err != nil {
+			return err
+		}
+		if job.Finished.IsZero() {
+			job.Finished = time.Now()
+		}
 		ended, err := s.end(tx.Bucket(jobsBucket), job)
 		if err != nil {
 			return fmt.Errorf("job %d: %w", job.ID, err)
 		}
 		job = ended
-		return c.write(tx, snap.Provider)
+		return nil
 	})
 	if err == nil {
 		s.applied(snap.Provider, len(rows))

@@ -33,10 +33,23 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
 }
 
 // Spool is [Store.Backup] into a file of its own, beside the data file, where there is
-// most likely to be room. It has no name, so it is gone when it is closed, or when the
-// process ends in whatever way. It is to be read from its beginning.
-func (s *Store) Spool(ctx context.Context) (_ *os.File, err error) {
-	file, err := os.CreateTemp(filepath.Dir(s.path), ".fever-backup-") // with the mode 0600
+// most likely to be room, or else in the folder for temporary files. It has no name, so
+// it is gone when it is closed, or when the process ends in whatever way. It is to be
+// read from its beginning.
+func (s *Store) Spool(ctx context.Context) (*os.File, error) {
+	file, err := s.spool(ctx, filepath.Dir(s.path))
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrDamaged) {
+		return file, err
+	}
+	file, elsewhere := s.spool(ctx, os.TempDir())
+	if elsewhere != nil {
+		return nil, fmt.Errorf("%w (nor in %s: %w)", err, os.TempDir(), elsewhere)
+	}
+	return file, nil
+}
+
+func (s *Store) spool(ctx context.Context, folder string) (_ *os.File, err error) {
+	file, err := os.CreateTemp(folder, ".fever-backup-") // with the mode 0600
 	if err != nil {
 		return nil, fmt.Errorf("copy the store: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"fever/event"
@@ -176,6 +177,34 @@ func TestSpool(t *testing.T) {
 		t.Error(err)
 	}
 	checkCopy(t, copied, wantRecords, wantJobs)
+}
+
+// TestSpoolElsewhere copies where nothing can be made beside the data file, as when the
+// disk is full.
+func TestSpoolElsewhere(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	s := filled(t)
+	wantRecords, wantJobs := records(t, s, everything), jobs(t, s, JobFilter{})
+	path := s.path
+	defer func() { s.path = path }()
+	s.path = filepath.Join(t.TempDir(), "missing", "fever.db") // bbolt has the file open
+	f, err := s.Spool(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied, err := io.ReadAll(f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	checkCopy(t, copied, wantRecords, wantJobs)
+	if files, err := os.ReadDir(os.TempDir()); err != nil || len(files) != 0 {
+		t.Errorf("left are %v, %v", files, err)
+	}
+
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "gone"))
+	if _, err := s.Spool(t.Context()); err == nil || !strings.Contains(err.Error(), "missing") || !strings.Contains(err.Error(), "gone") {
+		t.Errorf("error %v does not name both folders", err)
+	}
 }
 
 // checkAlone looks for files that were left beside the data file.

@@ -57,6 +57,7 @@ const (
 	Schedule Trigger = "schedule"
 	StartUp  Trigger = "start-up"
 	Manual   Trigger = "manual"
+	Document Trigger = "document" // somebody gave one: the provider itself was not asked
 )
 
 // A State says how far a job is.
@@ -106,7 +107,7 @@ func (j *Job) validate() error {
 	if j.ID == 0 {
 		return errors.New("it has no id")
 	}
-	if t := j.Trigger; t != Schedule && t != StartUp && t != Manual {
+	if t := j.Trigger; t != Schedule && t != StartUp && t != Manual && t != Document {
 		return fmt.Errorf("trigger %q", t)
 	}
 	if j.Started.IsZero() {
@@ -155,6 +156,12 @@ func (j *Job) validateState() error {
 	}
 	return nil
 }
+
+// answered reports whether the job says that its provider is there.
+func (j *Job) answered() bool { return j.State == Completed && j.Trigger != Document }
+
+// applied reports whether the job brought a snapshot.
+func (j *Job) applied() bool { return j.State == Completed && !j.NotModified }
 
 // clip makes s valid UTF-8 of at most so many bytes.
 func clip(s string, most int) string {

@@ -168,14 +168,12 @@ func (s *Store) job(ctx context.Context, key []byte) (job Job, err error) {
 	}
 	err = s.view(func(tx *bbolt.Tx) error {
 		jobs := tx.Bucket(jobsBucket)
-		// The oldest go first, and never all. A key that is missing for another reason
-		// is damage.
-		prefix := key[:len(key)-idBytes+1]
-		if oldest, _ := jobs.Cursor().Seek(prefix); bytes.HasPrefix(oldest, prefix) && bytes.Compare(key, oldest) < 0 {
-			return nil
+		value := jobs.Get(key)
+		if value == nil && !s.db.IsReadOnly() {
+			return nil // deleted since
 		}
 		var err error
-		if job, err = decodeJob(key, jobs.Get(key)); err != nil {
+		if job, err = decodeJob(key, value); err != nil {
 			return damaged(s.path, fmt.Sprintf("job %q: %v", key, err))
 		}
 		return nil

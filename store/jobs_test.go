@@ -254,6 +254,68 @@ func TestRetention(t *testing.T) {
 	check(JobFilter{}, "a/11:c a/10:c b/2:f a-b/1:f")
 }
 
+// TestRetentionOfTheBest has more failures than are kept: what says how fresh the data is,
+// and what the snapshot was, stays.
+func TestRetentionOfTheBest(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	same := func(provider string) {
+		t.Helper()
+		job := begin(t, s, provider)
+		job.State, job.NotModified = Completed, true
+		if err := s.Finish(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fail := func(times int) {
+		t.Helper()
+		for range times {
+			finish(t, s, begin(t, s, "a"))
+		}
+	}
+	check := func(want string) {
+		t.Helper()
+		if got := ids(t, s, JobFilter{}); got != want {
+			t.Errorf("%s, not %s", got, want)
+		}
+	}
+	apply(t, s, snapshot("a", 1))
+	apply(t, s, snapshot("a", 2))
+	same("a")
+	same("a")
+	fail(keep)
+	check("a/7:f a/6:f a/5:f a/4:c a/2:c") // the newest that was answered, and the newest snapshot
+	same("a")
+	check("a/8:c a/7:f a/6:f a/2:c")
+	apply(t, s, snapshot("a", 3))
+	check("a/9:c a/8:c a/7:f")
+	fail(keep + 1)
+	check("a/13:f a/12:f a/11:f a/9:c")
+}
+
+// TestDocumentIsNoAnswer keeps the newest job that the provider answered beside that of a
+// document that came later.
+func TestDocumentIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	apply(t, s, snapshot("a", 1))
+	job, err := s.Begin(t.Context(), Job{Provider: "a", Trigger: Document, Started: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := time.Now().Truncate(time.Millisecond)
+	_, job, err = s.Apply(t.Context(), snapshot("a", 2), job) // which does not say when it finished
+	if err != nil || job.Finished.Before(before) || job.Finished.After(time.Now()) {
+		t.Errorf("%+v, %v", job, err)
+	}
+	for range keep {
+		finish(t, s, begin(t, s, "a"))
+	}
+	if got, want := ids(t, s, JobFilter{}), "a/5:f a/4:f a/3:f a/2:c a/1:c"; got != want {
+		t.Errorf("%s, not %s", got, want)
+	}
+}
+
 // TestManyJobs has so many that each provider's take several pages, and looks for the
 // running ones wherever a page may end.
 func TestManyJobs(t *testing.T) {
@@ -462,7 +524,6 @@ func TestJobsRefused(t *testing.T) {
 		{func(j *Job) { j.ID = 0 }, "no id"},
 		{func(j *Job) { j.ID = 1 }, "job 1: it has failed already"},
 		{func(j *Job) { j.Provider = "b" }, "another provider"},
-		{func(j *Job) { j.Finished = time.Time{} }, "without a time"},
 	} {
 		job := running
 		tc.change(&job)

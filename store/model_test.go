@@ -35,13 +35,17 @@ func (m *model) begin(job Job, keep int) {
 // end records the end of a running job.
 func (m *model) end(job Job, keep int) {
 	finished := 0
+	answered, applied := false, false
 	for i := range slices.Backward(m.jobs) {
 		if m.jobs[i].ID == job.ID {
 			m.jobs[i] = job
 		}
-		if m.jobs[i].Provider == job.Provider {
-			if finished++; finished > keep {
-				m.jobs[i].ID = 0
+		if j := &m.jobs[i]; j.Provider == job.Provider {
+			newestAnswered := !answered && j.State == Completed && j.Trigger != Document
+			newestApplied := !applied && j.State == Completed && !j.NotModified
+			answered, applied = answered || newestAnswered, applied || newestApplied
+			if finished++; finished > keep && !newestAnswered && !newestApplied {
+				j.ID = 0
 			}
 		}
 	}
@@ -138,7 +142,7 @@ func TestModel(t *testing.T) {
 		begin := func(t *rapid.T, provider string) Job {
 			job, err := s.Begin(t.Context(), Job{
 				Provider:  provider,
-				Trigger:   rapid.SampledFrom([]Trigger{Schedule, StartUp, Manual}).Draw(t, "trigger"),
+				Trigger:   rapid.SampledFrom([]Trigger{Schedule, StartUp, Manual, Document}).Draw(t, "trigger"),
 				Scheduled: moment(rapid.Int64Range(0, 1e13).Draw(t, "scheduled")),
 				Started:   moment(rapid.Int64Range(1, 1e13).Draw(t, "started")),
 			})

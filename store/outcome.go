@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -30,7 +31,10 @@ func (s *Store) end(jobs *bbolt.Bucket, job Job) (Job, error) {
 	if began.State != Running {
 		return Job{}, fmt.Errorf("it has %s already", began.State)
 	}
-	old := s.oldJobs(jobs, job.Provider)
+	old, err := s.oldJobs(jobs, &job)
+	if err != nil {
+		return Job{}, err
+	}
 	err = jobs.Put(key, value)
 	for _, key := range old {
 		err = errors.Join(err, jobs.Delete(key))
@@ -38,20 +42,37 @@ func (s *Store) end(jobs *bbolt.Bucket, job Job) (Job, error) {
 	return job, err
 }
 
-// oldJobs returns the keys of those jobs of the provider that are no longer kept once
-// the newest of them, the only one that runs, has finished.
-func (s *Store) oldJobs(jobs *bbolt.Bucket, provider string) [][]byte {
-	prefix := append([]byte(provider), 0)
-	var keys [][]byte
+// oldJobs returns the keys of those jobs of a provider that are no longer kept once the
+// newest of them, the only one that runs, has ended as job says. The newest that its
+// provider answered, and the newest that brought a snapshot, are kept however old they
+// are: they say how fresh the data is, and what is wrong with it.
+func (s *Store) oldJobs(jobs *bbolt.Bucket, job *Job) ([][]byte, error) {
+	prefix := append([]byte(job.Provider), 0)
+	var all []pair
 	cursor := jobs.Cursor()
-	for k, _ := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = cursor.Next() {
-		keys = append(keys, k)
+	for k, v := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = cursor.Next() {
+		all = append(all, pair{k, v})
 	}
-	keys = keys[:max(0, len(keys)-s.keep)]
-	for i, k := range keys {
-		keys[i] = bytes.Clone(k)
+	if len(all) <= s.keep {
+		return nil, nil
 	}
-	return keys
+	answered, applied := job.answered(), job.applied()
+	var old [][]byte
+	for i, p := range slices.Backward(all[:len(all)-1]) {
+		stays := i >= len(all)-s.keep
+		if !answered || !applied {
+			j, err := decodeJob(p.key, p.value)
+			if err != nil {
+				return nil, damaged(s.path, fmt.Sprintf("job %q: %v", p.key, err))
+			}
+			stays = stays || !answered && j.answered() || !applied && j.applied()
+			answered, applied = answered || j.answered(), applied || j.applied()
+		}
+		if !stays {
+			old = append(old, bytes.Clone(p.key))
+		}
+	}
+	return old, nil
 }
 
 func (s *Store) interrupt(jobs *bbolt.Bucket, job Job, now time.Time) error {

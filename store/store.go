@@ -40,7 +40,8 @@ type Store struct {
 // be stored in it. Until it is closed no other process can open it.
 //
 // It keeps the newest finished jobs of each provider, as many as keep says, which must
-// be 1 or more. Older ones are deleted in the transaction that records the next.
+// be 1 or more. Older ones are deleted in the transaction that records the next, but for
+// the newest that its provider answered and the newest that brought a snapshot.
 //
 // It follows all pages and compares the checksums of all values. It returns ErrLocked,
 // ErrForeign, ErrNewer or ErrDamaged (wrapped), and then the file is as it was.
