@@ -24,7 +24,8 @@ var everything = map[string]string{
 	"GET /providers":           "/providers",
 	"GET /jobs":                "/jobs",
 	"POST /sync":               "/sync?wait=1",
-	"GET /debug/pprof/":        "/debug/pprof/",
+	"GET /debug/pprof/{$}":     "/debug/pprof/",
+	"GET /debug/pprof/{name}":  "/debug/pprof/goroutine",
 	"GET /debug/pprof/profile": "/debug/pprof/profile?seconds=x", // a refusal is enough
 	"GET /debug/pprof/symbol":  "/debug/pprof/symbol",
 	"GET /debug/pprof/trace":   "/debug/pprof/trace?seconds=x",
