@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"fever/provider"
@@ -78,22 +79,25 @@ func TestSync(t *testing.T) {
 func TestSyncTakesNoBody(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "", well("a"))
+	var wait sync.WaitGroup // each takes as long as a whole request may
 	for _, field := range []string{"Content-Length: 10", "Transfer-Encoding: chunked"} {
-		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(d.url, "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(conn, "POST /sync HTTP/1.1\r\nHost: localhost\r\n"+field+"\r\n\r\n"); err != nil {
-			t.Fatal(err)
-		}
-		all, err := io.ReadAll(conn) // to the end of the connection
-		if err := errors.Join(err, conn.Close()); err != nil {
-			t.Error(err)
-		}
-		if text := string(all); !strings.HasPrefix(text, "HTTP/1.1 400 ") || !strings.Contains(text, `"unexpected_body"`) {
-			t.Errorf("%s: %s", field, text)
-		}
+		wait.Go(func() {
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(d.url, "http://"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, err = io.WriteString(conn, "POST /sync HTTP/1.1\r\nHost: localhost\r\n"+field+"\r\n\r\n")
+			all, readErr := io.ReadAll(conn) // to the end of the connection
+			if err := errors.Join(err, readErr, conn.Close()); err != nil {
+				t.Error(err)
+			}
+			if text := string(all); !strings.HasPrefix(text, "HTTP/1.1 400 ") || !strings.Contains(text, `"unexpected_body"`) {
+				t.Errorf("%s: %s", field, text)
+			}
+		})
 	}
+	wait.Wait()
 	var page pageOfJobs
 	if d.ask(t, http.MethodGet, "/jobs").decode(t, &page); page.ids() != "" {
 		t.Errorf("there are jobs: %s", page.ids())
