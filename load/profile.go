@@ -3,12 +3,16 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -27,7 +31,7 @@ func (b *bench) record(ctx context.Context) error {
 	fetched := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { fetched <- fetchProfile(ctx, server.ops, b.profile) }()
+	go func() { fetched <- fetchProfile(ctx, server.ops, b.fever, b.profile) }()
 	for {
 		for _, m := range b.measures {
 			if m.attack.server != server.process || m.attack.rate > 0 {
@@ -46,8 +50,8 @@ func (b *bench) record(ctx context.Context) error {
 	}
 }
 
-// fetchProfile asks the ops listener for a profile.
-func fetchProfile(ctx context.Context, ops, file string) (err error) {
+// fetchProfile asks the ops listener of a program for a profile.
+func fetchProfile(ctx context.Context, ops, program, file string) (err error) {
 	url := "http://" + ops + "/debug/pprof/profile?seconds=" + strconv.Itoa(int(profileTime.Seconds()))
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -61,9 +65,34 @@ func fetchProfile(ctx context.Context, ops, file string) (err error) {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: %s", url, response.Status)
 	}
-	profile, err := io.ReadAll(response.Body)
+	unzipped, err := gzip.NewReader(response.Body)
 	if err != nil {
 		return fmt.Errorf("read the profile: %w", err)
 	}
-	return os.WriteFile(file, profile, 0o644) //nolint:gosec // a file of the repository
+	profile, err := io.ReadAll(unzipped)
+	if err != nil {
+		return fmt.Errorf("read the profile: %w", err)
+	}
+	path, err := filepath.Abs(program)
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	zipped := gzip.NewWriter(&out)
+	if _, err := zipped.Write(rename(profile, path, filepath.Base(path))); err != nil {
+		return err
+	}
+	if err := zipped.Close(); err != nil {
+		return err
+	}
+	return os.WriteFile(file, out.Bytes(), 0o644) //nolint:gosec // a file of the repository
+}
+
+// rename changes a text of a profile, which is a message of protocol buffers whose sixth
+// field has all texts. Where somebody built the binary is nobody's business.
+func rename(profile []byte, from, to string) []byte {
+	field := func(text string) []byte {
+		return append(binary.AppendUvarint([]byte{6<<3 | 2}, uint64(len(text))), text...)
+	}
+	return bytes.ReplaceAll(profile, field(from), field(to))
 }
