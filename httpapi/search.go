@@ -68,7 +68,7 @@ func (h *searchHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer func() { h.observe(status, time.Since(began)) }()
 	}
 	defer h.inFlight.Add(-1)
-	if n := h.inFlight.Add(1); h.limit > 0 && n > h.limit && !connectionOf(r).spares(n, h.limit) {
+	if n := h.inFlight.Add(1); h.limit > 0 && n > h.limit && !w.(*response).connection.spares(n, h.limit) {
 		h.shed.Add(1)
 		status = errOverloaded.Status
 		WriteError(w, r, h.log, errOverloaded)
