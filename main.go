@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 	_ "time/tzdata" // the binary needs no zone files on the machine
 
 	"fever/cli"
@@ -14,6 +15,8 @@ import (
 
 func main() {
 	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, restore) // a second signal then ends the process at once
+	// One more signal then ends the process at once, unless it belongs to the first:
+	// timeout(1), for one, sends each twice.
+	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, restore) })
 	os.Exit(cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
