@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -77,8 +78,10 @@ func beginAgain(f *os.File) error {
 	if !unfinished() {
 		return nil
 	}
-	if !lock(f) { // perhaps it is being created right now
-		return locked(f.Name())
+	for deadline := time.Now().Add(lockTimeout); !lock(f); time.Sleep(lockRetry) {
+		if time.Now().After(deadline) { // perhaps it is being created right now
+			return locked(f.Name())
+		}
 	}
 	if unfinished() { // still, now that nobody else writes it
 		return f.Truncate(0)

@@ -20,8 +20,12 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// lockTimeout is how long Open waits for a process that is about to let the file go.
-const lockTimeout = 300 * time.Millisecond
+const (
+	// lockTimeout is how long Open waits for a process that is about to let the file go.
+	// One that starts another program lets it go at the latest when that has begun.
+	lockTimeout = time.Second
+	lockRetry   = 10 * time.Millisecond // what bbolt waits between two tries is 50 ms
+)
 
 // A Store is an open data file. Its methods may be called from many goroutines.
 type Store struct {
