@@ -45,7 +45,7 @@ func held(t *testing.T, h http.HandlerFunc) (db string) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- httpapi.Serve(ctx, ln, h, 0, slog.New(slog.DiscardHandler)) }()
+	go func() { served <- httpapi.Serve(ctx, ln, h, 0, slog.New(slog.DiscardHandler), nil) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {
@@ -355,7 +355,7 @@ func TestHealth(t *testing.T) {
 		t.Errorf("it says %q", out)
 	}
 	nobody := filepath.Join(t.TempDir(), "fever.db")
-	if _, stderr := run(t, exitFailed, "health", "--db", nobody); !strings.HasPrefix(stderr, "fever: not ready: dial unix ") {
+	if _, stderr := run(t, exitFailed, "health", "--db", nobody); !strings.HasPrefix(stderr, "fever: not ready: no fever serve that holds "+nobody+" can be reached: dial unix ") {
 		t.Errorf("it says %q", stderr)
 	}
 	if _, stderr := run(t, exitFailed, "health", "--url", "http://127.0.0.1:1"); !strings.HasPrefix(stderr, "fever: not ready: dial tcp ") {

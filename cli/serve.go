@@ -178,7 +178,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	var watchers sync.WaitGroup
 	watch := func(l net.Listener, h http.Handler) {
 		watchers.Go(func() {
-			if err := httpapi.Serve(watching, l, h, min(s.grace, opsGrace), log); err != nil {
+			if err := httpapi.Serve(watching, l, h, min(s.grace, opsGrace), log, nil); err != nil {
 				log.Error("nobody can watch any more, or steer", "error", err) // searches go on
 			}
 		})
@@ -213,7 +213,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	}
 
 	log.Info("serving", "address", listener.Addr().String(), "ops", opsAddress, "providers", len(s.providers), "sync", !s.noSync)
-	err = httpapi.Serve(ctx, listener, search, s.grace, log)
+	err = httpapi.Serve(ctx, listener, search, s.grace, log, &metrics.Connections)
 	stopWatching()
 	watchers.Wait()
 	stopCollecting()

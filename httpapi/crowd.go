@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,14 +24,23 @@ const (
 	pause           = 100 * time.Millisecond // between two looks for slow clients, which take up to a millisecond
 )
 
+// Connections counts those that had to go because there were too many of them, or of
+// searches. The zero value is ready.
+type Connections struct {
+	Refused atomic.Int64 // new ones that got 503, as none of the others could make room
+	Silent  atomic.Int64 // cut off while they kept the server waiting for a request
+	Slow    atomic.Int64 // cut off while they kept it waiting for an answer to be read
+}
+
 // A crowd is the open connections of a server. When there is no room for another
 // connection, or another search, those make room that have waited longest for their
 // clients: one that neither asks nor reads is not to keep others away.
 type crowd struct {
-	most  int // connections
-	began time.Time
-	log   *slog.Logger
-	ended sync.WaitGroup // for those that the server knows
+	most   int // connections
+	began  time.Time
+	log    *slog.Logger
+	counts *Connections
+	ended  sync.WaitGroup // for those that the server knows
 
 	mu      sync.Mutex
 	open    map[*lazyConn]struct{}
@@ -47,7 +57,7 @@ const (
 
 func newCrowd(most int, log *slog.Logger) *crowd {
 	began := time.Now().Add(-time.Hour) // so that zero is long ago
-	return &crowd{most: most, began: began, log: log, open: make(map[*lazyConn]struct{})}
+	return &crowd{most: most, began: began, log: log, counts: new(Connections), open: make(map[*lazyConn]struct{})}
 }
 
 func (c *crowd) now() time.Duration { return time.Since(c.began) }
@@ -106,6 +116,7 @@ func (c *crowd) admit(conn *lazyConn) bool {
 		}
 	}
 	if len(c.open) >= c.most {
+		c.counts.Refused.Add(1)
 		return false
 	}
 	c.open[conn] = struct{}{}
@@ -144,22 +155,23 @@ func (c *crowd) look(what int, patience time.Duration) (slow []*lazyConn, ok boo
 	return slow, true
 }
 
-// cutOff ends connections: their goroutines find out by themselves. It is logged once a
-// minute. The caller holds mu.
+// cutOff ends connections: their goroutines find out by themselves. It is counted, and
+// logged once a minute. The caller holds mu.
 func (c *crowd) cutOff(what int, slow []*lazyConn) {
 	for _, conn := range slow {
 		delete(c.open, conn)
 		_ = conn.Close() // the client may have been quicker
 	}
+	message, count := "there are as many connections as there may be", &c.counts.Silent
+	if what == forAnswer {
+		message, count = "there are as many searches at once as there may be", &c.counts.Slow
+	}
+	count.Add(int64(len(slow)))
 	now := c.now()
 	if now-c.warned[what] < time.Minute {
 		return
 	}
 	c.warned[what] = now
-	message := "there are as many connections as there may be"
-	if what == forAnswer {
-		message = "there are as many searches at once as there may be"
-	}
 	c.log.Warn(message, "connections", len(c.open), "cut_off", len(slow))
 }
 

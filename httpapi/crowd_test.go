@@ -34,6 +34,15 @@ func gone(t *testing.T, conn net.Conn) (said string, ended bool) {
 	return string(text), err == nil
 }
 
+// had compares what a server has counted.
+func (b bubble) had(t *testing.T, refused, silent, slow int64) {
+	t.Helper()
+	got := [...]int64{b.counts.Refused.Load(), b.counts.Silent.Load(), b.counts.Slow.Load()}
+	if want := [...]int64{refused, silent, slow}; got != want {
+		t.Errorf("connections refused, and cut off silent and slow: %d, want %d", got, want)
+	}
+}
+
 // TestSlowHeaders has clients that send a header byte by byte. Others are answered at
 // once, all of them are ended by the time-out, and what they hold meanwhile is bounded.
 // It is not parallel: others would use memory too.
@@ -140,6 +149,7 @@ func TestManyConnections(t *testing.T) {
 				t.Errorf("connection %d was ended: %t", i, ended)
 			}
 		}
+		b.had(t, 1, 3, 0)
 	})
 	if text := logged.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "as many connections as there may be") || !strings.Contains(text, "level=WARN") {
 		t.Errorf("logged %q", text)
@@ -182,6 +192,7 @@ func TestSlowReadersMakeRoom(t *testing.T) {
 				t.Errorf("reader %d was ended: %t, and got it all: %t", i, ended, whole)
 			}
 		}
+		b.had(t, 0, 0, limit)
 	})
 }
 

@@ -44,7 +44,7 @@ func listen(t testing.TB, h http.Handler) string {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, ln, h, 30*time.Second, quiet) }()
+	go func() { served <- Serve(ctx, ln, h, 30*time.Second, quiet, nil) }()
 	t.Cleanup(func() {
 		client.CloseIdleConnections()
 		cancel()

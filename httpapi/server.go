@@ -44,18 +44,21 @@ func Listen(addr string) (net.Listener, error) {
 // left, of a slow client or a silent one, are cut off with a warning in the log: that
 // is no error, it is what grace is for. An error means that serving or stopping failed.
 //
-// There is a bound on the connections at once, and what it takes to make room within it
-// is in the log.
+// There is a bound on the connections at once. What it takes to make room within it is in
+// the log, and in counts, which may be nil.
 //
 // It closes ln and returns when its last goroutine has ended, so a handler must return
 // when it can no longer write or its request's context has ended.
-func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration, log *slog.Logger) error {
-	return serve(ctx, ln, h, grace, log, connectionLimit())
+func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration, log *slog.Logger, counts *Connections) error {
+	return serve(ctx, ln, h, grace, log, counts, connectionLimit())
 }
 
 // serve is Serve with at most so many connections.
-func serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration, log *slog.Logger, connections int) error {
+func serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration, log *slog.Logger, counts *Connections, connections int) error {
 	crowd := newCrowd(connections, log)
+	if counts != nil {
+		crowd.counts = counts
+	}
 	server := &http.Server{
 		Handler:                      h,
 		ReadHeaderTimeout:            readHeaderTimeout,

@@ -59,7 +59,7 @@ func TestServeOnClosedListener(t *testing.T) {
 	if err := ln.Close(); err != nil {
 		t.Fatal(err)
 	}
-	err = Serve(t.Context(), ln, http.NotFoundHandler(), time.Second, quiet)
+	err = Serve(t.Context(), ln, http.NotFoundHandler(), time.Second, quiet, nil)
 	if !errors.Is(err, net.ErrClosed) || !strings.Contains(err.Error(), ln.Addr().String()) {
 		t.Errorf("Serve on a closed listener: %v", err)
 	}
@@ -223,6 +223,7 @@ type bubble struct {
 	client *http.Client
 	stop   context.CancelFunc
 	done   <-chan error // Serve's
+	counts *Connections
 }
 
 func inBubble(t *testing.T, h http.Handler, grace time.Duration, log *slog.Logger, test func(t *testing.T, b bubble)) {
@@ -238,8 +239,9 @@ func inCrowdedBubble(t *testing.T, h http.Handler, grace time.Duration, log *slo
 		transport := &http.Transport{DialContext: p.dial, DisableCompression: true}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- serve(ctx, p, h, grace, log, connections); close(done) }()
-		test(t, bubble{p, &http.Client{Transport: transport}, stop, done})
+		counts := new(Connections)
+		go func() { done <- serve(ctx, p, h, grace, log, counts, connections); close(done) }()
+		test(t, bubble{p, &http.Client{Transport: transport}, stop, done, counts})
 		transport.CloseIdleConnections()
 		stop()
 		if err := <-done; err != nil {
@@ -421,7 +423,7 @@ func TestStopFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, stop)
-		err := Serve(ctx, lame{newPipe()}, http.NotFoundHandler(), time.Minute, quiet)
+		err := Serve(ctx, lame{newPipe()}, http.NotFoundHandler(), time.Minute, quiet, nil)
 		if err == nil || !strings.Contains(err.Error(), "the door is stuck") || !strings.Contains(err.Error(), "127.0.0.1:8080") {
 			t.Errorf("Serve: %v", err)
 		}

@@ -48,7 +48,7 @@ func steer(t *testing.T, d *deployment, providers ...*provider.Provider) *contro
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- httpapi.Serve(ctx, ln, NewControl(d.Ops, providers...), time.Minute, d.Log) }()
+	go func() { served <- httpapi.Serve(ctx, ln, NewControl(d.Ops, providers...), time.Minute, d.Log, nil) }()
 	t.Cleanup(func() {
 		d.stop()
 		cancel()

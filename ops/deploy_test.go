@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -109,11 +110,13 @@ func TestManualMetrics(t *testing.T) {
 	checkNames(t, manual, readFile(t, manual), types)
 }
 
+var metricNames = regexp.MustCompile(`\b(?:fever|go|process)_\w+\b`)
+
 // checkNames looks for metrics that do not exist in something that speaks of some.
 func checkNames(t *testing.T, where, text string, types map[string]string) {
 	t.Helper()
 	found := 0
-	for _, name := range regexp.MustCompile(`\b(?:fever|go|process)_\w+\b`).FindAllString(text, -1) {
+	for _, name := range metricNames.FindAllString(text, -1) {
 		found++
 		if types[family(name, types)] == "" {
 			t.Errorf("%s: there is no metric %s", where, name)
@@ -193,28 +196,52 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// TestDashboard looks for metrics that do not exist, and panels that lie over others.
+// TestDashboard looks for metrics that are missing, metrics and labels that do not exist,
+// panels that do not say what they show, and those that lie over others.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
-	types, _ := exposed(t)
+	types, labels := exposed(t)
 	const path = "../deploy/grafana/dashboards/fever.json"
 	var board struct {
 		UID        string
-		Templating struct{ List []struct{ Name string } }
-		Panels     []struct {
-			ID      int
-			Type    string
-			Title   string
-			GridPos struct{ X, Y, W, H int }
-			Targets []struct{ Expr string }
+		Templating struct {
+			List []struct {
+				Name, Type string
+				Query      any
+			}
+		}
+		Annotations struct{ List []struct{ Name, Expr string } }
+		Panels      []struct {
+			ID                       int
+			Type, Title, Description string
+			GridPos                  struct{ X, Y, W, H int }
+			Targets                  []struct{ RefID, Expr, LegendFormat string }
+			FieldConfig              struct{ Defaults struct{ Unit string } }
 		}
 	}
-	if err := json.Unmarshal([]byte(readFile(t, path)), &board); err != nil {
+	text := readFile(t, path)
+	if err := json.Unmarshal([]byte(text), &board); err != nil {
 		t.Fatal(err)
+	}
+	shown := make(map[string]bool)
+	for _, name := range metricNames.FindAllString(text, -1) {
+		shown[family(name, types)] = true
+	}
+	for name := range types {
+		inside := strings.HasPrefix(name, "fever_index_") // for those who work on it
+		if strings.HasPrefix(name, "fever_") && !inside && !shown[name] {
+			t.Errorf("no panel shows %s", name)
+		}
 	}
 	variables := []string{"$__rate_interval"}
 	for _, v := range board.Templating.List {
 		variables = append(variables, "$"+v.Name)
+		if v.Type == "query" {
+			checkNames(t, v.Name, fmt.Sprint(v.Query), types)
+		}
+	}
+	for _, a := range board.Annotations.List {
+		checkNames(t, a.Name, a.Expr, types)
 	}
 	ids := make(map[int]bool)
 	taken := make(map[[2]int]string)
@@ -232,12 +259,32 @@ func TestDashboard(t *testing.T) {
 				taken[at] = panel.Title
 			}
 		}
-		if panel.Type != "row" && len(panel.Targets) == 0 {
-			t.Errorf("panel %q asks nothing", panel.Title)
+		if panel.Type != "row" && (len(panel.Targets) == 0 || panel.Description == "") {
+			t.Errorf("panel %q asks nothing, or does not say what", panel.Title)
 		}
+		if unit := panel.FieldConfig.Defaults.Unit; unit == "" && (panel.Type == "timeseries" || panel.Type == "stat") {
+			t.Errorf("panel %q has no unit", panel.Title)
+		}
+		refs := make(map[string]bool)
 		for _, target := range panel.Targets {
 			if !strings.HasPrefix(target.Expr, "min(up{") {
 				checkNames(t, panel.Title, target.Expr, types)
+			}
+			if refs[target.RefID] {
+				t.Errorf("panel %q asks for %s twice", panel.Title, target.RefID)
+			}
+			refs[target.RefID] = true
+			if panel.Type == "timeseries" && target.LegendFormat == "" {
+				t.Errorf("panel %q: %s has no legend", panel.Title, target.Expr)
+			}
+			known := []string{"instance"}
+			for _, name := range metricNames.FindAllString(target.Expr, -1) {
+				known = append(known, labels[family(name, types)]...)
+			}
+			for _, label := range regexp.MustCompile(`{{(\w+)}}`).FindAllStringSubmatch(target.LegendFormat, -1) {
+				if !slices.Contains(known, label[1]) {
+					t.Errorf("panel %q: what %s asks for has no label %s", panel.Title, target.RefID, label[1])
+				}
 			}
 			for _, v := range regexp.MustCompile(`\$\w+`).FindAllString(target.Expr, -1) {
 				if !slices.Contains(variables, v) {

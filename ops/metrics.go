@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"fever/httpapi"
 	"fever/index"
 	"fever/ingest"
 	"fever/store"
@@ -23,8 +24,9 @@ import (
 // The number of time series is bounded: labels are names of providers, which come from
 // the configuration, and words of closed sets.
 type Metrics struct {
-	InFlight atomic.Int64 // searches under way: see httpapi.Search
-	Shed     atomic.Int64 // searches refused: see there
+	InFlight    atomic.Int64        // searches under way: see httpapi.Search
+	Shed        atomic.Int64        // searches refused: see there
+	Connections httpapi.Connections // of the public listener: see httpapi.Serve
 
 	searches *prometheus.HistogramVec
 	byStatus map[int]prometheus.Observer // those of searches that are used
@@ -34,7 +36,8 @@ type Metrics struct {
 }
 
 // NewMetrics returns the metrics of a process of this version. Whoever makes the search
-// handler gives it [Metrics.Search], InFlight and Shed, and g is told of [Metrics.JobEnded].
+// handler gives it [Metrics.Search], InFlight and Shed, whoever serves it Connections, and
+// g is told of [Metrics.JobEnded].
 func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st *store.Store, log *slog.Logger) *Metrics {
 	m := &Metrics{
 		searches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -72,6 +75,12 @@ func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st *store.St
 			Name: "fever_searches_shed_total",
 			Help: "Searches refused with 503 because there were --max-in-flight of them.",
 		}, func() float64 { return float64(m.Shed.Load()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "fever_connections_refused_total",
+			Help: "Connections to /search refused with 503 because there were as many as there may be.",
+		}, func() float64 { return float64(m.Connections.Refused.Load()) }),
+		cutOff("request", &m.Connections.Silent),
+		cutOff("answer", &m.Connections.Slow),
 		&present{x, g, st},
 	)
 	registry.MustRegister(m.jobs.all()...)
@@ -80,6 +89,15 @@ func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st *store.St
 		ErrorHandling: promhttp.ContinueOnError, // what can be had matters most when something fails
 	})
 	return m
+}
+
+// cutOff shows how many connections were cut off that waited for something.
+func cutOff(waitedFor string, count *atomic.Int64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name:        "fever_connections_cut_off_total",
+		Help:        "Connections to /search cut off to make room for others, by what their clients kept it waiting for.",
+		ConstLabels: prometheus.Labels{"waited_for": waitedFor},
+	}, func() float64 { return float64(count.Load()) })
 }
 
 // searchBuckets are upper bounds in seconds. A search takes tens of microseconds; a client

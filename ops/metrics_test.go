@@ -339,6 +339,17 @@ func (w *within) Write(b []byte) (int, error) {
 	return w.ResponseRecorder.Write(b)
 }
 
+func TestMetricsConnections(t *testing.T) {
+	t.Parallel()
+	w := watch(t, nil)
+	const refused, request, answer = "fever_connections_refused_total", `fever_connections_cut_off_total{waited_for="request"}`, `fever_connections_cut_off_total{waited_for="answer"}`
+	w.want(t, map[string]float64{refused: 0, request: 0, answer: 0})
+	w.Connections.Refused.Add(1)
+	w.Connections.Silent.Add(2)
+	w.Connections.Slow.Add(3)
+	w.want(t, map[string]float64{refused: 1, request: 2, answer: 3})
+}
+
 // TestMetricsLint holds the conventions of prometheus.io.
 func TestMetricsLint(t *testing.T) {
 	t.Parallel()

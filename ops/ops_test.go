@@ -84,7 +84,7 @@ func (d *deployment) open(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- httpapi.Serve(ctx, ln, New(d.Ops), time.Minute, d.Log) }()
+	go func() { served <- httpapi.Serve(ctx, ln, New(d.Ops), time.Minute, d.Log, nil) }()
 	t.Cleanup(func() {
 		d.stop()
 		cancel()
@@ -299,7 +299,7 @@ func TestPublicListener(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- httpapi.Serve(ctx, ln, d.Search, time.Minute, d.Log) }()
+	go func() { served <- httpapi.Serve(ctx, ln, d.Search, time.Minute, d.Log, nil) }()
 	d.url = "http://" + ln.Addr().String()
 	for target := range routes {
 		d.ask(t, http.MethodGet, target).failed(t, http.StatusNotFound, "not_found")
