@@ -33,8 +33,8 @@ restore it, stop fever serve and put the copy in the place of the file.
 
 The copy gets its name when all of it is on disk and every value in it has been
 checked. If this command is killed meanwhile it leaves a file .fever-backup-... in the
-folder, which can be removed. With - it goes to standard output instead, unchecked: what reads it must not
-keep it when this command fails.`,
+folder: remove it. With - the copy goes to standard output instead, unchecked: what
+reads it must not keep it when this command fails.`,
 		Example: `  fever backup /backup/fever-$(date +%F).db
   fever backup --force /backup/fever.db    # replace the last one
   fever backup - | zstd > fever.db.zst
@@ -136,7 +136,7 @@ func (b *backing) mayReplace(path string) error {
 
 // copy writes a copy of the data file to w: its own, or a server's.
 func (b *backing) copy(ctx context.Context, w io.Writer) (n int64, err error) {
-	st, server, err := openOrReach(ctx, b.db, func() (*store.Store, error) { return store.OpenReadOnly(b.db) })
+	st, server, err := readOrReach(ctx, b.db)
 	if err != nil {
 		return 0, err
 	}

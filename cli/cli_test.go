@@ -85,14 +85,22 @@ func TestExitCodes(t *testing.T) {
 		{"", exitDone, ""},
 		{"--help", exitDone, ""},
 		{"help serve", exitDone, ""},
+		{"help help", exitDone, ""},
+		{"help completion zsh", exitDone, ""},
 		{"version", exitDone, ""},
 		{"completion zsh", exitDone, ""},
 		{"nonsense", exitUsage, `unknown command "nonsense"`},
+		{"help nonsense", exitUsage, "unknown command \"nonsense\"\nRun 'fever --help'"},
+		{"help srve", exitUsage, "did you mean serve?"},
+		{"help serve extra", exitUsage, `unknown command "extra" of fever serve`},
+		{"help completion nonsense", exitUsage, `unknown command "nonsense" of fever completion`},
+		{"completion", exitDone, ""},
+		{"completion nonsense", exitUsage, `unknown command "nonsense" of fever completion`},
 		{"version extra", exitUsage, "fever version --help"},
 		{"completion zsh extra", exitUsage, "fever completion zsh --help"},
 		{"dump --nonsense", exitUsage, "unknown flag"},
 		{"dump --limit x", exitUsage, "invalid argument"},
-		{"dump --db " + filepath.Join(dir, "missing.db"), exitFailed, "missing.db"},
+		{"dump --db " + filepath.Join(dir, "missing.db"), exitFailed, "missing.db: no such file or directory; fever serve and fever sync make it"},
 		{"dump --db " + foreign, exitFailed, "foreign.db"},
 		{"serve --no-sync --listen " + taken + " --db " + db, exitFailed, taken},
 		{"serve --no-sync --listen 127.0.0.1:0 --ops-listen " + taken + " --db " + db, exitFailed, taken},
@@ -116,6 +124,28 @@ func TestExitCodes(t *testing.T) {
 				t.Errorf("stderr %q has no %q", stderr, test.stderr)
 			}
 		})
+	}
+}
+
+// TestHelp asks each command for help: it has an example, and fits on a terminal.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	root := newRoot()
+	mendDefaults(root)
+	for _, cmd := range root.Commands() {
+		if !strings.Contains(cmd.Example, "  fever ") && cmd.Name() != "completion" {
+			t.Errorf("%s has no example", cmd.CommandPath())
+		}
+		for line := range strings.Lines(cmd.Long) {
+			if len(line) > 90 {
+				t.Errorf("%s: this line is long: %s", cmd.CommandPath(), line)
+			}
+		}
+		asHelp, _ := run(t, exitDone, "help", cmd.Name())
+		asFlag, _ := run(t, exitDone, cmd.Name(), "--help")
+		if asHelp != asFlag || !strings.Contains(asFlag, "Examples:\n"+cmd.Example) {
+			t.Errorf("fever %s --help says\n%s\nand fever help %[1]s\n%s", cmd.Name(), asFlag, asHelp)
+		}
 	}
 }
 

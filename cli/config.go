@@ -124,6 +124,7 @@ type logging struct {
 func (l *logging) register(flags *pflag.FlagSet) {
 	flags.StringVar(&l.format, "log-format", "text", "`form` of the log on standard error: text or json")
 	flags.TextVar(&l.level, "log-level", slog.LevelInfo, "`level` from which on to log: debug, info, warn or error")
+	flags.Lookup("log-level").DefValue = "info" // as people write it
 }
 
 func (l *logging) logger(w io.Writer) *slog.Logger {

@@ -86,7 +86,7 @@ func (d *dumping) run(ctx context.Context, out, errOut io.Writer) (err error) {
 	var events iter.Seq2[event.Record, error]
 	var jobs iter.Seq2[store.Job, error]
 	newest := store.JobFilter{Provider: d.provider, Limit: d.limit}
-	st, server, err := openOrReach(ctx, d.db, func() (*store.Store, error) { return store.OpenReadOnly(d.db) })
+	st, server, err := readOrReach(ctx, d.db)
 	switch {
 	case err != nil:
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"time"
@@ -76,6 +77,9 @@ func (c *checking) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		if request, ok := errors.AsType[*url.Error](err); ok {
 			err = request.Err // the URL need not be shown
+		}
+		if c.url == "" && errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("no fever serve that holds %s can be reached: %w", c.db, err)
 		}
 		return fmt.Errorf("not ready: %w", err)
 	}

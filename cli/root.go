@@ -27,6 +27,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)
+	mendDefaults(root)  // which write to where it has been set
 	understood := false // cobra has found the command and taken its flags and arguments
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		understood = true
@@ -41,6 +42,9 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	case errors.Is(err, errReported):
 		return exitFailed
 	case !understood || errors.As(err, &usage):
+		if cmd.Name() == "help" {
+			cmd = root // whoever looks for help finds it there
+		}
 		_, _ = fmt.Fprintf(errOut, "fever: %v\nRun '%s --help' for how to use it.\n", err, cmd.CommandPath())
 		return exitUsage
 	default:
@@ -79,26 +83,55 @@ was ever on sale online with its latest known values, and answers over HTTP whic
 events start at or after one moment and end at or before another.
 
 Every flag can also be set in the environment: FEVER_ and the flag's name in
-capitals, with _ for -. The flag wins. Both win over the file named by --config.`,
+capitals, with _ for -. The flag wins. Both win over the file named by --config.
+
+It exits with 0 when all was done, 1 when something failed, and 2 for a mistake in how
+it was called.`,
 		Example: `  fever serve                              # collect and serve http://localhost:8080/search
   fever sync --once && fever dump          # fetch once, then look at what is stored
   FEVER_DB=/var/lib/fever/fever.db fever serve --every 30s`,
 		Version:       buildVersion(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			message := fmt.Sprintf("unknown command %q", args[0])
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				message += fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
-			}
-			return errors.New(message)
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          known,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(newServe(), newSync(), newDump(), newBackup(), newHealth(), newVersion())
 	return root
+}
+
+// known refuses the first of args, which are left when cmd was found.
+func known(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	message := fmt.Sprintf("unknown command %q", args[0])
+	if cmd.HasParent() {
+		message += fmt.Sprintf(" of %s", cmd.CommandPath())
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		message += fmt.Sprintf(" (did you mean %s?)", strings.Join(near, " or "))
+	}
+	return errors.New(message)
+}
+
+// mendDefaults adds the commands that cobra brings, and has them refuse what they do not
+// know, too.
+func mendDefaults(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Example = "  fever help sync"
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				found, left, _ := root.Find(args) // what is wrong with them is what is left
+				return known(found, left)
+			}
+		case "completion":
+			cmd.Example = "  source <(fever completion bash)          # for this shell; see fever completion bash --help"
+			cmd.Args, cmd.RunE = known, root.RunE
+		}
+	}
 }
