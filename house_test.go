@@ -52,10 +52,12 @@ var only = map[string]string{
 	"golang.org/x/text":                   "provider",
 }
 
-// TestHouse holds the import rules, and asks every package for its comment.
+// TestHouse holds the import rules, and asks every package for its comment, and those
+// with tests to look for goroutines that are left behind.
 func TestHouse(t *testing.T) {
 	t.Parallel()
 	packages := map[string]*ast.File{} // folder -> a file with the package comment, nil when none has one
+	looks := map[string]bool{}         // folder with tests -> whether they look
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -72,6 +74,9 @@ func TestHouse(t *testing.T) {
 		}
 		folder := filepath.ToSlash(filepath.Dir(path))
 		if strings.HasSuffix(path, "_test.go") {
+			looks[folder] = looks[folder] || slices.ContainsFunc(file.Imports, func(spec *ast.ImportSpec) bool {
+				return spec.Path.Value == `"go.uber.org/goleak"`
+			})
 			return nil
 		}
 		if _, known := packages[folder]; !known || file.Doc != nil {
@@ -93,6 +98,11 @@ func TestHouse(t *testing.T) {
 		}
 		if file.Doc == nil || !strings.HasPrefix(file.Doc.Text(), want) {
 			t.Errorf("package %s has no comment that starts with %q", folder, want)
+		}
+	}
+	for folder, ok := range looks {
+		if !ok {
+			t.Errorf("the tests of package %s do not look for goroutines that are left behind: add a TestMain with goleak", folder)
 		}
 	}
 	for folder := range allowed {
