@@ -2,17 +2,20 @@ package httpapi
 
 import (
 	"hash/crc32"
-	"io"
+	"net"
 	"sync"
 
 	"fever/index"
 	"fever/index/deflate"
 )
 
-// pieceSize is what an answer holds of its body, in bytes, however slowly a client
-// takes it: the rest is in the index, whose segments of that age it keeps from being
-// collected until it is written. A body that is no longer is sent with one write.
-const pieceSize = 64 << 10
+// Bounds of what is sent of a body at once. What an answer holds of it is no more,
+// however slowly a client takes it: the rest is in the index, whose segments of that age
+// it keeps from being collected until it is written.
+const (
+	pieceSize  = 64 << 10 // bytes
+	pieceTexts = 128      // runs of the index
+)
 
 // What stands around the events of a body.
 var (
@@ -22,44 +25,47 @@ var (
 
 // An answer is the body of a search, in two codings.
 type answer struct {
-	found index.Answer
-	piece []byte
-	pack  deflate.Writer
+	found  index.Answer
+	header []byte      // to be sent before what is not packed
+	piece  net.Buffers // of the header, runs of the index, or bytes
+	bytes  []byte      // packed; nil until there are any
+	writer deflate.Writer
 }
 
-var answers = sync.Pool{New: func() any { return &answer{piece: make([]byte, 0, pieceSize)} }}
+var answers = sync.Pool{New: func() any { return &answer{piece: make(net.Buffers, 0, pieceTexts+3)} }}
 
 // release gives the answer back, without what it holds of the index. A buffer that has
 // grown, which takes a longer summary than there can be, is left to the collector.
 func (a *answer) release() {
-	if cap(a.piece) > pieceSize {
+	if cap(a.bytes) > pieceSize {
 		return
 	}
 	a.found.Release()
+	a.header = nil
 	answers.Put(a)
 }
 
 // size returns how many bytes the body has.
 func (a *answer) size() int { return len(head) + a.found.Size + len(tail) }
 
-// writeTo writes the body to w.
-func (a *answer) writeTo(w io.Writer) error {
-	a.piece = append(a.piece[:0], head...)
-	b := a.piece
+// plain calls send with the body, piece by piece, until it fails.
+func (a *answer) plain(send func(net.Buffers) error) error {
+	piece, size := a.piece[:0], len(head)
+	if len(a.header) > 0 {
+		piece = append(piece, a.header)
+	}
+	piece = append(piece, head)
 	for r := range a.found.Runs {
 		text := r.Text()
-		if len(b)+len(text)+len(tail) > pieceSize {
-			if _, err := w.Write(b); err != nil {
+		if size+len(text) > pieceSize || len(piece) > pieceTexts {
+			if err := send(piece); err != nil {
 				return err
 			}
-			b = b[:0]
+			piece, size = a.piece[:0], 0
 		}
-		b = append(b, text...)
+		piece, size = append(piece, text), size+len(text)
 	}
-	b = append(b, tail...)
-	a.piece = b
-	_, err := w.Write(b)
-	return err
+	return send(append(piece, tail))
 }
 
 var (
@@ -67,8 +73,8 @@ var (
 	envelopeBits = deflate.LiteralBits(head) + deflate.LiteralBits(tail)
 )
 
-// packedSize returns how many bytes the body has as a gzip member.
-func (a *answer) packedSize() int {
+// sizePacked returns how many bytes the body has as a gzip member.
+func (a *answer) sizePacked() int {
 	bits := envelopeBits
 	for r := range a.found.Runs {
 		bits += r.Packed()
@@ -76,28 +82,31 @@ func (a *answer) packedSize() int {
 	return deflate.MemberSize(bits)
 }
 
-// packTo writes the body to w as one gzip member: not all clients can read several.
-func (a *answer) packTo(w io.Writer) error {
-	a.pack.Reset(a.piece[:0])
-	a.pack.Head()
-	a.pack.Literals(head)
+// packed calls send with the body as one gzip member, piece by piece, until it fails. Not
+// all clients can read several members.
+func (a *answer) packed(send func(net.Buffers) error) error {
+	if a.bytes == nil {
+		a.bytes = make([]byte, 0, pieceSize)
+	}
+	a.writer.Reset(a.bytes[:0])
+	a.writer.Head()
+	a.writer.Literals(head)
 	sum, taken := headSum, 0
 	for r := range a.found.Runs {
-		if (a.pack.Bits()+r.Packed())/8-taken > pieceSize-spare {
-			piece := a.pack.Take()
-			taken += len(piece)
-			if _, err := w.Write(piece); err != nil {
+		if (a.writer.Bits()+r.Packed())/8-taken > pieceSize-spare {
+			bytes := a.writer.Take()
+			taken += len(bytes)
+			if err := send(append(a.piece[:0], bytes)); err != nil {
 				return err
 			}
 		}
-		r.Pack(&a.pack)
+		r.Pack(&a.writer)
 		sum = r.Checksum(sum)
 	}
-	a.pack.Literals(tail)
-	a.pack.Tail(crc32.Update(sum, crc32.IEEETable, tail), uint32(a.size()))
-	a.piece = a.pack.Bytes()
-	_, err := w.Write(a.piece)
-	return err
+	a.writer.Literals(tail)
+	a.writer.Tail(crc32.Update(sum, crc32.IEEETable, tail), uint32(a.size()))
+	a.bytes = a.writer.Bytes()
+	return send(append(a.piece[:0], a.bytes))
 }
 
 // spare is more than the end of a member takes, in bytes.

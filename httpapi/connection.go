@@ -16,7 +16,7 @@ import (
 type connection struct {
 	conn        *lazyConn // nil when a server other than [Serve]'s has it
 	response    response
-	paced       paced
+	sender      sender
 	tag, length [1]string // values of header fields, which point into text
 	text        [64]byte
 }

@@ -45,6 +45,12 @@ type lazyConn struct {
 	net.Conn
 	reading, writing deadline
 
+	// For senders: the header of an answer is held back, to be sent with what comes next.
+	holds bool // it is what is written next
+	held  []byte
+	join  [2][]byte
+	rest  net.Buffers // of what is being written
+
 	crowd *crowd
 	since atomic.Int64 // when it began to wait, on the crowd's clock; negative when it is for an answer
 }
@@ -66,6 +72,16 @@ func (c *lazyConn) Read(b []byte) (int, error) {
 }
 
 func (c *lazyConn) Write(b []byte) (written int, err error) {
+	switch {
+	case c.holds:
+		c.holds = false
+		c.held = append(c.held, b...)
+		return len(b), nil
+	case len(c.held) > 0:
+		c.join = [2][]byte{c.held, b}
+		n, err := c.writeAll(c.join[:])
+		return int(n), err
+	}
 	for {
 		n, err := c.Conn.Write(b[written:])
 		written += n

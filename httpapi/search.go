@@ -8,7 +8,6 @@ package httpapi
 
 import (
 	"cmp"
-	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -113,12 +112,12 @@ func (h *searchHandler) search(w *response, r *http.Request) (status int, err er
 		return http.StatusNotModified, nil
 	}
 	header["Content-Type"] = typeJSON
-	size, write := a.size(), a.writeTo
+	size, packed := a.size(), false
 	if accepted := r.Header["Accept-Encoding"]; wantsGzip(accepted, size) {
 		// Titles in scripts that the code is not made for can come out larger.
-		if packed := a.packedSize(); packed < size || wantsGzip(accepted, 0) {
+		if smaller := a.sizePacked(); smaller < size || wantsGzip(accepted, 0) {
 			header["Content-Encoding"] = codingGzip
-			size, write = packed, a.packTo
+			size, packed = smaller, true
 		}
 	}
 	header["Content-Length"] = w.connection.contentLength(size)
@@ -126,10 +125,8 @@ func (h *searchHandler) search(w *response, r *http.Request) (status int, err er
 		w.WriteHeader(http.StatusOK)
 		return http.StatusOK, nil
 	}
-	var to io.Writer = w
-	if size > pieceSize {
-		to = w.connection.paced.to(w)
-	}
-	_ = write(to) // it fails when the client has gone: there is nobody to tell, and net/http closes the connection
+	// It fails when the client has gone: there is nobody to tell, and net/http closes the
+	// connection.
+	_ = w.connection.sender.send(w, a, packed, size)
 	return http.StatusOK, nil
 }

@@ -116,11 +116,15 @@ type gate struct {
 	http.ResponseWriter
 	reached chan<- struct{}
 	opened  <-chan struct{}
+	passed  bool
 }
 
-func (g gate) Write(b []byte) (int, error) {
-	g.reached <- struct{}{}
-	<-g.opened
+func (g *gate) Write(b []byte) (int, error) {
+	if !g.passed {
+		g.passed = true
+		g.reached <- struct{}{}
+		<-g.opened
+	}
 	return g.ResponseWriter.Write(b)
 }
 
@@ -131,7 +135,7 @@ func TestInFlight(t *testing.T) {
 	reached, opened := make(chan struct{}), make(chan struct{})
 	base := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Hold") != "" {
-			w = gate{w, reached, opened}
+			w = &gate{ResponseWriter: w, reached: reached, opened: opened}
 		}
 		h.ServeHTTP(w, r)
 	}))
