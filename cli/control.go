@@ -42,8 +42,8 @@ type server struct {
 }
 
 // settling is how long a fever serve may hold its data file and not answer, as it does
-// at its start and its end.
-const settling = time.Second
+// at its start and its end. It is longer than the store waits for the file.
+const settling = 2 * time.Second
 
 // openOrReach opens a data file or, while a fever serve holds it, reaches that: one of
 // the two is not nil, or else the error.
