@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,7 +28,22 @@ var client = &http.Client{
 }
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { os.Exit(code) }))
+	goleak.VerifyTestMain(patient{m})
+}
+
+// patient are the tests, and time for goroutines that are about to end, which may have to
+// wait for their turn longer than goleak does.
+type patient struct{ *testing.M }
+
+// Run is for [goleak.VerifyTestMain].
+func (p patient) Run() int {
+	code := p.M.Run()
+	for range 20 {
+		if code != 0 || goleak.Find() == nil {
+			break
+		}
+	}
+	return code
 }
 
 var quiet = slog.New(slog.DiscardHandler)

@@ -92,12 +92,12 @@ func TestServeMalformed(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(t.Context(), "tcp", addr)
+			conn, err := (&net.Dialer{Timeout: time.Minute}).DialContext(t.Context(), "tcp", addr)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = conn.Close() }()
-			if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := io.WriteString(conn, test.send); err != nil {
@@ -128,61 +128,70 @@ func (g *gate) Write(b []byte) (int, error) {
 	return g.ResponseWriter.Write(b)
 }
 
+// TestInFlight holds as many searches as there may be. In a bubble they do so in no time, or
+// others could take their places.
 func TestInFlight(t *testing.T) {
 	t.Parallel()
 	const limit = 3
-	h := NewSearch(Search{Index: loaded(t, many(t, 10)...), MaxInFlight: limit, Log: quiet})
-	reached, opened := make(chan struct{}), make(chan struct{})
-	base := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	const base = "http://127.0.0.1:8080"
+	search := NewSearch(Search{Index: loaded(t, many(t, 10)...), MaxInFlight: limit, Log: quiet})
+	var reached, opened chan struct{} // of the bubble
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Hold") != "" {
 			w = &gate{ResponseWriter: w, reached: reached, opened: opened}
 		}
-		h.ServeHTTP(w, r)
-	}))
-
-	for range 2 {
-		type result struct {
-			reply
-			err error
+		search.ServeHTTP(w, r)
+	})
+	inBubble(t, h, time.Minute, quiet, func(t *testing.T, b bubble) {
+		reached, opened = make(chan struct{}), make(chan struct{})
+		ask := func(method, target string) reply {
+			t.Helper()
+			return doWith(t, b.client, request(t, method, base+target))
 		}
-		held := make(chan result, limit)
-		for range limit {
-			r := request(t, http.MethodGet, base+"/search", "X-Hold: yes")
-			go func() {
-				reply, err := exchange(client, r)
-				held <- result{reply, err}
-			}()
-			<-reached
-		}
-		for _, method := range []string{http.MethodGet, http.MethodHead} {
-			reply := do(t, request(t, method, base+"/search?starts_at=x"))
-			if reply.status != http.StatusServiceUnavailable {
-				t.Errorf("%s beyond the bound: %d", method, reply.status)
+		for range 2 {
+			type result struct {
+				reply
+				err error
 			}
-			if method == http.MethodHead {
-				continue
+			held := make(chan result, limit)
+			for range limit {
+				r := request(t, http.MethodGet, base+"/search", "X-Hold: yes")
+				go func() {
+					reply, err := exchange(b.client, r)
+					held <- result{reply, err}
+				}()
+				<-reached
 			}
-			if code, _ := reply.failure(t); code != "overloaded" {
-				t.Errorf("%s beyond the bound: %s", method, reply.body)
+			for _, method := range []string{http.MethodGet, http.MethodHead} {
+				reply := ask(method, "/search?starts_at=x")
+				if reply.status != http.StatusServiceUnavailable {
+					t.Errorf("%s beyond the bound: %d", method, reply.status)
+				}
+				if method == http.MethodHead {
+					continue
+				}
+				if code, _ := reply.failure(t); code != "overloaded" {
+					t.Errorf("%s beyond the bound: %s", method, reply.body)
+				}
+			}
+			// Nothing else is bounded.
+			if reply := ask(http.MethodGet, "/other"); reply.status != http.StatusNotFound {
+				t.Errorf("another path: %d", reply.status)
+			}
+			if reply := ask(http.MethodOptions, "/search"); reply.status != http.StatusNoContent {
+				t.Errorf("OPTIONS: %d", reply.status)
+			}
+			for range limit {
+				opened <- struct{}{}
+				if got := <-held; got.err != nil || got.status != http.StatusOK || len(got.titles(t)) != 10 {
+					t.Errorf("a held request got %d %s, %v", got.status, got.body, got.err)
+				}
+			}
+			if reply := ask(http.MethodGet, "/search"); reply.status != http.StatusOK {
+				t.Errorf("after they have gone: %d", reply.status)
 			}
 		}
-		// Nothing else is bounded.
-		if reply := get(t, base+"/other"); reply.status != http.StatusNotFound {
-			t.Errorf("another path: %d", reply.status)
-		}
-		if reply := do(t, request(t, http.MethodOptions, base+"/search")); reply.status != http.StatusNoContent {
-			t.Errorf("OPTIONS: %d", reply.status)
-		}
-		for range limit {
-			opened <- struct{}{}
-			if got := <-held; got.err != nil || got.status != http.StatusOK || len(got.titles(t)) != 10 {
-				t.Errorf("a held request got %d %s, %v", got.status, got.body, got.err)
-			}
-		}
-		if reply := get(t, base+"/search"); reply.status != http.StatusOK {
-			t.Errorf("after they have gone: %d", reply.status)
-		}
-	}
+	})
 }
 
 // A pipe is a listener without a network, so that its connections can live in a

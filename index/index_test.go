@@ -68,7 +68,7 @@ func TestSearchDoesNotAllocate(t *testing.T) {
 	var a index.Answer
 	var buf, packed []byte
 	var w deflate.Writer
-	allocs := testing.AllocsPerRun(10, func() {
+	allocs := testing.AllocsPerRun(100, func() {
 		s.Search(event.Window{From: 10 * hour, To: 1000 * hour}, &a)
 		buf = appendText(buf[:0], &a)
 		w.Reset(packed[:0])

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -290,49 +292,58 @@ func TestFetchFails(t *testing.T) {
 	}
 }
 
-// hang keeps an answer open until the client has gone.
-func hang(r *http.Request) { <-r.Context().Done() }
-
+// TestFetchTimeout fetches from servers that never end. Time is that of the bubble, which
+// has no network.
 func TestFetchTimeout(t *testing.T) {
 	t.Parallel()
+	const head, chunked = "HTTP/1.1 200 OK\r\n", "Transfer-Encoding: chunked\r\n\r\n"
+	chunk := func(b []byte) string { return fmt.Sprintf("%x\r\n%s\r\n", len(b), b) }
 	tests := map[string]struct {
-		status  int
-		handler http.HandlerFunc
+		status   int
+		answer   string
+		trickles string // a byte a second, again and again
 	}{
-		"before the header": {0, func(_ http.ResponseWriter, r *http.Request) { hang(r) }},
-		"in the body": {200, func(w http.ResponseWriter, r *http.Request) {
-			write(t, w, []byte("<planList>"))
-			w.(http.Flusher).Flush()
-			hang(r)
-		}},
-		"in a compressed body": {200, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Encoding", "gzip")
-			write(t, w, gzipped(t, []byte(emptyFeed))[:15])
-			w.(http.Flusher).Flush()
-			hang(r)
-		}},
-		"behind the root": {200, func(w http.ResponseWriter, r *http.Request) {
-			write(t, w, []byte(emptyFeed))
-			w.(http.Flusher).Flush()
-			hang(r)
-		}},
-		"in a trickle": {200, func(w http.ResponseWriter, r *http.Request) {
-			for r.Context().Err() == nil {
-				_, _ = w.Write([]byte(" "))
-				w.(http.Flusher).Flush()
-			}
-		}},
+		"before the header":    {0, "", ""},
+		"in the header":        {0, head, ""},
+		"in a trickled header": {0, head, "X: y\r\n"},
+		"in the body":          {200, head + chunked + chunk([]byte("<planList>")), ""},
+		"in a compressed body": {200, head + "Content-Encoding: gzip\r\n" + chunked + chunk(gzipped(t, []byte(emptyFeed))[:15]), ""},
+		"behind the root":      {200, head + chunked + chunk([]byte(emptyFeed)), ""},
+		"in a trickle":         {200, head + chunked, "1\r\n \r\n"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := serve(t, time.Second, test.handler)
-			p.MaxBytes = 1 << 40
-			feed, err := p.Fetch(t.Context(), Validators{}, nil)
-			wantFailure(t, feed, err, KindTimeout, test.status)
-			if !strings.Contains(err.Error(), "not done within 1s") {
-				t.Error("the message does not say the limit")
-			}
+			synctest.Test(t, func(t *testing.T) {
+				p := newProvider(t, "http://user:secret@127.0.0.1/feed?token=secret", plenty)
+				var server sync.WaitGroup
+				defer server.Wait()
+				p.transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+					near, far := net.Pipe()
+					server.Go(func() {
+						if _, err := http.ReadRequest(bufio.NewReader(far)); err != nil {
+							t.Error(err)
+						}
+						_, err := io.WriteString(far, test.answer)
+						for i := 0; err == nil && test.trickles != ""; i++ {
+							_, err = far.Write([]byte{test.trickles[i%len(test.trickles)]})
+							time.Sleep(time.Second)
+						}
+						_, _ = io.Copy(io.Discard, far) // until the client has gone
+						_ = far.Close()
+					})
+					return near, nil
+				}
+				begun := time.Now()
+				feed, err := p.Fetch(t.Context(), Validators{}, nil)
+				if took := time.Since(begun); took != plenty {
+					t.Errorf("it took %v", took)
+				}
+				wantFailure(t, feed, err, KindTimeout, test.status)
+				if !strings.Contains(err.Error(), "not done within 1m0s") {
+					t.Error("the message does not say the limit")
+				}
+			})
 		})
 	}
 }
@@ -344,7 +355,7 @@ func TestFetchCanceled(t *testing.T) {
 		write(t, w, []byte("<planList>"))
 		w.(http.Flusher).Flush()
 		cancel()
-		hang(r)
+		<-r.Context().Done()
 	})
 	feed, err := p.Fetch(ctx, Validators{}, nil)
 	// The header may or may not have come before the end.
@@ -397,12 +408,17 @@ func TestFetchRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Close(); err != nil {
+	defer func() { _ = l.Close() }()
+	// The address of a client, where nobody listens, is given to nobody else.
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
 		t.Fatal(err)
 	}
-	feed, err := newProvider(t, "http://user:secret@"+l.Addr().String()+"/secret?secret", plenty).Fetch(t.Context(), Validators{}, nil)
+	defer func() { _ = client.Close() }()
+	address := client.LocalAddr().String()
+	feed, err := newProvider(t, "http://user:secret@"+address+"/secret?secret", plenty).Fetch(t.Context(), Validators{}, nil)
 	wantFailure(t, feed, err, KindConnection, 0)
-	if want := "provider test: fetch from " + l.Addr().String() + ": "; !strings.HasPrefix(err.Error(), want) {
+	if want := "provider test: fetch from " + address + ": "; !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v does not start with %q", err, want)
 	}
 }
@@ -430,6 +446,7 @@ func TestFetchDNS(t *testing.T) {
 		return nil, errors.New("no network")
 	}}
 	p.transport.DialContext = (&net.Dialer{Resolver: unreachable}).DialContext
+	p.transport.Proxy = nil // one in the environment would look the name up
 	feed, err := p.Fetch(t.Context(), Validators{}, nil)
 	wantFailure(t, feed, err, KindDNS, 0)
 }
