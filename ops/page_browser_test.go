@@ -28,19 +28,21 @@ type browser struct {
 	t *testing.T
 }
 
-// startBrowser starts Chromium. Without it the page is not tested, which is a failure.
+// startBrowser starts Chromium. Without it the page is not tested, which is a failure. No
+// other test may run beside it: until its program has begun, a process that is started
+// shares what they have open, such as sockets that listen.
 func startBrowser(t *testing.T) browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatalf("the status page is tested in Chromium: install it (on Debian: apt-get install chromium): %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx,
 		chromedp.ExecPath(path),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.UserDataDir(t.TempDir()),
+		chromedp.Env("TMPDIR="+temporary()), // it makes a socket there
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true),
@@ -53,7 +55,9 @@ func startBrowser(t *testing.T) browser {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	return browser{ctx, t}
+	b := browser{ctx, t}
+	b.do(chromedp.Navigate("about:blank")) // which has it start
+	return b
 }
 
 func (b browser) do(steps ...chromedp.Action[chromedp.Void]) {
@@ -76,7 +80,7 @@ func evaluate[T any](b browser, expression string) T {
 // until waits for a JavaScript expression to be true.
 func (b browser) until(expression string) {
 	b.t.Helper()
-	if _, err := chromedp.Run(b, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(20*time.Second))); err != nil {
+	if _, err := chromedp.Run(b, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(2*time.Minute))); err != nil {
 		b.t.Fatalf("%s: %v", expression, err)
 	}
 }
@@ -181,6 +185,7 @@ func (s *shown) history(t *testing.T, name string, runs int) {
 // TestPageInBrowser looks at one service, first when all is well and then when a provider
 // fails, as people do who have it open.
 func TestPageInBrowser(t *testing.T) {
+	b := startBrowser(t)
 	t.Parallel()
 	s := show(t, time.Minute, "feverup", "opera", "stadium")
 	for i, name := range []string{"feverup", "opera", "stadium"} {
@@ -200,7 +205,6 @@ func TestPageInBrowser(t *testing.T) {
 		s.Metrics.Search(http.StatusOK, time.Duration(60+i%70)*time.Microsecond)
 	}
 
-	b := startBrowser(t)
 	messages := chromedp.Console(b)
 	b.look(1100, "light")
 	b.do(chromedp.Navigate(s.url + "/"))

@@ -1,28 +1,76 @@
 package ops
 
 import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"fever/provider"
 )
 
-// TestProfileOutlivesTimeouts records for longer than the server lets others take.
-func TestProfileOutlivesTimeouts(t *testing.T) {
+// TestLongOutlivesTimeouts asks for what takes longer than the server lets others take.
+// Time is that of the bubble.
+func TestLongOutlivesTimeouts(t *testing.T) {
 	t.Parallel()
-	d := idle(t, well("a"))
-	server := httptest.NewUnstartedServer(New(d.Ops))
-	server.Config.ReadTimeout, server.Config.WriteTimeout = 2900*time.Millisecond, 2900*time.Millisecond
-	server.Start()
-	defer server.Close()
-	d.url = server.URL
-	begun := time.Now()
-	got := d.ask(t, http.MethodGet, "/debug/pprof/profile?seconds=3")
-	if took := time.Since(begun); got.status != http.StatusOK || !strings.HasPrefix(got.body, "\x1f\x8b") || took < 3*time.Second {
-		t.Errorf("after %v: %d %.100q", took, got.status, got.body)
+	for _, target := range []string{"GET /debug/pprof/heap?seconds=60", "POST /sync?wait=1"} {
+		synctest.Test(t, func(t *testing.T) {
+			d := idle(t, fetched("a", func(context.Context) (*provider.Feed, error) {
+				time.Sleep(time.Minute) // it is slow
+				return &provider.Feed{HTTPStatus: 200}, nil
+			}))
+			d.load(t)
+			server := &http.Server{Handler: New(d.Ops), ReadTimeout: time.Second, WriteTimeout: time.Second}
+			near, far := net.Pipe()
+			connections := make(only, 1)
+			connections <- far
+			served := make(chan error, 1)
+			go func() { served <- server.Serve(connections) }()
+			begun := time.Now()
+			if _, err := io.WriteString(near, target+" HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			response, err := http.ReadResponse(bufio.NewReader(near), nil)
+			if err != nil {
+				t.Fatalf("%s: %v", target, err)
+			}
+			body, err := io.ReadAll(response.Body)
+			if took := time.Since(begun); err != nil || response.StatusCode != http.StatusOK || len(body) == 0 || took != time.Minute {
+				t.Errorf("%s: after %v: %d %.100q, %v", target, took, response.StatusCode, body, err)
+			}
+			if err := errors.Join(near.Close(), server.Close()); err != nil {
+				t.Error(err)
+			}
+			if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+				t.Error(err)
+			}
+		})
 	}
 }
+
+// only is a listener with no other connections than those in it.
+type only chan net.Conn
+
+func (o only) Accept() (net.Conn, error) {
+	conn, ok := <-o
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+
+func (o only) Close() error {
+	close(o)
+	return nil
+}
+
+func (only) Addr() net.Addr { return &net.UnixAddr{} }
 
 func TestProfileBounds(t *testing.T) {
 	t.Parallel()
