@@ -197,7 +197,11 @@ func TestNoSecretGetsOut(t *testing.T) {
 			kinds := slices.Sorted(maps.Keys(providers))
 			text := "db: " + db + "\nworkers: 50\nops-token: " + toSee + "\nproviders:\n"
 			for i, kind := range kinds {
-				text += fmt.Sprintf("- {name: p%d, url: %q, timeout: 1s, max-bytes: 8KiB, headers: {X-Key: %s}}\n", i, providers[kind], inHeader)
+				limit := "1h"
+				if kind == "timeout" {
+					limit = "1s"
+				}
+				text += fmt.Sprintf("- {name: p%d, url: %q, timeout: %s, max-bytes: 8KiB, headers: {X-Key: %s}}\n", i, providers[kind], limit, inHeader)
 			}
 			if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
@@ -261,7 +265,11 @@ func TestNoSecretGetsOut(t *testing.T) {
 // shortFolder returns one with a path that is short enough for a socket's.
 func shortFolder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "cli") //nolint:usetesting // as its comment says
+	parent := os.TempDir()
+	if len(parent) > 50 {
+		parent = "/tmp"
+	}
+	dir, err := os.MkdirTemp(parent, "cli") //nolint:usetesting // as its comment says
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,14 +17,13 @@ import (
 
 // alone runs a test in a process of its own, since what it does is done to all of a
 // process, in a folder that is removed after it. It reports whether this is that
-// process.
+// process. Not parallel, for the same reason as [TestKilled].
 func alone(t *testing.T) bool {
 	t.Helper()
 	const variable = "FEVER_TEST_ALONE"
 	if os.Getenv(variable) == t.Name() {
 		return true
 	}
-	t.Parallel()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
