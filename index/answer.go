@@ -99,7 +99,7 @@ func (t tree) runs(w event.Window, yield func(Run) bool) {
 			}
 		default:
 			for k := i; k < j; k++ {
-				if g.places[k].End > w.To {
+				if g.ends(k) > w.To {
 					if !run(g, i, k) {
 						return false
 					}
@@ -110,7 +110,7 @@ func (t tree) runs(w event.Window, yield func(Run) bool) {
 				return false
 			}
 		}
-		return j == len(g.places)
+		return j == len(g.times)
 	})
 }
 
@@ -127,7 +127,7 @@ func (r Run) Text() []byte {
 // Checksum returns the CRC-32 (IEEE) of a text that ends with the run's, given that of
 // what comes before.
 func (r Run) Checksum(before uint32) uint32 {
-	if g := r.segment; !r.first && int(r.to-r.from) == len(g.places) {
+	if g := r.segment; !r.first && int(r.to-r.from) == len(g.times) {
 		return g.shift.Combine(before, g.crc)
 	}
 	return crc32.Update(before, crc32.IEEETable, r.Text())

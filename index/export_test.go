@@ -19,7 +19,7 @@ func (s *Snapshot) Find(w event.Window) []*event.Entry {
 	var found []*event.Entry
 	for r := range a.Runs {
 		for i := r.from; i < r.to; i++ {
-			found = append(found, &event.Entry{Place: r.segment.places[i], Summary: bytes.Clone(r.segment.unit(int(i))[1:])})
+			found = append(found, &event.Entry{Place: r.segment.place(int(i)), Summary: bytes.Clone(r.segment.unit(int(i))[1:])})
 		}
 	}
 	return slices.Clip(found)
@@ -40,7 +40,7 @@ func (s *Snapshot) Recount() (segments map[any]bool, stats Stats) {
 // Largest returns the size of the largest text of a segment with several events.
 func (s *Snapshot) Largest() (size int) {
 	s.tree.b.Ascend(func(i item) bool {
-		if len(i.segment.places) > 1 {
+		if len(i.segment.times) > 1 {
 			size = max(size, len(i.segment.text))
 		}
 		return true

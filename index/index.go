@@ -11,13 +11,10 @@
 package index
 
 import (
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/google/uuid"
 
 	"fever/event"
 )
@@ -29,15 +26,12 @@ import (
 type Index struct {
 	current atomic.Pointer[Snapshot] // nil until the first Load
 
-	mu      sync.Mutex         // serialises writers; guards what follows
-	tree    tree               // the writer's own: a snapshot gets a clone of it
-	spans   map[uuid.UUID]span // where the event with an id stands; nil until the first Load
-	stats   Stats              // of tree
+	mu      sync.Mutex // serialises writers; guards what follows
+	tree    tree       // the writer's own: a snapshot gets a clone of it
+	spans   *spans     // nil until the first Load
+	stats   Stats      // of tree
 	builder builder
 }
-
-// A span is a place without its id.
-type span struct{ start, end int64 }
 
 // New returns an index that is not loaded: it has no snapshot yet.
 func New() *Index { return &Index{} }
@@ -52,12 +46,12 @@ func (x *Index) Snapshot() *Snapshot { return x.current.Load() }
 // of the process.
 func (x *Index) Load(entries []*event.Entry) error {
 	began := time.Now()
-	var spans map[uuid.UUID]span
-	var err error
-	var wait sync.WaitGroup
-	wait.Go(func() { spans, err = spansOf(entries) })
 	sorted := slices.Clone(entries)
 	slices.SortFunc(sorted, func(a, b *event.Entry) int { return a.Compare(&b.Place) })
+	var spans *spans
+	var err error
+	var wait sync.WaitGroup
+	wait.Go(func() { spans, err = spansOf(sorted) })
 	segments := buildAll(sorted)
 	wait.Wait()
 	if err != nil {
@@ -71,17 +65,6 @@ func (x *Index) Load(entries []*event.Entry) error {
 	}
 	x.publish(began)
 	return nil
-}
-
-func spansOf(entries []*event.Entry) (map[uuid.UUID]span, error) {
-	spans := make(map[uuid.UUID]span) // it grows in small steps: one that is told its size can be twice as large
-	for i, e := range entries {
-		spans[e.ID] = span{e.Start, e.End}
-		if len(spans) == i {
-			return nil, fmt.Errorf("load the index: two entries have the id %s", e.ID)
-		}
-	}
-	return spans, nil
 }
 
 // Apply adds the given entries, each in place of the one with its id, as one step
@@ -140,7 +123,7 @@ type Stats struct {
 }
 
 func (s *Stats) count(g *segment, sign int) {
-	s.Events += sign * len(g.places)
+	s.Events += sign * len(g.times)
 	s.Segments += sign
 	s.TextBytes += int64(sign * len(g.text))
 	s.PackedBytes += int64(sign * len(g.packed))

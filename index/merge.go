@@ -28,11 +28,9 @@ func (x *Index) changes(entries []*event.Entry) []change {
 			continue
 		}
 		seen[e.ID] = struct{}{}
-		now := span{e.Start, e.End}
-		if old, ok := x.spans[e.ID]; ok && old != now {
-			changes = append(changes, change{Place: event.Place{Start: old.start, End: old.end, ID: e.ID}})
+		if old, known := x.spans.move(&e.Place, x.tree.holds); known && old != e.Place {
+			changes = append(changes, change{Place: old})
 		}
-		x.spans[e.ID] = now
 		changes = append(changes, change{e.Place, e})
 	}
 	slices.SortFunc(changes, func(a, b change) int { return a.Compare(&b.Place) })
@@ -50,7 +48,8 @@ func (x *Index) merge(changes []change) {
 			var next *segment
 			if g != nil {
 				if next = x.tree.after(g); next != nil {
-					n = until(changes, g.last())
+					last := g.last()
+					n = until(changes, &last)
 				}
 				x.remove(g)
 			}
@@ -80,13 +79,13 @@ func until(changes []change, p *event.Place) int {
 func appendMerged(units []unit, g *segment, changes []change) []unit {
 	i, n := 0, 0
 	if g != nil {
-		n = len(g.places)
+		n = len(g.times)
 	}
 	for k := range changes {
 		c := &changes[k]
 		order := -1
 		for ; i < n; i++ {
-			if order = g.places[i].Compare(&c.Place); order >= 0 {
+			if order = g.compare(i, &c.Place); order >= 0 {
 				break
 			}
 			units = append(units, unit{from: g, at: i})
@@ -130,7 +129,7 @@ func parts(units []unit, most int, yield func([]unit)) {
 	start, size := 0, 0
 	for i := range units {
 		next := units[i].size()
-		if i > start && (size+next > most || i-start == maxEvents) {
+		if i > start && (size+next > most || i-start == maxEvents || !together(units[start].span(), units[i].span())) {
 			yield(units[start:i])
 			start, size = i, 0
 		}
@@ -158,6 +157,7 @@ func buildAll(entries []*event.Entry) []*segment {
 			var b builder
 			for i := int(begun.Add(1)) - 1; i < len(all); i = int(begun.Add(1)) - 1 {
 				segments[i] = b.build(all[i])
+				clear(all[i]) // the entries are garbage from now on
 			}
 		})
 	}

@@ -111,7 +111,7 @@ func checkAnswer(s *index.Snapshot, w event.Window, want []*event.Entry) error {
 
 func names(entries []*event.Entry) (s []string) {
 	for _, e := range entries {
-		s = append(s, fmt.Sprintf("%d: %s", binary.BigEndian.Uint16(e.ID[14:]), span(e)))
+		s = append(s, fmt.Sprintf("%d: %s", binary.BigEndian.Uint32(e.ID[:]), span(e)))
 	}
 	return s
 }
@@ -128,6 +128,10 @@ func TestModel(t *testing.T) {
 		ids := rapid.SampledFrom([]int{3, 50, 1000}).Draw(t, "ids")
 		times := rapid.SampledFrom([]int64{1, 10, 10_000}).Draw(t, "times")
 		batch := rapid.SampledFrom([]int{1, 10, 500}).Draw(t, "batch")
+		// Ids that end alike are told apart in the map beside the hash table, and times that
+		// are far apart fit neither it nor, at their farthest, a segment with others.
+		endings := rapid.SampledFrom([]uint32{1, 7, math.MaxUint32}).Draw(t, "endings")
+		far := rapid.SampledFrom([]int64{0, 1 << 20, 1 << 30, 1 << 36}).Draw(t, "far")
 		// Short summaries bound a segment by its events, long ones by its bytes.
 		size := rapid.SampledFrom([]int{1, 300, 1_000}).Draw(t, "size")
 
@@ -146,7 +150,21 @@ func TestModel(t *testing.T) {
 				e.Summary[i] = "abcdefghijklmnop"[r.IntN(1+r.IntN(16))]
 			}
 			e.End = e.Start + r.Int64N(1+r.Int64N(times))
-			binary.BigEndian.PutUint16(e.ID[14:], uint16(r.IntN(ids)))
+			if r.IntN(8) == 0 {
+				e.Start -= far
+			}
+			if r.IntN(8) == 0 {
+				e.End += far
+			}
+			number := uint32(r.IntN(ids))
+			binary.BigEndian.PutUint32(e.ID[:], number)
+			binary.BigEndian.PutUint32(e.ID[12:], number%endings)
+			switch r.IntN(4) {
+			case 0: // it has an id, but another one
+				e.Summary = fmt.Appendf(nil, `{"id":"%s%s`, uuid.Max, e.Summary)
+			case 1, 2:
+				e.Summary = fmt.Appendf(nil, `{"id":"%s%s`, e.ID, e.Summary)
+			}
 			if old := now[e.ID]; old != nil && r.IntN(3) == 0 {
 				e.Start, e.End = old.Start, old.End // only the summary has changed
 			}

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/google/uuid"
 
 	"fever/event"
 	"fever/index/deflate"
@@ -22,7 +23,9 @@ const (
 // A segment is a stretch of neighbouring events, in order, with all that an answer
 // needs of them. It has at least one, and never changes.
 type segment struct {
-	places   []event.Place
+	start    int64 // of the first event, Unix seconds
+	times    []times
+	ids      []uuid.UUID      // nil when all of them are read from the text
 	marks    []mark           // where each event begins, and one more, where the last ends
 	text     []byte           // the summaries, each after a comma
 	packed   []byte           // the same as DEFLATE symbols: the first event as literals, each other linked to the one before
@@ -31,6 +34,23 @@ type segment struct {
 	crc      uint32           // of text
 	shift    deflate.Operator // past text
 }
+
+// times are those of an event in its segment. An event that is alone in one has its own
+// in start and latest of that: they may be too long for these.
+type times struct {
+	start  uint32 // in seconds after the segment's
+	length uint32 // in seconds
+}
+
+// together reports whether an event with the times q can be in the segment that one with
+// p begins.
+func together(p, q span) bool {
+	return seconds(p.start, q.start) <= math.MaxUint32 &&
+		seconds(p.start, p.end) <= math.MaxUint32 && seconds(q.start, q.end) <= math.MaxUint32
+}
+
+// seconds returns those from one moment to a later one, more than int64 may hold.
+func seconds(from, to int64) uint64 { return uint64(to) - uint64(from) }
 
 // A mark is a position between two events.
 type mark struct {
@@ -53,7 +73,50 @@ var powers = func() (p [maxEvents + 1]uint64) {
 	return p
 }()
 
-func (g *segment) last() *event.Place { return &g.places[len(g.places)-1] }
+// place returns where event i stands.
+func (g *segment) place(i int) event.Place {
+	return event.Place{Start: g.starts(i), End: g.ends(i), ID: g.id(i)}
+}
+
+func (g *segment) last() event.Place { return g.place(len(g.times) - 1) }
+
+func (g *segment) starts(i int) int64 { return g.start + int64(g.times[i].start) }
+
+func (g *segment) ends(i int) int64 {
+	if len(g.times) == 1 {
+		return g.latest
+	}
+	return g.starts(i) + int64(g.times[i].length)
+}
+
+func (g *segment) id(i int) uuid.UUID {
+	if g.ids != nil {
+		return g.ids[i]
+	}
+	id, _ := writtenID(g.unit(i)[len(","):])
+	return id
+}
+
+// compare is that of the place of event i with p. The id is seldom looked at.
+func (g *segment) compare(i int, p *event.Place) int {
+	q := event.Place{Start: g.starts(i), End: g.ends(i)}
+	if q.Start == p.Start && q.End == p.End {
+		q.ID = g.id(i)
+	}
+	return q.Compare(p)
+}
+
+// writtenID reads an id where summaries have that of their event. It is for who knows
+// that this one has, or compares it.
+func writtenID(summary []byte) (id uuid.UUID, ok bool) {
+	const from = len(`{"id":"`)
+	const to = from + len("00000000-0000-0000-0000-000000000000")
+	if len(summary) < to {
+		return id, false
+	}
+	id, err := uuid.ParseBytes(summary[from:to])
+	return id, err == nil
+}
 
 // unit returns the text of one event, with the comma before it.
 func (g *segment) unit(i int) []byte { return g.text[g.marks[i].text:g.marks[i+1].text] }
@@ -65,11 +128,11 @@ func (g *segment) digest(i, j int) uint64 {
 
 // between returns the range of the events that start from w.From to w.To.
 func (g *segment) between(w event.Window) (i, j int) {
-	j = len(g.places)
-	if g.places[0].Start < w.From {
+	j = len(g.times)
+	if g.start < w.From {
 		i = g.starting(w.From)
 	}
-	if g.last().Start > w.To {
+	if g.starts(j-1) > w.To {
 		j = max(i, g.starting(w.To+1))
 	}
 	return i, j
@@ -77,9 +140,9 @@ func (g *segment) between(w event.Window) (i, j int) {
 
 // starting returns the number of events that start before the given second.
 func (g *segment) starting(second int64) int {
-	i, j := 0, len(g.places)
+	i, j := 0, len(g.times)
 	for i < j {
-		if m := int(uint(i+j) / 2); g.places[m].Start < second {
+		if m := int(uint(i+j) / 2); g.starts(m) < second {
 			i = m + 1
 		} else {
 			j = m
@@ -96,18 +159,37 @@ type unit struct {
 	at    int
 }
 
-func (u *unit) place() *event.Place {
+// span returns the times of the event.
+func (u *unit) span() span {
 	if u.entry != nil {
-		return &u.entry.Place
+		return span{u.entry.Start, u.entry.End}
 	}
-	return &u.from.places[u.at]
+	return span{u.from.starts(u.at), u.from.ends(u.at)}
 }
 
-func (u *unit) size() int {
+func (u *unit) id() uuid.UUID {
 	if u.entry != nil {
-		return len(",") + len(u.entry.Summary)
+		return u.entry.ID
 	}
-	return len(u.from.unit(u.at))
+	return u.from.id(u.at)
+}
+
+func (u *unit) summary() []byte {
+	if u.entry != nil {
+		return u.entry.Summary
+	}
+	return u.from.unit(u.at)[len(","):]
+}
+
+func (u *unit) size() int { return len(",") + len(u.summary()) }
+
+// named reports whether the id can be read from the summary.
+func (u *unit) named() bool {
+	if u.entry == nil && u.from.ids == nil {
+		return true
+	}
+	id, ok := writtenID(u.summary())
+	return ok && id == u.id()
 }
 
 // follows reports whether u stands directly after v in one segment.
@@ -123,12 +205,14 @@ type builder struct {
 
 // build makes a segment of units, which are in order and not too many.
 func (b *builder) build(units []unit) *segment {
-	size := 0
+	size, named := 0, true
 	for i := range units {
 		size += units[i].size()
+		named = named && units[i].named()
 	}
 	g := &segment{
-		places:   make([]event.Place, 0, len(units)),
+		start:    units[0].span().start,
+		times:    make([]times, 0, len(units)),
 		marks:    make([]mark, 1, len(units)+1),
 		text:     make([]byte, 0, size),
 		earliest: math.MaxInt64,
@@ -147,9 +231,13 @@ func (b *builder) build(units []unit) *segment {
 		}
 		end.text = uint32(len(g.text))
 		g.marks = append(g.marks, end)
-		g.places = append(g.places, *u.place())
-		g.earliest = min(g.earliest, u.place().End)
-		g.latest = max(g.latest, u.place().End)
+		at := u.span()
+		g.times = append(g.times, times{uint32(seconds(g.start, at.start)), uint32(seconds(at.start, at.end))})
+		g.earliest = min(g.earliest, at.end)
+		g.latest = max(g.latest, at.end)
+		if !named {
+			g.ids = append(g.ids, u.id())
+		}
 
 		switch {
 		case u.entry == nil && (i == 0 && u.at == 0 || i > 0 && u.follows(&units[i-1])):

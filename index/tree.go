@@ -1,7 +1,10 @@
 package index
 
 import (
+	"sort"
+
 	"github.com/google/btree"
+	"github.com/google/uuid"
 
 	"fever/event"
 )
@@ -16,7 +19,8 @@ const degree = 32
 // Concurrency, from its documentation: reads may run beside each other, and beside
 // writes to a clone. clone itself counts as a write.
 type tree struct {
-	b *btree.BTreeG[item]
+	b     *btree.BTreeG[item]
+	bound *segment // with one place, to find others by; nil in a clone, which is not written to
 }
 
 // An item is a segment by its last event, so that one descent finds the first segment
@@ -34,13 +38,16 @@ func (a item) before(b item) bool {
 	case a.segment == nil || b.segment == nil:
 		return b.segment != nil
 	default:
-		return a.segment.last().Compare(b.segment.last()) < 0
+		p := b.segment.last()
+		return a.segment.compare(len(a.segment.times)-1, &p) < 0
 	}
 }
 
-func newTree() tree { return tree{btree.NewG(degree, item.before)} }
+func newTree() tree {
+	return tree{btree.NewG(degree, item.before), &segment{times: make([]times, 1), ids: make([]uuid.UUID, 1)}}
+}
 
-func (t tree) clone() tree { return tree{t.b.Clone()} }
+func (t tree) clone() tree { return tree{b: t.b.Clone()} }
 
 func (t tree) add(g *segment) { t.b.ReplaceOrInsert(item{g.last().Start, g}) }
 
@@ -56,8 +63,8 @@ func (t tree) ascend(first int64, yield func(*segment) bool) {
 // the last segment. It is nil when there is none.
 func (t tree) reaching(p *event.Place) *segment {
 	var found *segment
-	bound := item{p.Start, &segment{places: []event.Place{*p}}}
-	t.b.AscendGreaterOrEqual(bound, func(i item) bool {
+	t.bound.start, t.bound.latest, t.bound.ids[0] = p.Start, p.End, p.ID
+	t.b.AscendGreaterOrEqual(item{p.Start, t.bound}, func(i item) bool {
 		found = i.segment
 		return false
 	})
@@ -65,6 +72,16 @@ func (t tree) reaching(p *event.Place) *segment {
 		last, _ := t.b.Max()
 		return last.segment
 	}
+	return found
+}
+
+// holds reports whether an event stands at p.
+func (t tree) holds(p event.Place) bool {
+	g := t.reaching(&p)
+	if g == nil {
+		return false
+	}
+	_, found := sort.Find(len(g.times), func(i int) int { return -g.compare(i, &p) })
 	return found
 }
 
