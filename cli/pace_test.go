@@ -34,7 +34,7 @@ func TestPaceCollector(t *testing.T) {
 	}
 	until("with little in use", func(p int) bool { return p > 100 })
 	much := make([]byte, 400<<20)
-	until("with much in use", func(p int) bool { return p >= 10 && p <= 13 })
+	until("with much in use", func(p int) bool { return p >= 6 && p <= 8 })
 	runtime.KeepAlive(much)
 	until("with little in use again", func(p int) bool { return p > 100 })
 	stop()

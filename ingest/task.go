@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"fever/provider"
@@ -72,6 +73,9 @@ func (c *collected) reserve(trigger store.Trigger, due time.Time) (*task, error)
 	}, nil
 }
 
+// A job that reads so many bytes of a feed gives back at once the memory that it took.
+const muchRead = 10 << 20
+
 // process is the job processor: it runs the job as soon as a worker is free, and then
 // frees the provider. The error is ErrClosed, or that of a context that ended before the
 // job began.
@@ -104,6 +108,9 @@ func (g *Ingester) process(ctx context.Context, t *task) (store.Job, error) {
 	g.logJob(ctx, &t.job, time.Since(began))
 	if g.Ended != nil {
 		g.Ended(t.job)
+	}
+	if !t.job.NotModified && t.job.Bytes >= muchRead {
+		debug.FreeOSMemory() // by itself the runtime would keep most of it for long
 	}
 	return t.job, nil
 }
