@@ -8,11 +8,11 @@ import (
 	"sync"
 )
 
-// Garbage is collected when there is so much of it, or a sixteenth of what is in use. By
-// default it would be as much as is in use: with few events a collection every few
-// milliseconds of load, with a million twice the memory. What is in use has few pointers:
-// with a million events a collection takes 2 to 8 ms of processor time, once in about
-// ten thousand searches.
+// Garbage is collected when there is so much of it, or as much as a collection has to look
+// through. By default it would be as much as is in use: with few events a collection every
+// few milliseconds of load, with a million twice the memory, though in these there are
+// hardly any pointers to look for: a collection takes 2 to 8 ms of processor time then,
+// once in about ten thousand searches. A big feed that is being decoded is another matter.
 const headroom = 32 << 20
 
 // A pace is how often the collector runs.
@@ -42,11 +42,11 @@ func (p *pace) adjust() {
 	if p.stopped {
 		return
 	}
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
+	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/heap:bytes"}}
+	metrics.Read(heap)
 	const least = 4 << 20 // the runtime's own: a process that has just started uses less
-	used := max(live[0].Value.Uint64(), least)
-	if percent := int(100 * max(headroom, used/16) / used); percent != p.percent {
+	used, scanned := max(heap[0].Value.Uint64(), least), heap[1].Value.Uint64()
+	if percent := int(100 * max(headroom, scanned) / used); percent != p.percent {
 		before := debug.SetGCPercent(percent)
 		if p.percent == 0 {
 			p.before = before

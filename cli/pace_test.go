@@ -6,6 +6,7 @@ import (
 	"runtime/metrics"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // TestPaceCollector follows the percentage while what is in use grows and shrinks. It is
@@ -36,6 +37,9 @@ func TestPaceCollector(t *testing.T) {
 	much := make([]byte, 400<<20)
 	until("with much in use", func(p int) bool { return p >= 6 && p <= 8 })
 	runtime.KeepAlive(much)
+	pointers := make([]*byte, 128<<20/unsafe.Sizeof(uintptr(0)))
+	until("with much to look through", func(p int) bool { return p >= 90 && p <= 100 })
+	runtime.KeepAlive(pointers)
 	until("with little in use again", func(p int) bool { return p > 100 })
 	stop()
 	until("after the end", func(p int) bool { return p == 100 })
