@@ -34,6 +34,7 @@ type sender struct {
 // send sends the body of a, packed or not, which then has so many bytes.
 func (s *sender) send(w *response, a *answer, packed bool, size int) (err error) {
 	*s = sender{response: w, answer: a, began: time.Now(), large: size > pieceSize}
+	err = io.ErrUnexpectedEOF // stays when it panics
 	defer func() {
 		*s = sender{} // an idle connection is not to hold it
 		if err != nil {
@@ -45,11 +46,13 @@ func (s *sender) send(w *response, a *answer, packed bool, size int) (err error)
 		http.Flusher
 		io.ReaderFrom
 	})
-	if joins := ok && size > fitting && w.connection.conn != nil; joins {
+	if conn := w.connection.conn; ok && size > fitting && conn != nil {
 		// net/http would send the header with the first bytes of the body alone.
-		w.connection.conn.holds = true
+		conn.holds = true
 		server.Flush()
-		if !packed {
+		flushed := !conn.holds
+		conn.holds = false // what a wrapper flushes later has a part of the body
+		if flushed && !packed {
 			_, err = server.ReadFrom(s) // it counts, and has the connection call sendTo
 			return err
 		}
