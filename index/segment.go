@@ -80,6 +80,9 @@ func (g *segment) place(i int) event.Place {
 
 func (g *segment) last() event.Place { return g.place(len(g.times) - 1) }
 
+// lastStart is that of last, and reads no id.
+func (g *segment) lastStart() int64 { return g.starts(len(g.times) - 1) }
+
 func (g *segment) starts(i int) int64 { return g.start + int64(g.times[i].start) }
 
 func (g *segment) ends(i int) int64 {
@@ -132,7 +135,7 @@ func (g *segment) between(w event.Window) (i, j int) {
 	if g.start < w.From {
 		i = g.starting(w.From)
 	}
-	if g.starts(j-1) > w.To {
+	if g.lastStart() > w.To {
 		j = max(i, g.starting(w.To+1))
 	}
 	return i, j

@@ -49,9 +49,9 @@ func newTree() tree {
 
 func (t tree) clone() tree { return tree{b: t.b.Clone()} }
 
-func (t tree) add(g *segment) { t.b.ReplaceOrInsert(item{g.last().Start, g}) }
+func (t tree) add(g *segment) { t.b.ReplaceOrInsert(item{g.lastStart(), g}) }
 
-func (t tree) remove(g *segment) { t.b.Delete(item{g.last().Start, g}) }
+func (t tree) remove(g *segment) { t.b.Delete(item{g.lastStart(), g}) }
 
 // ascend calls yield with the segments whose last event starts at first or later, in
 // order, until it returns false.
@@ -88,7 +88,7 @@ func (t tree) holds(p event.Place) bool {
 // after returns the segment after g, or nil.
 func (t tree) after(g *segment) *segment {
 	var next *segment
-	t.b.AscendGreaterOrEqual(item{g.last().Start, g}, func(i item) bool {
+	t.b.AscendGreaterOrEqual(item{g.lastStart(), g}, func(i item) bool {
 		next = i.segment
 		return next == g
 	})
