@@ -19,7 +19,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"go.uber.org/goleak"
+
+	"fever/leak"
 )
 
 var update = flag.Bool("update", false, "write what the program prints into the scripts' files")
@@ -28,8 +29,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(leakTested{m}, map[string]func(){"fever": main})
 }
 
-// leakTested are tests that fail when they leave a goroutine behind. One that is about to
-// end may have to wait for its turn longer than goleak does.
+// leakTested are tests that fail when they leave a goroutine behind.
 type leakTested struct{ *testing.M }
 
 // Run is for [testscript.Main].
@@ -41,19 +41,7 @@ func (l leakTested) Run() int {
 			}
 		}
 	}
-	code := l.M.Run()
-	if code != 0 {
-		return code
-	}
-	err := goleak.Find()
-	for tries := 0; err != nil && tries < 20; tries++ {
-		err = goleak.Find()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
+	return leak.Check(l.M.Run())
 }
 
 // TestScript runs the real program as testdata/script/*.txtar write it, with

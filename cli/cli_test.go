@@ -17,9 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"fever/event"
+	"fever/leak"
 )
 
 // asProgram is the environment variable that has the binary of these tests be the program.
@@ -40,22 +39,7 @@ func TestMain(m *testing.M) {
 			}
 		}
 	}
-	goleak.VerifyTestMain(patient{m})
-}
-
-// patient are the tests, and time for goroutines that are about to end, which may have to
-// wait for their turn longer than goleak does.
-type patient struct{ *testing.M }
-
-// Run is for [goleak.VerifyTestMain].
-func (p patient) Run() int {
-	code := p.M.Run()
-	for range 20 {
-		if code != 0 || goleak.Find() == nil {
-			break
-		}
-	}
-	return code
+	os.Exit(leak.Check(m.Run()))
 }
 
 // feeds returns the paths of the three answers in one dialect.

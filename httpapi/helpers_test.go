@@ -8,16 +8,16 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 	_ "time/tzdata" // the same rules on every machine
 
-	"go.uber.org/goleak"
-
 	"fever/event"
 	"fever/index"
+	"fever/leak"
 )
 
 // client follows nothing and decompresses nothing: the tests see what was sent. Its
@@ -28,22 +28,7 @@ var client = &http.Client{
 }
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(patient{m})
-}
-
-// patient are the tests, and time for goroutines that are about to end, which may have to
-// wait for their turn longer than goleak does.
-type patient struct{ *testing.M }
-
-// Run is for [goleak.VerifyTestMain].
-func (p patient) Run() int {
-	code := p.M.Run()
-	for range 20 {
-		if code != 0 || goleak.Find() == nil {
-			break
-		}
-	}
-	return code
+	os.Exit(leak.Check(m.Run()))
 }
 
 var quiet = slog.New(slog.DiscardHandler)

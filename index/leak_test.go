@@ -1,9 +1,10 @@
 package index
 
 import (
+	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"fever/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leak.Check(m.Run())) }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,29 +13,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"fever/event"
+	"fever/leak"
 	"fever/provider"
 	"fever/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(patient{m}) }
-
-// patient are the tests, and time for goroutines that are about to end, which may have to
-// wait for their turn longer than goleak does.
-type patient struct{ *testing.M }
-
-// Run is for [goleak.VerifyTestMain].
-func (p patient) Run() int {
-	code := p.M.Run()
-	for range 20 {
-		if code != 0 || goleak.Find() == nil {
-			break
-		}
-	}
-	return code
-}
+func TestMain(m *testing.M) { os.Exit(leak.Check(m.Run())) }
 
 // A fixture is an ingester of one provider, feverup, with a real store.
 type fixture struct {

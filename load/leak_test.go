@@ -3,9 +3,10 @@
 package main
 
 import (
+	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"fever/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leak.Check(m.Run())) }

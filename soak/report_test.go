@@ -6,14 +6,15 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"fever/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(leak.Check(m.Run())) }
 
 // minutes returns 5 of them with a sample each second, in which a measure grows, from
 // an amount, by so much a minute, and jumps up and down.

@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"fever/leak"
 )
 
 // TestMain runs the tests, or is a process that a test has started to kill it.
@@ -18,5 +18,5 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "50"); err != nil { // unless the command line says otherwise
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	os.Exit(leak.Check(m.Run()))
 }

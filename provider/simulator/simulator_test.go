@@ -9,31 +9,17 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"fever/leak"
 )
 
 // Close leaves nothing running, nor does anything that a step started.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(patient{m}) }
-
-// patient are the tests, and time for goroutines that are about to end, which may have to
-// wait for their turn longer than goleak does.
-type patient struct{ *testing.M }
-
-// Run is for [goleak.VerifyTestMain].
-func (p patient) Run() int {
-	code := p.M.Run()
-	for range 20 {
-		if code != 0 || goleak.Find() == nil {
-			break
-		}
-	}
-	return code
-}
+func TestMain(m *testing.M) { os.Exit(leak.Check(m.Run())) }
 
 const doc = "<planList>a document of some length</planList>"
 
