@@ -40,7 +40,7 @@ screenshots: ## take pictures of the status page in Chromium, into bin/screensho
 
 .PHONY: demo
 demo: build ## watch a search change while a small provider plays three answers (no network)
-	go run ./demo -fever bin/fever -feeds testdata/feeds
+	go run ./internal/demo -fever bin/fever -feeds testdata/feeds
 
 # The load program is built twice: with the profile that fever is built with, if there
 # is one, and without.
@@ -70,12 +70,12 @@ overload-short: build-load ## the same in a minute or so, less exact and without
 
 .PHONY: build-load
 build-load: build
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -pgo=$(PROFILE) -o bin/load ./load
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -pgo=off -o bin/load-plain ./load
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -pgo=$(PROFILE) -o bin/load ./internal/load
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -pgo=off -o bin/load-plain ./internal/load
 
 .PHONY: torture
 torture: build ## kill fever KILLS (1000) times while it collects, and look at what is left: some 10 minutes
-	go run ./torture -fever bin/fever -kills $(KILLS)
+	go run ./internal/torture -fever bin/fever -kills $(KILLS)
 
 .PHONY: torture-short
 torture-short: ## the same for half a minute
@@ -85,11 +85,11 @@ SOAKFLAGS ?=
 
 .PHONY: soak
 soak: build ## run the binary for 5 minutes under all that may happen, and see that nothing grows (SOAKFLAGS="-time 1h -plot FILE")
-	go run ./soak -fever bin/fever $(SOAKFLAGS)
+	go run ./internal/soak -fever bin/fever $(SOAKFLAGS)
 
 .PHONY: soak-short
 soak-short: build ## the same in 20 seconds
-	go run ./soak -fever bin/fever -short $(SOAKFLAGS)
+	go run ./internal/soak -fever bin/fever -short $(SOAKFLAGS)
 
 .PHONY: check
 check: format-check vet lint tidy-check race ## everything to run before sending a change

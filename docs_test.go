@@ -46,7 +46,7 @@ func TestDocs(t *testing.T) {
 			for _, name := range names(code, `\bFEVER_([A-Z_]+)`) {
 				known("flag for FEVER_"+name+":", []string{"--" + strings.ToLower(strings.ReplaceAll(name, "_", "-"))}, flags)
 			}
-			for _, file := range names(code, `^((?:cli|deploy|docs|event|httpapi|index|ingest|load|ops|provider|store)/[\w./-]+)$`) {
+			for _, file := range names(code, `^((?:cli|deploy|docs|event|httpapi|index|ingest|internal|ops|provider|store)/[\w./-]+)$`) {
 				if _, err := os.Stat(file); err != nil {
 					t.Errorf("%s: %v", path, err)
 				}

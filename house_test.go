@@ -19,20 +19,20 @@ import (
 var allowed = map[string][]string{
 	".":                  {"cli"},
 	"cli":                {"ops", "httpapi", "ingest", "provider", "store", "index", "event"},
-	"demo":               {},
+	"internal/demo":      {},
 	"httpapi":            {"index", "index/deflate", "event"},
 	"ops":                {"httpapi", "ingest", "provider", "store", "index", "event"},
 	"ingest":             {"provider", "store", "event"},
-	"leak":               {}, // for tests, which these rules leave alone
-	"load":               {},
+	"internal/leak":      {}, // for tests, which these rules leave alone
+	"internal/load":      {},
 	"provider":           {"event"},
 	"provider/simulator": {}, // for tests, too
-	"soak":               {},
+	"internal/soak":      {},
 	"store":              {"event"},
 	"index":              {"index/deflate", "event"},
 	"index/deflate":      {},
 	"event":              {},
-	"torture":            {"store"}, // to check the files that it has a process leave behind
+	"internal/torture":   {"store"}, // to check the files that it has a process leave behind
 }
 
 // only says which packages alone may import a module, so that it can be replaced by
@@ -49,7 +49,7 @@ var only = map[string]string{
 	"github.com/cespare/xxhash/v2":        "index",
 	"github.com/govalues/decimal":         "event",
 	"github.com/prometheus/client_golang": "ops",
-	"go.uber.org/goleak":                  "leak",
+	"go.uber.org/goleak":                  "internal/leak",
 	"golang.org/x/sys":                    "cli",
 	"golang.org/x/text":                   "provider",
 }
@@ -77,8 +77,8 @@ func TestHouse(t *testing.T) {
 		folder := filepath.ToSlash(filepath.Dir(path))
 		if strings.HasSuffix(path, "_test.go") {
 			looks[folder] = looks[folder] || slices.ContainsFunc(file.Imports, func(spec *ast.ImportSpec) bool {
-				return spec.Path.Value == `"fever/leak"`
-			}) || folder == "leak"
+				return spec.Path.Value == `"fever/internal/leak"`
+			}) || folder == "internal/leak"
 			return nil
 		}
 		if _, known := packages[folder]; !known || file.Doc != nil {

@@ -20,7 +20,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"fever/leak"
+	"fever/internal/leak"
 )
 
 var update = flag.Bool("update", false, "write what the program prints into the scripts' files")

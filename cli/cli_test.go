@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"fever/event"
-	"fever/leak"
+	"fever/internal/leak"
 )
 
 // asProgram is the environment variable that has the binary of these tests be the program.

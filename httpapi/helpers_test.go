@@ -17,7 +17,7 @@ import (
 
 	"fever/event"
 	"fever/index"
-	"fever/leak"
+	"fever/internal/leak"
 )
 
 // client follows nothing and decompresses nothing: the tests see what was sent. Its

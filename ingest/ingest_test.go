@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"fever/event"
-	"fever/leak"
+	"fever/internal/leak"
 	"fever/provider"
 	"fever/store"
 )

@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"fever/leak"
+	"fever/internal/leak"
 )
 
 // TestMain runs the tests, or is a process that a test has started to kill it.

@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"fever/leak"
+	"fever/internal/leak"
 )
 
 func TestMain(m *testing.M) { os.Exit(leak.Check(m.Run())) }

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"fever/leak"
+	"fever/internal/leak"
 )
 
 // Close leaves nothing running, nor does anything that a step started.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"fever/leak"
+	"fever/internal/leak"
 )
 
 func TestMain(m *testing.M) { os.Exit(leak.Check(m.Run())) }
