@@ -40,7 +40,7 @@ func (g *Ingester) run(ctx context.Context, t *task) {
 	}
 	fail(&t.job, err)
 	// A stop must not keep the outcome of what it stopped from being recorded.
-	if err := g.store.Finish(context.WithoutCancel(ctx), t.job); err != nil {
+	if err := g.store.Finish(context.WithoutCancel(ctx), t.job, nil); err != nil {
 		g.log.ErrorContext(ctx, "the outcome of a job was not recorded", "provider", t.Name, "error", err)
 	}
 }
@@ -69,7 +69,8 @@ func (g *Ingester) collect(ctx context.Context, t *task) (err error) {
 	job.State = store.Completed
 	if feed.NotModified {
 		job.NotModified, job.Finished = true, time.Now()
-		if err := g.store.Finish(ctx, *job); err != nil {
+		v := storedValidators(c, feed)
+		if err := g.store.Finish(ctx, *job, &v); err != nil {
 			return storeError(ctx, c, err)
 		}
 		return nil
@@ -124,19 +125,24 @@ func (g *Ingester) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// snapshot is what the store is to keep of a feed. The validators count for the time
-// zone as well as for the source: a feed that is the same under another zone is to be
-// stored again.
+// snapshot is what the store is to keep of a feed.
 func snapshot(c *collected, feed *provider.Feed, taken time.Time) store.Snapshot {
-	v := store.Validators(feed.Validators)
-	v.Source += " " + c.Location.String()
 	return store.Snapshot{
 		Provider:   c.Name,
 		TimeZone:   c.Location.String(),
 		Events:     feed.Events,
 		Taken:      taken,
-		Validators: v,
+		Validators: storedValidators(c, feed),
 	}
+}
+
+// storedValidators are a feed's validators as they are stored. They count for the time
+// zone as well as for the source: a feed that is the same under another zone is to be
+// stored again.
+func storedValidators(c *collected, feed *provider.Feed) store.Validators {
+	v := store.Validators(feed.Validators)
+	v.Source += " " + c.Location.String()
+	return v
 }
 
 // validators returns those of the last snapshot, as far as they count.

@@ -166,7 +166,7 @@ func (s *shown) history(t *testing.T, name string, runs int) {
 		job.Finished = began.Add(time.Duration(300+i*i%11*70) * time.Millisecond)
 		if i%13 == 5 {
 			job.State, job.Kind, job.Message = store.Failed, "http_status", "status 503"
-			err = s.Store.Finish(t.Context(), job)
+			err = s.Store.Finish(t.Context(), job, nil)
 		} else {
 			snap := store.Snapshot{Provider: name, TimeZone: "UTC", Taken: began}
 			for n := range 3 + i*7%40 {

@@ -21,7 +21,7 @@ const maxRetryAfter = time.Hour
 // Beside an error the feed holds Bytes.
 func (p *Provider) answer(ctx context.Context, res *http.Response, last Validators, progress *Progress) (*Feed, error) {
 	if res.StatusCode == http.StatusNotModified && last.conditional() {
-		return &Feed{NotModified: true, Validators: last}, nil
+		return &Feed{NotModified: true, Validators: last.renewed(res.Header)}, nil
 	}
 	if res.StatusCode != http.StatusOK {
 		return &Feed{}, statusFault(res)

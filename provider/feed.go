@@ -19,7 +19,9 @@ type Feed struct {
 	// NotModified is set when the provider said, or the digest showed, that the feed
 	// is the one that last came: nothing was decoded, and there are no events here.
 	NotModified bool
-	Validators  Validators // of this answer; zero when the feed was not fetched
+	// Validators are of this answer, also when it modified nothing: they count from now on.
+	// Zero when the feed was not fetched.
+	Validators Validators
 
 	Bytes      int64 // read of the document, after decompression; as received if not decoded
 	HTTPStatus int   // of the last answer; 0 when there was none

@@ -38,7 +38,12 @@ func sourceOf(c *Config) string {
 
 // validators returns those of an answer, but for its digest.
 func (p *Provider) validators(header http.Header) Validators {
-	v := Validators{Source: p.source}
+	return Validators{Source: p.source}.renewed(header)
+}
+
+// renewed returns the validators with those that an answer brings in their place: a 304
+// replaces what it names and leaves the others, RFC 9111 section 3.2.
+func (v Validators) renewed(header http.Header) Validators {
 	if tag := header.Get("ETag"); len(tag) <= maxValidator && isEntityTag(tag) {
 		v.ETag = tag
 	}

@@ -279,7 +279,7 @@ func TestApplyCannotWrite(t *testing.T) {
 			t.Errorf("%d records afterwards", len(got))
 		}
 		job.State, job.Kind = Failed, "store"
-		if err := s.Finish(t.Context(), job); err != nil {
+		if err := s.Finish(t.Context(), job, nil); err != nil {
 			t.Errorf("there is room for an outcome: %v", err)
 		}
 		s.db.MaxSize = 0
@@ -328,7 +328,7 @@ func TestApplyCannotWrite(t *testing.T) {
 		_, _, err1 := r.Apply(t.Context(), snapshot("a", 2), Job{Provider: "a"})
 		_, err2 := r.Begin(t.Context(), Job{Provider: "a", Trigger: Manual, Started: noon})
 		_, err3 := r.Interrupt(t.Context(), noon)
-		for _, err := range []error{err1, err2, err3, r.Finish(t.Context(), Job{Provider: "a", State: Failed})} {
+		for _, err := range []error{err1, err2, err3, r.Finish(t.Context(), Job{Provider: "a", State: Failed}, nil)} {
 			if err == nil || !strings.Contains(err.Error(), "read-only") {
 				t.Errorf("error %v", err)
 			}

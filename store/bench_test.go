@@ -43,7 +43,7 @@ func BenchmarkJob(b *testing.B) {
 			b.Fatal(err)
 		}
 		job.State, job.NotModified, job.Finished = Completed, true, noon
-		if err := s.Finish(b.Context(), job); err != nil {
+		if err := s.Finish(b.Context(), job, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -127,7 +127,7 @@ func TestWritesFail(t *testing.T) {
 		"finish": func(ctx context.Context, s *Store) error {
 			job := newest
 			job.State, job.Kind, job.Message = Failed, "timeout", strings.Repeat("long ", 400)
-			return s.Finish(ctx, job)
+			return s.Finish(ctx, job, nil)
 		},
 		"interrupt": func(ctx context.Context, s *Store) error {
 			_, err := s.Interrupt(ctx, noon)

@@ -153,7 +153,7 @@ func applyExample(t *testing.T, s *Store) {
 			snap.Events[0].SoldOut = false
 			snap.Taken, snap.Validators = exampleRecord.LastChanged, exampleValidators
 		case Failed:
-			if err := s.Finish(t.Context(), job); err != nil {
+			if err := s.Finish(t.Context(), job, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -54,11 +54,19 @@ func (s *Store) Begin(ctx context.Context, job Job) (Job, error) {
 // completed and nothing was modified. It must say when it finished. What [Store.Apply]
 // completes is recorded there.
 //
+// The validators are of an answer that modified nothing, or nil. In the same transaction
+// they replace those of the provider's latest snapshot, if they are of the same body.
+//
 // The record of a job that was cancelled needs a context that was not.
-func (s *Store) Finish(ctx context.Context, job Job) error {
+func (s *Store) Finish(ctx context.Context, job Job, v *Validators) error {
 	err := s.update(ctx, func(tx *bbolt.Tx) error {
 		if job.State == Completed && !job.NotModified {
 			return errors.New("it completed, and its snapshot was not applied")
+		}
+		if v != nil {
+			if err := s.revalidate(tx, job.Provider, *v); err != nil {
+				return err
+			}
 		}
 		_, err := s.end(tx.Bucket(jobsBucket), job)
 		return err

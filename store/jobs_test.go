@@ -20,7 +20,7 @@ import (
 func finish(t *testing.T, s *Store, job Job) {
 	t.Helper()
 	job.State, job.Kind = Failed, "timeout"
-	if err := s.Finish(t.Context(), job); err != nil {
+	if err := s.Finish(t.Context(), job, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -29,7 +29,7 @@ func finish(t *testing.T, s *Store, job Job) {
 func complete(t *testing.T, s *Store, job Job) {
 	t.Helper()
 	job.State, job.NotModified = Completed, true
-	if err := s.Finish(t.Context(), job); err != nil {
+	if err := s.Finish(t.Context(), job, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -79,7 +79,7 @@ func TestJobs(t *testing.T) {
 	} {
 		began := begin(t, s, "a")
 		job.ID, job.Provider, job.Trigger, job.Started, job.Finished = began.ID, "a", Schedule, began.Started, began.Finished
-		if err := s.Finish(t.Context(), job); err != nil {
+		if err := s.Finish(t.Context(), job, nil); err != nil {
 			t.Error(err)
 		}
 		if got := jobs(t, s, JobFilter{Limit: 1}); !reflect.DeepEqual(got, []Job{job}) {
@@ -88,6 +88,59 @@ func TestJobs(t *testing.T) {
 	}
 	if got := records(t, s, everything); len(got) != 2 || !got[0].Current {
 		t.Errorf("jobs without a snapshot changed what is stored: %+v", got)
+	}
+}
+
+// TestFinishRevalidates shows that an unchanged answer's validators count from its job's
+// end on, if they are of the body that the snapshot was decoded from.
+func TestFinishRevalidates(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	old := Validators{ETag: "1", LastModified: "then", Digest: [32]byte{1}, Source: "here"}
+	newer := Validators{ETag: "2", Digest: [32]byte{1}, Source: "here"}
+	check := func(when string, want Validators) {
+		t.Helper()
+		reopen(t, s)
+		if v, err := s.Validators(t.Context(), "a"); err != nil || v != want {
+			t.Errorf("%s: %+v, %v, want %+v", when, v, err, want)
+		}
+	}
+	finish := func(v Validators) error {
+		job := begin(t, s, "a")
+		job.State, job.NotModified, job.Finished = Completed, true, job.Started
+		return s.Finish(t.Context(), job, &v)
+	}
+	if err := finish(newer); err != nil {
+		t.Fatal(err)
+	}
+	check("without a snapshot", Validators{})
+	snap := snapshot("a", 1, sample("a", 1, 1))
+	snap.Validators = old
+	apply(t, s, snap)
+	for name, v := range map[string]Validators{
+		"of another body":     {ETag: "2", Digest: [32]byte{2}, Source: "here"},
+		"from another source": {ETag: "2", Digest: [32]byte{1}, Source: "there"},
+		"the same":            old,
+	} {
+		if err := finish(v); err != nil {
+			t.Fatal(err)
+		}
+		check(name, old)
+	}
+	tooLong := newer
+	tooLong.ETag = strings.Repeat("x", maxValidator+1)
+	if err := finish(tooLong); err == nil {
+		t.Error("an entity tag that is too long was stored")
+	}
+	if got := jobs(t, s, JobFilter{Limit: 1}); got[0].State != Running {
+		t.Errorf("the job of it has ended: %+v", got[0])
+	}
+	if err := finish(newer); err != nil {
+		t.Fatal(err)
+	}
+	check("newer ones", newer)
+	if got := records(t, s, everything); len(got) != 1 || !got[0].Current {
+		t.Errorf("what is stored changed: %+v", got)
 	}
 }
 
@@ -263,7 +316,7 @@ func TestRetentionOfTheBest(t *testing.T) {
 		t.Helper()
 		job := begin(t, s, provider)
 		job.State, job.NotModified = Completed, true
-		if err := s.Finish(t.Context(), job); err != nil {
+		if err := s.Finish(t.Context(), job, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -498,7 +551,7 @@ func TestJobsRefused(t *testing.T) {
 	} {
 		job := running
 		tc.change(&job)
-		if err := s.Finish(t.Context(), job); err == nil || !strings.Contains(err.Error(), tc.say) {
+		if err := s.Finish(t.Context(), job, nil); err == nil || !strings.Contains(err.Error(), tc.say) {
 			t.Errorf("error %v says nothing of %q", err, tc.say)
 		}
 	}
@@ -507,7 +560,7 @@ func TestJobsRefused(t *testing.T) {
 	_, err1 := s.Begin(canceled, good)
 	_, err2 := s.Interrupt(canceled, noon)
 	_, err3 := s.Validators(canceled, "a")
-	for _, err := range []error{err1, err2, err3, s.Finish(canceled, running)} {
+	for _, err := range []error{err1, err2, err3, s.Finish(canceled, running, nil)} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v", err)
 		}

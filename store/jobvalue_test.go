@@ -21,7 +21,7 @@ func TestJobLimits(t *testing.T) {
 		job := begin(t, s, provider)
 		job.State, job.Kind = Failed, "decode"
 		change(&job)
-		if err := s.Finish(t.Context(), job); err != nil {
+		if err := s.Finish(t.Context(), job, nil); err != nil {
 			t.Fatal(err)
 		}
 		return jobs(t, s, JobFilter{Limit: 1})[0]

@@ -199,7 +199,7 @@ func TestModel(t *testing.T) {
 				if rapid.Bool().Draw(t, "failed") {
 					job.State, job.NotModified, job.Kind, job.Message = Failed, false, "http_status", "status 503"
 				}
-				if err := s.Finish(t.Context(), job); err != nil {
+				if err := s.Finish(t.Context(), job, nil); err != nil {
 					t.Fatal(err)
 				}
 				m.end(job, s.keep)

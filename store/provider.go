@@ -11,8 +11,9 @@ import (
 )
 
 // Validators are what a provider's next answer can be compared with, to find out that
-// nothing has changed. They are stored with the snapshot that they belong to. The zero
-// value compares with nothing.
+// nothing has changed. They are stored with the snapshot that they belong to, and
+// replaced by those of later answers with the same body. The zero value compares with
+// nothing.
 type Validators struct {
 	ETag         string   // as received, at most 1 KiB; empty when absent
 	LastModified string   // the same
@@ -59,6 +60,28 @@ func (s *Store) Validators(ctx context.Context, provider string) (v Validators, 
 		return Validators{}, fmt.Errorf("read the validators of %s: %w", provider, err)
 	}
 	return v, nil
+}
+
+// revalidate replaces the validators of the provider's latest snapshot by newer ones of
+// the same body from the same source.
+func (s *Store) revalidate(tx *bbolt.Tx, provider string, v Validators) error {
+	providers, key := tx.Bucket(providersBucket), []byte(provider)
+	b := providers.Get(key)
+	if b == nil {
+		return nil // there is no snapshot
+	}
+	p, err := decodeProvider(key, b)
+	if err != nil {
+		return damaged(s.path, fmt.Sprintf("provider %q: %v", provider, err))
+	}
+	if old := p.validators(); v == old || v.Digest != old.Digest || v.Source != old.Source {
+		return nil
+	}
+	b, err = encodeProvider(&Snapshot{Provider: provider, TimeZone: p.TimeZone, Validators: v})
+	if err != nil {
+		return err
+	}
+	return providers.Put(key, b)
 }
 
 // providerFields is what stands in the bucket of providers.
