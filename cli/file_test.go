@@ -133,6 +133,7 @@ providers:
     timeout: 10s
     max-bytes: 3MiB
     max-interval: 20m
+    allow-private-redirects: true
     headers:
       authorization: "Bearer s3cret $1"
       X-Empty: ""
@@ -146,13 +147,13 @@ providers:
 	}
 	var got []string
 	for _, p := range s.providers {
-		got = append(got, fmt.Sprint(p.name, " ", p.URL, " ", p.Format, " ", p.timeZone, " ", p.every, " ", p.maxInterval, " ", p.Timeout, " ", p.MaxBytes))
+		got = append(got, fmt.Sprint(p.name, " ", p.URL, " ", p.Format, " ", p.timeZone, " ", p.every, " ", p.maxInterval, " ", p.Timeout, " ", p.MaxBytes, " ", p.AllowPrivateRedirects))
 	}
 	want := []string{
-		"full https://example.com/feed json Europe/Madrid 2m0s 20m0s 10s 3145728",
-		"least http://example.com/ xml UTC 1m0s 15m0s 30s 1073741824",
-		"rare http://example.com/ xml UTC 2h0m0s 2h0m0s 30s 1073741824",
-		"clock http://example.com/ xml Europe/Madrid 1m0s 1h0m0s 30s 1073741824",
+		"full https://example.com/feed json Europe/Madrid 2m0s 20m0s 10s 3145728 true",
+		"least http://example.com/ xml UTC 1m0s 15m0s 30s 1073741824 false",
+		"rare http://example.com/ xml UTC 2h0m0s 2h0m0s 30s 1073741824 false",
+		"clock http://example.com/ xml Europe/Madrid 1m0s 1h0m0s 30s 1073741824 false",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("providers\n%s, want\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

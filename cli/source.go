@@ -37,6 +37,8 @@ type source struct {
 	timeout     time.Duration
 	maxBytes    size
 
+	allowPrivateRedirects bool
+
 	*provider.Provider // made of the above by check
 }
 
@@ -54,6 +56,7 @@ func (s *source) registerEntry(flags *pflag.FlagSet) {
 	flags.StringVar(&s.format, "format", "", "")
 	flags.TextVar(&s.cron, "cron", crontab{}, "")
 	flags.DurationVar(&s.maxInterval, "max-interval", 0, "")
+	flags.BoolVar(&s.allowPrivateRedirects, "allow-private-redirects", false, "")
 	s.registerCommon(flags)
 }
 
@@ -199,7 +202,10 @@ func (s *source) check(flags *pflag.FlagSet, urlFlag string) (err error) {
 	case s.maxInterval < time.Second:
 		return usagef("%s must be at least 1s", origin(flags, "max-interval"))
 	}
-	c := provider.Config{Name: s.name, URL: s.url, Format: s.format, Timeout: s.timeout, MaxBytes: int64(s.maxBytes)}
+	c := provider.Config{
+		Name: s.name, URL: s.url, Format: s.format, Timeout: s.timeout, MaxBytes: int64(s.maxBytes),
+		AllowPrivateRedirects: s.allowPrivateRedirects,
+	}
 	if s.Provider, err = provider.New(c); err != nil { // all but the URL is in order
 		return usagef("%s: %w", origin(flags, urlFlag), err)
 	}

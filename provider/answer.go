@@ -19,12 +19,18 @@ const maxRetryAfter = time.Hour
 
 // answer makes a feed of the answer to a request that was conditional on last.
 // Beside an error the feed holds Bytes.
-func (p *Provider) answer(ctx context.Context, res *http.Response, last Validators, progress *Progress) (*Feed, error) {
+func (p *Provider) answer(ctx context.Context, x *exchange, last Validators, progress *Progress) (*Feed, error) {
+	res := x.answer
+	defer func() { _ = res.Body.Close() }() // read to its end, or given up
 	if res.StatusCode == http.StatusNotModified && last.conditional() {
 		return &Feed{NotModified: true, Validators: last.renewed(res.Header)}, nil
 	}
-	if res.StatusCode != http.StatusOK {
-		return &Feed{}, statusFault(res)
+	switch res.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotModified:
+		return &Feed{}, statusFault(res, " to a request without a condition")
+	default:
+		return &Feed{}, statusFault(res, "")
 	}
 	coding := strings.ToLower(strings.TrimSpace(strings.Join(res.Header.Values("Content-Encoding"), ",")))
 	switch coding {
@@ -41,6 +47,7 @@ func (p *Provider) answer(ctx context.Context, res *http.Response, last Validato
 	}
 
 	received := &source{ctx: ctx, r: res.Body, limit: p.MaxBytes, progress: progress}
+	x.body = received
 	body := spool{rest: received}
 	defer body.close()
 	// The same bytes mean something else when they are encoded in another way.
@@ -48,7 +55,7 @@ func (p *Provider) answer(ctx context.Context, res *http.Response, last Validato
 	charset := charset(res)
 	fmt.Fprintf(digest, "%q %q ", coding, charset)
 	if err := body.fill(digest); err != nil {
-		return &Feed{Bytes: received.n}, err
+		return &Feed{Bytes: received.n}, x.explain(err)
 	}
 	validators := p.validators(res.Header)
 	if body.whole() {
@@ -64,7 +71,7 @@ func (p *Provider) answer(ctx context.Context, res *http.Response, last Validato
 	}
 	feed, err := p.decode(ctx, doc, charset, progress)
 	if err != nil {
-		return feed, err
+		return feed, x.explain(err)
 	}
 	feed.Validators = validators
 	return feed, nil

@@ -207,12 +207,12 @@ func BenchmarkAnswer(b *testing.B) {
 	}
 	for coding, body := range map[string][]byte{"identity": bigFeed(), "gzip": gzipped(b, bigFeed())} {
 		answer := func(last Validators) *Feed {
-			res := &http.Response{
+			x := &exchange{answer: &http.Response{
 				StatusCode: http.StatusOK,
 				Header:     http.Header{"Content-Encoding": {coding}},
 				Body:       io.NopCloser(bytes.NewReader(body)),
-			}
-			feed, err := p.answer(b.Context(), res, last, nil)
+			}}
+			feed, err := p.answer(b.Context(), x, last, nil)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -3,11 +3,13 @@ package provider
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"mime"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -18,10 +20,11 @@ const (
 	maxRedirects = 5
 )
 
-func newTransport() *http.Transport {
+func (p *Provider) newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		OnProxyConnectResponse: refusedByProxy,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, ControlContext: p.control}).DialContext,
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 		ForceAttemptHTTP2:      true,
@@ -31,31 +34,70 @@ func newTransport() *http.Transport {
 	}
 }
 
-// get returns the first answer that is not a redirect to follow, to a request that
-// is conditional on last. It asks the transport and not an http.Client, which would
-// hand on the URL in a Referer header and repeat it, or where a redirect leads, in its
-// errors.
-func (p *Provider) get(ctx context.Context, last Validators) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL, nil)
-	if err != nil {
-		return nil, err
+// get sends a request that is conditional on last, and follows redirects. It returns the
+// exchange to judge: without an error its answer is there, and is no redirect.
+//
+// It asks the transport and not an http.Client, which would hand on the URL in a Referer
+// header and repeat it, or where a redirect leads, in its errors.
+func (p *Provider) get(ctx context.Context, last Validators) (*exchange, error) {
+	u, x := p.url, &exchange{trusted: true}
+	if err := p.send(ctx, x, u, last); err != nil {
+		return x, err
 	}
-	trusted := true // nobody but the host that the URL names has been asked so far
-	for redirects := 0; ; redirects++ {
-		req.Header = p.header(req.URL, last, trusted)
-		res, err := p.transport.RoundTrip(req)
+	public := !p.AllowPrivateRedirects && p.outside(x, u)
+	for redirects := 0; isRedirect(x.answer); redirects++ {
+		_ = x.answer.Body.Close() // of no interest
+		next, err := location(x.answer)
 		if err != nil {
-			return nil, err
+			return x, err
 		}
-		next, err := res.Location()
-		if err != nil || !isRedirect(res) || !fetchable(next) || redirects == maxRedirects {
-			return res, nil //nolint:nilerr // without a place to go on to, this is the answer
+		if redirects == maxRedirects {
+			return x, statusFault(x.answer, fmt.Sprintf(": more than %d redirects in a row", maxRedirects))
 		}
-		_ = res.Body.Close() // of no interest
-		trusted = trusted && sameHost(req.URL, next)
-		req = req.Clone(ctx)
-		req.URL, req.Host = next, next.Host
+		following := &exchange{trusted: x.trusted && sameHost(u, next), public: public}
+		if err := p.send(ctx, following, next, last); err != nil {
+			if inside, ok := errors.AsType[*insideError](err); ok {
+				return x, statusFault(x.answer, ": "+inside.Error())
+			}
+			return following, err
+		}
+		u, x = next, following
 	}
+	return x, nil
+}
+
+// send does one exchange, up to the header of its answer.
+func (p *Provider) send(ctx context.Context, x *exchange, u *url.URL, last Validators) error {
+	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: p.header(u, last, x.trusted)}).WithContext(x.begin(ctx))
+	if p.transport.Proxy != nil {
+		proxy, err := p.transport.Proxy(req)
+		if err != nil {
+			return err
+		}
+		x.proxied = proxy != nil
+	}
+	if x.public && x.proxied { // whose look-up of a name is its own affair
+		if address, err := netip.ParseAddr(u.Hostname()); err == nil && !p.isPublic(address) {
+			return &insideError{address}
+		}
+	}
+	res, err := p.transport.RoundTrip(req) //nolint:bodyclose // get and answer close it
+	if err != nil {
+		return x.explain(err)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.answer = res
+	return nil
+}
+
+// location returns where a redirect leads to.
+func location(res *http.Response) (*url.URL, error) {
+	next, err := res.Location() // its error repeats parts of the URL
+	if err != nil || !fetchable(next) {
+		return nil, statusFault(res, ": a redirect without an http or https address")
+	}
+	return next, nil
 }
 
 // header returns that of a request. What is configured goes to trusted hosts only.
@@ -66,7 +108,11 @@ func (p *Provider) header(u *url.URL, last Validators, trusted bool) http.Header
 		// Asked for here, and not by the transport, so that the body arrives as it is.
 		"Accept-Encoding": {"gzip"},
 	}
-	if user := u.User; user != nil {
+	user := u.User
+	if user == nil && trusted {
+		user = p.url.User // a Location rarely repeats it
+	}
+	if user != nil {
 		password, _ := user.Password()
 		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
 	}
@@ -110,15 +156,10 @@ func fetchable(u *url.URL) bool {
 	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
 }
 
-func statusFault(res *http.Response) error {
-	text := fmt.Sprintf("answered %d %s", res.StatusCode, http.StatusText(res.StatusCode))
-	switch {
-	case res.StatusCode == http.StatusNotModified:
-		text += " to a request without a condition"
-	case isRedirect(res):
-		text += fmt.Sprintf(": a redirect without an http or https address, or more than %d in a row", maxRedirects)
-	}
-	return &fault{KindHTTPStatus, text}
+// statusFault is the failure for an answer with a status that brings no feed, and says
+// more of it if there is more to say.
+func statusFault(res *http.Response, more string) error {
+	return &fault{KindHTTPStatus, fmt.Sprintf("answered %d %s%s", res.StatusCode, http.StatusText(res.StatusCode), more)}
 }
 
 // charset returns the encoding that the Content-Type header names, or "".

@@ -134,6 +134,17 @@ func TestFetch(t *testing.T) {
 			}
 			write(t, w, doc)
 		},
+		"credentials behind a whole address": func(w http.ResponseWriter, r *http.Request) {
+			user, password, _ := r.BasicAuth()
+			if user+":"+password != "user:secret" {
+				t.Errorf("%s: credentials %q, %q", r.URL.Path, user, password)
+			}
+			if r.URL.Path == "/feed" {
+				http.Redirect(w, r, "http://"+r.Host+"/there", http.StatusFound)
+				return
+			}
+			write(t, w, doc)
+		},
 		"redirects": func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Referer") != "" {
 				t.Errorf("referer %q", r.Header.Get("Referer"))

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -27,6 +28,10 @@ type Config struct {
 	Header   http.Header   // sent with each request to the URL's host; its values may be secrets
 	Timeout  time.Duration // of one fetch, from dialling to the last byte decoded
 	MaxBytes int64         // of one feed, as received and again after decompression
+
+	// AllowPrivateRedirects lets redirects lead from a provider with a public address to
+	// addresses that are not public: loopback, link-local, private and the like.
+	AllowPrivateRedirects bool
 }
 
 // A Provider is a source of feeds. Use [New] to make one; its fields are not to be
@@ -34,9 +39,11 @@ type Config struct {
 type Provider struct {
 	Config
 
+	url       *url.URL
 	source    string // see Validators.Source
 	format    format
 	transport *http.Transport
+	isPublic  func(netip.Addr) bool // isPublic, but for tests, which have loopback addresses only
 }
 
 // New returns a provider, or an error that says which of its values cannot be used.
@@ -66,7 +73,9 @@ func New(c Config) (*Provider, error) {
 	if c.MaxBytes <= 0 {
 		return nil, fmt.Errorf("provider %s: a size limit of %d bytes, where more than 0 is needed", c.Name, c.MaxBytes)
 	}
-	return &Provider{Config: c, source: sourceOf(&c), format: format, transport: newTransport()}, nil
+	p := &Provider{Config: c, url: u, source: sourceOf(&c), format: format, isPublic: isPublic}
+	p.transport = p.newTransport()
+	return p, nil
 }
 
 // Fetch gets the feed with one HTTP request, and the redirects that it leads to. When
@@ -82,18 +91,17 @@ func (p *Provider) Fetch(ctx context.Context, last Validators, progress *Progres
 	}
 	limited, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
-	res, err := p.get(limited, last)
-	if err != nil {
-		return &Feed{}, p.fail(limited, ctx, err, p.fetching())
+	x, err := p.get(limited, last)
+	feed := &Feed{}
+	if err == nil {
+		feed, err = p.answer(limited, x, last, progress)
 	}
-	defer func() { _ = res.Body.Close() }() // read to its end, or given up
-	feed, err := p.answer(limited, res, last, progress)
-	feed.HTTPStatus = res.StatusCode
+	feed.HTTPStatus = x.status()
 	if err != nil {
-		failure := p.fail(limited, ctx, err, p.fetching())
-		failure.HTTPStatus = res.StatusCode
+		failure := p.fail(limited, ctx, err, "fetch from "+p.url.Host)
+		failure.HTTPStatus = feed.HTTPStatus
 		if failure.Kind == KindHTTPStatus {
-			failure.RetryAfter = retryAfter(res.Header.Get("Retry-After"))
+			failure.RetryAfter = retryAfter(x.answer.Header.Get("Retry-After"))
 		}
 		return feed, failure
 	}
@@ -129,12 +137,4 @@ func (p *Provider) fail(ctx, caller context.Context, err error, doing string) *E
 		err = fmt.Errorf("not done within %s: %w", p.Timeout, err)
 	}
 	return &Error{Provider: p.Name, Kind: kind, Doing: doing, Err: printable{err}}
-}
-
-func (p *Provider) fetching() string {
-	u, err := url.Parse(p.URL)
-	if err != nil {
-		return "fetch"
-	}
-	return "fetch from " + u.Host
 }

@@ -1,0 +1,181 @@
+package provider
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"sync"
+	"syscall"
+)
+
+// A stage is how far an exchange has come.
+type stage int
+
+const (
+	beginning stage = iota
+	resolving
+	connecting
+	securing
+	sending
+	waiting
+	receiving
+	reading
+)
+
+// stages say what is being done in each.
+var stages = [...]string{
+	beginning:  "beginning",
+	resolving:  "looking up the host's name",
+	connecting: "connecting",
+	securing:   "agreeing on TLS",
+	sending:    "sending the request",
+	waiting:    "waiting for an answer",
+	receiving:  "reading the header of the answer",
+	reading:    "reading the body of the answer",
+}
+
+// An exchange is one request of a fetch with its answer. The transport, which dials on
+// goroutines of its own, finds it in the context of the request.
+type exchange struct {
+	trusted bool // the request goes to the host that the provider's URL names
+	public  bool // it may dial public addresses only
+	proxied bool // it dials a proxy
+
+	mu       sync.Mutex
+	stage    stage
+	dialed   netip.Addr     // the address of the connection; invalid when it is not one of IP
+	unsecure error          // what ended the TLS handshake
+	answer   *http.Response // the server's, or a proxy's that does not connect to it
+	body     *source        // of the answer, while it is read
+}
+
+type exchangeKey struct{}
+
+// exchangeOf returns the exchange that a context is of, or nil.
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// begin returns a context for the request. What happens to that is noted in x.
+func (x *exchange) begin(ctx context.Context) context.Context {
+	ctx = context.WithValue(ctx, exchangeKey{}, x)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		DNSStart:          func(httptrace.DNSStartInfo) { x.reach(resolving) },
+		ConnectStart:      func(string, string) { x.reach(connecting) },
+		TLSHandshakeStart: func() { x.reach(securing) },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			x.unsecure = err
+		},
+		GotConn: func(info httptrace.GotConnInfo) {
+			x.reach(sending)
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			if address, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
+				x.dialed = address.AddrPort().Addr()
+			}
+		},
+		WroteRequest:         func(httptrace.WroteRequestInfo) { x.reach(waiting) },
+		GotFirstResponseByte: func() { x.reach(receiving) },
+	})
+}
+
+// reach notes the stage. What comes late, from another goroutine, is not news.
+func (x *exchange) reach(s stage) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.stage = max(x.stage, s)
+}
+
+// status returns that of the answer, or 0.
+func (x *exchange) status() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.answer == nil {
+		return 0
+	}
+	return x.answer.StatusCode
+}
+
+// outside reports whether the request went to the public internet. A proxy is taken for
+// the way there: only where u has an address, that says where it leads.
+func (p *Provider) outside(x *exchange, u *url.URL) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.proxied {
+		return p.isPublic(x.dialed)
+	}
+	address, err := netip.ParseAddr(u.Hostname())
+	return err != nil || p.isPublic(address)
+}
+
+// control decides on an address that is about to be dialed: a name may lead anywhere,
+// and somewhere else each time it is looked up.
+func (p *Provider) control(ctx context.Context, _, address string, _ syscall.RawConn) error {
+	x := exchangeOf(ctx)
+	if x == nil || !x.public || x.proxied {
+		return nil
+	}
+	to, err := netip.ParseAddrPort(address)
+	if err != nil || p.isPublic(to.Addr()) {
+		return err
+	}
+	return &insideError{to.Addr()}
+}
+
+// An insideError says that a redirect leads from the public internet to where it must
+// not.
+type insideError struct{ to netip.Addr }
+
+func (e *insideError) Error() string {
+	return fmt.Sprintf("a redirect to %s, which is not public, as the provider's own address is: allow-private-redirects lets it", e.to)
+}
+
+// refusedByProxy is the transport's hook for the answer of a proxy to CONNECT.
+func refusedByProxy(ctx context.Context, proxy *url.URL, _ *http.Request, res *http.Response) error {
+	if res.StatusCode == http.StatusOK {
+		return nil
+	}
+	if x := exchangeOf(ctx); x != nil {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.answer = res
+	}
+	return &fault{KindHTTPStatus, fmt.Sprintf("the proxy %s does not connect to it: it answered %d %s",
+		proxy.Host, res.StatusCode, http.StatusText(res.StatusCode))}
+}
+
+// explain adds to an error of the exchange what its text does not say.
+func (x *exchange) explain(err error) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if _, known := errors.AsType[*fault](err); known {
+		return err
+	}
+	doing := stages[x.stage]
+	if x.body != nil {
+		length := "an unknown length"
+		if x.answer.ContentLength >= 0 {
+			length = strconv.FormatInt(x.answer.ContentLength, 10)
+		}
+		doing = fmt.Sprintf("%s (%d bytes of %s have come)", stages[reading], x.body.n, length)
+	}
+	timeout, ok := errors.AsType[net.Error](err)
+	switch {
+	case ok && timeout.Timeout():
+		return fmt.Errorf("while %s: %w", doing, err)
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("the connection ended while %s: %w", doing, err)
+	}
+	return err
+}
