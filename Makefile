@@ -9,6 +9,9 @@ GOFILES      = $$(find . -name '*.go' -not -path './.git/*')
 # How make test runs the tests.
 GOTEST ?= go test
 
+# The build tags of tests that need another program than Go. .golangci.yml has them, too.
+TAGS := browser
+
 # How long each fuzz target runs in `make fuzz`, what `make bench` measures, and how
 # often `make torture` kills.
 FUZZTIME ?= 1m
@@ -31,12 +34,16 @@ run: build ## build, collect from the real provider and serve http://localhost:8
 	bin/fever serve
 
 .PHONY: test
-test: ## run all tests
+test: ## run all tests that need nothing but Go
 	$(GOTEST) ./...
+
+.PHONY: browser
+browser: ## run the tests of the status page in a browser (chromium)
+	$(GOTEST) -tags browser -count=1 -run 'InBrowser$$' ./ops
 
 .PHONY: screenshots
 screenshots: ## take pictures of the status page in Chromium, into bin/screenshots
-	FEVER_SCREENSHOTS=$(CURDIR)/bin/screenshots $(GOTEST) -count=1 -run '^TestPageInBrowser$$' ./ops
+	FEVER_SCREENSHOTS=$(CURDIR)/bin/screenshots $(MAKE) browser
 
 .PHONY: demo
 demo: build ## watch a search change while a small provider plays three answers (no network)
@@ -105,8 +112,8 @@ format-check:
 
 .PHONY: vet
 vet:
-	go vet ./...
-	$(TOOL) staticcheck ./...
+	go vet -tags '$(TAGS)' ./...
+	$(TOOL) staticcheck -tags '$(TAGS)' ./...
 
 .PHONY: lint
 lint: ## run golangci-lint
@@ -118,7 +125,7 @@ tidy-check:
 	go mod verify
 
 .PHONY: race
-race: ## run all tests with the race detector, in any order, twice
+race: ## run the same with the race detector, in any order, twice
 	CGO_ENABLED=1 go test -race -shuffle=on -count=2 ./...
 
 .PHONY: deploy-check

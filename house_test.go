@@ -2,9 +2,11 @@ package main
 
 import (
 	"go/ast"
+	"go/build/constraint"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -128,6 +130,51 @@ func checkImports(t *testing.T, folder, path string, file *ast.File) {
 			if (imported == module || strings.HasPrefix(imported, module+"/")) && !slices.Contains(strings.Fields(owners), folder) {
 				t.Errorf("%s imports %s, which only %s may", path, imported, owners)
 			}
+		}
+	}
+}
+
+// TestTags holds that tests behind a build tag, which need another program than Go, are
+// seen by every check, and run by the gate.
+func TestTags(t *testing.T) {
+	t.Parallel()
+	used := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		for line := range strings.Lines(readFile(t, path)) {
+			if !constraint.IsGoBuild(line) {
+				continue
+			}
+			expression, err := constraint.Parse(line)
+			if err != nil {
+				return err
+			}
+			if tag, ok := expression.(*constraint.TagExpr); ok && tag.Tag != "unix" && tag.Tag != "linux" {
+				used[tag.Tag] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags := strings.Join(slices.Sorted(maps.Keys(used)), ",")
+	for path, want := range map[string]string{
+		"Makefile":      "\nTAGS := " + tags + "\n",
+		".golangci.yml": "\n  build-tags: [" + strings.ReplaceAll(tags, ",", ", ") + "] ",
+	} {
+		if !strings.Contains(readFile(t, path), want) {
+			t.Errorf("%s has no %q", path, want)
+		}
+	}
+	for tag := range used {
+		if want := "$(GOTEST) -tags " + tag + " "; !strings.Contains(readFile(t, "Makefile"), want) {
+			t.Errorf("the Makefile has no %q", want)
+		}
+		if want := "\ntests " + tag + " "; !strings.Contains(readFile(t, ".ci/run"), want) {
+			t.Errorf(".ci/run has no %q", want)
 		}
 	}
 }

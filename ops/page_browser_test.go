@@ -1,3 +1,5 @@
+//go:build browser
+
 package ops
 
 import (
@@ -28,9 +30,8 @@ type browser struct {
 	t *testing.T
 }
 
-// startBrowser starts Chromium. Without it the page is not tested, which is a failure. No
-// other test may run beside it: until its program has begun, a process that is started
-// shares what they have open, such as sockets that listen.
+// startBrowser starts Chromium. No other test may run beside it: until its program has
+// begun, a process that is started shares what they have open, such as sockets that listen.
 func startBrowser(t *testing.T) browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
