@@ -21,20 +21,21 @@ import (
 var allowed = map[string][]string{
 	".":                  {"cli"},
 	"cli":                {"ops", "httpapi", "ingest", "provider", "store", "index", "event"},
-	"internal/demo":      {},
+	"internal/demo":      {"internal/harness"},
 	"httpapi":            {"index", "index/deflate", "event"},
 	"ops":                {"httpapi", "ingest", "provider", "store", "index", "event"},
 	"ingest":             {"provider", "store", "event"},
 	"internal/leak":      {}, // for tests, which these rules leave alone
-	"internal/load":      {},
+	"internal/harness":   {},
+	"internal/load":      {"internal/harness"},
 	"provider":           {"event"},
 	"provider/simulator": {}, // for tests, too
-	"internal/soak":      {},
+	"internal/soak":      {"internal/harness"},
 	"store":              {"event"},
 	"index":              {"index/deflate", "event"},
 	"index/deflate":      {},
 	"event":              {},
-	"internal/torture":   {"store"}, // to check the files that it has a process leave behind
+	"internal/torture":   {"internal/harness", "store"}, // to check the files that it has a process leave behind
 }
 
 // only says which packages alone may import a module, so that it can be replaced by

@@ -5,7 +5,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,7 +14,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -23,6 +21,8 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"fever/internal/harness"
 )
 
 const query = "/search?starts_at=2021-02-01T00:00:00Z&ends_at=2022-07-03T00:00:00Z"
@@ -79,22 +79,24 @@ func run(ctx context.Context, out io.Writer, fever, feeds string, every time.Dur
 	}
 	defer stop()
 
-	cmd := exec.CommandContext(ctx, fever, "serve", "--listen", "127.0.0.1:0", "--ops-listen", "", "--db", filepath.Join(dir, "demo.db"),
-		"--provider-url", url, "--every", every.String(), "--max-age", "0", "--log-format", "json")
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 10 * time.Second
-	log, err := cmd.StderrPipe()
+	lines := make(chan harness.Line)
+	process, err := harness.Start(harness.Command(ctx, fever, "serve", "--listen", "127.0.0.1:0", "--ops-listen", "", "--db", filepath.Join(dir, "demo.db"),
+		"--provider-url", url, "--every", every.String(), "--max-age", "0", "--log-format", "json"), func(line harness.Line) {
+		select {
+		case lines <- line:
+		case <-ctx.Done():
+		}
+	})
 	if err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start fever (make build): %w", err)
-	}
-	last, err := watch(ctx, out, log, len(answers))
+	last, err := watch(ctx, out, process, lines, len(answers))
 	cancel()
-	_, _ = io.Copy(io.Discard, log) // until fever has stopped
-	if e := cmd.Wait(); err == nil && e != nil && !errors.Is(e, context.Canceled) {
-		err = fmt.Errorf("fever: %w", e)
+	if e := process.Stop(); err == nil {
+		err = e
+	}
+	if err == nil && process.State() != "exit status 0" {
+		err = process.End
 	}
 	if err == nil && !slices.Equal(last, expected) {
 		err = fmt.Errorf("the search ended with %v, not with %v", last, expected)
@@ -138,15 +140,20 @@ func startProvider(ctx context.Context, answers [][]byte) (url string, stop func
 
 // watch follows fever's log, shows the search after each of its jobs, and returns
 // what it found after the first job that failed, which comes after all the answers.
-func watch(ctx context.Context, out io.Writer, log io.Reader, answers int) (found []row, err error) {
+func watch(ctx context.Context, out io.Writer, process *harness.Process, lines <-chan harness.Line, answers int) (found []row, err error) {
 	var base string
-	lines := bufio.NewScanner(log)
-	for job := 0; lines.Scan(); {
-		var line struct{ Msg, Address, Error string }
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			return nil, fmt.Errorf("fever said: %s", lines.Bytes()) // not a line of its log
+	for job := 0; ; {
+		var line harness.Line
+		select {
+		case line = <-lines:
+		case <-process.Ended:
+			return nil, process.End
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
 		switch line.Msg {
+		case "":
+			return nil, fmt.Errorf("fever said: %s", line.Text) // not a line of its log
 		case "serving":
 			base = "http://" + line.Address
 			_, err = fmt.Fprintf(out, "fever serves. The search, after each answer of the provider:\n\n  GET %s\n", query)
@@ -170,7 +177,6 @@ func watch(ctx context.Context, out io.Writer, log io.Reader, answers int) (foun
 			return nil, err
 		}
 	}
-	return nil, errors.Join(errors.New("fever stopped"), lines.Err(), ctx.Err())
 }
 
 // show does the search and prints what it finds, and what of that is not in before.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fever/internal/harness"
 )
 
 // A bench has the servers, and all that is measured with them.
@@ -100,11 +102,11 @@ func (b *bench) store(ctx context.Context, name string, events int) (db string, 
 	if err := writeFeed(feed, events); err != nil {
 		return "", err
 	}
-	out, err := command(ctx, b.fever, "sync", "--once", "--db", db, feed).CombinedOutput()
+	out, err := harness.Output(harness.Command(ctx, b.fever, "sync", "--once", "--db", db, feed))
 	if err != nil {
-		return "", fmt.Errorf("%s sync --once: %w: %s", b.fever, err, out)
+		return "", err
 	}
-	if want := fmt.Sprintf(" %d new,", events); !strings.Contains(string(out), want) {
+	if want := fmt.Sprintf(" %d new,", events); !strings.Contains(out, want) {
 		return "", fmt.Errorf("%s sync --once did not take all of %d events: %s", b.fever, events, out)
 	}
 	return db, os.Remove(feed)
@@ -179,11 +181,11 @@ func (b *bench) stop() error {
 	var failed error
 	for _, p := range []*process{b.plainBare, b.alikeBare} {
 		if p != nil {
-			failed = errors.Join(failed, p.stop())
+			failed = errors.Join(failed, p.Stop())
 		}
 	}
 	for _, s := range b.stored {
-		failed = errors.Join(failed, s.stop())
+		failed = errors.Join(failed, s.Stop())
 	}
 	if b.collecting != nil {
 		failed = errors.Join(failed, b.collecting.stop())

@@ -8,10 +8,11 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"fever/internal/harness"
 )
 
 // serve returns a server in this process, in the shape of one that was started.
@@ -21,7 +22,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *process {
 	t.Cleanup(server.Close)
 	return &process{
 		address: netip.MustParseAddrPort(server.Listener.Addr().String()),
-		cmd:     &exec.Cmd{Path: os.Args[0], Process: &os.Process{Pid: os.Getpid()}},
+		Process: &harness.Process{PID: os.Getpid()},
 	}
 }
 

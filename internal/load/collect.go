@@ -68,8 +68,8 @@ func (c *collecting) during(ctx context.Context, attack func() error) error {
 	c.provider.run(true)
 	select {
 	case <-c.provider.asked:
-	case <-c.ended:
-		return c.end
+	case <-c.Ended:
+		return c.End
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -107,7 +107,7 @@ func (c *collecting) finish(ctx context.Context) error {
 }
 
 func (c *collecting) stop() error {
-	err := c.process.stop()
+	err := c.process.Stop()
 	c.provider.stop()
 	return err
 }

@@ -31,7 +31,7 @@ func (b *bench) record(ctx context.Context) error {
 	fetched := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { fetched <- fetchProfile(ctx, server.ops, b.fever, b.profile) }()
+	go func() { fetched <- fetchProfile(ctx, server.Ops, b.fever, b.profile) }()
 	for {
 		for _, m := range b.measures {
 			if m.attack.server != server.process || m.attack.rate > 0 {

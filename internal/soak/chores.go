@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"fever/internal/harness"
 )
 
 // chores are what people and programs do beside searching, in turn.
@@ -22,7 +24,7 @@ var chores = []func(*watch, context.Context) error{
 	(*watch).backUp,
 	func(w *watch, ctx context.Context) error { return w.read(ctx, "/readyz", "ready") },
 	func(w *watch, ctx context.Context) error {
-		_, err := w.fever.output(w.fever.command(ctx, "dump", "--jobs", "--limit", "5"))
+		_, err := harness.Output(w.fever.command(ctx, "dump", "--jobs", "--limit", "5"))
 		return err
 	},
 	func(w *watch, ctx context.Context) error {
@@ -32,7 +34,7 @@ var chores = []func(*watch, context.Context) error{
 
 // read gets a page of the ops listener, which has to contain a text.
 func (w *watch) read(ctx context.Context, path, want string) error {
-	body, err := w.get(ctx, w.fever.ops, path)
+	body, err := w.get(ctx, w.fever.Ops, path)
 	if err == nil && !strings.Contains(strings.ToLower(body), want) {
 		err = fmt.Errorf("%s has no %s: %.200s", path, want, body)
 	}
@@ -67,13 +69,13 @@ func (w *watch) giveFile(ctx context.Context) error {
 	if err := os.WriteFile(path, s.next(true), 0o600); err != nil {
 		return err
 	}
-	if _, err := w.fever.output(w.fever.command(ctx, "sync", "--once", "--provider", s.provider, path)); err != nil {
+	if _, err := harness.Output(w.fever.command(ctx, "sync", "--once", "--provider", s.provider, path)); err != nil {
 		return err
 	}
 	c := newChecker(w.market)
 	c.seen[s] = s.versions - 1 // nothing older is right any more
 	first, end := s.first, s.first+s.events
-	body, err := w.get(ctx, w.fever.address, search(first, end))
+	body, err := w.get(ctx, w.fever.Address, search(first, end))
 	if err != nil {
 		return err
 	}
@@ -83,7 +85,7 @@ func (w *watch) giveFile(ctx context.Context) error {
 // backUp makes a copy of the data file, and looks into it.
 func (w *watch) backUp(ctx context.Context) error {
 	path := filepath.Join(filepath.Dir(w.fever.db), "backup.db")
-	if _, err := w.fever.output(w.fever.command(ctx, "backup", "--force", path)); err != nil {
+	if _, err := harness.Output(w.fever.command(ctx, "backup", "--force", path)); err != nil {
 		return err
 	}
 	return w.fever.dump(ctx, path, w.market)

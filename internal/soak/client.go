@@ -86,7 +86,7 @@ func (c *client) run(ctx context.Context) error {
 
 // ask does a search. The body is nil when it is that of the tag.
 func (c *client) ask(ctx context.Context, transport http.RoundTripper, path, tag string) (body []byte, newTag string, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.fever.address+path, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.fever.Address+path, http.NoBody)
 	if err != nil {
 		return nil, "", err
 	}

@@ -63,7 +63,7 @@ func (w *watch) take(ctx context.Context) (s sample, err error) {
 	const mib = 1 << 20
 	s.values[size] /= mib
 	s.values[free] /= mib
-	pid := w.fever.cmd.Process.Pid
+	pid := w.fever.PID
 	kib, err := anonymousKiB(pid)
 	if err != nil {
 		return s, err
@@ -94,7 +94,7 @@ type metrics map[string]float64
 
 // scrape asks for all metrics, as Prometheus does.
 func (w *watch) scrape(ctx context.Context) (metrics, error) {
-	text, err := w.get(ctx, w.fever.ops, "/metrics")
+	text, err := w.get(ctx, w.fever.Ops, "/metrics")
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (w *watch) run(ctx context.Context, length time.Duration) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-w.fever.ended:
+		case <-w.fever.Ended:
 			return errors.New("fever ended by itself")
 		}
 	})

@@ -31,7 +31,7 @@ func (f *figures) count(v *victim, completed int, running []job) {
 	if v.process.starved {
 		f.starved++
 	}
-	if !isClosed(v.process.ready) {
+	if !isClosed(v.process.Serving) {
 		f.starting++ // what runs ran already in the process before, or begins before it is said that it serves
 		return
 	}

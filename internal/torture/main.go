@@ -179,10 +179,10 @@ func (v *victim) use(ctx context.Context, process *process, open func()) error {
 	if manner == 0 {
 		return wait(ctx, v.draw(v.usual))
 	}
-	if err := process.await(ctx, "served", process.ready); err != nil {
+	if err := process.await(ctx, "served", process.Serving); err != nil {
 		return err
 	}
-	v.usual = process.start
+	v.usual = time.Since(process.began)
 	answer, err := process.search(ctx)
 	if err == nil {
 		err = agree(answer, v.stored)
@@ -235,7 +235,7 @@ func (v *victim) examine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	completed, running, err := v.model.take(jobs, isClosed(v.process.ready), v.process.starved)
+	completed, running, err := v.model.take(jobs, isClosed(v.process.Serving), v.process.starved)
 	if err != nil {
 		return err
 	}

@@ -1,18 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"fever/internal/harness"
 )
 
 // patience bounds every wait: what takes longer hangs.
@@ -20,16 +19,12 @@ const patience = time.Minute
 
 // A process is a running fever serve.
 type process struct {
-	cmd    *exec.Cmd
+	*harness.Process
 	began  time.Time
 	loaded chan struct{} // closed when what is stored has been loaded
-	ready  chan struct{} // closed when it serves; address and start are set then
 	told   chan struct{} // gets an element when a job has completed or failed and there is room
-	ended  chan struct{} // closed when its log has ended; what follows is set then
 
-	address string
-	start   time.Duration // from its start until it served
-
+	// Set when it has ended.
 	starved   bool     // there is a limit to the file
 	completed []uint64 // jobs that it said have completed
 	failed    int      // jobs that it said have failed, of kind store
@@ -43,72 +38,42 @@ func startProcess(ctx context.Context, fever, config string, limit int64) (*proc
 		blocks := strconv.FormatInt(limit/512, 10)
 		command = append([]string{"sh", "-c", `ulimit -f "$0" && exec "$@"`, blocks}, command...)
 	}
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	log, err := cmd.StderrPipe()
-	if err != nil {
-		return nil, err
-	}
-	p := &process{
-		cmd:     cmd,
-		began:   time.Now(),
-		loaded:  make(chan struct{}),
-		ready:   make(chan struct{}),
-		told:    make(chan struct{}, 1),
-		ended:   make(chan struct{}),
-		starved: limit > 0,
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start fever (make build): %w", err)
-	}
-	go p.follow(log)
-	return p, nil
+	p := &process{began: time.Now(), loaded: make(chan struct{}), told: make(chan struct{}, 1), starved: limit > 0}
+	var err error
+	p.Process, err = harness.Start(harness.Command(ctx, command[0], command[1:]...), p.follow)
+	return p, err
 }
 
-// follow reads the log to its end.
-func (p *process) follow(log io.Reader) {
-	defer close(p.ended)
-	lines := bufio.NewScanner(log)
-	for lines.Scan() {
-		var line struct {
-			Msg, Address, Kind string
-			Job                uint64
+// follow keeps what a line of the log says.
+func (p *process) follow(line harness.Line) {
+	switch line.Msg {
+	case "loaded":
+		close(p.loaded)
+	case "serving":
+	case "job completed":
+		p.completed = append(p.completed, line.Job)
+	case "the last process ended while jobs ran", "turns skipped: the job ran into them":
+	default:
+		switch {
+		case p.starved && line.Msg == "job failed" && line.Kind == "store":
+			p.failed++
+		case p.starved && strings.HasSuffix(line.Msg, "not recorded"):
+		case p.unhappy == "":
+			p.unhappy = line.Text
 		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			line.Msg = "no line of a log"
-		}
-		switch line.Msg {
-		case "loaded":
-			close(p.loaded)
-		case "serving":
-			p.address, p.start = line.Address, time.Since(p.began)
-			close(p.ready)
-		case "job completed":
-			p.completed = append(p.completed, line.Job)
-		case "the last process ended while jobs ran", "turns skipped: the job ran into them":
+	}
+	if strings.HasPrefix(line.Msg, "job ") {
+		select {
+		case p.told <- struct{}{}:
 		default:
-			switch {
-			case p.starved && line.Msg == "job failed" && line.Kind == "store":
-				p.failed++
-			case p.starved && strings.HasSuffix(line.Msg, "not recorded"):
-			case p.unhappy == "":
-				p.unhappy = lines.Text()
-			}
-		}
-		if strings.HasPrefix(line.Msg, "job ") {
-			select {
-			case p.told <- struct{}{}:
-			default:
-			}
 		}
 	}
 }
 
 // kill sends SIGKILL, and returns when nothing is left of the process.
 func (p *process) kill() error {
-	_ = p.cmd.Process.Kill() // it fails when the process has ended by itself
-	<-p.ended
-	_ = p.cmd.Wait()
-	if got := p.cmd.ProcessState.String(); got != "signal: killed" {
+	p.Kill()
+	if got := p.State(); got != "signal: killed" {
 		return fmt.Errorf("fever ended by itself (%s): %s", got, p.unhappy)
 	}
 	if p.unhappy != "" {
@@ -126,7 +91,7 @@ func (p *process) await(ctx context.Context, what string, c <-chan struct{}) err
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-p.ended:
+	case <-p.Ended:
 		return fmt.Errorf("fever ended by itself: %s", p.unhappy)
 	case <-timer.C:
 		return fmt.Errorf("after %s fever has not %s", patience, what)
@@ -149,7 +114,7 @@ type summary struct {
 func (p *process) search(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+"/search", http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Address+"/search", http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -189,16 +154,12 @@ func decode(answer []byte) ([]summary, error) {
 func dump[T any](ctx context.Context, fever, db string, args ...string) ([]T, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, fever, slices.Concat([]string{"dump", "--db", db, "--format", "json"}, args)...)
-	out, err := cmd.Output()
+	out, err := harness.Output(harness.Command(ctx, fever, slices.Concat([]string{"dump", "--db", db, "--format", "json"}, args)...))
 	if err != nil {
-		if failed, ok := errors.AsType[*exec.ExitError](err); ok {
-			err = fmt.Errorf("%w: %s", err, failed.Stderr)
-		}
-		return nil, fmt.Errorf("fever dump: %w", err)
+		return nil, err
 	}
 	var all []T
-	if err := json.Unmarshal(out, &all); err != nil {
+	if err := json.Unmarshal([]byte(out), &all); err != nil {
 		return nil, fmt.Errorf("fever dump: %w", err)
 	}
 	return all, nil
