@@ -129,6 +129,14 @@ func TestWritesFail(t *testing.T) {
 			job.State, job.Kind, job.Message = Failed, "timeout", strings.Repeat("long ", 400)
 			return s.Finish(ctx, job, nil)
 		},
+		"forget": func(ctx context.Context, s *Store) error {
+			_, err := s.Forget(ctx, Forgetting{Provider: "a"})
+			return err
+		},
+		"rename": func(ctx context.Context, s *Store) error {
+			_, err := s.Rename(ctx, Renaming{From: "a", To: "a-b"})
+			return err
+		},
 		"interrupt": func(ctx context.Context, s *Store) error {
 			_, err := s.Interrupt(ctx, noon)
 			return err

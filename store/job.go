@@ -38,7 +38,7 @@ type Job struct {
 	Rejections []Rejection `json:"rejections,omitempty"`
 
 	Kind    string `json:"kind,omitempty"`    // of a failure, one word; cut at 64 bytes
-	Message string `json:"message,omitempty"` // of a failure, for people; cut at 2 KiB
+	Message string `json:"message,omitempty"` // of a failure, or of a record of Forget or Rename, for people; cut at 2 KiB
 }
 
 // A Rejection is a row of a feed that was left out.
@@ -52,13 +52,21 @@ type Rejection struct {
 // A Trigger says why a job runs.
 type Trigger string
 
-// The triggers.
+// The triggers. The last two are those of no job: they record what somebody did with all
+// that was stored. Then Gone counts the events that were forgotten, and Seen, New, Changed
+// and Unchanged those that were renamed.
 const (
 	Schedule Trigger = "schedule"
 	StartUp  Trigger = "start-up"
 	Manual   Trigger = "manual"
 	Document Trigger = "document" // somebody gave one: the provider itself was not asked
+	Forget   Trigger = "forget"   // [Store.Forget]
+	Rename   Trigger = "rename"   // [Store.Rename]
 )
+
+// Collects reports whether it is the trigger of a job, and not of a record of what
+// somebody did with all that was stored.
+func (t Trigger) Collects() bool { return t != Forget && t != Rename }
 
 // A State says how far a job is.
 type State string
@@ -107,8 +115,14 @@ func (j *Job) validate() error {
 	if j.ID == 0 {
 		return errors.New("it has no id")
 	}
-	if t := j.Trigger; t != Schedule && t != StartUp && t != Manual && t != Document {
-		return fmt.Errorf("trigger %q", t)
+	switch j.Trigger {
+	case Schedule, StartUp, Manual, Document:
+	case Forget, Rename:
+		if j.State != Completed || j.NotModified {
+			return fmt.Errorf("trigger %q of a job", j.Trigger)
+		}
+	default:
+		return fmt.Errorf("trigger %q", j.Trigger)
 	}
 	if j.Started.IsZero() {
 		return errors.New("it was not started")
@@ -144,12 +158,15 @@ func (j *Job) validateState() error {
 			return errors.New("it runs, and has an end")
 		}
 	case Completed:
-		if !finished || failed || j.Message != "" {
+		if !finished || failed || j.Trigger.Collects() && j.Message != "" {
 			return errors.New("it completed, without a time or with a failure")
 		}
 	case Failed:
 		if !finished || !failed {
 			return errors.New("it failed, without a time or a kind of failure")
+		}
+		if j.Kind == kindForgotten || j.Kind == kindRenamed {
+			return fmt.Errorf("its kind is %s, which is that of a record", j.Kind)
 		}
 	default:
 		return fmt.Errorf("state %q", j.State)
@@ -158,10 +175,12 @@ func (j *Job) validateState() error {
 }
 
 // answered reports whether the job says that its provider is there.
-func (j *Job) answered() bool { return j.State == Completed && j.Trigger != Document }
+func (j *Job) answered() bool {
+	return j.State == Completed && j.Trigger != Document && j.Trigger.Collects()
+}
 
 // applied reports whether the job brought a snapshot.
-func (j *Job) applied() bool { return j.State == Completed && !j.NotModified }
+func (j *Job) applied() bool { return j.State == Completed && !j.NotModified && j.Trigger.Collects() }
 
 // clip makes s valid UTF-8 of at most so many bytes.
 func clip(s string, most int) string {

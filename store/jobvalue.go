@@ -39,6 +39,14 @@ type rejectionFields struct {
 	Reason  string
 }
 
+// A record of Forget or Rename is written as a manual job that failed, of one of these kinds.
+// Versions of fever that know neither can read it, and take it for what it is: no answer of
+// the provider, and no snapshot.
+const (
+	kindForgotten = "forgotten"
+	kindRenamed   = "renamed"
+)
+
 // idBytes is the length of an id in a job's key, and of the zero byte before it.
 const idBytes = 1 + 8
 
@@ -70,7 +78,7 @@ func (j *Job) fields() *jobFields {
 	for i, r := range j.Rejections {
 		rejections[i] = rejectionFields{BaseID: r.BaseID, EventID: r.EventID, Line: r.Line, Reason: r.Reason}
 	}
-	return &jobFields{
+	f := &jobFields{
 		Trigger:     j.Trigger,
 		State:       j.State,
 		Scheduled:   millis(j.Scheduled),
@@ -91,6 +99,13 @@ func (j *Job) fields() *jobFields {
 		Kind:        j.Kind,
 		Message:     j.Message,
 	}
+	switch j.Trigger {
+	case Forget:
+		f.Trigger, f.State, f.Kind = Manual, Failed, kindForgotten
+	case Rename:
+		f.Trigger, f.State, f.Kind = Manual, Failed, kindRenamed
+	}
+	return f
 }
 
 // decodeJob is the inverse of encode, and accepts nothing that encode does not return.
@@ -124,6 +139,12 @@ func decodeJob(key, b []byte) (Job, error) {
 		Gone:        f.Gone,
 		Kind:        f.Kind,
 		Message:     f.Message,
+	}
+	switch f.Kind {
+	case kindForgotten:
+		j.Trigger, j.State, j.Kind = Forget, Completed, ""
+	case kindRenamed:
+		j.Trigger, j.State, j.Kind = Rename, Completed, ""
 	}
 	for _, r := range f.Rejections {
 		j.Rejections = append(j.Rejections, Rejection{BaseID: r.BaseID, EventID: r.EventID, Line: r.Line, Reason: r.Reason})

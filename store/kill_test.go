@@ -88,7 +88,7 @@ func TestKilled(t *testing.T) {
 	world := newFlipping()
 	stored := 0 // the version that the model is at
 	for range 10 {
-		printed := runAndKill(t, path, random)
+		printed := runAndKill(t, collectVariable+"="+path, random)
 		s, err := Open(path, keep)
 		if err != nil {
 			t.Fatal(err)
@@ -122,16 +122,16 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// runAndKill starts a process that collects, kills it after some versions and a moment
-// more, and returns the last version that it printed.
-func runAndKill(t *testing.T, path string, random *rand.Rand) (printed int) {
+// runAndKill starts a process with a setting that says what it does to a file, kills it after
+// some steps and a moment more, and returns the number of the last that it printed.
+func runAndKill(t *testing.T, setting string, random *rand.Rand) (printed int) {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	child := exec.CommandContext(t.Context(), program)
-	child.Env = append(os.Environ(), collectVariable+"="+path)
+	child.Env = append(os.Environ(), setting)
 	var stderr bytes.Buffer
 	child.Stderr = &stderr
 	stdout, err := child.StdoutPipe()

@@ -15,6 +15,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, collect(path))
 		os.Exit(1)
 	}
+	if where := os.Getenv(editVariable); where != "" {
+		fmt.Fprintln(os.Stderr, edit(where))
+		os.Exit(1)
+	}
 	if err := flag.Set("rapid.checks", "50"); err != nil { // unless the command line says otherwise
 		panic(err)
 	}

@@ -34,18 +34,24 @@ func (m *model) begin(job Job, keep int) {
 
 // end records the end of a running job.
 func (m *model) end(job Job, keep int) {
-	finished := 0
+	finished, records := 0, 0
 	answered, applied := false, false
 	for i := range slices.Backward(m.jobs) {
 		if m.jobs[i].ID == job.ID {
 			m.jobs[i] = job
 		}
 		if j := &m.jobs[i]; j.Provider == job.Provider {
-			newestAnswered := !answered && j.State == Completed && j.Trigger != Document
-			newestApplied := !applied && j.State == Completed && !j.NotModified
+			record := j.Trigger == Forget || j.Trigger == Rename
+			newestAnswered := !answered && j.State == Completed && j.Trigger != Document && !record
+			newestApplied := !applied && j.State == Completed && !j.NotModified && !record
 			answered, applied = answered || newestAnswered, applied || newestApplied
 			if finished++; finished > keep && !newestAnswered && !newestApplied {
-				j.ID = 0
+				if record {
+					records++
+				}
+				if !record || records > keep {
+					j.ID = 0
+				}
 			}
 		}
 	}
@@ -215,6 +221,8 @@ func TestModel(t *testing.T) {
 					t.Fatalf("%d interrupted, not %d: %v", n, want, err)
 				}
 			},
+			"forget": func(t *rapid.T) { m.forgetting(t, s) },
+			"rename": func(t *rapid.T) { m.renaming(t, s) },
 			"reopen": func(t *rapid.T) {
 				if err := s.Close(); err != nil {
 					t.Fatal(err)
@@ -250,6 +258,7 @@ func TestModel(t *testing.T) {
 				if want := m.find(f); !reflect.DeepEqual(recorded, want) {
 					t.Fatalf("for %+v jobs are\n%+v\nnot\n%+v", f, recorded, want)
 				}
+				m.checkCurrent(t, s)
 				for _, provider := range providers {
 					if v, err := s.Validators(t.Context(), provider); err != nil || v != m.validators[provider] {
 						t.Fatalf("validators of %s are %+v, %v, not %+v", provider, v, err, m.validators[provider])

@@ -45,7 +45,8 @@ func (s *Store) end(jobs *bbolt.Bucket, job Job) (Job, error) {
 // oldJobs returns the keys of those jobs of a provider that are no longer kept once the
 // newest of them, the only one that runs, has ended as job says. The newest that its
 // provider answered, and the newest that brought a snapshot, are kept however old they
-// are: they say how fresh the data is, and what is wrong with it.
+// are: they say how fresh the data is, and what is wrong with it. Of the records of what
+// was done by hand as many are kept as of jobs, beside these.
 func (s *Store) oldJobs(jobs *bbolt.Bucket, job *Job) ([][]byte, error) {
 	prefix := append([]byte(job.Provider), 0)
 	var all []pair
@@ -58,15 +59,20 @@ func (s *Store) oldJobs(jobs *bbolt.Bucket, job *Job) ([][]byte, error) {
 	}
 	answered, applied := job.answered(), job.applied()
 	var old [][]byte
+	records := 0
 	for i, p := range slices.Backward(all[:len(all)-1]) {
 		stays := i >= len(all)-s.keep
-		if !answered || !applied {
+		if !stays || !answered || !applied {
 			j, err := decodeJob(p.key, p.value)
 			if err != nil {
 				return nil, damaged(s.path, fmt.Sprintf("job %q: %v", p.key, err))
 			}
 			stays = stays || !answered && j.answered() || !applied && j.applied()
 			answered, applied = answered || j.answered(), applied || j.applied()
+			if !stays && !j.Trigger.Collects() {
+				records++
+				stays = records <= s.keep
+			}
 		}
 		if !stays {
 			old = append(old, bytes.Clone(p.key))

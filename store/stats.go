@@ -56,6 +56,17 @@ func (s *Store) applied(provider string, events int) {
 	s.stats.Current[provider] = events
 }
 
+// moved takes note that nothing is stored of one provider any more, and that another, if it
+// is named, has so many events in its latest snapshot.
+func (s *Store) moved(from, to string, events int) {
+	s.stats.Lock()
+	defer s.stats.Unlock()
+	delete(s.stats.Current, from)
+	if to != "" {
+		s.stats.Current[to] = events
+	}
+}
+
 // survey takes note of what the file holds when it is opened.
 func (s *Store) survey() error {
 	size, free, err := s.measure()

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"go.etcd.io/bbolt"
+)
+
+// TestRecordsAreJobs looks at how the records of what was done by hand are written: as jobs
+// that each version of fever reads, and that say nothing of the provider.
+func TestRecordsAreJobs(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	apply(t, s, snapshot("old", 1, sample("old", 1, 1), sample("old", 2, 1)))
+	apply(t, s, snapshot("new", 2, sample("new", 2, 1), sample("new", 3, 1)))
+	renamed, err := s.Rename(t.Context(), Renaming{From: "old", To: "new"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forgotten, err := s.Forget(t.Context(), Forgetting{Provider: "new", GoneBefore: must(ParseCutoff("2100-01-01"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		job     Job
+		kind    string
+		message string
+	}{
+		{renamed.Record, "renamed", "all that was stored of old: 2 events, 1 of them known already, and 1 outcome of a job"},
+		{forgotten.Record, "forgotten", "what had left the feed and ended before 2100-01-01: 1 event and 0 outcomes of jobs"},
+	} {
+		if tc.job.Message != tc.message {
+			t.Errorf("the message is %q, not %q", tc.job.Message, tc.message)
+		}
+		var f jobFields
+		key := jobKey("new", tc.job.ID)
+		err := s.view(func(tx *bbolt.Tx) error { return unseal(key, tx.Bucket(jobsBucket).Get(key), &f) })
+		if err != nil || f.Trigger != Manual || f.State != Failed || f.Kind != tc.kind || f.Message != tc.message {
+			t.Errorf("written is %+v, %v", f, err)
+		}
+		if tc.job.answered() || tc.job.applied() || tc.job.Trigger.Collects() {
+			t.Errorf("%+v passes for a job", tc.job)
+		}
+		if _, err := s.Begin(t.Context(), Job{Provider: "new", Trigger: tc.job.Trigger, Started: noon}); err == nil {
+			t.Errorf("a job of trigger %s began", tc.job.Trigger)
+		}
+		job := begin(t, s, "new")
+		job.State, job.Kind = Failed, tc.kind
+		if err := s.Finish(t.Context(), job, nil); err == nil {
+			t.Errorf("a job failed, of kind %s", tc.kind)
+		}
+	}
+}
+
+// TestNothingStored asks for what is not there: the error says what is.
+func TestNothingStored(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	check := func(want string) {
+		t.Helper()
+		_, err1 := s.Forget(t.Context(), Forgetting{Provider: "x"})
+		_, err2 := s.Rename(t.Context(), Renaming{From: "x", To: "y"})
+		for _, err := range []error{err1, err2} {
+			if !errors.Is(err, ErrNothing) || !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("%v, not %s", err, want)
+			}
+		}
+	}
+	check(": nothing is stored of x, nor of any other")
+	apply(t, s, snapshot("b", 1))
+	apply(t, s, snapshot("a", 1, sample("a", 1, 1)))
+	check(": nothing is stored of x: there is something of a, b")
+	for name := range strings.SplitSeq("cdefghijk", "") {
+		apply(t, s, snapshot(name, 1))
+	}
+	check(": there is something of a, b, c, d, e, f, g, h, i, j, and others")
+}
+
+// TestRenameTimeZone moves events to a name whose latest snapshot is in another time zone.
+func TestRenameTimeZone(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	old := snapshot("old", 1, sample("old", 1, 1))
+	old.TimeZone = "Europe/Madrid"
+	apply(t, s, old)
+	done, err := s.Rename(t.Context(), Renaming{From: "old", To: "new", DryRun: true})
+	if err != nil || done.OldTimeZone != "Europe/Madrid" || done.TimeZone != "Europe/Madrid" {
+		t.Errorf("%+v, %v", done, err)
+	}
+	apply(t, s, snapshot("new", 2))
+	done, err = s.Rename(t.Context(), Renaming{From: "old", To: "new"})
+	if err != nil || done.OldTimeZone != "Europe/Madrid" || done.TimeZone != "UTC" {
+		t.Errorf("%+v, %v", done, err)
+	}
+	e := sample("new", 1, 1)
+	loaded, err := s.Load(t.Context(), nil)
+	if err != nil || len(loaded) != 1 || loaded[0].ID != e.ID() {
+		t.Errorf("%v, %v", loaded, err)
+	}
+}
