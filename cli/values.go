@@ -87,7 +87,26 @@ func (c *crontab) UnmarshalText(text []byte) error {
 	return errors.New("it is not a cron expression of five fields such as */5 * * * *")
 }
 
-// after returns when c is due after t, by the clocks of a place.
+// after returns when c is due after t, by the clocks of a place; the zero time when it is
+// never. What a clock skips is due with the offset from before the gap, and what it shows
+// twice is due twice.
+//
+// The parser's own schedule is asked between changes of the clocks alone, as a fixed
+// offset has none: across one it leaves out what is skipped and, where the clocks change
+// by half an hour, the whole of the next day.
 func (c crontab) after(t time.Time, location *time.Location) time.Time {
-	return c.schedule.Next(t.In(location))
+	since := t.In(location) // with whose offset due is looked for
+	for {
+		_, offset := since.Zone()
+		_, change := since.ZoneBounds()
+		due := c.schedule.Next(t.In(time.FixedZone("", offset))).In(location)
+		if due.IsZero() || change.IsZero() || due.Before(change) {
+			return due
+		}
+		_, next := change.Zone()
+		if skipped := time.Duration(next-offset) * time.Second; due.Before(change.Add(skipped)) {
+			return due
+		}
+		since, t = change, change.Add(-1)
+	}
 }
