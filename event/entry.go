@@ -27,7 +27,9 @@ type Entry struct {
 // NewEntry makes the entry of an event whose local times are in loc.
 //
 // A start without a time of day is the start of its day, an end without one is the
-// last second of its day, and an event without an end ends when it starts.
+// last second of its day, and an event without an end ends when it starts. Where the
+// clocks go back, a start counts as the first of two, and an end as the first that is
+// not before the start.
 func NewEntry(e *Event, loc *time.Location) *Entry {
 	lowest, highest := e.PriceRange()
 	return Summarize(e, lowest, highest, loc)
@@ -37,13 +39,22 @@ func NewEntry(e *Event, loc *time.Location) *Entry {
 // it reads the key, the title and the times of e alone.
 func Summarize(e *Event, lowest, highest Price, loc *time.Location) *Entry {
 	id := e.ID()
-	start := e.Start.starts(loc)
-	end := start
-	if !e.End.IsZero() {
-		// A start that the clocks skip can come out after an end that they do not.
-		end = max(start, e.End.ends(loc))
+	start, end := e.instants(loc)
+	// A start that the clocks skip can come out after an end that they do not.
+	return &Entry{Place{start, max(start, end), id}, summary(e, id, lowest, highest)}
+}
+
+// instants returns the Unix seconds at which the event starts and ends in loc. An end
+// that the clocks show twice is the second one when the first is before the start.
+func (e *Event) instants(loc *time.Location) (start, end int64) {
+	start = e.Start.starts(loc)
+	if e.End.IsZero() {
+		return start, start
 	}
-	return &Entry{Place{start, end, id}, summary(e, id, lowest, highest)}
+	if end = e.End.ends(loc); end < start {
+		end = e.End.endsAgain(loc)
+	}
+	return start, end
 }
 
 // Compare orders places by start, then by end, then by id. It is the one order of

@@ -111,7 +111,8 @@ type Record struct {
 }
 
 // Validate reports why the event cannot be kept, or nil. The message is made for
-// the list of rejected rows: it names the field and what is wrong with it.
+// the list of rejected rows: it names the field and what is wrong with it. Whether
+// the end is after the start depends on the place: see [Event.ValidateIn].
 func (e *Event) Validate() error {
 	if err := ValidProvider(e.Provider); err != nil {
 		return err
@@ -127,9 +128,6 @@ func (e *Event) Validate() error {
 	}
 	if e.Start.IsZero() {
 		return errors.New("no start date")
-	}
-	if !e.End.IsZero() && e.End.last() < e.Start.first() {
-		return fmt.Errorf("ends %s, before its start %s", e.End, e.Start)
 	}
 	if len(e.Zones) > MaxZones {
 		return fmt.Errorf("%d zones, more than %d", len(e.Zones), MaxZones)
@@ -150,6 +148,21 @@ func (e *Event) Validate() error {
 		if err := e.Zones[i].validate(); err != nil {
 			return fmt.Errorf("zone %d of %d: %w", i+1, len(e.Zones), err)
 		}
+	}
+	return nil
+}
+
+// ValidateIn is [Event.Validate] for an event whose local times are in loc. It refuses
+// an end before the start, too, unless the clocks went back in between.
+func (e *Event) ValidateIn(loc *time.Location) error {
+	if err := e.Validate(); err != nil {
+		return err
+	}
+	if e.End.IsZero() || e.End.last() >= e.Start.first() {
+		return nil
+	}
+	if start, end := e.instants(loc); end < start {
+		return fmt.Errorf("ends %s, before its start %s", e.End, e.Start)
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ var (
 			e.End = e.Start
 		case 1:
 			e.End = anyLocal.Draw(t, "end")
-			if e.Validate() != nil {
+			if e.ValidateIn(time.UTC) != nil {
 				e.Start, e.End = e.End, e.Start
 			}
 		}

@@ -153,6 +153,20 @@ func (l Local) ends(loc *time.Location) int64 {
 	return instant(l.last()+1, loc) - 1
 }
 
+// endsAgain is ends, with the second of two instants for a time that is shown twice.
+func (l Local) endsAgain(loc *time.Location) int64 {
+	if !l.clock {
+		return l.ends(loc) // its last second is the second one already
+	}
+	local := l.first()
+	_, after := time.Unix(local+24*60*60, 0).In(loc).Zone() // see instant
+	late := local - int64(after)
+	if _, then := time.Unix(late, 0).In(loc).Zone(); then == after {
+		return late
+	}
+	return instant(local, loc) // a time that is skipped
+}
+
 // instant returns the Unix second at which a clock in loc shows the local second,
 // given as if it were UTC. A second that the clock shows twice means the first one,
 // and one that it skips is counted on with the offset from before the gap (RFC 5545

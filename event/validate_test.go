@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -42,7 +43,7 @@ func TestValidateAccepts(t *testing.T) {
 			t.Parallel()
 			e := camela()
 			change(&e)
-			if err := e.Validate(); err != nil {
+			if err := e.ValidateIn(time.UTC); err != nil {
 				t.Error(err)
 			}
 		})
@@ -86,7 +87,7 @@ func TestValidateRefuses(t *testing.T) {
 			t.Parallel()
 			e := camela()
 			change(&e)
-			if err := e.Validate(); err == nil || !strings.HasPrefix(err.Error(), want) {
+			if err := e.ValidateIn(time.UTC); err == nil || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("%v, want %q", err, want)
 			}
 		})
@@ -112,7 +113,7 @@ func TestGenerated(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		e := anyEvent.Draw(t, "event")
-		if err := e.Validate(); err != nil {
+		if err := e.ValidateIn(time.UTC); err != nil {
 			t.Fatal(err)
 		}
 	})
