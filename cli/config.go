@@ -27,6 +27,7 @@ in the place of the flags that describe the only one:
       max-interval: 15m          # while it fails; default 15 times every, 1h at most
       timeout: 30s
       max-bytes: 1GiB
+      tolerate: leading-blanks, control-characters   # in XML that is not quite right
       headers:
         Authorization: Bearer ${env:TOKEN}
 

@@ -36,6 +36,7 @@ type source struct {
 	maxInterval time.Duration
 	timeout     time.Duration
 	maxBytes    size
+	tolerate    provider.Tolerance
 
 	allowPrivateRedirects bool
 
@@ -64,6 +65,7 @@ func (s *source) registerCommon(flags *pflag.FlagSet) {
 	flags.TextVar(&s.timeZone, "timezone", timeZone{time.UTC}, "time `zone` of the provider's local times, an IANA name")
 	flags.DurationVar(&s.timeout, "timeout", 30*time.Second, "time limit of one fetch")
 	flags.TextVar(&s.maxBytes, "max-bytes", size(1<<30), "`size` limit of one feed, after decompression")
+	flags.TextVar(&s.tolerate, "tolerate", provider.Tolerance(0), "`faults` of an XML feed to read over: leading-blanks, control-characters")
 	flags.DurationVar(&s.every, "every", time.Minute, "time from one fetch to the next")
 }
 
@@ -205,6 +207,7 @@ func (s *source) check(flags *pflag.FlagSet, urlFlag string) (err error) {
 	c := provider.Config{
 		Name: s.name, URL: s.url, Format: s.format, Timeout: s.timeout, MaxBytes: int64(s.maxBytes),
 		AllowPrivateRedirects: s.allowPrivateRedirects,
+		Location: s.timeZone.Location, Tolerate: s.tolerate,
 	}
 	if s.Provider, err = provider.New(c); err != nil { // all but the URL is in order
 		return usagef("%s: %w", origin(flags, urlFlag), err)

@@ -53,7 +53,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
 			for b.Loop() {
-				feed, err := decodeXML(bytes.NewReader(doc), "bench", "", nil)
+				feed, err := decodeXML(bytes.NewReader(doc), plainly)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -80,7 +80,7 @@ func BenchmarkScan(b *testing.B) {
 	b.SetBytes(int64(len(doc)))
 	b.ReportAllocs()
 	for b.Loop() {
-		s := newScanner(bytes.NewReader(doc))
+		s := newScanner(bytes.NewReader(doc), 0)
 		if err := s.begin(""); err != nil {
 			b.Fatal(err)
 		}
@@ -160,7 +160,7 @@ func BenchmarkDecodeEncodingXML(b *testing.B) {
 
 func (row *xmlRow) event(b *testing.B, g *xmlGroup) event.Event {
 	e := event.Event{
-		Key:   event.Key{Provider: "bench", BaseID: g.ID, EventID: row.ID},
+		Key:   event.Key{Provider: "test", BaseID: g.ID, EventID: row.ID},
 		Title: g.Title, SellFrom: row.From, SellTo: row.To, SoldOut: row.SoldOut,
 		Zones: make([]event.Zone, len(row.Zones)),
 	}
@@ -182,7 +182,7 @@ func (row *xmlRow) event(b *testing.B, g *xmlGroup) event.Event {
 
 // BenchmarkDecodeJSON is for the events of BenchmarkDecode, as they are dumped.
 func BenchmarkDecodeJSON(b *testing.B) {
-	feed, err := decodeXML(bytes.NewReader(bigFeed()), "bench", "", nil)
+	feed, err := decodeXML(bytes.NewReader(bigFeed()), plainly)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func BenchmarkDecodeJSON(b *testing.B) {
 	b.SetBytes(int64(len(doc)))
 	b.ReportAllocs()
 	for b.Loop() {
-		feed, err := decodeJSON(bytes.NewReader(doc), "bench", "", nil)
+		feed, err := decodeJSON(bytes.NewReader(doc), plainly)
 		if err != nil {
 			b.Fatal(err)
 		}

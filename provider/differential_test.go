@@ -27,12 +27,17 @@ var stricter = []string{
 	"not a feed", "the encoding",
 }
 
+// charsets are what HTTP may say of a document, rightly or not.
+var charsets = []string{"", "", "", "utf-8", "iso-8859-1", "iso-8859-15", "us-ascii", "utf-16", "klingon"}
+
 // compare decodes doc in every way and reports where they differ.
-func compare(tb testing.TB, doc []byte) {
+func compare(tb testing.TB, doc []byte, charset string) {
 	tb.Helper()
-	feed, err := decodeXML(bytes.NewReader(doc), "test", "", nil)
-	want, naiveErr := naiveDecode(doc)
-	if small, smallErr := decodeBuffered(doc, 1+len(doc)%97); (smallErr == nil) != (err == nil) ||
+	how := plainly
+	how.charset = charset
+	feed, err := decodeXML(bytes.NewReader(doc), how)
+	want, naiveErr := naiveDecode(doc, charset)
+	if small, smallErr := decodeBuffered(doc, 1+len(doc)%97, how); (smallErr == nil) != (err == nil) ||
 		err == nil && toJSON(tb, small) != toJSON(tb, feed) || err != nil && smallErr.Error() != err.Error() {
 		tb.Fatalf("a small buffer makes a difference: %v, not %v\n%q", smallErr, err, doc)
 	}
@@ -113,7 +118,7 @@ func TestDecodeMutants(t *testing.T) {
 			t.Parallel()
 			rnd := rand.New(rand.NewPCG(1, uint64(len(name)))) // the same mutants each time
 			for range 500 {
-				compare(t, mutate(rnd, docs[name]))
+				compare(t, mutate(rnd, docs[name]), charsets[rnd.IntN(len(charsets))])
 			}
 		})
 	}
@@ -123,5 +128,5 @@ func FuzzDecode(f *testing.F) {
 	for _, doc := range fixtures(f) {
 		f.Add(doc)
 	}
-	f.Fuzz(func(t *testing.T, doc []byte) { compare(t, doc) })
+	f.Fuzz(func(t *testing.T, doc []byte) { compare(t, doc, charsets[len(doc)%len(charsets)]) })
 }

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -22,25 +23,46 @@ var xmlDeclaration = regexp.MustCompile(`^<\?xml` +
 	`[ \t\r\n]*\?>$`)
 
 // begin skips a byte order mark and the XML declaration, and sees to it that what
-// follows is read as UTF-8. The mark counts more than the declaration, and that more
-// than charset, which may be empty; in the end it is UTF-8.
+// follows is read as UTF-8. A mark, or the form of UTF-16, leaves no doubt; then charset
+// counts, which may be empty, and then the declaration (RFC 7303 section 3.2), unless
+// the bytes say otherwise.
 func (s *scanner) begin(charset string) error {
-	s.has(len("\xef\xbb\xbf"))
-	if encoding := utf16Of(s.buf[s.pos:s.end]); encoding != "" {
-		return s.unknownEncoding(encoding)
+	const mark = "\xef\xbb\xbf"
+	if !s.has(4) && !s.ended {
+		return s.short("at its start")
 	}
-	marked := bytes.HasPrefix(s.buf[s.pos:s.end], []byte("\xef\xbb\xbf"))
-	if marked {
-		s.pos += len("\xef\xbb\xbf")
+	ahead := s.buf[s.pos:s.end]
+	order, markSize := utf16Of(ahead)
+	certain := true
+	switch {
+	case isUTF32(ahead):
+		return s.unknownEncoding("UTF-32")
+	case bytes.HasPrefix(ahead, []byte(mark)):
+		s.pos += len(mark)
+	case order != nil:
+		s.pos += markSize
+		s.reread(func(r io.Reader) io.Reader { return transform.NewReader(r, utf16Decoder{order: order}) })
+	default:
+		certain = false
+	}
+	if s.tolerate&ControlCharacters != 0 {
+		s.reread(func(r io.Reader) io.Reader { return blanker{r} })
+	}
+	if s.tolerate&LeadingBlanks != 0 {
+		s.skipSpace()
 	}
 	declared, err := s.skipXMLDeclaration()
-	if err != nil || marked {
+	if err != nil || certain {
 		return err
 	}
-	if declared != "" {
-		charset = declared
-	}
-	return s.transcode(charset)
+	return s.transcode(charset, declared)
+}
+
+// reread has what is ahead read through another reader.
+func (s *scanner) reread(through func(io.Reader) io.Reader) {
+	ahead := bytes.Clone(s.buf[s.pos:s.end])
+	s.src = through(io.MultiReader(bytes.NewReader(ahead), s.src))
+	s.end, s.err, s.ended = s.pos, nil, false // the source returns its error again
 }
 
 // skipXMLDeclaration skips the XML declaration if there is one, and returns the
@@ -69,21 +91,65 @@ func (s *scanner) skipXMLDeclaration() (string, error) {
 	return string(parts[1]) + string(parts[2]), nil
 }
 
-// transcode has what is ahead read in the encoding of the given label.
-func (s *scanner) transcode(label string) error {
-	name := plainLabel(label)
-	switch name {
-	case "", "utf8", "usascii", "ascii":
-		return nil // ASCII is a part of UTF-8
+// transcode has what is ahead read in its encoding, of which HTTP and the XML declaration
+// have said what it is, or nothing.
+//
+// Both are often wrong: servers put one charset on all that they send, and documents are
+// converted without their declaration. Bytes are no UTF-8 by chance, so where one of the
+// two names an encoding of one byte a character, all of the document is looked at first.
+// What stays in doubt is refused: wrong letters in a title would be stored for ever.
+func (s *scanner) transcode(charset, declared string) error {
+	label, other := charset, declared
+	if meansNothing(label) {
+		label, other = other, ""
 	}
-	table := tableOf(name)
-	if table == nil {
+	if meansNothing(label) {
+		return nil
+	}
+	table, known := encodingOf(label)
+	if !known {
 		return s.unknownEncoding(label)
 	}
-	ahead := bytes.Clone(s.buf[s.pos:s.end])
-	s.src = transform.NewReader(io.MultiReader(bytes.NewReader(ahead), s.src), table.NewDecoder())
-	s.end, s.err, s.ended = s.pos, nil, false // the source returns its error again
+	otherTable, _ := encodingOf(other)
+	if table == nil && otherTable == nil {
+		return nil // UTF-8, and the scanner sees to it that it is
+	}
+	var e evidence
+	s.spool.rest = io.MultiReader(bytes.NewReader(bytes.Clone(s.buf[s.pos:s.end])), s.src)
+	if err := s.spool.fill(&e); err != nil {
+		return fmt.Errorf("line %d: %w", s.line(), err)
+	}
+	s.reread(func(io.Reader) io.Reader { return s.spool.reader() })
+	if e.isUTF8() {
+		return nil
+	}
+	if table == nil {
+		table, otherTable = otherTable, nil
+	}
+	if e.characters > e.others || !e.fits(table, otherTable) {
+		return s.fault(KindDecode, 0, "the encoding is in doubt: HTTP says %.40q and the XML declaration %.40q, "+
+			"and %d characters beyond ASCII are UTF-8 while %d bytes are not", charset, declared, e.characters, e.others)
+	}
+	s.reread(func(r io.Reader) io.Reader { return transform.NewReader(r, table.NewDecoder()) })
 	return nil
+}
+
+// meansNothing reports whether a label says nothing of a document that is not in UTF-16:
+// programs write that into the declaration of a text in memory, and then convert it.
+func meansNothing(label string) bool {
+	return label == "" || strings.HasPrefix(plainLabel(label), "utf16")
+}
+
+// encodingOf returns the encoding of one byte a character with the given label, or nil for
+// UTF-8 and what is a part of it, and whether it is known.
+func encodingOf(label string) (table *charmap.Charmap, known bool) {
+	name := plainLabel(label)
+	switch name {
+	case "utf8", "usascii", "ascii":
+		return nil, true
+	}
+	table = tableOf(name)
+	return table, table != nil
 }
 
 // plainLabel returns the letters and digits of a label, in lower case: labels differ
@@ -118,17 +184,5 @@ func tableOf(name string) *charmap.Charmap {
 
 func (s *scanner) unknownEncoding(label string) error {
 	return s.fault(KindDecode, 0,
-		"the encoding %.40q is not known: UTF-8, US-ASCII, and those of the families ISO-8859 and Windows-125x are", label)
-}
-
-// utf16Of returns the name of the UTF-16 that b begins with, by its byte order mark or
-// by how it holds a "<", or "".
-func utf16Of(b []byte) string {
-	switch {
-	case bytes.HasPrefix(b, []byte("\xfe\xff")), bytes.HasPrefix(b, []byte("\x00<")):
-		return "UTF-16BE"
-	case bytes.HasPrefix(b, []byte("\xff\xfe")), bytes.HasPrefix(b, []byte("<\x00")):
-		return "UTF-16LE"
-	}
-	return ""
+		"the encoding %.40q is not known: UTF-8, UTF-16, US-ASCII, and those of the families ISO-8859 and Windows-125x are", label)
 }

@@ -4,17 +4,26 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 )
 
 // A format is how a feed is written.
 type format struct {
 	accept string // value of the Accept header
-	// decode reads the document in r as a feed of the named provider. The encoding
-	// charset, which may be empty, is what HTTP says that the document is in. It is a
-	// pure function of the bytes of r, but for the progress that it tells of, which may
-	// be nil; r has to return an error again when it is
-	// asked again; such an error comes out wrapped, and all others are a *fault.
-	decode func(r io.Reader, provider, charset string, progress *Progress) (*Feed, error)
+	// decode reads the document in r. It is a pure function of the bytes of r and of what
+	// is said of how to read them, but for the progress that it tells of; r has to return
+	// an error again when it is asked again; such an error comes out wrapped, and all others
+	// are a *fault.
+	decode func(r io.Reader, how reading) (*Feed, error)
+}
+
+// A reading says how a document is to be read.
+type reading struct {
+	provider string         // whose feed it is
+	location *time.Location // in which its local times count
+	charset  string         // what HTTP says that it is encoded in; may be empty
+	tolerate Tolerance
+	progress *Progress // may be nil
 }
 
 var formats = map[string]format{

@@ -12,10 +12,10 @@ import (
 type jsonDecoder struct {
 	*gatherer
 	*json.Decoder
-	provider string
-	bounds   *jsonBounds
-	value    json.RawMessage // the last one read
-	named    bool            // a value had the ids of an event
+	how    reading
+	bounds *jsonBounds
+	value  json.RawMessage // the last one read
+	named  bool            // a value had the ids of an event
 }
 
 // decodeJSON reads what fever dump writes: a record a line, or one array of them.
@@ -31,12 +31,12 @@ type jsonDecoder struct {
 // is nothing on sale is written as []. So is a document in which no value has the ids
 // of an event. Lines that are missing at the end cannot be noticed here when the last
 // one is whole: an array, which has to be closed, is the safer form.
-func decodeJSON(r io.Reader, provider, _ string, progress *Progress) (*Feed, error) {
+func decodeJSON(r io.Reader, how reading) (*Feed, error) {
 	bounds, first, err := newJSONBounds(r)
 	if err != nil {
 		return nil, err
 	}
-	d := &jsonDecoder{gatherer: newGatherer(progress), Decoder: json.NewDecoder(bounds), provider: provider, bounds: bounds}
+	d := &jsonDecoder{gatherer: newGatherer(how.progress), Decoder: json.NewDecoder(bounds), how: how, bounds: bounds}
 	if first == '[' {
 		err = d.array()
 	} else {
@@ -106,9 +106,9 @@ func (d *jsonDecoder) record() error {
 	line := d.line() - lineFeeds(d.value)
 	r, err := parseRecord(d.value)
 	d.named = d.named || r.BaseID != "" || r.EventID != ""
-	e := r.event(d.provider)
+	e := r.event(d.how.provider)
 	if err == nil {
-		err = e.Validate()
+		err = e.ValidateIn(d.how.location)
 	}
 	if err != nil {
 		d.reject(r.BaseID, r.EventID, line, err.Error())

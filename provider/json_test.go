@@ -45,7 +45,7 @@ func TestJSONRoundTrip(t *testing.T) {
 	for name, doc := range fixtures(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			want, err := decodeXML(bytes.NewReader(doc), "test", "", nil)
+			want, err := decodeXML(bytes.NewReader(doc), plainly)
 			if err != nil || len(want.Events) == 0 {
 				t.Fatal(want, err)
 			}
@@ -67,7 +67,7 @@ func TestJSONRoundTrip(t *testing.T) {
 					"byte-wise":  iotest.OneByteReader,
 					"end inside": iotest.DataErrReader,
 				} {
-					got, err := decodeJSON(reader(bytes.NewReader(doc)), "test", "latin1", nil)
+					got, err := decodeJSON(reader(bytes.NewReader(doc)), reading{provider: "test", location: time.UTC, charset: "latin1"})
 					if err != nil {
 						t.Fatal(form, kind, err)
 					}
@@ -102,7 +102,7 @@ func TestJSONAccepts(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeJSON(strings.NewReader(test.doc), "test", "", nil)
+			feed, err := decodeJSON(strings.NewReader(test.doc), plainly)
 			if err != nil || len(feed.Events) != 1 {
 				t.Fatalf("%+v, %v", feed, err)
 			}
@@ -177,7 +177,7 @@ func TestJSONRejections(t *testing.T) {
 				"lines": good + "\n" + test.row + "\n" + good,
 				"array": "[" + good + ",\n" + test.row + "\n,\n" + good + "]",
 			} {
-				feed, err := decodeJSON(strings.NewReader(doc), "test", "", nil)
+				feed, err := decodeJSON(strings.NewReader(doc), plainly)
 				if err != nil {
 					t.Fatal(form, err)
 				}
@@ -248,7 +248,7 @@ func TestJSONRefuses(t *testing.T) {
 				"whole":     func(r io.Reader) io.Reader { return r },
 				"byte-wise": iotest.HalfReader,
 			} {
-				feed, err := decodeJSON(reader(strings.NewReader(test.doc)), "test", "", nil)
+				feed, err := decodeJSON(reader(strings.NewReader(test.doc)), plainly)
 				failure, ok := errors.AsType[*fault](err)
 				if !ok || feed != nil || failure.kind != test.kind || !strings.Contains(failure.text, test.text) || len(failure.text) > 300 {
 					t.Errorf("%s: %+v, %v", kind, feed, err)
@@ -262,27 +262,27 @@ func TestJSONRefuses(t *testing.T) {
 // one. An error of the reader comes out whatever was read before.
 func TestJSONCut(t *testing.T) {
 	t.Parallel()
-	feed, err := decodeXML(bytes.NewReader(fixture(t, "plan-list-1.xml")), "test", "", nil)
+	feed, err := decodeXML(bytes.NewReader(fixture(t, "plan-list-1.xml")), plainly)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ndjson, array := dumped(t, feed.Events)
 	broken := errors.New("broken")
 	for n := range array {
-		if feed, err := decodeJSON(bytes.NewReader(array[:n]), "test", "", nil); err == nil && n < len(array)-1 {
+		if feed, err := decodeJSON(bytes.NewReader(array[:n]), plainly); err == nil && n < len(array)-1 {
 			t.Errorf("the first %d bytes of the array are taken for a feed of %d", n, feed.Seen)
 		}
-		if _, err := decodeJSON(failing(array[:n], broken), "test", "", nil); !errors.Is(err, broken) {
+		if _, err := decodeJSON(failing(array[:n], broken), plainly); !errors.Is(err, broken) {
 			t.Errorf("failing after %d bytes of the array: %v", n, err)
 		}
 	}
 	for n := range ndjson {
-		feed, err := decodeJSON(bytes.NewReader(ndjson[:n]), "test", "", nil)
+		feed, err := decodeJSON(bytes.NewReader(ndjson[:n]), plainly)
 		whole := n > 0 && (ndjson[n] == '\n' || ndjson[n-1] == '\n')
 		if (err == nil) != whole || whole && feed.Seen != bytes.Count(ndjson[:n+1], []byte("\"id\"")) {
 			t.Errorf("the first %d bytes of the lines: %+v, %v", n, feed, err)
 		}
-		if _, err := decodeJSON(failing(ndjson[:n], broken), "test", "", nil); !errors.Is(err, broken) {
+		if _, err := decodeJSON(failing(ndjson[:n], broken), plainly); !errors.Is(err, broken) {
 			t.Errorf("failing after %d bytes of the lines: %v", n, err)
 		}
 	}
@@ -291,7 +291,7 @@ func TestJSONCut(t *testing.T) {
 func TestJSONEmptyFeed(t *testing.T) {
 	t.Parallel()
 	for _, doc := range []string{"[]", " [\n] \n", "\xef\xbb\xbf[]"} {
-		feed, err := decodeJSON(strings.NewReader(doc), "test", "", nil)
+		feed, err := decodeJSON(strings.NewReader(doc), plainly)
 		if err != nil || feed.Seen != 0 || feed.Events != nil {
 			t.Errorf("%q: %+v, %v", doc, feed, err)
 		}
@@ -301,7 +301,7 @@ func TestJSONEmptyFeed(t *testing.T) {
 func TestJSONStuck(t *testing.T) {
 	t.Parallel()
 	for _, doc := range []string{"", "[", row} {
-		if _, err := decodeJSON(io.MultiReader(strings.NewReader(doc), stuck{}), "test", "", nil); !errors.Is(err, io.ErrNoProgress) {
+		if _, err := decodeJSON(io.MultiReader(strings.NewReader(doc), stuck{}), plainly); !errors.Is(err, io.ErrNoProgress) {
 			t.Errorf("after %q: %v", doc, err)
 		}
 	}
@@ -315,7 +315,7 @@ func TestJSONMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC() // what other tests left behind would be collected meanwhile, or not
 	runtime.ReadMemStats(&before)
-	feed, err := decodeJSON(doc, "test", "", nil)
+	feed, err := decodeJSON(doc, plainly)
 	runtime.ReadMemStats(&after)
 	if err != nil || feed.Rejected != 50_000 || feed.Rejections[99].Line != 100 {
 		t.Fatalf("%+v, %v", feed, err)
@@ -327,7 +327,7 @@ func TestJSONMemory(t *testing.T) {
 	// The worst record there can be: all that is allocated for it.
 	zones := strings.Repeat("{},", maxRecord/3-100)
 	runtime.ReadMemStats(&before)
-	feed, err = decodeJSON(strings.NewReader(`{"base_id":"b","zones":[`+zones+`{}]}`), "test", "", nil)
+	feed, err = decodeJSON(strings.NewReader(`{"base_id":"b","zones":[`+zones+`{}]}`), plainly)
 	runtime.ReadMemStats(&after)
 	if err != nil || feed.Rejected != 1 {
 		t.Fatalf("%+v, %v", feed, err)
@@ -342,8 +342,8 @@ func TestJSONMemory(t *testing.T) {
 // again after a dump.
 func FuzzDecodeJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		feed, err := decodeJSON(bytes.NewReader(doc), "test", "", nil)
-		halves, err2 := decodeJSON(iotest.HalfReader(bytes.NewReader(doc)), "test", "", nil)
+		feed, err := decodeJSON(bytes.NewReader(doc), plainly)
+		halves, err2 := decodeJSON(iotest.HalfReader(bytes.NewReader(doc)), plainly)
 		if !reflect.DeepEqual(feed, halves) || (err == nil) != (err2 == nil) {
 			t.Fatalf("read in halves: %+v, %v\nwhole: %+v, %v", halves, err2, feed, err)
 		}
@@ -374,7 +374,7 @@ func FuzzDecodeJSON(f *testing.F) {
 		}
 		ndjson, array := dumped(t, feed.Events)
 		for _, doc := range [][]byte{ndjson, array} {
-			again, err := decodeJSON(bytes.NewReader(doc), "test", "", nil)
+			again, err := decodeJSON(bytes.NewReader(doc), plainly)
 			if err != nil || !reflect.DeepEqual(again.Events, feed.Events) {
 				t.Fatalf("dumped: %s\nread again: %+v, %v\nwant %+v", doc, again, err, feed.Events)
 			}

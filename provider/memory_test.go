@@ -17,7 +17,7 @@ func TestDecodeMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC() // what other tests left behind would be collected meanwhile, or not
 	runtime.ReadMemStats(&before)
-	feed, err := decodeXML(doc, "test", "", nil)
+	feed, err := decodeXML(doc, plainly)
 	runtime.ReadMemStats(&after)
 	if err != nil || feed.Ignored != 100_000 || feed.Rejected != 100_000 {
 		t.Fatalf("%+v, %v", feed, err)

@@ -10,7 +10,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+	unicode16 "golang.org/x/text/encoding/unicode"
 
 	"fever/event"
 )
@@ -35,11 +40,102 @@ var (
 	otherVersion = regexp.MustCompile(`version=(["'])1\.[0-9]+["']`)
 )
 
+// naiveUTF8 returns the document in UTF-8, or an error when its encoding is not known, or
+// in doubt. What is no character in it is as invalid in what it returns.
+func naiveUTF8(doc []byte, charset string) ([]byte, error) {
+	if doc, marked := bytes.CutPrefix(doc, []byte("\xef\xbb\xbf")); marked {
+		return doc, nil
+	}
+	for _, form := range []struct {
+		start string
+		order unicode16.Endianness
+		wide  bool
+	}{
+		{"\x00\x00\xfe\xff", unicode16.BigEndian, true},
+		{"\xff\xfe\x00\x00", unicode16.LittleEndian, true},
+		{"\xfe\xff", unicode16.BigEndian, false},
+		{"\xff\xfe", unicode16.LittleEndian, false},
+	} {
+		if bytes.HasPrefix(doc, []byte(form.start)) {
+			if form.wide {
+				return nil, errors.New("UTF-32")
+			}
+			return naiveUTF16(doc[2:], form.order)
+		}
+	}
+	if len(doc) >= 4 && (string(doc[:4]) == "\x00\x00\x00<" || string(doc[:4]) == "<\x00\x00\x00") {
+		return nil, errors.New("UTF-32")
+	}
+	if len(doc) > 1 && doc[0] == 0 && doc[1] != 0 {
+		return naiveUTF16(doc, unicode16.BigEndian)
+	}
+	if len(doc) > 1 && doc[0] != 0 && doc[1] == 0 {
+		return naiveUTF16(doc, unicode16.LittleEndian)
+	}
+	labels := []string{charset, ""}
+	if parts := xmlDeclaration.FindSubmatch(doc[:bytes.Index(doc, []byte("?>"))+2]); bytes.Contains(doc, []byte("?>")) && parts != nil {
+		labels[1] = string(parts[1]) + string(parts[2])
+	}
+	var tables []*charmap.Charmap // of the labels that say something
+	for _, label := range labels {
+		switch label = plainLabel(label); {
+		case label == "" || strings.HasPrefix(label, "utf16"):
+		case label == "utf8" || label == "usascii" || label == "ascii":
+			tables = append(tables, nil)
+		case tableOf(label) != nil:
+			tables = append(tables, tableOf(label))
+		case len(tables) == 0:
+			return nil, fmt.Errorf("unknown encoding %q", label)
+		}
+	}
+	tables = slices.DeleteFunc(tables, func(t *charmap.Charmap) bool { return t == nil })
+	if len(tables) == 0 || utf8.Valid(doc) {
+		return doc, nil
+	}
+	texts := make([]string, len(tables))
+	for i, table := range tables {
+		text, err := table.NewDecoder().Bytes(doc)
+		if err != nil {
+			return nil, err
+		}
+		texts[i] = string(text)
+	}
+	odd, even := 0, 0
+	for rest := doc; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		if size == 1 && r == utf8.RuneError {
+			odd++
+		} else if size > 1 {
+			even++
+		}
+		rest = rest[size:]
+	}
+	if even > odd || strings.Contains(texts[0], "\ufffd") || slices.Max(texts) != slices.Min(texts) {
+		return nil, errors.New("in doubt")
+	}
+	return []byte(texts[0]), nil
+}
+
+// naiveUTF16 is strict about what the decoder of x/text replaces.
+func naiveUTF16(doc []byte, order unicode16.Endianness) ([]byte, error) {
+	text, err := unicode16.UTF16(order, unicode16.IgnoreBOM).NewDecoder().Bytes(doc)
+	if err != nil {
+		return nil, err
+	}
+	again, err := unicode16.UTF16(order, unicode16.IgnoreBOM).NewEncoder().Bytes(text)
+	if err == nil && !bytes.Equal(again, doc) {
+		err = errors.New("not UTF-16")
+	}
+	return text, err
+}
+
 // naiveDecode is the oracle of decode: it reads the document with encoding/xml into a
 // tree, and takes the feed out of that with no regard to cost.
-func naiveDecode(doc []byte) (*naiveFeed, error) {
-	// A byte order mark is text to encoding/xml.
-	doc, marked := bytes.CutPrefix(doc, []byte("\xef\xbb\xbf"))
+func naiveDecode(doc []byte, charset string) (*naiveFeed, error) {
+	doc, err := naiveUTF8(doc, charset)
+	if err != nil {
+		return nil, err
+	}
 	// It does not normalise values. White space means the same anywhere else.
 	doc = bytes.ReplaceAll(doc, []byte("\r\n"), []byte(" "))
 	doc = []byte(strings.NewReplacer("\r", " ", "\n", " ", "\t", " ").Replace(string(doc)))
@@ -49,7 +145,7 @@ func naiveDecode(doc []byte) (*naiveFeed, error) {
 		doc = append(head, doc[end:]...)
 	}
 	// Token checks the document, RawToken gives the names with their prefixes.
-	for d := newXMLDecoder(doc, marked); ; {
+	for d := newXMLDecoder(doc); ; {
 		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
@@ -58,7 +154,8 @@ func naiveDecode(doc []byte) (*naiveFeed, error) {
 	}
 	top := &node{}
 	stack := []*node{top}
-	for d := newXMLDecoder(doc, marked); ; {
+	var prefix string // of the root
+	for d := newXMLDecoder(doc); ; {
 		token, err := d.RawToken()
 		if errors.Is(err, io.EOF) {
 			break
@@ -67,9 +164,23 @@ func naiveDecode(doc []byte) (*naiveFeed, error) {
 		}
 		switch token := token.(type) {
 		case xml.StartElement:
+			if len(stack) == 1 {
+				prefix = token.Name.Space
+			}
 			n := &node{name: rawName(token.Name), attrs: make(map[string]string)}
-			for _, a := range token.Attr {
-				n.attrs[rawName(a.Name)] = strings.TrimSpace(a.Value)
+			ours := token.Name.Space != "" && token.Name.Space == prefix && prefix != "xml" && prefix != "xmlns"
+			if ours {
+				n.name = token.Name.Local
+			}
+			for _, prefixed := range []bool{true, false} {
+				for _, a := range token.Attr {
+					if name := rawName(a.Name); a.Name.Space == "" != prefixed {
+						if ours && a.Name.Space == prefix {
+							name = a.Name.Local
+						}
+						n.attrs[name] = strings.TrimSpace(a.Value)
+					}
+				}
 			}
 			parent := stack[len(stack)-1]
 			parent.children = append(parent.children, n)
@@ -91,19 +202,10 @@ func rawName(n xml.Name) string {
 	return n.Space + ":" + n.Local
 }
 
-func newXMLDecoder(doc []byte, marked bool) *xml.Decoder {
+// newXMLDecoder is for documents in UTF-8, whatever they declare.
+func newXMLDecoder(doc []byte) *xml.Decoder {
 	d := xml.NewDecoder(bytes.NewReader(doc))
-	d.CharsetReader = func(label string, r io.Reader) (io.Reader, error) {
-		// Which labels mean what is not the question here.
-		label = plainLabel(label)
-		if marked || slices.Contains(strings.Fields("utf8 usascii ascii"), label) {
-			return r, nil
-		}
-		if table := tableOf(label); table != nil {
-			return table.NewDecoder().Reader(r), nil
-		}
-		return nil, fmt.Errorf("unknown encoding %q", label)
-	}
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
 	return d
 }
 
@@ -125,7 +227,7 @@ func naiveRoot(root *node) *naiveFeed {
 			}
 			e, err := naiveRow(g, row)
 			if err == nil {
-				err = e.Validate()
+				err = e.ValidateIn(time.UTC)
 			}
 			if err != nil {
 				feed.Rejected++

@@ -32,6 +32,9 @@ type Config struct {
 	// AllowPrivateRedirects lets redirects lead from a provider with a public address to
 	// addresses that are not public: loopback, link-local, private and the like.
 	AllowPrivateRedirects bool
+
+	Location *time.Location // in which the feed's local times count; nil means UTC
+	Tolerate Tolerance      // what of a feed that is not right is read all the same
 }
 
 // A Provider is a source of feeds. Use [New] to make one; its fields are not to be
@@ -59,6 +62,9 @@ func New(c Config) (*Provider, error) {
 	}
 	if c.Format == "" {
 		c.Format = "xml"
+	}
+	if c.Location == nil {
+		c.Location = time.UTC
 	}
 	format, known := formats[c.Format]
 	if !known {
@@ -122,7 +128,7 @@ func (p *Provider) Read(ctx context.Context, r io.Reader, progress *Progress) (*
 // decode reads a document under the limits. Beside an error the feed holds Bytes.
 func (p *Provider) decode(ctx context.Context, r io.Reader, charset string, progress *Progress) (*Feed, error) {
 	src := &source{ctx: ctx, r: r, limit: p.MaxBytes, progress: progress}
-	feed, err := p.format.decode(src, p.Name, charset, progress)
+	feed, err := p.format.decode(src, reading{p.Name, p.Location, charset, p.Tolerate, progress})
 	if err != nil {
 		return &Feed{Bytes: src.n}, err
 	}

@@ -10,8 +10,9 @@ import (
 const maxReference = 32
 
 // reference decodes the reference that b begins with, and returns its length. Only
-// the five predefined entities and references to legal characters are known.
-func reference(b []byte) (r rune, n int, ok bool) {
+// the five predefined entities and references to legal characters are known, and
+// those to others that are tolerated.
+func reference(b []byte, tolerate Tolerance) (r rune, n int, ok bool) {
 	end := bytes.IndexByte(b[:min(len(b), maxReference)], ';')
 	if end < 0 {
 		return 0, 0, false
@@ -37,10 +38,21 @@ func reference(b []byte) (r rune, n int, ok bool) {
 		}
 		// ParseUint takes no sign, and no underscore when the base is given.
 		code, err := strconv.ParseUint(digits, base, 32)
+		if err == nil && code < ' ' && !legalRune(rune(code)) && tolerate&ControlCharacters != 0 {
+			code = ' '
+		}
 		if err != nil || code > 0x10ffff || !legalRune(rune(code)) {
 			return 0, 0, false
 		}
 		r = rune(code)
 	}
 	return r, end + 1, true
+}
+
+// unknownReference returns the error of the reference n bytes ahead, which is none.
+func (s *scanner) unknownReference(n int) error {
+	if _, _, ok := reference(s.buf[s.pos+n:s.end], ControlCharacters); ok {
+		return s.malformed(n, "a reference to a character that XML does not allow; tolerate: control-characters reads it as a space")
+	}
+	return s.malformed(n, "a reference that is not known, or a bare &")
 }

@@ -121,7 +121,7 @@ func (d *decoder) endRow() error {
 	r := &d.row
 	text := string(r.text)
 	e := event.Event{
-		Key:         event.Key{Provider: d.provider, BaseID: d.group.baseID, EventID: text[:r.idEnd]},
+		Key:         event.Key{Provider: d.how.provider, BaseID: d.group.baseID, EventID: text[:r.idEnd]},
 		Title:       d.group.title,
 		OrganizerID: d.group.organizerID,
 		Start:       r.start,
@@ -133,7 +133,7 @@ func (d *decoder) endRow() error {
 	err := r.bad
 	if err == nil {
 		e.Zones = r.zonesOf(text)
-		err = e.Validate()
+		err = e.ValidateIn(d.how.location)
 	}
 	if err != nil {
 		d.reject(e.BaseID, e.EventID, r.line, err.Error())

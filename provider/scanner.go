@@ -38,6 +38,9 @@ type attr struct {
 // It holds one buffer, in which a start tag must fit. An error of its reader comes
 // out as it is.
 type scanner struct {
+	tolerate Tolerance
+	spool    spool // of a document that is looked at before it is read
+
 	src   io.Reader
 	err   error  // of src, met behind buf[end]; sticky
 	buf   []byte // buf[pos:end] is ahead
@@ -63,10 +66,13 @@ type scanner struct {
 }
 
 // newScanner returns a scanner of r, which has to return an error again when it is
-// asked again.
-func newScanner(r io.Reader) *scanner {
-	return &scanner{src: r, buf: make([]byte, 64<<10)}
+// asked again. It is to be closed.
+func newScanner(r io.Reader, tolerate Tolerance) *scanner {
+	return &scanner{tolerate: tolerate, src: r, buf: make([]byte, 64<<10)}
 }
+
+// closeSpool gives back what the scanner holds of the document outside of memory.
+func (s *scanner) closeSpool() { s.spool.close() }
 
 // next returns the next token.
 func (s *scanner) next() (token, error) {

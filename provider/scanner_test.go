@@ -2,12 +2,15 @@ package provider
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
+	"unicode/utf16"
 )
 
 // kindAt returns the kind of a decode error, or "" for none.
@@ -38,7 +41,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"JSON":                        {`{"data":{"events":[]}}`, KindMalformed, "text outside"},
 		"HTML":                        {"<!DOCTYPE html>\n<html><body>502</body></html>", KindDecode, "line 2 (byte 22): not a feed: the root element is <html>"},
 		"another root":                {"<events/>", KindDecode, "<events>"},
-		"a root with a prefix":        {`<x:eventList xmlns:x="u"/>`, KindDecode, "<x:eventList>"},
+		"a root with a prefix of XML": {`<xml:eventList/>`, KindDecode, "<xml:eventList>"},
 		"a comment alone":             {"<!-- nothing -->", KindMalformed, "cut short"},
 		"a second root":               {"<planList/><planList/>", KindMalformed, "second root"},
 		"text behind the root":        {"<planList/>\n.", KindMalformed, "text outside"},
@@ -83,8 +86,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"an empty reference":          {"<planList>&#;</planList>", KindMalformed, "not known"},
 		"an empty hex reference":      {"<planList>&#x;</planList>", KindMalformed, "not known"},
 		"a signed reference":          {"<planList>&#+65;</planList>", KindMalformed, "not known"},
-		"a reference to zero":         {`<planList a="&#0;"/>`, KindMalformed, "not known"},
-		"a reference to a control":    {`<planList a="&#x1F;"/>`, KindMalformed, "not known"},
+		"a reference to zero":         {`<planList a="&#0;"/>`, KindMalformed, "does not allow"},
+		"a reference to a control":    {`<planList a="&#x1F;"/>`, KindMalformed, "does not allow"},
 		"a reference to a surrogate":  {`<planList a="&#xD800;"/>`, KindMalformed, "not known"},
 		"a reference to U+FFFE":       {`<planList a="&#xFFFE;"/>`, KindMalformed, "not known"},
 		"a reference out of Unicode":  {`<planList a="&#x110000;"/>`, KindMalformed, "not known"},
@@ -133,15 +136,22 @@ func TestDecodeRefuses(t *testing.T) {
 		"a surrogate in UTF-8":        {"<planList>\xed\xa0\x80</planList>", KindMalformed, "invalid UTF-8"},
 		"half a character at the end": {"<planList>\xe2\x82", KindMalformed, "cut short inside a character"},
 		"an unknown encoding":         {"<?xml version='1.0' encoding='EBCDIC-CP-ES'?><planList/>", KindDecode, `the encoding "EBCDIC-CP-ES" is not known: UTF-8,`},
-		"UTF-16 by its mark":          {"\xff\xfe<\x00p\x00", KindDecode, `"UTF-16LE"`},
-		"UTF-16 by its mark, big":     {"\xfe\xff\x00<\x00p", KindDecode, `"UTF-16BE"`},
-		"UTF-16 without a mark":       {"<\x00p\x00", KindDecode, `"UTF-16LE"`},
-		"UTF-16 by declaration":       {"<?xml version='1.0' encoding='utf-16'?><planList/>", KindDecode, `"utf-16"`},
+		"UTF-16, cut":                 {"\xff\xfe<\x00p\x00", KindMalformed, "cut short inside a start tag"},
+		"UTF-16, cut in a unit":       {inUTF16(true, "\ufeff<planList/>") + "\n", KindMalformed, "cut short inside a character of UTF-16"},
+		"UTF-16, cut in a pair":       {inUTF16(true, "<planList><!--") + "\x3d\xd8", KindMalformed, "cut short inside a character of UTF-16"},
+		"UTF-16, half a pair":         {inUTF16(false, "<planList><!--") + "\xd8\x3d\x00-" + inUTF16(false, "-></planList>"), KindMalformed, "half of a surrogate pair"},
+		"UTF-16, the wrong half":      {inUTF16(false, "<planList><!--") + "\xdc\x00\xd8\x00" + inUTF16(false, "--></planList>"), KindMalformed, "half of a surrogate pair"},
+		"UTF-16, a zero byte":         {inUTF16(true, "<planList>\x00</planList>"), KindMalformed, "the character 0x0"},
+		"UTF-32":                      {"\xff\xfe\x00\x00<\x00\x00\x00", KindDecode, `"UTF-32"`},
+		"UTF-32, big, no mark":        {"\x00\x00\x00<\x00\x00\x00p", KindDecode, `"UTF-32"`},
+		"no UTF-16, nor UTF-8":        {"<?xml version='1.0' encoding='utf-16'?><planList>\xe9</planList>", KindMalformed, "invalid UTF-8"},
+		"mostly UTF-8, not declared":  {"<?xml version='1.0' encoding='iso-8859-1'?>\n<planList>éé\xe9</planList>", KindDecode, `line 1 (byte 43): the encoding is in doubt: HTTP says "" and the XML declaration "iso-8859-1", and 2 characters beyond ASCII are UTF-8 while 1 bytes are not`},
+		"bytes that it does not have": {"<?xml version='1.0' encoding='iso-8859-7'?><planList>\xff\xe1</planList>", KindDecode, "the encoding is in doubt"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeXML(strings.NewReader(test.doc), "test", "", nil)
+			feed, err := decodeXML(strings.NewReader(test.doc), plainly)
 			if feed != nil || err == nil {
 				t.Fatalf("feed %+v, error %v", feed, err)
 			}
@@ -183,7 +193,7 @@ func TestDecodeAccepts(t *testing.T) {
 	for name, doc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeXML(strings.NewReader(doc), "test", "", nil)
+			feed, err := decodeXML(strings.NewReader(doc), plainly)
 			if err != nil || feed.Seen != 0 {
 				t.Errorf("%+v, %v", feed, err)
 			}
@@ -206,7 +216,25 @@ func TestDecodeEncodings(t *testing.T) {
 		"mark":                           {doc(mark, "caña €"), "", "caña €"},
 		"mark against all":               {doc(mark+declared("iso-8859-1"), "caña €"), "iso-8859-15", "caña €"},
 		"declaration":                    {doc(declared("iso-8859-15"), "ca\xf1a \xa4"), "", "caña €"},
-		"declaration against the header": {doc(declared("UTF-8"), "caña €"), "iso-8859-1", "caña €"},
+		"UTF-8, the header lies":         {doc(declared("UTF-8"), "caña €"), "iso-8859-1", "caña €"},
+		"UTF-8, only the header lies":    {doc("", "caña €"), "windows-1252", "caña €"},
+		"UTF-8, the declaration lies":    {doc(declared("iso-8859-1"), "caña €"), "utf-8", "caña €"},
+		"UTF-8, only that lies":          {doc(declared("iso-8859-15"), "caña €"), "", "caña €"},
+		"UTF-8, both lie":                {doc(declared("iso-8859-15"), "caña €"), "windows-1252", "caña €"},
+		"UTF-8, declared as UTF-16":      {doc(declared("utf-16"), "caña €"), "", "caña €"},
+		"UTF-8, sent as UTF-16":          {doc(declared("utf-8"), "caña €"), "UTF-16LE", "caña €"},
+		"latin1, the header lies":        {doc(declared("iso-8859-1"), "ca\xf1a"), "utf-8", "caña"},
+		"latin1, sent as ASCII":          {doc(declared("iso-8859-1"), "ca\xf1a"), "us-ascii", "caña"},
+		"latin1, the declaration lies":   {doc(declared("utf-8"), "ca\xf1a"), "iso-8859-1", "caña"},
+		"latin1, a pair like UTF-8":      {doc(declared("iso-8859-1"), "\xabCAF\xc9\xbb"), "utf-8", "«CAFÉ»"},
+		"latin1 and latin9, no matter":   {doc(declared("iso-8859-15"), "ca\xf1a"), "iso-8859-1", "caña"},
+		"latin1, behind 64 KiB of ASCII": {doc(declared("iso-8859-1"), "ca\xf1a"+strings.Repeat(" ", 100<<10)+"\xe9"), "utf-8", ""},
+		"UTF-16, small end first":        {inUTF16(true, doc("\ufeff"+declared("utf-16"), "caña € 😀")), "", "caña € 😀"},
+		"UTF-16, big end first":          {inUTF16(false, doc("\ufeff", "caña € 😀")), "", "caña € 😀"},
+		"UTF-16 without a mark":          {inUTF16(true, doc(declared("UTF-16"), "caña € 😀")), "", "caña € 😀"},
+		"UTF-16 without anything, big":   {inUTF16(false, doc("", "caña € 😀")), "", "caña € 😀"},
+		"UTF-16 as the header says":      {inUTF16(false, doc("", "caña € 😀")), "utf-16be", "caña € 😀"},
+		"UTF-16, both lie":               {inUTF16(false, doc("\ufeff"+declared("iso-8859-1"), "caña € 😀")), "utf-16le", "caña € 😀"},
 		"header":                         {doc("", "ca\xf1a"), "ISO-8859-1", "caña"},
 		"header, no encoding declared":   {doc(`<?xml version="1.0"?>`, "ca\xf1a"), "latin1", "caña"},
 		"iso-8859-1 as windows-1252":     {doc(declared("iso-8859-1"), "\x8010"), "", "€10"},
@@ -220,12 +248,38 @@ func TestDecodeEncodings(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeXML(&source{ctx: t.Context(), r: strings.NewReader(test.doc), limit: 1 << 20}, "test", test.charset, nil)
-			if err != nil || len(feed.Events) != 1 || feed.Events[0].Title != test.title {
+			feed, err := decodeXML(&source{ctx: t.Context(), r: strings.NewReader(test.doc), limit: 1 << 20}, reading{provider: "test", location: time.UTC, charset: test.charset})
+			if err != nil || feed.Seen != 1 || test.title != "" && (len(feed.Events) != 1 || feed.Events[0].Title != test.title) {
 				t.Errorf("%+v, %v, want %q", feed, err, test.title)
 			}
 		})
 	}
+}
+
+// Two encodings of one byte a character, which mean different letters by a byte that is
+// there: nobody can know.
+func TestDecodeEncodingInDoubt(t *testing.T) {
+	t.Parallel()
+	doc := `<?xml version="1.0" encoding="ISO-8859-15"?>` + inFeed("<!-- \xa4 -->")
+	how := plainly
+	how.charset = "latin1"
+	_, err := decodeXML(strings.NewReader(doc), how)
+	if kindAt(err) != KindDecode || !strings.Contains(err.Error(), `HTTP says "latin1" and the XML declaration "ISO-8859-15"`) {
+		t.Error(err)
+	}
+}
+
+// inUTF16 encodes a text, with the small or the big end of each unit first.
+func inUTF16(little bool, text string) string {
+	var b []byte
+	for _, unit := range utf16.Encode([]rune(text)) {
+		if little {
+			b = binary.LittleEndian.AppendUint16(b, unit)
+		} else {
+			b = binary.BigEndian.AppendUint16(b, unit)
+		}
+	}
+	return string(b)
 }
 
 // A document that is cut short anywhere is no feed, and an error of the reader at the
@@ -242,11 +296,11 @@ func TestDecodeCutAnywhere(t *testing.T) {
 				step = 7 // which is in no phase with anything
 			}
 			for n := 0; n < end; n += step {
-				feed, err := decodeXML(bytes.NewReader(doc[:n]), "test", "", nil)
+				feed, err := decodeXML(bytes.NewReader(doc[:n]), plainly)
 				if feed != nil || kindAt(err) != KindMalformed {
 					t.Fatalf("cut at %d: %v, %v", n, feed, err)
 				}
-				feed, err = decodeXML(&source{ctx: t.Context(), r: failing(doc[:n], broken), limit: 1 << 20}, "test", "", nil)
+				feed, err = decodeXML(&source{ctx: t.Context(), r: failing(doc[:n], broken), limit: 1 << 20}, plainly)
 				if feed != nil || !errors.Is(err, broken) {
 					t.Fatalf("broken at %d: %v, %v", n, feed, err)
 				}
@@ -271,19 +325,19 @@ func TestDecodeReaders(t *testing.T) {
 	for name, doc := range fixtures(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			whole, err := decodeXML(bytes.NewReader(doc), "test", "", nil)
+			whole, err := decodeXML(bytes.NewReader(doc), plainly)
 			if err != nil {
 				t.Fatal(err)
 			}
 			want := toJSON(t, whole)
 			for kind, reader := range readers {
-				feed, err := decodeXML(reader(bytes.NewReader(doc)), "test", "", nil)
+				feed, err := decodeXML(reader(bytes.NewReader(doc)), plainly)
 				if err != nil || toJSON(t, feed) != want {
 					t.Errorf("%s: %v", kind, err)
 				}
 			}
 			for size := 1; size < 200; size++ {
-				feed, err := decodeBuffered(doc, size)
+				feed, err := decodeBuffered(doc, size, plainly)
 				if err != nil || toJSON(t, feed) != want {
 					t.Errorf("a buffer of %d: %v", size, err)
 				}
@@ -294,15 +348,16 @@ func TestDecodeReaders(t *testing.T) {
 
 // decodeBuffered decodes doc with a buffer that has the given size at first, so that
 // it ends at other places.
-func decodeBuffered(doc []byte, size int) (*Feed, error) {
-	d := newDecoder(bytes.NewReader(doc), "test", nil)
+func decodeBuffered(doc []byte, size int, how reading) (*Feed, error) {
+	d := newDecoder(bytes.NewReader(doc), how)
+	defer d.closeSpool()
 	d.buf = make([]byte, size)
-	return d.decode("")
+	return d.decode()
 }
 
 func TestDecodeNoProgress(t *testing.T) {
 	t.Parallel()
-	if _, err := decodeXML(stuck{}, "test", "", nil); !errors.Is(err, io.ErrNoProgress) {
+	if _, err := decodeXML(stuck{}, plainly); !errors.Is(err, io.ErrNoProgress) {
 		t.Error(err)
 	}
 }

@@ -42,7 +42,7 @@ func (s *scanner) skipTextAt() error {
 	if c := s.buf[s.pos]; c == '&' {
 		complete := s.has(maxReference)
 		b := s.buf[s.pos:s.end]
-		_, n, ok := reference(b)
+		_, n, ok := reference(b, s.tolerate)
 		if !ok {
 			n = 1
 			for n < len(b) && (b[n] == '#' || class[b[n]]&isNameChar != 0) {
@@ -51,7 +51,7 @@ func (s *scanner) skipTextAt() error {
 			if n == len(b) && !complete {
 				return s.short("inside a reference")
 			}
-			return s.malformed(0, "a reference that is not known, or a bare &")
+			return s.unknownReference(0)
 		}
 		s.pos += n
 		return nil
@@ -69,10 +69,18 @@ func (s *scanner) skipTextAt() error {
 	}
 	_, size := utf8.DecodeRune(b)
 	if legal(b[:size]) < size {
-		return s.malformed(0, "invalid UTF-8, or a character that XML does not allow")
+		return s.illegal(0)
 	}
 	s.pos += size
 	return nil
+}
+
+// illegal returns the error of the character n bytes ahead, which is none of XML.
+func (s *scanner) illegal(n int) error {
+	if c := s.buf[s.pos+n]; c < ' ' {
+		return s.malformed(n, "the character %#x, which XML does not allow; tolerate: control-characters reads it as a space", c)
+	}
+	return s.malformed(n, "invalid UTF-8, or a character that XML does not allow")
 }
 
 // skipSpace skips white space, and reports whether there was any.
@@ -95,7 +103,11 @@ func (s *scanner) skipInstruction() error {
 		return err
 	}
 	if strings.EqualFold(target, "xml") {
-		return s.malformed(0, "an XML declaration that is not at the start, or is not right")
+		const text = "an XML declaration that is not at the start, or is not right"
+		if s.root {
+			return s.malformed(0, text)
+		}
+		return s.malformed(0, text+"; tolerate: leading-blanks reads one behind blanks")
 	}
 	if !s.skipSpace() && s.has(2) && string(s.buf[s.pos:s.pos+2]) != "?>" {
 		return s.malformed(0, "white space is missing %s", where)
@@ -160,7 +172,7 @@ func (s *scanner) skipPast(delim, where string) error {
 		}
 		n := legal(b)
 		if n < len(b) && (found >= 0 || utf8.FullRune(b[n:])) {
-			return s.malformed(n, "invalid UTF-8, or a character that XML does not allow")
+			return s.illegal(n)
 		}
 		s.pos += n
 		if found >= 0 {

@@ -106,7 +106,7 @@ func (s *scanner) value(b []byte, i int) (end int, plain bool, err error) {
 		case c == quote:
 			if !ascii {
 				if n := legal(b[start:i]); n < i-start {
-					return 0, false, s.malformed(start+n, "invalid UTF-8, or a character that XML does not allow")
+					return 0, false, s.illegal(start + n)
 				}
 			}
 			return i, plain, nil
@@ -118,7 +118,7 @@ func (s *scanner) value(b []byte, i int) (end int, plain bool, err error) {
 		case c == '<':
 			return 0, false, s.malformed(i, "a < inside an attribute's value")
 		default:
-			return 0, false, s.malformed(i, "the character %#x, which XML does not allow", c)
+			return 0, false, s.illegal(i)
 		}
 	}
 }
@@ -131,9 +131,9 @@ func (s *scanner) normalise(value []byte, at int) ([]byte, error) {
 		c := value[i]
 		switch {
 		case c == '&':
-			r, n, ok := reference(value[i:])
+			r, n, ok := reference(value[i:], s.tolerate)
 			if !ok {
-				return nil, s.malformed(at+i, "a reference that is not known, or a bare &")
+				return nil, s.unknownReference(at + i)
 			}
 			s.scratch = utf8.AppendRune(s.scratch, r)
 			i += n - 1

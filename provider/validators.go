@@ -24,12 +24,12 @@ type Validators struct {
 
 // revision is to be raised when a decoder comes to read a document differently, so that
 // feeds which have not changed since are read again.
-const revision = 1
+const revision = 2
 
 // sourceOf returns Validators.Source for the answers to a provider's requests.
 func sourceOf(c *Config) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %q %q", revision, c.URL, c.Format)
+	fmt.Fprintf(h, "%d %q %q %d", revision, c.URL, c.Format, c.Tolerate)
 	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 		fmt.Fprintf(h, " %q %q", name, c.Header[name])
 	}

@@ -2,7 +2,9 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"fever/event"
@@ -25,32 +27,34 @@ const (
 type decoder struct {
 	*scanner
 	*gatherer
-	provider string
-	roles    [maxDepth + 1]role // of the open elements, by depth
-	group    groupValues
-	row      rowValues
-	prices   map[string]event.Price // as written: feeds repeat a few
+	how    reading
+	prefix string             // of the root element, with its colon; empty when it has none
+	roles  [maxDepth + 1]role // of the open elements, by depth
+	group  groupValues
+	row    rowValues
+	prices map[string]event.Price // as written: feeds repeat a few
 }
 
-// decodeXML reads eventList and planList documents. The encoding charset counts when
-// the document names none.
-func decodeXML(r io.Reader, provider, charset string, progress *Progress) (*Feed, error) {
-	return newDecoder(r, provider, progress).decode(charset)
+// decodeXML reads eventList and planList documents.
+func decodeXML(r io.Reader, how reading) (*Feed, error) {
+	d := newDecoder(r, how)
+	defer d.closeSpool()
+	return d.decode()
 }
 
-func newDecoder(r io.Reader, provider string, progress *Progress) *decoder {
+func newDecoder(r io.Reader, how reading) *decoder {
 	d := &decoder{
-		scanner:  newScanner(r),
-		gatherer: newGatherer(progress),
-		provider: provider,
+		scanner:  newScanner(r, how.tolerate),
+		gatherer: newGatherer(how.progress),
+		how:      how,
 		prices:   make(map[string]event.Price),
 	}
 	d.roles[0] = document
 	return d
 }
 
-func (d *decoder) decode(charset string) (*Feed, error) {
-	if err := d.begin(charset); err != nil {
+func (d *decoder) decode() (*Feed, error) {
+	if err := d.begin(d.how.charset); err != nil {
 		return nil, err
 	}
 	for {
@@ -77,7 +81,7 @@ func (d *decoder) decode(charset string) (*Feed, error) {
 
 // enter takes note of a start tag.
 func (d *decoder) enter() error {
-	r, own := d.roleOf(d.roles[d.depth-1])
+	r, own := roleOf(d.localName(), d.roles[d.depth-1])
 	if r == other && d.depth == 1 {
 		return d.fault(KindDecode, 0, "not a feed: the root element is <%.40s>, neither eventList nor planList", d.name)
 	}
@@ -99,9 +103,37 @@ func (d *decoder) enter() error {
 	return nil
 }
 
-// roleOf returns the role of the element just entered, and its dialect if it has one.
-func (d *decoder) roleOf(parent role) (role, dialect) {
-	switch string(d.name) {
+// localName returns the name of the element just entered, without its prefix if that is
+// the root's. Attributes with that prefix lose it, too: an attribute with another one is
+// something else's, as is an element.
+//
+// Prefixes are not looked up: feeds mean one thing by a name, whatever namespace they put
+// it in, and some put none.
+func (d *decoder) localName() []byte {
+	colon := bytes.IndexByte(d.name, ':')
+	if colon < 0 {
+		return d.name
+	}
+	prefix := d.name[:colon+1]
+	if d.depth == 1 {
+		d.prefix = string(prefix)
+	}
+	if string(prefix) != d.prefix || d.prefix == "xml:" || d.prefix == "xmlns:" { // reserved: Namespaces in XML 1.0 section 3
+		return d.name
+	}
+	// Of two attributes that come to the same name the later counts: that without a prefix.
+	slices.SortStableFunc(d.attrs, func(a, b attr) int {
+		return cmp.Compare(bytes.Count(b.name, []byte{':'}), bytes.Count(a.name, []byte{':'}))
+	})
+	for i := range d.attrs {
+		d.attrs[i].name = bytes.TrimPrefix(d.attrs[i].name, prefix)
+	}
+	return d.name[len(prefix):]
+}
+
+// roleOf returns the role of an element just entered, and its dialect if it has one.
+func roleOf(name []byte, parent role) (role, dialect) {
+	switch string(name) {
 	case "zone":
 		if parent == occurrence {
 			return zone, 0

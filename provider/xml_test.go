@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"fever/event"
 )
@@ -21,7 +22,7 @@ const feedsDir = "../testdata/feeds"
 func fixtures(tb testing.TB) map[string][]byte {
 	tb.Helper()
 	names, err := filepath.Glob(filepath.Join(feedsDir, "*.xml"))
-	if err != nil || len(names) < 11 {
+	if err != nil || len(names) < 14 {
 		tb.Fatalf("fixtures: %d, %v", len(names), err)
 	}
 	docs := make(map[string][]byte)
@@ -40,7 +41,7 @@ func TestDecodeGolden(t *testing.T) {
 	for name, doc := range fixtures(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeXML(bytes.NewReader(doc), "test", "", nil)
+			feed, err := decodeXML(bytes.NewReader(doc), plainly)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,8 +78,8 @@ func TestDecodeDialectsAgree(t *testing.T) {
 	t.Parallel()
 	docs := fixtures(t)
 	for _, n := range []string{"1", "2", "3"} {
-		events, err1 := decodeXML(bytes.NewReader(docs["event-list-"+n+".xml"]), "test", "", nil)
-		plans, err2 := decodeXML(bytes.NewReader(docs["plan-list-"+n+".xml"]), "test", "", nil)
+		events, err1 := decodeXML(bytes.NewReader(docs["event-list-"+n+".xml"]), plainly)
+		plans, err2 := decodeXML(bytes.NewReader(docs["plan-list-"+n+".xml"]), plainly)
 		if err := errors.Join(err1, err2); err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +135,7 @@ func TestDecodeRejections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			good := "\n<event event_id=\"good\"" + start + "/>"
-			feed, err := decodeXML(strings.NewReader(inFeed("\n"+test.rows+good)), "test", "", nil)
+			feed, err := decodeXML(strings.NewReader(inFeed("\n"+test.rows+good)), plainly)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -151,7 +152,7 @@ func TestDecodeRejections(t *testing.T) {
 
 func TestDecodeListsSomeRejections(t *testing.T) {
 	t.Parallel()
-	feed, err := decodeXML(strings.NewReader(inFeed(strings.Repeat("<event/>", 3*MaxRejections))), "test", "", nil)
+	feed, err := decodeXML(strings.NewReader(inFeed(strings.Repeat("<event/>", 3*MaxRejections))), plainly)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +164,7 @@ func TestDecodeListsSomeRejections(t *testing.T) {
 func TestDecodeEmptyFeed(t *testing.T) {
 	t.Parallel()
 	for _, doc := range []string{"<planList/>", "<eventList><output></output></eventList>\n<!-- nothing on -->", "\xef\xbb\xbf<planList><output/></planList>"} {
-		feed, err := decodeXML(strings.NewReader(doc), "test", "", nil)
+		feed, err := decodeXML(strings.NewReader(doc), plainly)
 		if err != nil || feed.Seen != 0 || feed.Events != nil {
 			t.Errorf("%q: %+v, %v", doc, feed, err)
 		}
@@ -174,7 +175,7 @@ func TestDecodeEmptyFeed(t *testing.T) {
 func TestDecodeControlCharacters(t *testing.T) {
 	t.Parallel()
 	feed, err := decodeXML(strings.NewReader(`<planList><base_plan base_plan_id="1" sell_mode="online" title="&#9;Tom&#10;&#13;Jerry&#x85;"><plan plan_id="1" plan_start_date="2026-01-01">`+
-		`<zone name="A&#9;1"/></plan></base_plan></planList>`), "test", "", nil)
+		`<zone name="A&#9;1"/></plan></base_plan></planList>`), plainly)
 	if err != nil || len(feed.Events) != 1 || feed.Events[0].Title != "Tom  Jerry" || feed.Events[0].Zones[0].Name != "A 1" {
 		t.Errorf("%+v, %v", feed, err)
 	}
@@ -201,5 +202,50 @@ func TestGathererBounds(t *testing.T) {
 	e.EventID = "2"
 	if err := g.keep(e, 2); kindAt(err) != KindTooLarge {
 		t.Errorf("past the limit of events: %v", err)
+	}
+}
+
+// plainly is how most tests read.
+var plainly = reading{provider: "test", location: time.UTC}
+
+func TestDecodePrefixes(t *testing.T) {
+	t.Parallel()
+	const start = ` plan_start_date="2026-01-01"`
+	for name, test := range map[string]struct{ doc, want string }{
+		"all":          {`<f:planList xmlns:f="urn:f"><f:output><f:base_plan base_plan_id="1" title="t" sell_mode="online"><f:plan plan_id="2"` + start + `><f:zone zone_id="z"/></f:plan></f:base_plan></f:output></f:planList>`, "1/2 t z"},
+		"not declared": {`<f:planList><f:base_plan base_plan_id="1" title="t" sell_mode="online"><f:plan plan_id="2"` + start + `><f:zone zone_id="z"/></f:plan></f:base_plan></f:planList>`, "1/2 t z"},
+		"the root's alone": {
+			`<f:planList><base_plan base_plan_id="1" title="t" sell_mode="online"><f:plan plan_id="2"` + start + `><zone zone_id="z"/></f:plan></base_plan></f:planList>`,
+			"1/2 t z",
+		},
+		"attributes, too": {
+			`<f:planList><f:base_plan f:base_plan_id="1" f:title="t" f:sell_mode="online"><f:plan f:plan_id="2" f:plan_start_date="2026-01-01"><f:zone f:zone_id="z"/></f:plan></f:base_plan></f:planList>`,
+			"1/2 t z",
+		},
+		"an attribute twice": {
+			`<f:planList><f:base_plan title="t" f:base_plan_id="9" base_plan_id="1" f:title="u" sell_mode="online"><f:plan plan_id="2" f:plan_id="9"` + start + `><f:zone zone_id="z"/></f:plan></f:base_plan></f:planList>`,
+			"1/2 t z",
+		},
+		"somebody else's": {
+			`<f:planList x:version="1"><f:base_plan base_plan_id="1" x:title="u" xml:title="v" xmlns:title="w" title="t" sell_mode="online"><x:plan plan_id="9"` + start + `/><f:plan plan_id="2"` + start + `><x:zone capacity="x"/><f:zone zone_id="z" x:capacity="-1"/></f:plan></f:base_plan></f:planList>`,
+			"1/2 t z",
+		},
+		"somebody else's, without": {
+			`<planList><base_plan base_plan_id="1" x:title="u" title="t" sell_mode="online"><x:plan plan_id="9"` + start + `/><plan plan_id="2"` + start + `><x:zone capacity="x"/><zone zone_id="z" x:capacity="-1"/></plan></base_plan></planList>`,
+			"1/2 t z",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			compare(t, []byte(test.doc), "")
+			feed, err := decodeXML(strings.NewReader(test.doc), plainly)
+			if err != nil || feed.Seen != 1 || len(feed.Events) != 1 || len(feed.Events[0].Zones) != 1 {
+				t.Fatalf("%+v, %v", feed, err)
+			}
+			e := &feed.Events[0]
+			if got := e.BaseID + "/" + e.EventID + " " + e.Title + " " + e.Zones[0].ID; got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
 	}
 }
