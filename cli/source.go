@@ -207,7 +207,7 @@ func (s *source) check(flags *pflag.FlagSet, urlFlag string) (err error) {
 	c := provider.Config{
 		Name: s.name, URL: s.url, Format: s.format, Timeout: s.timeout, MaxBytes: int64(s.maxBytes),
 		AllowPrivateRedirects: s.allowPrivateRedirects,
-		Location: s.timeZone.Location, Tolerate: s.tolerate,
+		Location:              s.timeZone.Location, Tolerate: s.tolerate,
 	}
 	if s.Provider, err = provider.New(c); err != nil { // all but the URL is in order
 		return usagef("%s: %w", origin(flags, urlFlag), err)
