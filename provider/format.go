@@ -14,11 +14,11 @@ type format struct {
 	// is said of how to read them, but for the progress that it tells of; r has to return
 	// an error again when it is asked again; such an error comes out wrapped, and all others
 	// are a *fault.
-	decode func(r io.Reader, how reading) (*Feed, error)
+	decode func(r io.Reader, how decoding) (*Feed, error)
 }
 
-// A reading says how a document is to be read.
-type reading struct {
+// A decoding says how a document is to be read.
+type decoding struct {
 	provider string         // whose feed it is
 	location *time.Location // in which its local times count
 	charset  string         // what HTTP says that it is encoded in; may be empty

@@ -12,7 +12,7 @@ import (
 type jsonDecoder struct {
 	*gatherer
 	*json.Decoder
-	how    reading
+	how    decoding
 	bounds *jsonBounds
 	value  json.RawMessage // the last one read
 	named  bool            // a value had the ids of an event
@@ -31,7 +31,7 @@ type jsonDecoder struct {
 // is nothing on sale is written as []. So is a document in which no value has the ids
 // of an event. Lines that are missing at the end cannot be noticed here when the last
 // one is whole: an array, which has to be closed, is the safer form.
-func decodeJSON(r io.Reader, how reading) (*Feed, error) {
+func decodeJSON(r io.Reader, how decoding) (*Feed, error) {
 	bounds, first, err := newJSONBounds(r)
 	if err != nil {
 		return nil, err

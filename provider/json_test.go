@@ -67,7 +67,7 @@ func TestJSONRoundTrip(t *testing.T) {
 					"byte-wise":  iotest.OneByteReader,
 					"end inside": iotest.DataErrReader,
 				} {
-					got, err := decodeJSON(reader(bytes.NewReader(doc)), reading{provider: "test", location: time.UTC, charset: "latin1"})
+					got, err := decodeJSON(reader(bytes.NewReader(doc)), decoding{provider: "test", location: time.UTC, charset: "latin1"})
 					if err != nil {
 						t.Fatal(form, kind, err)
 					}

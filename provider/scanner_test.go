@@ -248,7 +248,7 @@ func TestDecodeEncodings(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeXML(&source{ctx: t.Context(), r: strings.NewReader(test.doc), limit: 1 << 20}, reading{provider: "test", location: time.UTC, charset: test.charset})
+			feed, err := decodeXML(&source{ctx: t.Context(), r: strings.NewReader(test.doc), limit: 1 << 20}, decoding{provider: "test", location: time.UTC, charset: test.charset})
 			if err != nil || feed.Seen != 1 || test.title != "" && (len(feed.Events) != 1 || feed.Events[0].Title != test.title) {
 				t.Errorf("%+v, %v, want %q", feed, err, test.title)
 			}
@@ -348,7 +348,7 @@ func TestDecodeReaders(t *testing.T) {
 
 // decodeBuffered decodes doc with a buffer that has the given size at first, so that
 // it ends at other places.
-func decodeBuffered(doc []byte, size int, how reading) (*Feed, error) {
+func decodeBuffered(doc []byte, size int, how decoding) (*Feed, error) {
 	d := newDecoder(bytes.NewReader(doc), how)
 	defer d.closeSpool()
 	d.buf = make([]byte, size)

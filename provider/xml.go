@@ -27,7 +27,7 @@ const (
 type decoder struct {
 	*scanner
 	*gatherer
-	how    reading
+	how    decoding
 	prefix string             // of the root element, with its colon; empty when it has none
 	roles  [maxDepth + 1]role // of the open elements, by depth
 	group  groupValues
@@ -36,13 +36,13 @@ type decoder struct {
 }
 
 // decodeXML reads eventList and planList documents.
-func decodeXML(r io.Reader, how reading) (*Feed, error) {
+func decodeXML(r io.Reader, how decoding) (*Feed, error) {
 	d := newDecoder(r, how)
 	defer d.closeSpool()
 	return d.decode()
 }
 
-func newDecoder(r io.Reader, how reading) *decoder {
+func newDecoder(r io.Reader, how decoding) *decoder {
 	d := &decoder{
 		scanner:  newScanner(r, how.tolerate),
 		gatherer: newGatherer(how.progress),

@@ -206,7 +206,7 @@ func TestGathererBounds(t *testing.T) {
 }
 
 // plainly is how most tests read.
-var plainly = reading{provider: "test", location: time.UTC}
+var plainly = decoding{provider: "test", location: time.UTC}
 
 func TestDecodePrefixes(t *testing.T) {
 	t.Parallel()
