@@ -14,10 +14,13 @@ type Answer struct {
 	Size   int    // bytes of their summaries, with a comma between each two
 	Digest uint64 // of the summaries in their order: it depends on these alone
 
+	Replaced int64 // what [Stats.Replaced] was then
+
 	runs []Run
 	// Where each run is only a few events long, an answer has too many to be kept: they
 	// are found anew when they are needed.
 	many   bool
+	all    int64 // bytes of the tree's segments
 	tree   tree
 	window event.Window
 }
@@ -46,6 +49,7 @@ type Run struct {
 // of which some events end after w.To is looked at event by event.
 func (s *Snapshot) Search(w event.Window, a *Answer) {
 	a.Release()
+	a.Replaced = s.Replaced
 	a.Digest = 1 // a leading one, so that the number of events counts
 	s.tree.runs(w, func(r Run) bool {
 		g := r.segment
@@ -61,8 +65,22 @@ func (s *Snapshot) Search(w event.Window, a *Answer) {
 	})
 	if a.many {
 		clear(a.runs)
-		a.runs, a.tree, a.window = a.runs[:0], s.tree, w
+		a.runs, a.tree, a.window, a.all = a.runs[:0], s.tree, w, s.Bytes
 	}
+}
+
+// Held returns how much memory the segments take that the answer has something of: what
+// it keeps from being collected, at most, once others are in their places.
+func (a *Answer) Held() int64 {
+	held := a.all
+	var last *segment
+	for _, r := range a.runs {
+		if r.segment != last {
+			last = r.segment
+			held += last.bytes()
+		}
+	}
+	return held
 }
 
 // Runs calls yield with the runs of the answer, in order, until it returns false.

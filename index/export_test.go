@@ -28,7 +28,7 @@ func (s *Snapshot) Find(w event.Window) []*event.Entry {
 // Recount returns what tells the segments of a snapshot apart, and recounts its
 // statistics.
 func (s *Snapshot) Recount() (segments map[any]bool, stats Stats) {
-	segments, stats.Version, stats.Work = make(map[any]bool), s.Version, s.Work
+	segments, stats.Version, stats.Work, stats.Replaced = make(map[any]bool), s.Version, s.Work, s.Replaced
 	s.tree.b.Ascend(func(i item) bool {
 		segments[i.segment] = true
 		stats.count(i.segment, +1)

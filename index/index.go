@@ -26,11 +26,12 @@ import (
 type Index struct {
 	current atomic.Pointer[Snapshot] // nil until the first Load
 
-	mu      sync.Mutex // serialises writers; guards what follows
-	tree    tree       // the writer's own: a snapshot gets a clone of it
-	spans   *spans     // nil until the first Load
-	stats   Stats      // of tree
-	builder builder
+	mu       sync.Mutex // serialises writers; guards what follows
+	tree     tree       // the writer's own: a snapshot gets a clone of it
+	spans    *spans     // nil until the first Load
+	stats    Stats      // of tree
+	builder  builder
+	watchers []func()
 }
 
 // New returns an index that is not loaded: it has no snapshot yet.
@@ -39,6 +40,14 @@ func New() *Index { return &Index{} }
 // Snapshot returns the current state, or nil before the first [Index.Load]. Hold it
 // no longer than one answer takes: it pins the segments of its age in memory.
 func (x *Index) Snapshot() *Snapshot { return x.current.Load() }
+
+// Notify has f called after each change from now on. The writer waits for it: f must be
+// quick, and must not change the index.
+func (x *Index) Notify(f func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.watchers = append(x.watchers, f)
+}
 
 // Load replaces everything with the given entries, in any order. It copies what it
 // keeps. Two entries with one id are an error, and leave
@@ -59,7 +68,8 @@ func (x *Index) Load(entries []*event.Entry) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.tree, x.spans, x.stats = newTree(), spans, Stats{Version: x.stats.Version, Work: x.stats.Work}
+	x.tree, x.spans = newTree(), spans
+	x.stats = Stats{Version: x.stats.Version, Work: x.stats.Work, Replaced: x.stats.Replaced + x.stats.Bytes}
 	for _, g := range segments {
 		x.add(g)
 	}
@@ -96,6 +106,7 @@ func (x *Index) add(g *segment) {
 func (x *Index) remove(g *segment) {
 	x.tree.remove(g)
 	x.stats.count(g, -1)
+	x.stats.Replaced += g.bytes()
 }
 
 // publish makes what the writer has the current state, work on which began then. It clones the tree once for a
@@ -104,6 +115,9 @@ func (x *Index) publish(began time.Time) {
 	x.stats.Version++
 	x.stats.Work += time.Since(began)
 	x.current.Store(&Snapshot{Stats: x.stats, tree: x.tree.clone()})
+	for _, f := range x.watchers {
+		f()
+	}
 }
 
 // A Snapshot is the state of the index at one moment. It never changes.
@@ -120,6 +134,12 @@ type Stats struct {
 	Segments    int
 	TextBytes   int64 // of all summaries, with the commas between them
 	PackedBytes int64 // of the same, compressed
+	Bytes       int64 // of memory that the segments take, at most
+
+	// Replaced is what Bytes were of all segments that no longer belong to the index. It
+	// only grows. All older snapshots together keep no more memory than it has grown since
+	// the oldest of them.
+	Replaced int64
 }
 
 func (s *Stats) count(g *segment, sign int) {
@@ -127,4 +147,5 @@ func (s *Stats) count(g *segment, sign int) {
 	s.Segments += sign
 	s.TextBytes += int64(sign * len(g.text))
 	s.PackedBytes += int64(sign * len(g.packed))
+	s.Bytes += int64(sign) * g.bytes()
 }

@@ -2,6 +2,7 @@ package index_test
 
 import (
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -295,5 +296,59 @@ func TestSegmentsStayLarge(t *testing.T) {
 	}
 	if most := x.Snapshot().Largest(); most > index.MaxText {
 		t.Errorf("the largest segment has %d bytes, want at most %d", most, index.MaxText)
+	}
+}
+
+// TestReplaced compares what the statistics say of memory with what is in use: of the
+// index itself, and of all its older snapshots. It is not parallel: others would use
+// memory too.
+func TestReplaced(t *testing.T) {
+	entries := generate(20_000)
+	before := heap()
+	x := loaded(t, slices.Clone(entries))
+	first := x.Snapshot()
+	spans := int64(len(entries)) * 16
+	if used := heap() - before - spans; used > first.Bytes || used < first.Bytes/2 {
+		t.Errorf("the segments take %d bytes, and are said to take %d at most", used, first.Bytes)
+	}
+	before = heap()
+	var old []*index.Snapshot
+	for i := range 20 {
+		old = append(old, x.Snapshot())
+		switch i % 3 {
+		case 0: // all
+			x.Apply(entries)
+		case 1: // scattered
+			var some []*event.Entry
+			for j := i; j < len(entries); j += 500 {
+				some = append(some, entries[j])
+			}
+			x.Apply(some)
+		default:
+			if err := x.Load(entries[:len(entries)-i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	kept, said := heap()-before, x.Snapshot().Replaced-first.Replaced
+	if kept > said || kept < said/2 {
+		t.Errorf("older snapshots keep %d bytes, and are said to keep %d at most", kept, said)
+	}
+	runtime.KeepAlive(old)
+}
+
+// TestNotify has those told who asked for it, once what they are told of can be seen.
+func TestNotify(t *testing.T) {
+	t.Parallel()
+	x := index.New()
+	var seen []uint64
+	x.Notify(func() { seen = append(seen, x.Snapshot().Version) })
+	if err := x.Load([]*event.Entry{at(1, 1, "a")}); err != nil {
+		t.Fatal(err)
+	}
+	x.Apply([]*event.Entry{at(2, 2, "b")})
+	x.Apply(nil) // nothing changes
+	if !slices.Equal(seen, []uint64{1, 2}) {
+		t.Errorf("told of versions %d, want 1 and 2", seen)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"hash/crc32"
 	"math"
+	"unsafe"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/google/uuid"
@@ -72,6 +73,16 @@ var powers = func() (p [maxEvents + 1]uint64) {
 	}
 	return p
 }()
+
+// overhead is more than a segment itself takes, and the nodes of the tree that are copied
+// when it is replaced: one on each of three levels.
+const overhead = 6 << 10
+
+// bytes returns how much memory the segment takes, at most.
+func (g *segment) bytes() int64 {
+	const perEvent = int(unsafe.Sizeof(times{}) + unsafe.Sizeof(mark{}))
+	return int64(len(g.text) + len(g.packed) + perEvent*len(g.times) + len(uuid.UUID{})*len(g.ids) + overhead)
+}
 
 // place returns where event i stands.
 func (g *segment) place(i int) event.Place {
