@@ -48,7 +48,8 @@ func (a *answer) release() {
 // size returns how many bytes the body has.
 func (a *answer) size() int { return len(head) + a.found.Size + len(tail) }
 
-// plain calls send with the body, piece by piece, until it fails.
+// plain calls send with the body, piece by piece, until it fails. By the last one the
+// answer holds nothing of the index any more but what that is made of.
 func (a *answer) plain(send func(net.Buffers) error) error {
 	piece, size := a.piece[:0], len(head)
 	if len(a.header) > 0 {
@@ -65,6 +66,7 @@ func (a *answer) plain(send func(net.Buffers) error) error {
 		}
 		piece, size = append(piece, text), size+len(text)
 	}
+	a.found.Release() // the client may take its time for the texts that are left
 	return send(append(piece, tail))
 }
 
@@ -83,7 +85,8 @@ func (a *answer) sizePacked() int {
 }
 
 // packed calls send with the body as one gzip member, piece by piece, until it fails. Not
-// all clients can read several members.
+// all clients can read several members. By the last piece the answer holds nothing of the
+// index any more.
 func (a *answer) packed(send func(net.Buffers) error) error {
 	if a.bytes == nil {
 		a.bytes = make([]byte, 0, pieceSize)
@@ -106,6 +109,7 @@ func (a *answer) packed(send func(net.Buffers) error) error {
 	a.writer.Literals(tail)
 	a.writer.Tail(crc32.Update(sum, crc32.IEEETable, tail), uint32(a.size()))
 	a.bytes = a.writer.Bytes()
+	a.found.Release() // the client may take its time
 	return send(append(a.piece[:0], a.bytes))
 }
 

@@ -104,15 +104,18 @@ func TestBounds(t *testing.T) {
 		}
 		want := `{"data":{"events":[` + string(bytes.Join(summaries, []byte(","))) + `]},"error":null}`
 		a := answers.New().(*answer)
-		loaded(t, list...).Snapshot().Search(event.Always, &a.found)
+		snapshot := loaded(t, list...).Snapshot()
 		name := fmt.Sprintf("%d bytes", len(want))
 		for range 2 {
 			var plain, zipped pieces
-			if err := a.plain(plain.add); err != nil || plain.Len() != a.size() || plain.String() != want {
-				t.Errorf("%s: wrote %d as %d, %v", name, a.size(), plain.Len(), err)
+			snapshot.Search(event.Always, &a.found)
+			size, packed := a.size(), a.sizePacked()
+			if err := a.plain(plain.add); err != nil || plain.Len() != size || plain.String() != want {
+				t.Errorf("%s: wrote %d as %d, %v", name, size, plain.Len(), err)
 			}
-			if err := a.packed(zipped.add); err != nil || zipped.Len() != a.sizePacked() {
-				t.Errorf("%s: wrote %d compressed as %d, %v", name, a.sizePacked(), zipped.Len(), err)
+			snapshot.Search(event.Always, &a.found)
+			if err := a.packed(zipped.add); err != nil || zipped.Len() != packed {
+				t.Errorf("%s: wrote %d compressed as %d, %v", name, packed, zipped.Len(), err)
 			}
 			r, err := gzip.NewReader(&zipped)
 			if err != nil {
@@ -125,7 +128,7 @@ func TestBounds(t *testing.T) {
 			if cap(a.bytes) != pieceSize {
 				t.Errorf("%s: the buffer is of %d bytes, want %d", name, cap(a.bytes), pieceSize)
 			}
-			if most := a.size()/(pieceSize-32<<10) + 1; plain.pieces > most {
+			if most := size/(pieceSize-32<<10) + 1; plain.pieces > most {
 				t.Errorf("%s: %d pieces, want at most %d", name, plain.pieces, most)
 			}
 		}
@@ -148,8 +151,9 @@ func (p *pieces) add(piece net.Buffers) error {
 func TestGone(t *testing.T) {
 	t.Parallel()
 	a := answers.New().(*answer)
-	loaded(t, many(t, 12_000)...).Snapshot().Search(event.Always, &a.found)
+	snapshot := loaded(t, many(t, 12_000)...).Snapshot()
 	for name, body := range map[string]func(func(net.Buffers) error) error{"plain": a.plain, "packed": a.packed} {
+		snapshot.Search(event.Always, &a.found)
 		pieces := 0
 		err := body(func(net.Buffers) error {
 			if pieces++; pieces > 1 {

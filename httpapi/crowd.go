@@ -25,7 +25,8 @@ const (
 )
 
 // Connections counts those that had to go because there were too many of them, or of
-// searches. The zero value is ready.
+// searches, or because their answers kept too much of an index that has moved on. The zero
+// value is ready.
 type Connections struct {
 	Refused atomic.Int64 // new ones that got 503, as none of the others could make room
 	Silent  atomic.Int64 // cut off while they kept the server waiting for a request
@@ -45,14 +46,15 @@ type crowd struct {
 	mu      sync.Mutex
 	open    map[*lazyConn]struct{}
 	looked  [2]time.Duration // when slow clients were last looked for
-	warned  [2]time.Duration // when that was last logged
+	warned  [3]time.Duration // when that was last logged
 	stalled int64            // answers that waited for slow clients when these were last looked for
 }
 
 // What a connection waits for.
 const (
-	forRequest = iota // to come, with all of its header
-	forAnswer         // to be made and written
+	forRequest   = iota // to come, with all of its header
+	forAnswer           // to be made and written
+	forOldAnswer        // the same, of an index that has moved on
 )
 
 func newCrowd(most int, log *slog.Logger) *crowd {
@@ -155,6 +157,13 @@ func (c *crowd) look(what int, patience time.Duration) (slow []*lazyConn, ok boo
 	return slow, true
 }
 
+// behind cuts off a connection whose answer keeps too much of an index that has moved on.
+func (c *crowd) behind(conn *lazyConn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cutOff(forOldAnswer, []*lazyConn{conn})
+}
+
 // cutOff ends connections: their goroutines find out by themselves. It is counted, and
 // logged once a minute. The caller holds mu.
 func (c *crowd) cutOff(what int, slow []*lazyConn) {
@@ -163,8 +172,11 @@ func (c *crowd) cutOff(what int, slow []*lazyConn) {
 		_ = conn.Close() // the client may have been quicker
 	}
 	message, count := "there are as many connections as there may be", &c.counts.Silent
-	if what == forAnswer {
+	switch what {
+	case forAnswer:
 		message, count = "there are as many searches at once as there may be", &c.counts.Slow
+	case forOldAnswer:
+		message, count = "slow clients keep as much in memory of what has been replaced as they may", &c.counts.Slow
 	}
 	count.Add(int64(len(slow)))
 	now := c.now()

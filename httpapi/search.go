@@ -31,7 +31,10 @@ type Search struct {
 }
 
 // NewSearch returns the public handler: /search and nothing else.
-func NewSearch(s Search) http.Handler {
+func NewSearch(s Search) http.Handler { return newSearch(s, recentBytes, olderBytes) }
+
+// newSearch is NewSearch with the bounds of [holds].
+func newSearch(s Search, recent, older int64) http.Handler {
 	log := s.Log
 	if log == nil {
 		log = slog.Default()
@@ -39,6 +42,7 @@ func NewSearch(s Search) http.Handler {
 	seconds := strconv.FormatInt(int64(max(s.MaxAge, 0)/time.Second), 10)
 	h := &searchHandler{
 		index:        s.Index,
+		holds:        newHolds(s.Index, recent, older),
 		cacheControl: []string{"public, max-age=" + seconds},
 		limit:        int64(s.MaxInFlight),
 		inFlight:     cmp.Or(s.InFlight, new(atomic.Int64)),
@@ -52,6 +56,7 @@ func NewSearch(s Search) http.Handler {
 // searchHandler answers GET and HEAD /search.
 type searchHandler struct {
 	index        *index.Index
+	holds        *holds
 	cacheControl []string
 	limit        int64
 	inFlight     *atomic.Int64
@@ -127,6 +132,6 @@ func (h *searchHandler) search(w *response, r *http.Request) (status int, err er
 	}
 	// It fails when the client has gone: there is nobody to tell, and net/http closes the
 	// connection.
-	_ = w.connection.sender.send(w, a, packed, size)
+	_ = w.connection.sender.send(w, a, h.holds, packed, size)
 	return http.StatusOK, nil
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"time"
@@ -20,7 +21,8 @@ const minRate = 12 << 10
 // not packed goes from where it lies in the index, without a copy.
 //
 // It gives the client more time with each piece that it has taken. So an answer may take
-// as long as its size needs, and nobody can hold one for long without reading it.
+// as long as its size needs, and nobody can hold one for long without reading it. What it
+// keeps meanwhile of an index that moves on has a bound, see [holds].
 type sender struct {
 	response *response
 	answer   *answer
@@ -29,13 +31,26 @@ type sender struct {
 	sent     int64 // bytes
 	large    bool  // so that it takes several pieces
 	rest     net.Buffers
+
+	// For Read.
+	next func() (net.Buffers, bool) // nil before the first
+	stop func()
 }
 
 // send sends the body of a, packed or not, which then has so many bytes.
-func (s *sender) send(w *response, a *answer, packed bool, size int) (err error) {
+func (s *sender) send(w *response, a *answer, h *holds, packed bool, size int) (err error) {
 	*s = sender{response: w, answer: a, began: time.Now(), large: size > pieceSize}
-	err = io.ErrUnexpectedEOF // stays when it panics
+	err = io.ErrUnexpectedEOF                                           // stays when it panics
+	if conn := w.connection.conn; conn != nil && (s.large || !packed) { // or it is packed by the time it is sent
+		if held := a.found.Held(); held > smallHold {
+			h.add(conn, hold{a.found.Replaced, held})
+			defer h.remove(conn)
+		}
+	}
 	defer func() {
+		if s.stop != nil {
+			s.stop()
+		}
 		*s = sender{} // an idle connection is not to hold it
 		if err != nil {
 			clear(a.piece[:cap(a.piece)]) // nor the pool what was not sent
@@ -53,7 +68,11 @@ func (s *sender) send(w *response, a *answer, packed bool, size int) (err error)
 		flushed := !conn.holds
 		conn.holds = false // what a wrapper flushes later has a part of the body
 		if flushed && !packed {
-			_, err = server.ReadFrom(s) // it counts, and has the connection call sendTo
+			// It counts, and has the connection call sendTo. Whoever wraps the server's may read.
+			n, err := server.ReadFrom(s)
+			if err == nil && n < int64(size) {
+				err = io.ErrShortWrite
+			}
 			return err
 		}
 	}
@@ -63,8 +82,33 @@ func (s *sender) send(w *response, a *answer, packed bool, size int) (err error)
 	return a.plain(s.write)
 }
 
-// Read makes a sender what ReadFrom takes. Nobody calls it.
-func (s *sender) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }
+// Read reads what is not packed, for a ReadFrom that is not the server's.
+func (s *sender) Read(b []byte) (int, error) {
+	if s.next == nil {
+		s.next, s.stop = iter.Pull(func(yield func(net.Buffers) bool) {
+			_ = s.answer.plain(func(piece net.Buffers) error {
+				if !yield(piece) {
+					return io.ErrClosedPipe
+				}
+				return nil
+			})
+		})
+	}
+	if len(s.rest) == 0 {
+		piece, ok := s.next()
+		if !ok {
+			return 0, io.EOF
+		}
+		s.rest = piece
+		s.wait()
+	}
+	n, err := s.rest.Read(b)
+	s.sent += int64(n)
+	if errors.Is(err, io.EOF) { // of this piece
+		err = nil
+	}
+	return n, err
+}
 
 // sendTo sends what is not packed, and returns how many bytes it was.
 func (s *sender) sendTo(conn *lazyConn) (int64, error) {
@@ -84,8 +128,16 @@ func (s *sender) write(piece net.Buffers) (err error) {
 		n, err = s.rest.WriteTo(s.response.ResponseWriter)
 	}
 	s.sent += n
-	if err != nil || !s.large {
-		return err
+	if err == nil {
+		s.wait()
+	}
+	return err
+}
+
+// wait gives the client more time, after a piece that it has taken.
+func (s *sender) wait() {
+	if !s.large {
+		return
 	}
 	if conn := s.response.connection.conn; conn != nil {
 		conn.waits(forAnswer)
@@ -95,7 +147,6 @@ func (s *sender) write(piece net.Buffers) (err error) {
 		end = most
 	}
 	_ = http.NewResponseController(s.response).SetWriteDeadline(end) // it fails when there is none that could come
-	return nil
 }
 
 // writeAll writes pieces with one system call, as far as the client takes them. The first
