@@ -31,7 +31,8 @@ in the place of the flags that describe the only one:
       headers:
         Authorization: Bearer ${env:TOKEN}
 
-Headers, URLs and ops-token take secrets from the environment, as shown.`
+Headers, URLs and ops-token take secrets from the environment, as shown. In a URL the
+value is encoded for its place, whatever it holds.`
 
 // A config is what the commands that collect run with: flags, environment, file and
 // defaults, in this order, put together by complete.
@@ -75,7 +76,7 @@ func (c *config) complete(flags *pflag.FlagSet) error {
 		return usagef("%s %.40q is neither text nor json", origin(flags, "log-format"), c.format)
 	}
 	if len(f.providers) == 0 {
-		if err := expandSetting(flags, "provider-url"); err != nil {
+		if err := expandSetting(flags, "provider-url", expandURL); err != nil {
 			return err
 		}
 		if err := c.only.check(flags, "provider-url"); err != nil {

@@ -88,7 +88,7 @@ func (s *serving) complete(flags *pflag.FlagSet) error {
 	if err := s.config.complete(flags); err != nil {
 		return err
 	}
-	if err := expandSetting(flags, "ops-token"); err != nil {
+	if err := expandSetting(flags, "ops-token", expand); err != nil {
 		return err
 	}
 	_, _, err := net.SplitHostPort(s.listen)

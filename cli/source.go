@@ -3,8 +3,6 @@ package cli
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -119,7 +117,7 @@ func (f *file) source(entry *yaml.Node, path string) (source, error) {
 	if isSet(flags.Lookup("every")) && isSet(flags.Lookup("cron")) {
 		return s, usagef("%s: the entry has every as well, and can have one of the two", origin(flags, "cron"))
 	}
-	if s.url, err = expand(s.url); err != nil {
+	if s.url, err = expandURL(s.url); err != nil {
 		return s, usagef("%s: %w", origin(flags, "url"), err)
 	}
 	return s, s.check(flags, "url")
@@ -148,40 +146,6 @@ func (f *file) headers(of field) (http.Header, error) {
 		headers[name.Value] = []string{text}
 	}
 	return headers, nil
-}
-
-var variable = regexp.MustCompile(`\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}`)
-
-// expand puts the values of environment variables in the place of ${env:NAME}. It
-// never repeats the text.
-func expand(text string) (string, error) {
-	if strings.Count(text, "${") != len(variable.FindAllString(text, -1)) {
-		return "", fmt.Errorf("${ begins something else than ${env:NAME}")
-	}
-	var missing error
-	expanded := variable.ReplaceAllStringFunc(text, func(match string) string {
-		name := variable.FindStringSubmatch(match)[1]
-		value := os.Getenv(name)
-		if value == "" && missing == nil {
-			missing = fmt.Errorf("the environment variable %s is not set, or empty", name)
-		}
-		return value
-	})
-	return expanded, missing
-}
-
-// expandSetting does so with a setting that is from the file. What is in the others, a
-// shell has seen to.
-func expandSetting(flags *pflag.FlagSet, name string) error {
-	flag := flags.Lookup(name)
-	if flag.Changed || !isSet(flag) {
-		return nil
-	}
-	text, err := expand(flag.Value.String())
-	if err != nil {
-		return usagef("%s: %w", origin(flags, name), err)
-	}
-	return flag.Value.Set(text)
 }
 
 // check refuses settings that make no sense, and makes the provider of the others.

@@ -97,7 +97,22 @@ func location(res *http.Response) (*url.URL, error) {
 	if err != nil || !fetchable(next) {
 		return nil, statusFault(res, ": a redirect without an http or https address")
 	}
+	sendable(next)
 	return next, nil
+}
+
+// sendable encodes what would break the first line of a request. A parsed URL has its
+// query as it was written.
+func sendable(u *url.URL) {
+	var b strings.Builder
+	for _, c := range []byte(u.RawQuery) {
+		if c > ' ' && c < 0x7f {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	u.RawQuery = b.String()
 }
 
 // header returns that of a request. What is configured goes to trusted hosts only.

@@ -60,6 +60,10 @@ func New(c Config) (*Provider, error) {
 	if err != nil || !fetchable(u) {
 		return nil, fmt.Errorf("provider %s: its URL is not an absolute http or https URL", c.Name)
 	}
+	if u.Fragment != "" { // likely the rest of a password or a key
+		return nil, fmt.Errorf("provider %s: what follows # in its URL is never sent: write the # itself as %%23", c.Name)
+	}
+	sendable(u)
 	if c.Format == "" {
 		c.Format = "xml"
 	}

@@ -29,6 +29,7 @@ func TestNewRefuses(t *testing.T) {
 		"file":                {func(c *Config) { c.URL = "file:///secret" }, "http or https"},
 		"no host":             {func(c *Config) { c.URL = "http://:80/secret" }, "http or https"},
 		"bad URL":             {func(c *Config) { c.URL = "http://user:sec/ret@secret" }, "http or https"},
+		"fragment":            {func(c *Config) { c.URL = "http://user:1#secret@a/" }, "write the # itself as %23"},
 		"no time":             {func(c *Config) { c.Timeout = 0 }, "timeout of 0s"},
 		"less time":           {func(c *Config) { c.Timeout = -time.Second }, "timeout of -1s"},
 		"no bytes":            {func(c *Config) { c.MaxBytes = 0 }, "size limit of 0"},

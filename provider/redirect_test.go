@@ -245,3 +245,28 @@ func TestProxyRefuses(t *testing.T) {
 		}
 	}
 }
+
+// What is not encoded in a query, of a URL or a Location, would end the first line of the
+// request, or be read as something else.
+func TestQueryIsSent(t *testing.T) {
+	t.Parallel()
+	const written, want = "q=a b\u00f1%20+&c=\"", "q=a%20b%C3%B1%20+&c=\""
+	p := serve(t, plenty, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery != want {
+			t.Errorf("%s was asked for %s", r.URL.Path, r.URL.RawQuery)
+		}
+		if r.URL.Path == "/feed" {
+			w.Header().Set("Location", "/there?"+written)
+			w.WriteHeader(http.StatusFound)
+			return
+		}
+		write(t, w, []byte(emptyFeed))
+	})
+	c := p.Config
+	c.URL = strings.Replace(c.URL, "token=secret", written, 1)
+	p, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetched(t, p, Validators{})
+}
