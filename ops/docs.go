@@ -48,6 +48,7 @@ var docsPage = sync.OnceValues(func() ([]byte, error) {
 	if err := yaml.Unmarshal(httpapi.OpenAPI, &doc); err != nil {
 		return nil, fmt.Errorf("read the OpenAPI document: %w", err)
 	}
+	doc.resolve()
 	var page bytes.Buffer
 	if err := docsTemplate.Execute(&page, &doc); err != nil {
 		return nil, fmt.Errorf("render the OpenAPI document: %w", err)

@@ -18,8 +18,25 @@ type document struct {
 	}
 	Paths      ordered[ordered[operation]] // by path and method
 	Components struct {
-		Headers ordered[parameter]
-		Schemas ordered[schema]
+		Parameters ordered[parameter]
+		Responses  ordered[response]
+		Headers    ordered[parameter]
+		Schemas    ordered[schema]
+	}
+}
+
+// resolve puts what operations refer to in its place, where people look for it, but for
+// schemas and headers: the page has those once, with links.
+func (d *document) resolve() {
+	for _, path := range d.Paths {
+		for _, operation := range path.Value {
+			for i, p := range operation.Value.Parameters {
+				operation.Value.Parameters[i] = d.Components.Parameters.resolved(p.Ref, p)
+			}
+			for i, r := range operation.Value.Responses {
+				operation.Value.Responses[i].Value = d.Components.Responses.resolved(r.Value.Ref, r.Value)
+			}
+		}
 	}
 }
 
@@ -41,6 +58,7 @@ type parameter struct {
 }
 
 type response struct {
+	Ref         string `yaml:"$ref"`
 	Description string
 	Headers     ordered[parameter]
 	Content     ordered[content]
@@ -73,6 +91,16 @@ type ordered[T any] []named[T]
 type named[T any] struct {
 	Name  string
 	Value T
+}
+
+// resolved returns what a reference leads to, or v when there is none.
+func (o ordered[T]) resolved(ref string, v T) T {
+	for _, element := range o {
+		if element.Name == anchor(ref) {
+			return element.Value
+		}
+	}
+	return v
 }
 
 // UnmarshalYAML reads a mapping.
