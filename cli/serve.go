@@ -29,6 +29,8 @@ type serving struct {
 	opsToken    string // a secret
 	noSync      bool
 	maxAge      time.Duration
+	staleAsking time.Duration // stale-while-revalidate
+	staleError  time.Duration
 	maxInFlight int
 	grace       time.Duration
 }
@@ -78,7 +80,9 @@ func (s *serving) register(flags *pflag.FlagSet) {
 	flags.StringVar(&s.opsListen, "ops-listen", "127.0.0.1:9090", "`address` of the status page, metrics and the like; empty for none")
 	flags.StringVar(&s.opsToken, "ops-token", "", "`secret` that those need who use the ops address; better set as FEVER_OPS_TOKEN, as all on this machine can read the command line")
 	flags.BoolVar(&s.noSync, "no-sync", false, "search only: fetch nothing on schedule")
-	flags.DurationVar(&s.maxAge, "max-age", 5*time.Second, "how long caches may keep an answer")
+	flags.DurationVar(&s.maxAge, "max-age", 5*time.Second, "how long caches may keep an answer: 0, or a second and more")
+	flags.DurationVar(&s.staleAsking, "stale-while-revalidate", 5*time.Second, "how much longer they may use it while they ask anew; not longer than --max-age unless it is set")
+	flags.DurationVar(&s.staleError, "stale-if-error", 5*time.Minute, "how much longer they may use it while there is no answer, or an error")
 	flags.IntVar(&s.maxInFlight, "max-in-flight", 1024, "`number` of requests at once, past which the answer is 503")
 	flags.DurationVar(&s.grace, "grace", 10*time.Second, "how long a stop waits for requests in flight")
 }
@@ -97,12 +101,24 @@ func (s *serving) complete(flags *pflag.FlagSet) error {
 		return usagef("%s %.80q is not an address such as :8080 or 127.0.0.1:8080", origin(flags, "listen"), s.listen)
 	case strings.ContainsFunc(s.opsToken, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return usagef("%s must have no spaces and nothing else that is not printable ASCII: it goes into a header", origin(flags, "ops-token"))
-	case s.maxAge < 0:
-		return usagef("%s must not be negative", origin(flags, "max-age"))
 	case s.maxInFlight < 1:
 		return usagef("%s must be at least 1", origin(flags, "max-in-flight"))
 	case s.grace < 0:
 		return usagef("%s must not be negative", origin(flags, "grace"))
+	}
+	for _, age := range []struct {
+		name string
+		time.Duration
+	}{{"max-age", s.maxAge}, {"stale-while-revalidate", s.staleAsking}, {"stale-if-error", s.staleError}} {
+		switch {
+		case age.Duration < 0:
+			return usagef("%s must not be negative", origin(flags, age.name))
+		case age.Duration > 0 && age.Duration < time.Second:
+			return usagef("%s %v is less than a second, which is the least that can be told to caches: make it 0, or 1s and more", origin(flags, age.name), age.Duration)
+		}
+	}
+	if !isSet(flags.Lookup("stale-while-revalidate")) {
+		s.staleAsking = min(s.staleAsking, s.maxAge)
 	}
 	return s.checkOps(flags)
 }
@@ -165,7 +181,8 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	metrics := ops.NewMetrics(buildVersion(), x, c, st, log)
 	c.Ended, c.Stopping = metrics.JobEnded, ctx.Done()
 	search := httpapi.NewSearch(httpapi.Search{
-		Index: x, MaxAge: s.maxAge, MaxInFlight: s.maxInFlight, Log: log,
+		Index: x, MaxInFlight: s.maxInFlight, Log: log,
+		MaxAge: s.maxAge, StaleWhileRevalidate: s.staleAsking, StaleIfError: s.staleError,
 		InFlight: &metrics.InFlight, Shed: &metrics.Shed, Observe: metrics.Search,
 	})
 	watched := ops.Ops{

@@ -45,15 +45,20 @@ func (c *connection) spares(searches, limit int64) bool {
 
 // entityTag returns the field for an answer with the given digest. The tag depends on
 // the body's bytes alone, so it survives a restart and is shared by queries with equal
-// answers. It is weak because both content codings of an answer have it.
+// answers. It is weak where the body is packed: that depends on the segments too, which have
+// their history, so equal answers may differ in their bytes (RFC 9110 section 8.8.1).
 //
 // Somebody who can forge a collision of the digest writes the events anyway.
-func (c *connection) entityTag(digest uint64) []string {
+func (c *connection) entityTag(digest uint64, packed bool) []string {
 	b := append(c.text[:0], `W/"`...)
 	for shift := 56; shift >= 0; shift -= 8 {
 		b = hex.AppendEncode(b, []byte{byte(digest >> shift)})
 	}
-	c.tag[0] = view(append(b, '"'))
+	b = append(b, '"')
+	if !packed {
+		b = b[len("W/"):]
+	}
+	c.tag[0] = view(b)
 	return c.tag[:]
 }
 

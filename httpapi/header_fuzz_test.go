@@ -71,12 +71,12 @@ func matchesSlowly(lines []string, tag string) bool {
 			found := entityTags.FindStringSubmatch(line)
 			if found == nil {
 				// What follows the last element that counts may be anything.
-				if last := regexp.MustCompile(`^[ \t,]*(?:W/)?("[^"]*")`).FindStringSubmatch(line); last != nil && "W/"+last[1] == tag {
+				if last := regexp.MustCompile(`^[ \t,]*(?:W/)?("[^"]*")`).FindStringSubmatch(line); last != nil && last[1] == strings.TrimPrefix(tag, "W/") {
 					return true
 				}
 				break
 			}
-			if "W/"+found[1] == tag {
+			if found[1] == strings.TrimPrefix(tag, "W/") {
 				return true
 			}
 			line = line[len(found[0]):]

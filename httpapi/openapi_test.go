@@ -262,7 +262,7 @@ func TestCheckFindsFaults(t *testing.T) {
 		invalid = `{"error":{"code":"invalid_parameter","message":"no"},"data":null}`
 	)
 	ok := http.Header{
-		"Cache-Control": {"public, max-age=60"}, "Content-Type": {"application/json"}, "Vary": {"Accept-Encoding"},
+		"Cache-Control": {"public, max-age=60, stale-while-revalidate=0, stale-if-error=0"}, "Content-Type": {"application/json"}, "Vary": {"Accept-Encoding"},
 		"X-Content-Type-Options": {"nosniff"}, "Etag": {`W/"0123456789abcdef"`},
 	}
 	failed := http.Header{

@@ -8,9 +8,9 @@ package httpapi
 
 import (
 	"cmp"
+	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -19,11 +19,14 @@ import (
 
 // Search says how searches are answered. Index is required.
 type Search struct {
-	Index       *index.Index  // searches get 503 until it is loaded
-	MaxAge      time.Duration // for which caches may keep an answer, in whole seconds; zero: to be revalidated each time
-	MaxInFlight int           // searches at once, the others get 503; zero or less: no bound
-	Log         *slog.Logger  // nil: slog.Default()
+	Index       *index.Index // searches get 503 until it is loaded
+	MaxInFlight int          // searches at once, the others get 503; zero or less: no bound
+	Log         *slog.Logger // nil: slog.Default()
 
+	// For how long caches may keep an answer, and then may still use it while they ask anew,
+	// and when they get none (RFC 5861). In whole seconds, what is left is cut off; zero: not
+	// at all.
+	MaxAge, StaleWhileRevalidate, StaleIfError time.Duration
 	// For those who watch; each may be nil.
 	InFlight *atomic.Int64                        // is kept at the number of searches under way
 	Shed     *atomic.Int64                        // counts those refused because of MaxInFlight
@@ -39,19 +42,21 @@ func newSearch(s Search, recent, older int64) http.Handler {
 	if log == nil {
 		log = slog.Default()
 	}
-	seconds := strconv.FormatInt(int64(max(s.MaxAge, 0)/time.Second), 10)
 	h := &searchHandler{
-		index:        s.Index,
-		holds:        newHolds(s.Index, recent, older),
-		cacheControl: []string{"public, max-age=" + seconds},
-		limit:        int64(s.MaxInFlight),
-		inFlight:     cmp.Or(s.InFlight, new(atomic.Int64)),
-		shed:         cmp.Or(s.Shed, new(atomic.Int64)),
-		observe:      s.Observe,
-		log:          log,
+		index: s.Index,
+		holds: newHolds(s.Index, recent, older),
+		cacheControl: []string{fmt.Sprintf("public, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d",
+			seconds(s.MaxAge), seconds(s.StaleWhileRevalidate), seconds(s.StaleIfError))},
+		limit:    int64(s.MaxInFlight),
+		inFlight: cmp.Or(s.InFlight, new(atomic.Int64)),
+		shed:     cmp.Or(s.Shed, new(atomic.Int64)),
+		observe:  s.Observe,
+		log:      log,
 	}
 	return newRouter("/search", h, log)
 }
+
+func seconds(d time.Duration) int64 { return int64(max(d, 0) / time.Second) }
 
 // searchHandler answers GET and HEAD /search.
 type searchHandler struct {
@@ -110,19 +115,23 @@ func (h *searchHandler) search(w *response, r *http.Request) (status int, err er
 	header := w.Header()
 	header["Cache-Control"] = h.cacheControl
 	header["Vary"] = varyEncoding
-	tag := w.connection.entityTag(a.found.Digest)
+	accepted, size := r.Header["Accept-Encoding"], a.size()
+	packed := wantsGzip(accepted, size)
+	tag := w.connection.entityTag(a.found.Digest, packed)
 	header["Etag"] = tag
 	if matches(r.Header["If-None-Match"], tag[0]) {
 		w.WriteHeader(http.StatusNotModified)
 		return http.StatusNotModified, nil
 	}
 	header["Content-Type"] = typeJSON
-	size, packed := a.size(), false
-	if accepted := r.Header["Accept-Encoding"]; wantsGzip(accepted, size) {
+	if packed {
 		// Titles in scripts that the code is not made for can come out larger.
 		if smaller := a.sizePacked(); smaller < size || wantsGzip(accepted, 0) {
 			header["Content-Encoding"] = codingGzip
-			size, packed = smaller, true
+			size = smaller
+		} else {
+			header["Etag"] = w.connection.entityTag(a.found.Digest, false)
+			packed = false
 		}
 	}
 	header["Content-Length"] = w.connection.contentLength(size)

@@ -201,18 +201,19 @@ func TestSearchHeaders(t *testing.T) {
 	t.Parallel()
 	x := loaded(t, entry(t, row{id: "1", start: "2021-06-01"}))
 	for _, test := range []struct {
-		maxAge time.Duration
+		search Search
 		want   string
 	}{
-		{0, "public, max-age=0"},
-		{-time.Second, "public, max-age=0"},
-		{999 * time.Millisecond, "public, max-age=0"},
-		{90 * time.Second, "public, max-age=90"},
-		{24 * time.Hour, "public, max-age=86400"},
+		{Search{}, "public, max-age=0, stale-while-revalidate=0, stale-if-error=0"},
+		{Search{MaxAge: -time.Second, StaleIfError: -time.Second}, "public, max-age=0, stale-while-revalidate=0, stale-if-error=0"},
+		{Search{MaxAge: 1999 * time.Millisecond}, "public, max-age=1, stale-while-revalidate=0, stale-if-error=0"},
+		{Search{MaxAge: 90 * time.Second, StaleWhileRevalidate: 5 * time.Second}, "public, max-age=90, stale-while-revalidate=5, stale-if-error=0"},
+		{Search{MaxAge: 24 * time.Hour, StaleIfError: 5 * time.Minute}, "public, max-age=86400, stale-while-revalidate=0, stale-if-error=300"},
 	} {
-		reply := get(t, listen(t, NewSearch(Search{Index: x, MaxAge: test.maxAge}))+"/search")
+		test.search.Index = x
+		reply := get(t, listen(t, NewSearch(test.search))+"/search")
 		if got := reply.header.Get("Cache-Control"); got != test.want {
-			t.Errorf("with %v it is %q, want %q", test.maxAge, got, test.want)
+			t.Errorf("it is %q, want %q", got, test.want)
 		}
 	}
 }
