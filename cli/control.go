@@ -63,10 +63,15 @@ func openOrReach(ctx context.Context, db string, open func() (*store.Store, erro
 // readOrReach is openOrReach for who only reads, and makes no file.
 func readOrReach(ctx context.Context, db string) (*store.Store, *server, error) {
 	st, server, err := openOrReach(ctx, db, func() (*store.Store, error) { return store.OpenReadOnly(db) })
+	return st, server, noFile(err)
+}
+
+// noFile adds to the error that a data file is not there what makes one.
+func noFile(err error) error {
 	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, store.ErrLocked) {
-		err = fmt.Errorf("%w; fever serve and fever sync make it, and --db names another", err)
+		return fmt.Errorf("%w; fever serve and fever sync make it, and --db names another", err)
 	}
-	return st, server, err
+	return err
 }
 
 // reach returns the server that holds the data file. Without one the error is locked,

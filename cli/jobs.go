@@ -47,6 +47,8 @@ func note(job *store.Job) string {
 		return "not modified"
 	case job.State == store.Failed:
 		return cell(job.Kind+": "+strings.TrimPrefix(job.Message, "provider "+job.Provider+": "), maxNote)
+	case job.Message != "":
+		return cell(job.Message, maxNote)
 	}
 	return "-"
 }

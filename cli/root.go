@@ -97,7 +97,7 @@ it was called.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(newServe(), newSync(), newDump(), newBackup(), newHealth(), newVersion())
+	root.AddCommand(newServe(), newSync(), newDump(), newBackup(), newForget(), newRename(), newHealth(), newVersion())
 	return root
 }
 

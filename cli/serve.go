@@ -48,10 +48,10 @@ On the address of --ops-listen, http://127.0.0.1:9090 unless that says another, 
 shows how it is doing: a status page, /readyz, /metrics, /jobs and more. POST /sync
 there fetches now. Only this machine can reach it, unless another address is set.
 
-While it holds the data file, fever sync --once, dump, backup and health ask it, over
-the socket beside the file. Only its own user can. Where no socket can be made, as its
-path would have more than some 100 bytes or its folder takes no new files, it warns
-and does without.
+While it holds the data file, fever sync --once, dump, backup, forget, rename and
+health ask it, over the socket beside the file. Only its own user can. Where no socket
+can be made, as its path would have more than some 100 bytes or its folder takes no
+new files, it warns and does without.
 
 It stops on SIGTERM or SIGINT: requests in flight are finished first.
 
@@ -169,7 +169,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	case err == nil:
 		defer func() { _ = control.Close() }() // as above
 	case errors.Is(err, ops.ErrNoSocket):
-		log.Warn("fever sync --once, dump, backup and health cannot reach this process", "error", err)
+		log.Warn("fever sync --once, dump, backup, forget, rename and health cannot reach this process", "error", err)
 	default:
 		return err
 	}

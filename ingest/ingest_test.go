@@ -28,6 +28,7 @@ type fixture struct {
 	published [][]*event.Entry // by Apply
 	loaded    [][]*event.Entry
 	onApply   func()
+	onLoad    func() error
 	logged    bytes.Buffer
 }
 
@@ -52,6 +53,9 @@ func (f *fixture) Apply(entries []*event.Entry) {
 
 func (f *fixture) Load(entries []*event.Entry) error {
 	f.loaded = append(f.loaded, entries)
+	if f.onLoad != nil {
+		return f.onLoad()
+	}
 	return nil
 }
 

@@ -133,6 +133,9 @@ func (g *Ingester) recall(ctx context.Context, c *collected) error {
 
 // recalled takes note of an older job, and reports whether no more are needed.
 func (c *collected) recalled(job *store.Job) bool {
+	if !job.Trigger.Collects() { // it says nothing of the provider
+		return false
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.success.IsZero() && job.Trigger != store.Document {

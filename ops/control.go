@@ -50,6 +50,8 @@ func NewControl(o Ops, providers ...*provider.Provider) http.Handler {
 	mux := o.routes()
 	mux.Handle("GET /events", o.long(longestTransfer, http.HandlerFunc(c.events)))
 	mux.Handle("POST /snapshots", o.long(longestTransfer, o.patient(o.answer(c.snapshot))))
+	mux.Handle("POST /forget", o.bodiless(o.long(longestWait, o.answer(c.forget))))
+	mux.Handle("POST /rename", o.bodiless(o.long(longestWait, o.answer(c.rename))))
 	mux.Handle("GET /backup", o.long(longestTransfer, http.HandlerFunc(c.backup)))
 	return o.protect(o.strict(mux))
 }
@@ -239,8 +241,13 @@ func (c *control) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		httpapi.WriteError(w, r, c.Log, errStopping)
 		return
 	}
+	httpapi.WriteError(w, r, c.Log, c.storeFailed(r, err))
+}
+
+// storeFailed is the answer when the data file could not be used.
+func (c *control) storeFailed(r *http.Request, err error) error {
 	c.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
-	httpapi.WriteError(w, r, c.Log, &httpapi.Error{Status: http.StatusInternalServerError, Code: "store", Message: err.Error()})
+	return &httpapi.Error{Status: http.StatusInternalServerError, Code: "store", Message: err.Error()}
 }
 
 // breakOff ends the connection, so that nobody takes what was sent for all there is.

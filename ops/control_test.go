@@ -428,7 +428,7 @@ func TestControlRoutes(t *testing.T) {
 	if began.states() != "a:completed" {
 		t.Error(began.states())
 	}
-	for _, target := range []string{"GET /events", "POST /snapshots?provider=a", "GET /backup"} {
+	for _, target := range []string{"GET /events", "POST /snapshots?provider=a", "GET /backup", "POST /forget?provider=a", "POST /rename?from=a&to=b"} {
 		method, path, _ := strings.Cut(target, " ")
 		d.ask(t, method, path, "Authorization: Bearer secret").failed(t, http.StatusNotFound, "not_found")
 	}

@@ -32,6 +32,8 @@ var everything = map[string]string{
 	"GET /events":              "/events",
 	"POST /snapshots":          "/snapshots?provider=a",
 	"GET /backup":              "/backup",
+	"POST /forget":             "/forget?provider=a",
+	"POST /rename":             "/rename?from=a&to=b",
 }
 
 // TestEverything keeps that list complete.

@@ -41,7 +41,7 @@ func newCard(now time.Time, status ingest.Status, jobs []store.Job, snapshot *st
 	c := card{Status: status, Now: now}
 	var ended []store.Job
 	for _, job := range jobs {
-		if job.State != store.Running {
+		if job.State != store.Running && job.Trigger.Collects() {
 			ended = append(ended, job)
 		}
 	}

@@ -56,10 +56,22 @@ func (q *query) text(name string) (value string, given bool) {
 }
 
 // provider returns the name in the parameter of that name, or "" without one.
-func (q *query) provider() string {
-	name, given := q.text("provider")
+func (q *query) provider() string { return q.name("provider") }
+
+// name returns the name of a provider in a parameter, or "" without it.
+func (q *query) name(parameter string) string {
+	name, given := q.text(parameter)
 	if given && event.ValidProvider(name) != nil {
-		q.fail("provider is %.40q, which is no name that a provider can have", name)
+		q.fail("%s is %.40q, which is no name that a provider can have", parameter, name)
+	}
+	return name
+}
+
+// required returns the name of a provider in a parameter that must be there.
+func (q *query) required(parameter string) string {
+	name := q.name(parameter)
+	if name == "" {
+		q.fail("%s is missing: say which provider", parameter)
 	}
 	return name
 }

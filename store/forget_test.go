@@ -69,6 +69,11 @@ func TestNothingStored(t *testing.T) {
 		}
 	}
 	check(": nothing is stored of x, nor of any other")
+	apply(t, s, snapshot("x", 1))
+	if _, err := s.Forget(t.Context(), Forgetting{Provider: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	check(": nothing is stored of x, nor of any other") // there is the record, which is to stay
 	apply(t, s, snapshot("b", 1))
 	apply(t, s, snapshot("a", 1, sample("a", 1, 1)))
 	check(": nothing is stored of x: there is something of a, b")

@@ -243,7 +243,7 @@ func (m *model) renaming(t *rapid.T, s *Store) {
 		return
 	}
 	_, known := m.validators[r.From]
-	_, jobs := m.jobsOf(r.From)
+	jobs, _ := m.jobsOf(r.From)
 	dry, err := s.Rename(t.Context(), Renaming{r.From, r.To, true})
 	if known || jobs > 0 {
 		if want := m.rename(r.From, r.To, Job{}, s.keep); err != nil || !reflect.DeepEqual(dry, want) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -152,7 +153,7 @@ func (s *Store) begin(m *mover) ([]Job, error) {
 		}
 	}
 	from, to := providers.Get([]byte(m.From)), providers.Get([]byte(m.To))
-	if from == nil && len(all) == 0 {
+	if from == nil && !slices.ContainsFunc(all, func(j Job) bool { return j.Trigger.Collects() }) {
 		return nil, s.nothing(m.tx, m.From)
 	}
 	for name, p := range map[string]*providerFields{m.From: &m.from, m.To: &m.to} {

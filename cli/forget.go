@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"fever/event"
+	"fever/store"
+)
+
+// editing holds the settings that fever forget and fever rename have in common.
+type editing struct {
+	config string
+	db     string
+	dryRun bool
+}
+
+func (e *editing) register(flags *pflag.FlagSet) {
+	flags.StringVar(&e.config, "config", "", "the YAML `file` of fever serve, for its db")
+	flags.StringVar(&e.db, "db", defaultDB, "the data `file`")
+	flags.BoolVar(&e.dryRun, "dry-run", false, "say what would be done, and change nothing")
+}
+
+func (e *editing) complete(flags *pflag.FlagSet) error {
+	f, err := readConfig(e.config)
+	if err != nil {
+		return err
+	}
+	if err := f.apply(flags); err != nil {
+		return err
+	}
+	if e.db == "" {
+		return usagef("--db names no file")
+	}
+	return nil
+}
+
+// forgetting holds the settings of fever forget.
+type forgetting struct {
+	editing
+	provider   string
+	goneBefore string
+}
+
+func newForget() *cobra.Command {
+	var f forgetting
+	cmd := &cobra.Command{
+		Use:   "forget",
+		Short: "Remove what is stored of a provider",
+		Long: `Forget removes all that is stored of a provider: its events, what was kept to ask it
+for changes alone, and the outcomes of its jobs. With --gone-before it removes only
+events that are not in the provider's latest snapshot and ended before that time. A
+date is the beginning of that day in the provider's time zone.
+
+That it was done is recorded among the outcomes: see fever dump --jobs. Nothing brings
+back what was removed but a backup, so look at a --dry-run first. If fever still
+collects from the provider, what it sells comes again with the next job, as new.
+
+While fever serve holds the data file it is asked to do it, and searches find nothing
+of it any more when this returns. While a job of the provider runs this waits for its
+end.`,
+		Example: `  fever forget --provider feverupp --dry-run
+  fever forget --provider feverupp
+  fever forget --provider feverup --gone-before 2020-01-01`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.complete(cmd.Flags()); err != nil {
+				return err
+			}
+			return f.run(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+	flags := cmd.Flags()
+	f.register(flags)
+	flags.StringVar(&f.provider, "provider", "", "the `name` of the provider; it must be given")
+	flags.StringVar(&f.goneBefore, "gone-before", "", "only events that are gone and ended before this `time`: a date, or RFC 3339")
+	return cmd
+}
+
+func (f *forgetting) run(ctx context.Context, out io.Writer) error {
+	if f.provider == "" {
+		return usagef("--provider is missing: say whose events are to be forgotten")
+	}
+	if err := event.ValidProvider(f.provider); err != nil {
+		return usagef("--provider: %w", err)
+	}
+	what := store.Forgetting{Provider: f.provider, DryRun: f.dryRun}
+	query := url.Values{"provider": {f.provider}}
+	if f.goneBefore != "" {
+		var err error
+		if what.GoneBefore, err = store.ParseCutoff(f.goneBefore); err != nil {
+			return usagef("--gone-before: %w", err)
+		}
+		query.Set("gone_before", f.goneBefore)
+	}
+	done, err := edit(ctx, &f.editing, "/forget", query, f.provider, func(st *store.Store) (store.Forgotten, error) {
+		return st.Forget(ctx, what)
+	})
+	if err != nil {
+		return err
+	}
+	return f.print(out, &done)
+}
+
+func (f *forgetting) print(out io.Writer, done *store.Forgotten) error {
+	p := &printer{w: out}
+	verb := "forgot"
+	if f.dryRun {
+		verb = "would forget"
+	}
+	p.printf("%s: %s %s", f.provider, verb, selected(&done.Selection))
+	if f.goneBefore != "" {
+		p.printf(" that had left the feed and ended before %s\n", f.goneBefore)
+	} else {
+		p.printf(", and %s\n", plural(done.Jobs, "outcome of a job", "outcomes of jobs"))
+	}
+	p.first(&done.Selection)
+	p.end(f.dryRun, &done.Record)
+	if f.goneBefore == "" && !f.dryRun {
+		p.printf("If fever still collects from %s, what it sells now comes again with the next job.\n", f.provider)
+	}
+	return p.err
+}
+
+// edit has what is stored changed: by the server that holds the data file, or here.
+func edit[T any](ctx context.Context, e *editing, path string, query url.Values, provider string, change func(*store.Store) (T, error)) (done T, err error) {
+	st, server, err := openOrReach(ctx, e.db, func() (*store.Store, error) { return openToEdit(e.db, e.dryRun) })
+	switch {
+	case err != nil:
+		return done, noFile(err)
+	case st != nil:
+		defer closing(st, &err)
+		return change(st)
+	}
+	if e.dryRun {
+		query.Set("dry_run", "1")
+	}
+	err = server.whenFree(ctx, provider, func() error { return server.ask(ctx, http.MethodPost, path, query, nil, &done) })
+	if errors.Is(err, errBroken) {
+		err = fmt.Errorf("%w; fever dump --jobs says whether it was done", err)
+	}
+	return done, err
+}
+
+// openToEdit opens a data file that is there. All outcomes of jobs in it stay: how many are
+// to be kept is not known here.
+func openToEdit(db string, dryRun bool) (*store.Store, error) {
+	st, err := store.OpenReadOnly(db)
+	if err != nil || dryRun {
+		return st, err
+	}
+	if err := st.Close(); err != nil {
+		return nil, err
+	}
+	return store.Open(db, math.MaxInt)
+}
+
+// A printer writes lines, and keeps the first error.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) printf(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format, args...)
+	}
+}
+
+// first lists the first of some events.
+func (p *printer) first(sel *store.Selection) {
+	for _, r := range sel.First {
+		p.printf("  %-19s  %s  (%s/%s)\n", r.Start, cell(r.Title, 60), r.BaseID, r.EventID)
+	}
+	if more := sel.Events - len(sel.First); more > 0 {
+		p.printf("  and %d more, to the one that ends %s\n", more, sel.To.Format(time.RFC3339))
+	}
+}
+
+// end says whether something was changed.
+func (p *printer) end(dryRun bool, record *store.Job) {
+	switch {
+	case dryRun:
+		p.printf("Nothing was changed: leave out --dry-run to do it.\n")
+	case record.ID == 0:
+		p.printf("Nothing was changed.\n")
+	default:
+		p.printf("It is recorded as job %d.\n", record.ID)
+	}
+}
+
+// selected says how many events there are, and how many of them are on sale.
+func selected(sel *store.Selection) string {
+	text := plural(sel.Events, "event", "events")
+	if sel.Current > 0 {
+		text += fmt.Sprintf(", %d of them in the latest snapshot", sel.Current)
+	}
+	return text
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"fever/event"
+	"fever/store"
+)
+
+// renaming holds the settings of fever rename.
+type renaming struct {
+	editing
+	from, to string
+}
+
+func newRename() *cobra.Command {
+	var r renaming
+	cmd := &cobra.Command{
+		Use:   "rename old new",
+		Short: "Move what is stored of a provider to another name",
+		Long: `Rename moves all that is stored of a provider to another name: its events, what was
+kept to ask it for changes alone, and the outcomes of its jobs. It is for a provider
+whose name was changed in the settings, or mistyped: its events are there twice then,
+since their ids follow from the name. They get the ids of the new name.
+
+If the new name has something already, the latest snapshot of the two counts. An event
+that both have keeps the earlier time at which it was first seen, and the values of
+that snapshot or, when it is not in that, those that changed last.
+
+That it was done is recorded among the outcomes: see fever dump --jobs. There is no way
+back but a backup, so look at a --dry-run first. Change the settings before: a provider
+that fever still collects from under the old name has its events twice again soon.
+
+While fever serve holds the data file it is asked to do it, and searches find the events
+under their new ids when this returns. While a job of one of the two runs this waits
+for its end.`,
+		Example: `  fever rename feverupp feverup --dry-run
+  fever rename feverupp feverup`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if err := r.complete(cmd.Flags()); err != nil {
+				return err
+			}
+			r.from, r.to = names[0], names[1]
+			return r.run(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+	r.register(cmd.Flags())
+	return cmd
+}
+
+func (r *renaming) run(ctx context.Context, out io.Writer) error {
+	for _, name := range []string{r.from, r.to} {
+		if err := event.ValidProvider(name); err != nil {
+			return usagef("%w", err)
+		}
+	}
+	if r.from == r.to {
+		return usagef("%s is to be renamed to itself", r.from)
+	}
+	names := store.Renaming{From: r.from, To: r.to, DryRun: r.dryRun}
+	done, err := edit(ctx, &r.editing, "/rename", url.Values{"from": {r.from}, "to": {r.to}}, r.from, func(st *store.Store) (store.Renamed, error) {
+		return st.Rename(ctx, names)
+	})
+	if err != nil {
+		return err
+	}
+	return r.print(out, &done)
+}
+
+func (r *renaming) print(out io.Writer, done *store.Renamed) error {
+	p := &printer{w: out}
+	verb := "renamed"
+	if r.dryRun {
+		verb = "would rename"
+	}
+	p.printf("%s: %s to %s: %s, and %s\n", r.from, verb, r.to, selected(&done.Selection), plural(done.Jobs, "outcome of a job", "outcomes of jobs"))
+	if done.Known > 0 {
+		p.printf("%s has %d of the events already: %d of these get the values stored under %s\n", r.to, done.Known, done.Changed, r.from)
+	}
+	p.first(&done.Selection)
+	if done.OldTimeZone != done.TimeZone && done.OldTimeZone != "" {
+		p.printf("Their local times count in %s then, the time zone of %s, and not in %s.\n", done.TimeZone, r.to, done.OldTimeZone)
+	}
+	p.end(r.dryRun, &done.Record)
+	if !r.dryRun {
+		p.printf("The events have new ids, which follow from the name.\n")
+	}
+	return p.err
+}

@@ -1,0 +1,104 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"fever/store"
+)
+
+// Forget is [store.Store.Forget] beside jobs: none of the provider runs meanwhile, and when
+// it returns without an error, searches find nothing of what was removed. The error is
+// ErrBusy, ErrClosed or the store's.
+func (g *Ingester) Forget(ctx context.Context, f store.Forgetting) (done store.Forgotten, err error) {
+	err = g.edit(ctx, store.Forget, f.DryRun, []string{f.Provider}, func() (store.Job, error) {
+		done, err = g.store.Forget(ctx, f)
+		return done.Record, err
+	})
+	return done, err
+}
+
+// Rename is [store.Store.Rename] beside jobs, as [Ingester.Forget] is: searches find the
+// events under their new ids.
+func (g *Ingester) Rename(ctx context.Context, r store.Renaming) (done store.Renamed, err error) {
+	err = g.edit(ctx, store.Rename, r.DryRun, []string{r.From, r.To}, func() (store.Job, error) {
+		done, err = g.store.Rename(ctx, r)
+		return done.Record, err
+	})
+	return done, err
+}
+
+// edit has do change what is stored of the named providers, and then loads the index again:
+// that takes long, and is seldom needed. Do returns what is recorded of it, or the zero
+// value when nothing was changed.
+func (g *Ingester) edit(ctx context.Context, trigger store.Trigger, dryRun bool, names []string, do func() (store.Job, error)) error {
+	if dryRun {
+		_, err := do()
+		return err
+	}
+	select {
+	case <-g.Stopping:
+		return ErrClosed
+	default:
+	}
+	var reserved []*collected
+	defer func() {
+		for _, c := range reserved {
+			c.release()
+		}
+	}()
+	for _, c := range g.collected {
+		if slices.Contains(names, c.Name) {
+			if _, err := c.reserve(trigger, time.Now()); err != nil {
+				return err
+			}
+			reserved = append(reserved, c)
+		}
+	}
+	g.commits.Lock()
+	defer g.commits.Unlock()
+	behind := g.behind
+	g.behind = true // as in commit
+	record, err := do()
+	if errors.Is(err, store.ErrNothing) || err == nil && record.ID == 0 {
+		g.behind = behind
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	g.log.LogAttrs(ctx, slog.LevelWarn, "what was stored has been changed by hand", slog.Uint64("job", record.ID),
+		slog.String("provider", record.Provider), slog.String("trigger", string(record.Trigger)), slog.String("message", record.Message))
+	return g.edited(context.WithoutCancel(ctx), reserved, &record)
+}
+
+// edited publishes what was committed, and finds out anew what is known of the providers.
+func (g *Ingester) edited(ctx context.Context, providers []*collected, record *store.Job) error {
+	for _, c := range providers {
+		c.forget()
+		if err := g.recall(ctx, c); err != nil {
+			g.log.WarnContext(ctx, "it is not known when the last job completed", "provider", c.Name, "error", err)
+		}
+	}
+	if g.index != nil {
+		if err := g.load(ctx); err != nil {
+			return fmt.Errorf("it is done, and recorded as job %d, but searches do not know of it yet, until the next job or start: %w", record.ID, err)
+		}
+		debug.FreeOSMemory() // as at the start
+	}
+	g.behind = false
+	return nil
+}
+
+// forget is for what is to be recalled anew.
+func (c *collected) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.success = time.Time{}
+	c.snapshot, c.accepted, c.rejected = 0, 0, 0
+}
