@@ -30,6 +30,10 @@ in the place of the flags that describe the only one:
       tolerate: leading-blanks, control-characters   # in XML that is not quite right
       headers:
         Authorization: Bearer ${env:TOKEN}
+      client-cert: /etc/fever/cert.pem   # for a provider that wants one, with its key
+      client-key: /etc/fever/key.pem
+      ca: /etc/fever/ca.pem              # to trust in place of the system's authorities
+      allow-private-redirects: true      # see the manual
 
 Headers, URLs and ops-token take secrets from the environment, as shown. In a URL the
 value is encoded for its place, whatever it holds.`

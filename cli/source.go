@@ -36,7 +36,8 @@ type source struct {
 	maxBytes    size
 	tolerate    provider.Tolerance
 
-	allowPrivateRedirects bool
+	ca, clientCert, clientKey string // files
+	allowPrivateRedirects     bool
 
 	*provider.Provider // made of the above by check
 }
@@ -55,6 +56,9 @@ func (s *source) registerEntry(flags *pflag.FlagSet) {
 	flags.StringVar(&s.format, "format", "", "")
 	flags.TextVar(&s.cron, "cron", crontab{}, "")
 	flags.DurationVar(&s.maxInterval, "max-interval", 0, "")
+	flags.StringVar(&s.ca, "ca", "", "")
+	flags.StringVar(&s.clientCert, "client-cert", "", "")
+	flags.StringVar(&s.clientKey, "client-key", "", "")
 	flags.BoolVar(&s.allowPrivateRedirects, "allow-private-redirects", false, "")
 	s.registerCommon(flags)
 }
@@ -175,6 +179,18 @@ func (s *source) check(flags *pflag.FlagSet, urlFlag string) (err error) {
 	}
 	if s.Provider, err = provider.New(c); err != nil { // all but the URL is in order
 		return usagef("%s: %w", origin(flags, urlFlag), err)
+	}
+	c.CA = s.ca
+	if s.Provider, err = provider.New(c); err != nil {
+		return usagef("%s: %w", origin(flags, "ca"), err)
+	}
+	c.ClientCert, c.ClientKey = s.clientCert, s.clientKey
+	if s.Provider, err = provider.New(c); err != nil {
+		key := "client-cert"
+		if s.clientCert == "" {
+			key = "client-key"
+		}
+		return usagef("%s: %w", origin(flags, key), err)
 	}
 	c.Header = s.headers
 	if s.Provider, err = provider.New(c); err != nil {

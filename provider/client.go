@@ -2,9 +2,11 @@ package provider
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"mime"
 	"net"
@@ -12,6 +14,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -20,18 +24,55 @@ const (
 	maxRedirects = 5
 )
 
-func (p *Provider) newTransport() *http.Transport {
-	return &http.Transport{
+func (p *Provider) newTransport(secure *tls.Config) *http.Transport {
+	dialer := net.Dialer{Timeout: 10 * time.Second, ControlContext: p.control}
+	t := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		OnProxyConnectResponse: refusedByProxy,
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, ControlContext: p.control}).DialContext,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &conn{Conn: c}, nil
+		},
+		TLSClientConfig:        secure,
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
-		ForceAttemptHTTP2:      true,
 		// A feed is fetched once a minute or less: a new connection costs nothing that
-		// matters, follows the name to a new address, and is never stale.
+		// matters, follows the name to a new address, and is never stale. For one request
+		// HTTP/2 has nothing to offer, and its client loses the alert with which a server of
+		// TLS 1.3 refuses a client.
 		DisableKeepAlives: true,
+		Protocols:         new(http.Protocols),
 	}
+	t.Protocols.SetHTTP1(true)
+	return t
+}
+
+// A conn is one whose writing does not fail because the peer has gone. Why it has gone
+// may be there to read: an answer that did not wait for the request, or an alert.
+type conn struct {
+	net.Conn
+
+	gone atomic.Pointer[error]
+}
+
+func (c *conn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		c.gone.Store(&err)
+		return len(b), nil
+	}
+	return n, err
+}
+
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if gone := c.gone.Load(); gone != nil && errors.Is(err, io.EOF) {
+		err = *gone
+	}
+	return n, err
 }
 
 // get sends a request that is conditional on last, and follows redirects. It returns the

@@ -4,8 +4,6 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net"
 	"strings"
@@ -101,23 +99,13 @@ func kindOf(ctx, caller context.Context, err error) Kind {
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return KindTimeout
 	}
-	if isTLS(err) {
+	if _, ok := errors.AsType[*insecure](err); ok {
 		return KindTLS
 	}
 	if isCompression(err) {
 		return KindMalformed
 	}
 	return KindConnection
-}
-
-func isTLS(err error) bool {
-	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
-	_, record := errors.AsType[tls.RecordHeaderError](err)
-	_, alert := errors.AsType[tls.AlertError](err)
-	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
-	_, name := errors.AsType[x509.HostnameError](err)
-	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
-	return verification || record || alert || authority || name || invalid
 }
 
 func isCompression(err error) bool {

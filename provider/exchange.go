@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -53,6 +54,7 @@ type exchange struct {
 	stage    stage
 	dialed   netip.Addr     // the address of the connection; invalid when it is not one of IP
 	unsecure error          // what ended the TLS handshake
+	nameless bool           // the server asked for a client certificate, and got none
 	answer   *http.Response // the server's, or a proxy's that does not connect to it
 	body     *source        // of the answer, while it is read
 }
@@ -161,6 +163,15 @@ func (x *exchange) explain(err error) error {
 	defer x.mu.Unlock()
 	if _, known := errors.AsType[*fault](err); known {
 		return err
+	}
+	if insecure := x.insecurity(err); insecure != nil {
+		return insecure
+	}
+	if strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`) { // an alert record, RFC 8446 section 5.1
+		return &insecure{cause: err, hint: "this port answers in TLS: the URL may have to begin with https://"}
+	}
+	if strings.Contains(err.Error(), "malformed HTTP") {
+		return fmt.Errorf("this port does not answer in HTTP: %w", err)
 	}
 	doing := stages[x.stage]
 	if x.body != nil {

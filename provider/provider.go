@@ -29,6 +29,10 @@ type Config struct {
 	Timeout  time.Duration // of one fetch, from dialling to the last byte decoded
 	MaxBytes int64         // of one feed, as received and again after decompression
 
+	ClientCert string // PEM file of the certificate for servers that want one; read again for each of them
+	ClientKey  string // PEM file of its key
+	CA         string // PEM file of the authorities to trust in place of the system's
+
 	// AllowPrivateRedirects lets redirects lead from a provider with a public address to
 	// addresses that are not public: loopback, link-local, private and the like.
 	AllowPrivateRedirects bool
@@ -83,8 +87,12 @@ func New(c Config) (*Provider, error) {
 	if c.MaxBytes <= 0 {
 		return nil, fmt.Errorf("provider %s: a size limit of %d bytes, where more than 0 is needed", c.Name, c.MaxBytes)
 	}
+	secure, err := tlsConfig(&c)
+	if err != nil {
+		return nil, fmt.Errorf("provider %s: %w", c.Name, err)
+	}
 	p := &Provider{Config: c, url: u, source: sourceOf(&c), format: format, isPublic: isPublic}
-	p.transport = p.newTransport()
+	p.transport = p.newTransport(secure)
 	return p, nil
 }
 

@@ -33,6 +33,9 @@ func sourceOf(c *Config) string {
 	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 		fmt.Fprintf(h, " %q %q", name, c.Header[name])
 	}
+	if c.ClientCert != "" { // who asks
+		fmt.Fprintf(h, " %q", c.ClientCert)
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -1,0 +1,149 @@
+package provider
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+)
+
+// tlsConfig returns how connections to the provider are made secure, or an error that says
+// which file cannot be used.
+func tlsConfig(c *Config) (*tls.Config, error) {
+	if (c.ClientCert == "") != (c.ClientKey == "") {
+		return nil, errors.New("a client certificate needs both its file and that of its key")
+	}
+	own := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CA != "" {
+		text, err := readPEM(c.CA)
+		if err != nil {
+			return nil, fmt.Errorf("read the certificates of its authority: %w", err)
+		}
+		own.RootCAs = x509.NewCertPool()
+		if !own.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("read the certificates of its authority: %s holds none in PEM", c.CA)
+		}
+	}
+	if c.ClientCert != "" {
+		if _, err := clientCertificate(c); err != nil {
+			return nil, err
+		}
+	}
+	own.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		x := exchangeOf(request.Context())
+		if x == nil || c.ClientCert == "" || !x.trusted {
+			x.lacksCertificate()
+			return new(tls.Certificate), nil // none
+		}
+		// A certificate is renewed while fever runs, and a fetch is rare.
+		return clientCertificate(c)
+	}
+	return own, nil
+}
+
+// lacksCertificate notes that the server asked for a certificate and got none. Many do
+// so, and go on without.
+func (x *exchange) lacksCertificate() {
+	if x != nil {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.nameless = true
+	}
+}
+
+// An insecure error is of a connection that did not become secure, since one side did
+// not want it so. It comes again with the next connection.
+type insecure struct {
+	cause error
+	hint  string // what to do about it, or ""
+}
+
+func (e *insecure) Error() string {
+	if e.hint == "" {
+		return e.cause.Error()
+	}
+	return e.hint + ": " + e.cause.Error()
+}
+
+func (e *insecure) Unwrap() error { return e.cause }
+
+// insecurity returns the cause of err, if that is TLS and not the network below. The
+// caller holds mu.
+//
+// A server of TLS 1.3 refuses a client's certificate, or the lack of one, when the
+// handshake has ended for the client (RFC 8446 section 4.4.2.4): what is read first is then
+// an alert.
+func (x *exchange) insecurity(err error) error {
+	cause := x.unsecure
+	if cause == nil && x.stage < receiving && isAlert(err) {
+		cause = err
+	}
+	_, network := errors.AsType[*net.OpError](cause)
+	timeout, ok := errors.AsType[net.Error](cause)
+	switch {
+	case cause == nil, network && !isAlert(cause), ok && timeout.Timeout(), errors.Is(cause, context.Canceled),
+		errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF):
+		return nil
+	}
+	failure := &insecure{cause: err}
+	record, ok := errors.AsType[tls.RecordHeaderError](cause)
+	switch {
+	case ok && string(record.RecordHeader[:]) == "HTTP/":
+		failure.hint = "this port answers in plain HTTP, without TLS: the URL may have to begin with http://"
+	case ok:
+		failure.hint = "this port does not answer in TLS"
+	case x.nameless && x.trusted && isAlert(cause):
+		failure.hint = "the server wants a client certificate, and none is configured: see client-cert"
+	case x.nameless && isAlert(cause):
+		failure.hint = "the server, to which a redirect led, wants a client certificate"
+	}
+	return failure
+}
+
+// isAlert reports whether err is an alert of TLS, from either side. Its type has no name
+// outside of package tls.
+func isAlert(err error) bool {
+	for op, ok := errors.AsType[*net.OpError](err); ok; op, ok = errors.AsType[*net.OpError](op.Err) {
+		if op.Op == "remote error" || op.Op == "local error" {
+			return true
+		}
+	}
+	return false
+}
+
+func clientCertificate(c *Config) (*tls.Certificate, error) {
+	cert, err := readPEM(c.ClientCert)
+	if err != nil {
+		return nil, fmt.Errorf("read the client certificate: %w", err)
+	}
+	key, err := readPEM(c.ClientKey)
+	if err != nil {
+		return nil, fmt.Errorf("read the key of the client certificate: %w", err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("read the client certificate from %s and %s: %w", c.ClientCert, c.ClientKey, err)
+	}
+	return &pair, nil
+}
+
+// maxPEM bounds a file of certificates, in bytes. All that a system trusts is a fifth of
+// it.
+const maxPEM = 1 << 20
+
+func readPEM(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	text, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
+	if err == nil && len(text) > maxPEM {
+		err = fmt.Errorf("%s has more than %d bytes", name, maxPEM)
+	}
+	return text, err
+}
