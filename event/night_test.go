@@ -95,7 +95,7 @@ func TestOrderProperty(t *testing.T) {
 		first := oracle(start, loc)
 		inOrder, want := end >= start, max(first, oracle(end, loc))
 		for _, o := range []int64{offset(change-1, loc), offset(change, loc)} {
-			if second := end - o; !(end >= start && oracle(end, loc) >= first) && second >= first && offset(second, loc) == o {
+			if second := end - o; (end < start || oracle(end, loc) < first) && second >= first && offset(second, loc) == o {
 				inOrder, want = true, second
 			}
 		}
