@@ -19,21 +19,22 @@ type Snapshot struct {
 	Provider string
 	TimeZone string        // IANA name of the provider's zone, recorded with the provider
 	Events   []event.Event // unique by key, all of this provider, valid
+	Past     []event.Event // sold before: kept with their values, but not current; none is in Events
 	Taken    time.Time     // becomes FirstSeen and LastChanged, to the millisecond
 
 	Validators Validators // of the answer that it was decoded from
 }
 
-// Applied says what a snapshot changed. Each of its events is New, Changed or
-// Unchanged.
+// Applied says what a snapshot changed. Each of its events, the past ones too, is New,
+// Changed or Unchanged.
 type Applied struct {
 	New       int // never stored before
 	Changed   int // stored with other values
 	Unchanged int
-	Gone      int // in the provider's snapshot before this one and absent from this one
+	Gone      int // current with the snapshot before this one, and not with this one
 
 	// Events are the new and the changed ones, in the order of their keys. They point
-	// into Snapshot.Events.
+	// into the snapshot.
 	Events []*event.Event
 }
 
@@ -91,7 +92,7 @@ func (s *Store) apply(ctx context.Context, snap Snapshot, job Job) (applied Appl
 		return nil
 	})
 	if err == nil {
-		s.applied(snap.Provider, len(rows))
+		s.applied(snap.Provider, len(snap.Events))
 	}
 	return applied, job, err
 }
@@ -105,6 +106,7 @@ const fillPercent = 0.9
 type row struct {
 	key   []byte
 	event *event.Event
+	past  bool
 }
 
 // sortRows brings the events in the order of their keys, in which bbolt finds and
@@ -113,13 +115,19 @@ func sortRows(snap Snapshot) ([]row, error) {
 	if err := event.ValidProvider(snap.Provider); err != nil {
 		return nil, err
 	}
-	rows := make([]row, len(snap.Events))
+	rows := make([]row, 0, len(snap.Events)+len(snap.Past))
 	for i := range snap.Events {
 		e := &snap.Events[i]
-		if e.Provider != snap.Provider {
-			return nil, fmt.Errorf("event %s belongs to another provider", e.Key)
+		rows = append(rows, row{e.Bytes(), e, false})
+	}
+	for i := range snap.Past {
+		e := &snap.Past[i]
+		rows = append(rows, row{e.Bytes(), e, true})
+	}
+	for _, r := range rows {
+		if r.event.Provider != snap.Provider {
+			return nil, fmt.Errorf("event %s belongs to another provider", r.event.Key)
 		}
-		rows[i] = row{e.Bytes(), e}
 	}
 	slices.SortFunc(rows, func(a, b row) int { return bytes.Compare(a.key, b.key) })
 	for i := 1; i < len(rows); i++ {
@@ -155,6 +163,9 @@ func compare(ctx context.Context, tx *bbolt.Tx, snap Snapshot, rows []row) (*cha
 		if err := c.compareEvent(events, r, &enc, snap.Taken); err != nil {
 			return nil, fmt.Errorf("event %s: %w", r.event.Key, err)
 		}
+	}
+	if len(snap.Past) > 0 {
+		rows = slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.past })
 	}
 	c.compareCurrent(tx, snap.Provider, rows)
 	return c, nil

@@ -22,6 +22,12 @@ func with(e event.Event, f func(*event.Event)) event.Event {
 	return e
 }
 
+// past adds events to a snapshot that are no longer on sale.
+func past(snap Snapshot, events ...event.Event) Snapshot {
+	snap.Past = events
+	return snap
+}
+
 // TestApply applies snapshots one after the other and looks at what each changed and
 // at what is stored at the end.
 func TestApply(t *testing.T) {
@@ -104,6 +110,17 @@ func TestApply(t *testing.T) {
 				{snapshot("a-b", 4, other), counts{Unchanged: 1}},
 			},
 			[]event.Record{record(one, 1, 1, false), record(other, 2, 2, true)},
+		},
+		{
+			"past from the start, then on sale, then past again",
+			[]step{
+				{past(snapshot("a", 1, two), one, three), counts{New: 3}},
+				{past(snapshot("a", 2, two), one, three), counts{Unchanged: 3}},
+				{snapshot("a", 3, one, two), counts{Unchanged: 2}},
+				{past(snapshot("a", 4, two), moved), counts{Changed: 1, Unchanged: 1, Gone: 1}},
+				{past(snapshot("a", 5), two, moved, three), counts{Unchanged: 3, Gone: 1}},
+			},
+			[]event.Record{record(moved, 1, 4, false), record(two, 1, 1, false), record(three, 1, 1, false)},
 		},
 		{
 			"an event id in two bases",
@@ -225,6 +242,8 @@ func TestApplyFails(t *testing.T) {
 		{"a bad provider", t.Context(), snapshot("A\x00", 2), "provider name"},
 		{"another provider's event", t.Context(), snapshot("a", 2, sample("a", 3, 1), sample("a-b", 4, 1)), "a-b/4/4"},
 		{"an event twice", t.Context(), snapshot("a", 2, sample("a", 3, 1), sample("a", 4, 1), sample("a", 3, 2)), "a/3/3"},
+		{"an event that is past as well", t.Context(), past(snapshot("a", 2, sample("a", 3, 1)), sample("a", 3, 1)), "a/3/3 is in it twice"},
+		{"another provider's past event", t.Context(), past(snapshot("a", 2), sample("a-b", 4, 1)), "a-b/4/4"},
 		{"an invalid event", t.Context(), snapshot("a", 2, sample("a", 3, 1), with(sample("a", 4, 1), func(e *event.Event) { e.Title = "" })), "a/4/4: no title"},
 		{"an entity tag that is too long", t.Context(), Snapshot{Provider: "a", TimeZone: "UTC", Validators: Validators{ETag: strings.Repeat("x", 1025)}}, "entity tag of 1025"},
 		{"a time of modification that is too long", t.Context(), Snapshot{Provider: "a", TimeZone: "UTC", Validators: Validators{LastModified: strings.Repeat("x", 1025)}}, "modification of 1025"},

@@ -31,7 +31,7 @@ type Job struct {
 	Unchanged int `json:"unchanged"`
 	Ignored   int `json:"ignored"` // not sold online
 	Rejected  int `json:"rejected"`
-	Gone      int `json:"gone"` // in the provider's snapshot before, absent from this one
+	Gone      int `json:"gone"` // current with the provider's snapshot before, and not with this one
 
 	// Rejections are the first of the rejected rows, 100 at most. Their texts are cut
 	// when they are long.

@@ -89,9 +89,15 @@ func (m *model) find(f JobFilter) (found []Job) {
 func (m *model) apply(snap Snapshot) (want Applied) {
 	m.validators[snap.Provider] = snap.Validators
 	current := make(map[event.Key]bool)
+	var all []*event.Event
 	for i := range snap.Events {
-		e := &snap.Events[i]
-		current[e.Key] = true
+		current[snap.Events[i].Key] = true
+		all = append(all, &snap.Events[i])
+	}
+	for i := range snap.Past {
+		all = append(all, &snap.Past[i])
+	}
+	for _, e := range all {
 		r, known := m.records[e.Key]
 		switch {
 		case !known:
@@ -101,11 +107,11 @@ func (m *model) apply(snap Snapshot) (want Applied) {
 			want.Changed++
 		default:
 			want.Unchanged++
-			r.Current = true
+			r.Current = r.Current || current[e.Key]
 			m.records[e.Key] = r
 			continue
 		}
-		r.Event, r.LastChanged, r.Current = *e, snap.Taken.UTC(), true
+		r.Event, r.LastChanged, r.Current = *e, snap.Taken.UTC(), r.Current || current[e.Key]
 		m.records[e.Key] = r
 		want.Events = append(want.Events, e)
 	}
@@ -297,7 +303,11 @@ func drawSnapshot(t *rapid.T) Snapshot {
 				e.Zones[0].Price = event.Price{}
 			}
 		}
-		snap.Events = append(snap.Events, e)
+		if rapid.IntRange(0, 3).Draw(t, "past") == 0 {
+			snap.Past = append(snap.Past, e)
+		} else {
+			snap.Events = append(snap.Events, e)
+		}
 	}
 	return snap
 }
