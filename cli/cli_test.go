@@ -163,6 +163,11 @@ func TestHelp(t *testing.T) {
 // the last change, which differ from run to run, checked and taken out.
 func decoded(t *testing.T, ndjson string) (all []event.Record) {
 	t.Helper()
+	ndjson, begins := strings.CutPrefix(ndjson, `{"dump":"begin"}`+"\n")
+	ndjson, ends := strings.CutSuffix(ndjson, fmt.Sprintf(`{"dump":"end","events":%d}`+"\n", max(0, strings.Count(ndjson, "\n")-1)))
+	if !begins || !ends {
+		t.Errorf("the dump has no marks around %s", ndjson)
+	}
 	for line := range strings.Lines(ndjson) {
 		var d dumped
 		if err := json.Unmarshal([]byte(line), &d); err != nil {
@@ -221,7 +226,7 @@ func TestDump(t *testing.T) {
 	if err := json.Unmarshal([]byte(array), &elements); err != nil {
 		t.Fatal(err)
 	}
-	for i, line := range slices.Collect(strings.Lines(lines)) {
+	for i, line := range slices.Collect(strings.Lines(lines))[1 : len(elements)+1] {
 		if string(elements[i]) != strings.TrimSpace(line) {
 			t.Errorf("json has %s, ndjson %s", elements[i], line)
 		}
@@ -283,7 +288,7 @@ func TestDumpOfNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, exitDone, "sync", "--once", "--db", db, empty)
-	for format, want := range map[string]string{"ndjson": "", "json": "[]\n", "table": "No events.\n"} {
+	for format, want := range map[string]string{"ndjson": "{\"dump\":\"begin\"}\n{\"dump\":\"end\",\"events\":0}\n", "json": "[]\n", "table": "No events.\n"} {
 		if got, _ := run(t, exitDone, "dump", "--db", db, "--format", format); got != want {
 			t.Errorf("%s of nothing is %q, want %q", format, got, want)
 		}

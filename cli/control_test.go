@@ -134,6 +134,28 @@ func TestServerRefuses(t *testing.T) {
 	}
 }
 
+// TestServerBreaksOffEvents has a server end in the middle of many events. What is printed
+// by then does not look like a whole dump.
+func TestServerBreaksOffEvents(t *testing.T) {
+	t.Parallel()
+	const events = 2000 // more than is held back
+	db := held(t, func(w http.ResponseWriter, _ *http.Request) {
+		for range events {
+			_, _ = io.WriteString(w, `{"provider":"a","base_id":"b","event_id":"e","title":"t","start":"2026-01-01","zones":[]}`+"\n")
+		}
+		panic(http.ErrAbortHandler)
+	})
+	for form, ends := range map[string]string{"ndjson": `"end"`, "json": "]\n"} {
+		stdout, stderr := run(t, exitFailed, "dump", "--db", db, "--format", form)
+		if !strings.Contains(stderr, errBroken.Error()) {
+			t.Errorf("%s: %s", form, stderr)
+		}
+		if strings.Count(stdout, "base_id") < 100 || strings.HasSuffix(stdout, ends) || strings.Contains(stdout, `"dump":"end"`) {
+			t.Errorf("%s: %d bytes were printed, and they look whole", form, len(stdout))
+		}
+	}
+}
+
 // TestServerJobs asks for more jobs than are in one answer.
 func TestServerJobs(t *testing.T) {
 	t.Parallel()

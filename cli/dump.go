@@ -34,8 +34,9 @@ func newDump() *cobra.Command {
 		Short: "Print what is stored",
 		Long: `Dump prints the stored events in the order of a search: by start, end and id. With
 --jobs it prints the outcomes of the jobs instead, the newest first. The form is a
-table for people, json (one array), ndjson (one a line) or csv. The rows of a feed
-that were rejected are listed in the json forms of its job.
+table for people, json (one array), ndjson (one a line, between a line that begins the
+dump and one that ends it) or csv. The rows of a feed that were rejected are listed in
+the json forms of its job.
 
 While fever serve holds the data file it is asked for what is stored.`,
 		Example: `  fever dump

@@ -42,6 +42,7 @@ var eventForms = forms[dumped]{
 		"sold_out", "min_price", "max_price", "zones", "first_seen", "last_changed", "current",
 	},
 	record: eventRecord,
+	marked: true,
 }
 
 func eventRecord(r dumped) ([]string, error) {

@@ -7,9 +7,11 @@ import (
 	"io"
 	"iter"
 	"os"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 )
 
 // forms are the ways in which dump prints things of one sort: what differs from sort
@@ -20,6 +22,7 @@ type forms[T any] struct {
 	row     func(T) string // of a table, likewise
 	fields  []string       // of CSV
 	record  func(T) ([]string, error)
+	marked  bool // NDJSON has a first line and a last one, so that a reader notices when lines are missing
 }
 
 // write prints all in a form. Without a name it is a table on a terminal, else NDJSON.
@@ -32,7 +35,7 @@ func (f *forms[T]) write(w io.Writer, form string, all iter.Seq2[T, error]) erro
 	case "json":
 		return writeJSON(w, all)
 	}
-	return writeNDJSON(w, all)
+	return f.writeNDJSON(w, all)
 }
 
 func (f *forms[T]) writeTable(w io.Writer, all iter.Seq2[T, error]) error {
@@ -73,12 +76,28 @@ func (f *forms[T]) writeCSV(w io.Writer, all iter.Seq2[T, error]) error {
 		if err != nil {
 			return err
 		}
+		for i := range record {
+			record[i] = harmless(record[i])
+		}
 		if err := c.Write(record); err != nil {
 			return err
 		}
 	}
 	c.Flush()
 	return c.Error()
+}
+
+var number = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?$`)
+
+// harmless returns the text of a cell with an apostrophe before what a spreadsheet would
+// take for a formula, and run. Most of it is what providers wrote. Numbers stay.
+// See https://owasp.org/www-community/attacks/CSV_Injection.
+func harmless(cell string) string {
+	first, _ := utf8.DecodeRuneInString(cell)
+	if strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) && !number.MatchString(cell) {
+		return "'" + cell
+	}
+	return cell
 }
 
 // chooseForm returns the name of the form to print in.
@@ -105,9 +124,15 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-func writeNDJSON[T any](w io.Writer, all iter.Seq2[T, error]) error {
+func (f *forms[T]) writeNDJSON(w io.Writer, all iter.Seq2[T, error]) error {
+	if f.marked {
+		if _, err := io.WriteString(w, `{"dump":"begin"}`+"\n"); err != nil {
+			return err
+		}
+	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
+	n := 0
 	for one, err := range all {
 		if err != nil {
 			return err
@@ -115,6 +140,11 @@ func writeNDJSON[T any](w io.Writer, all iter.Seq2[T, error]) error {
 		if err := encoder.Encode(one); err != nil {
 			return err
 		}
+		n++
+	}
+	if f.marked {
+		_, err := fmt.Fprintf(w, `{"dump":"end","events":%d}`+"\n", n)
+		return err
 	}
 	return nil
 }

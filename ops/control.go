@@ -56,7 +56,8 @@ func NewControl(o Ops, providers ...*provider.Provider) http.Handler {
 	return o.protect(o.strict(mux))
 }
 
-// events sends what fever dump --format ndjson prints, as it is read.
+// events sends the records that fever dump prints, as they are read. When it breaks off, so
+// does the connection: the marks of a dump are not needed here.
 func (c *control) events(w http.ResponseWriter, r *http.Request) {
 	filter, err := eventFilter(r)
 	if err != nil {
