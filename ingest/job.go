@@ -131,6 +131,7 @@ func snapshot(c *collected, feed *provider.Feed, taken time.Time) store.Snapshot
 		Provider:   c.Name,
 		TimeZone:   c.Location.String(),
 		Events:     feed.Events,
+		Past:       feed.Past,
 		Taken:      taken,
 		Validators: storedValidators(c, feed),
 	}

@@ -10,8 +10,11 @@ type Feed struct {
 	// Events are those sold online, valid, unique by key, in the order in which
 	// their keys first appear.
 	Events []event.Event
+	// Past are those that were sold online before, as the dump of another fever knows
+	// them; likewise, and none of them is in Events.
+	Past []event.Event
 
-	Seen       int         // occurrences in the document: len(Events) + Ignored + Rejected
+	Seen       int         // occurrences in the document: len(Events) + len(Past) + Ignored + Rejected
 	Ignored    int         // occurrences that are not sold online
 	Rejected   int         // occurrences that cannot be kept
 	Rejections []Rejection // why, for the first MaxRejections of them

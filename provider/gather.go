@@ -16,6 +16,7 @@ type gatherer struct {
 	progress *Progress
 	feed     *Feed
 	rows     map[rowKey]rowPlace // of feed.Events
+	past     map[int]bool        // the places in feed.Events of what belongs into feed.Past
 	zones    int                 // of all rows that were kept
 }
 
@@ -34,7 +35,7 @@ type rowKey struct{ baseID, eventID string }
 type rowPlace struct{ index, line int }
 
 func newGatherer(progress *Progress) *gatherer {
-	return &gatherer{progress: progress, feed: &Feed{}, rows: make(map[rowKey]rowPlace)}
+	return &gatherer{progress: progress, feed: &Feed{}, rows: make(map[rowKey]rowPlace), past: make(map[int]bool)}
 }
 
 // see counts a row.
@@ -45,7 +46,7 @@ func (g *gatherer) see() {
 
 // keep adds a valid event to the feed, in place of one with its key. The error is a
 // *fault.
-func (g *gatherer) keep(e event.Event, line int) error {
+func (g *gatherer) keep(e event.Event, line int, past bool) error {
 	g.zones += len(e.Zones)
 	if g.zones > maxZones || len(g.feed.Events) == maxRows {
 		return &fault{KindTooLarge, fmt.Sprintf("the feed has more than %d events, or %d zones", maxRows, maxZones)}
@@ -61,7 +62,28 @@ func (g *gatherer) keep(e event.Event, line int) error {
 	}
 	place.line = line
 	g.rows[key] = place
+	delete(g.past, place.index)
+	if past {
+		g.past[place.index] = true
+	}
 	return nil
+}
+
+// whole returns the feed when all rows are in it.
+func (g *gatherer) whole() *Feed {
+	if len(g.past) == 0 {
+		return g.feed
+	}
+	var current []event.Event
+	for i := range g.feed.Events {
+		if g.past[i] {
+			g.feed.Past = append(g.feed.Past, g.feed.Events[i])
+		} else {
+			current = append(current, g.feed.Events[i])
+		}
+	}
+	g.feed.Events = current
+	return g.feed
 }
 
 // reject counts a row that is not kept, and lists it if it is one of the first.

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,8 @@ type jsonDecoder struct {
 	bounds *jsonBounds
 	value  json.RawMessage // the last one read
 	named  bool            // a value had the ids of an event
+	dump   bool            // one has begun that has not ended
+	before int             // Feed.Seen when it began
 }
 
 // decodeJSON reads what fever dump writes: a record a line, or one array of them.
@@ -24,13 +27,13 @@ type jsonDecoder struct {
 //
 // A record is an event of the provider that is configured here, whichever it names
 // itself: of a dump of several providers, each has to be a feed of its own, or equal
-// ids replace each other. A record that is not current counts like the others: what
-// was ever sold online is what fever keeps.
+// ids replace each other. A record that is not current is of an event that is past.
 //
 // An empty document is refused, since a provider that fails may send one; that there
-// is nothing on sale is written as []. So is a document in which no value has the ids
-// of an event. Lines that are missing at the end cannot be noticed here when the last
-// one is whole: an array, which has to be closed, is the safer form.
+// is nothing on sale is written as [], or as a dump of no events. So is a document in
+// which no value has the ids of an event. Lines that are missing at the end show in a dump,
+// whose first line says that it has a last one. Of lines that are no dump they cannot be
+// noticed when the last one is whole: an array, which has to be closed, is the safer form.
 func decodeJSON(r io.Reader, how decoding) (*Feed, error) {
 	bounds, first, err := newJSONBounds(r)
 	if err != nil {
@@ -45,10 +48,55 @@ func decodeJSON(r io.Reader, how decoding) (*Feed, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.dump {
+		return nil, d.malformed("the dump is cut short: the line that ends it is missing")
+	}
 	if d.feed.Seen > 0 && !d.named {
 		return nil, &fault{KindDecode, "not a feed: no value in it has the ids of an event"}
 	}
-	return d.feed, nil
+	return d.whole(), nil
+}
+
+// A jsonMark is the first or the last line of a dump. It has no ids.
+type jsonMark struct {
+	Dump   string `json:"dump"` // "begin" or "end"
+	Events *int   `json:"events"`
+
+	BaseID  json.RawMessage `json:"base_id"`
+	EventID json.RawMessage `json:"event_id"`
+}
+
+// maxMark bounds a mark, in bytes: longer values are not looked at for one.
+const maxMark = 1 << 10
+
+// mark reports whether the value last read is a mark, and takes note of it.
+func (d *jsonDecoder) mark() (bool, error) {
+	if len(d.value) > maxMark || !bytes.Contains(d.value, []byte(`"dump"`)) {
+		return false, nil
+	}
+	var m jsonMark
+	if err := json.Unmarshal(d.value, &m); err != nil || m.BaseID != nil || m.EventID != nil {
+		return false, nil //nolint:nilerr // it is a record, and what is wrong with it is told as of one
+	}
+	switch m.Dump {
+	case "begin":
+		if d.dump {
+			return true, d.malformed("a dump begins here, and the one before it has not ended")
+		}
+		d.dump, d.before = true, d.feed.Seen
+		return true, nil
+	case "end":
+		n := d.feed.Seen - d.before
+		if !d.dump {
+			return true, d.malformed("a dump ends here that has not begun: its first line is missing")
+		}
+		if m.Events == nil || *m.Events != n {
+			return true, d.malformed(fmt.Sprintf("the dump has %d events, and its last line says otherwise", n))
+		}
+		d.dump = false
+		return true, nil
+	}
+	return false, nil
 }
 
 // array reads the records of an array, to its end and that of the document.
@@ -102,19 +150,22 @@ func (d *jsonDecoder) record() error {
 	if !utf8.Valid(d.value) {
 		return d.malformed("the record that ends here is not UTF-8")
 	}
+	if is, err := d.mark(); is {
+		return err
+	}
 	d.see()
 	line := d.line() - lineFeeds(d.value)
 	r, err := parseRecord(d.value)
-	d.named = d.named || r.BaseID != "" || r.EventID != ""
+	d.named = d.named || r.baseID != "" || r.eventID != ""
 	e := r.event(d.how.provider)
 	if err == nil {
 		err = e.ValidateIn(d.how.location)
 	}
 	if err != nil {
-		d.reject(r.BaseID, r.EventID, line, err.Error())
+		d.reject(r.baseID, r.eventID, line, err.Error())
 		return nil
 	}
-	return d.keep(e, line)
+	return d.keep(e, line, r.past())
 }
 
 // line returns the line of the next byte, from 1.

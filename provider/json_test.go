@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,19 +20,20 @@ import (
 	"fever/event"
 )
 
-// dumped returns events in the two forms that fever dump writes.
+// dumped returns events as lines and as an array. With marks around them, the lines are
+// what fever dump writes; the array is that as it is.
 func dumped(tb testing.TB, events []event.Event) (ndjson, array []byte) {
 	tb.Helper()
 	var lines bytes.Buffer
 	enc := json.NewEncoder(&lines)
 	enc.SetEscapeHTML(false)
 	seen := time.UnixMilli(1625000000123).UTC()
-	for i, e := range events {
+	for _, e := range events {
 		e.Provider = "upstream"
 		record := struct {
 			ID uuid.UUID `json:"id"`
 			event.Record
-		}{e.ID(), event.Record{Event: e, FirstSeen: seen, LastChanged: seen, Current: i%2 == 0}}
+		}{e.ID(), event.Record{Event: e, FirstSeen: seen, LastChanged: seen, Current: true}}
 		if err := enc.Encode(record); err != nil {
 			tb.Fatal(err)
 		}
@@ -82,6 +85,11 @@ func TestJSONRoundTrip(t *testing.T) {
 
 const row = `{"base_id":"b","event_id":"1","title":"t","start":"2026-01-01"}`
 
+// What fever dump writes around lines.
+const begin = `{"dump":"begin"}` + "\n"
+
+func end(events int) string { return fmt.Sprintf(`{"dump":"end","events":%d}`+"\n", events) }
+
 func TestJSONAccepts(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -89,9 +97,9 @@ func TestJSONAccepts(t *testing.T) {
 		want event.Event
 	}{
 		"what is needed":       {row, event.Event{}},
-		"what is not known":    {`{"sell_mode":"offline","x":{"base_id":[[{}]]},"current":false,"provider":7,"id":null,` + row[1:], event.Event{}},
+		"what is not known":    {`{"sell_mode":"offline","x":{"base_id":[[{}]]},"current":true,"Dump":"begin","provider":7,"id":null,` + row[1:], event.Event{}},
 		"null":                 {`{"organizer_company_id":null,"end":null,"sell_from":null,"sell_to":null,"sold_out":null,"zones":null,` + row[1:], event.Event{}},
-		"asides that are none": {`{"organizer_company_id":5,"sell_from":{},"sell_to":"a\u0000b",` + row[1:], event.Event{}},
+		"asides that are none": {`{"organizer_company_id":5.5,"sell_from":{},"sell_to":"a\u0000b",` + row[1:], event.Event{}},
 		"everything": {
 			`{"organizer_company_id":"o","end":"2026-01-02T10:00:00","sell_from":"f","sell_to":"t","sold_out":true,"zones":[{"zone_id":"z","name":"n","capacity":5,"price":1.50,"numbered":true},{}],` + row[1:],
 			event.Event{OrganizerID: "o", End: local(t, "2026-01-02T10:00:00"), SellFrom: "f", SellTo: "t", SoldOut: true, Zones: []event.Zone{
@@ -119,6 +127,86 @@ func TestJSONAccepts(t *testing.T) {
 	}
 }
 
+// The same rows give the same ids and values in both formats, however they are written.
+func TestFormatsAgree(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ xml, json string }{
+		"blanks": {
+			`<planList><base_plan base_plan_id=" 291 " sell_mode="online" organizer_company_id=" 2 " title=" La&#9;Gira &#xa0;">` +
+				`<plan plan_id="&#xa0;1642&#9;" plan_start_date=" 2026-01-01T20:00:00 " plan_end_date="2026-01-02 " sell_from=" soon "><zone zone_id=" 40 " name=" Platea&#10;A " capacity=" 5 " price=" 20.00 " numbered="true"/></plan></base_plan></planList>`,
+			`{"base_id":" 291 ","event_id":"\u00a01642\t","organizer_company_id":" 2 ","title":" La\tGira \u00a0","start":" 2026-01-01T20:00:00 ","end":"2026-01-02 ","sell_from":" soon ",` +
+				`"zones":[{"zone_id":" 40 ","name":" Platea\nA ","capacity":" 5 ","price":" 20.00 ","numbered":true}]}`,
+		},
+		"numbers": {
+			`<planList><base_plan base_plan_id="291" sell_mode="online" organizer_company_id="2" title="t"><plan plan_id="90071992547409931234567890" plan_start_date="2026-01-01">` +
+				`<zone zone_id="40" capacity="5" price="20"/><zone zone_id="0" capacity="50" price="100"/><zone zone_id="-7" capacity="0" price="0.000012"/><zone price="0"/></plan></base_plan></planList>`,
+			`{"base_id":291,"event_id":90071992547409931234567890,"organizer_company_id":2.0,"title":"t","start":"2026-01-01","zones":[{"zone_id":4.0e1,"capacity":5.0,"price":2.0e1},` +
+				`{"zone_id":-0,"capacity":5E+1,"price":1E2},{"zone_id":-7,"capacity":0e99999999999,"price":1.2e-5},{"price":-0.0e5}]}`,
+		},
+		"exact": {
+			`<planList><base_plan base_plan_id="1" sell_mode="online" title="t"><plan plan_id="2" plan_start_date="2026-01-01"><zone capacity="9223372036854775807" price="0.1234567890123456789"/><zone price="12345.67"/></plan></base_plan></planList>`,
+			`{"base_id":"1","event_id":"2","title":"t","start":"2026-01-01","zones":[{"capacity":9223372036854775807,"price":1.234567890123456789e-1},{"price":1234567e-2}]}`,
+		},
+		"keys in another case": {
+			`<planList><base_plan base_plan_id="1" sell_mode="online" title="t"><plan plan_id="2" plan_start_date="2026-01-01" sold_out="true"><zone zone_id="z" capacity="3" price="4"/></plan></base_plan></planList>`,
+			`{"Base_ID":"1","event_id":"2","EVENT_ID":"9","TITLE":"u","title":"t","Title":"v","START":"2026-01-01","Sold_out":true,"X":1,"Zones":[{"Zone_Id":"z","capacity":3,"Capacity":8,"PRICE":4}]}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want, err := decodeXML(strings.NewReader(test.xml), plainly)
+			if err != nil || len(want.Events) != 1 {
+				t.Fatalf("%+v, %v", want, err)
+			}
+			got, err := decodeJSON(strings.NewReader(test.json), plainly)
+			if err != nil || !reflect.DeepEqual(got.Events, want.Events) || got.Events[0].ID() != want.Events[0].ID() {
+				t.Errorf("%s, %v\nwant %s", toJSON(t, got), err, toJSON(t, want))
+			}
+		})
+	}
+}
+
+// Two dumps, one behind the other, are the rows of both, and so is a dump with lines that
+// are none of it.
+func TestJSONSeveralDumps(t *testing.T) {
+	t.Parallel()
+	other := strings.Replace(row, `"1"`, `"2"`, 1)
+	for _, doc := range []string{
+		begin + row + "\n" + end(1) + begin + other + "\n" + end(1),
+		begin + row + "\n" + end(1) + other,
+		row + begin + other + end(1),
+		"[" + strings.Join([]string{strings.TrimSpace(begin), row, other, strings.TrimSpace(end(2))}, ",") + "]",
+		strings.ReplaceAll(begin+row+other+end(2), ":", " :\n "),
+	} {
+		if feed, err := decodeJSON(strings.NewReader(doc), plainly); err != nil || feed.Seen != 2 || len(feed.Events) != 2 {
+			t.Errorf("%s: %+v, %v", doc, feed, err)
+		}
+	}
+}
+
+// What is past is kept apart; of several rows with the same ids the last says which it is.
+func TestJSONPast(t *testing.T) {
+	t.Parallel()
+	with := func(id, current string) string {
+		return strings.Replace(strings.Replace(row, `"1"`, `"`+id+`"`, 1), "}", current+"}", 1)
+	}
+	const no, yes = `,"current":false`, `,"current":true`
+	doc := with("1", no) + with("2", yes) + with("3", "") + with("4", `,"Current":null`) + with("5", yes) + with("5", no) + with("6", no) + with("6", "") + with("7", `,"CURRENT":false`)
+	feed, err := decodeJSON(strings.NewReader(doc), plainly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := func(events []event.Event) (ids string) {
+		for i := range events {
+			ids += events[i].EventID
+		}
+		return ids
+	}
+	if ids(feed.Events) != "2346" || ids(feed.Past) != "157" || feed.Seen != 9 || feed.Rejected != 2 {
+		t.Errorf("current %s, past %s, %d seen, %d rejected", ids(feed.Events), ids(feed.Past), feed.Seen, feed.Rejected)
+	}
+}
+
 func local(tb testing.TB, s string) event.Local {
 	tb.Helper()
 	l, err := event.ParseLocal(s)
@@ -143,31 +231,45 @@ func TestJSONRejections(t *testing.T) {
 	tests := map[string]struct {
 		row, baseID, eventID, reason string
 	}{
-		"no base id":         {`{"event_id":"1"}`, "", "1", "no base id"},
-		"no event id":        {`{"base_id":"b"}`, "b", "", "no event id"},
-		"no title":           {`{"base_id":"b","event_id":"1"}`, "b", "1", "no title"},
-		"no start":           {`{"base_id":"b","event_id":"1","title":"t"}`, "b", "1", "no start date"},
-		"base id of a type":  {`{"base_id":1,"event_id":"1"}`, "", "1", "base_id is a JSON number, which it cannot be"},
-		"title of a type":    {`{"title":["t"],"base_id":"b","event_id":"1"}`, "b", "1", "title is a JSON array"},
-		"sold out of a type": {with(`"sold_out":"no"`), "b", "1", "sold_out is a JSON string"},
-		"start of a type":    {with(`"start":20260101`), "b", "1", "start is a JSON number"},
-		"no such day":        {with(`"start":"2026-02-30"`), "b", "1", "names a day that does not exist"},
-		"end with an offset": {with(`"end":"2026-02-03T10:00:00Z"`), "b", "1", `end date "2026-02-03T10:00:00Z" is not`},
-		"end before start":   {with(`"end":"2025-12-31"`), "b", "1", "before its start"},
-		"an array":           {`["b"]`, "", "", "it is not a JSON object"},
-		"a string":           {`"b"`, "", "", "it is not a JSON object"},
-		"a number":           {`-1.5e+3`, "", "", "it is not a JSON object"},
-		"null":               {`null`, "", "", "it is not a JSON object"},
-		"zones of a type":    {`{"zones":{"a":[]},` + row[1:], "b", "1", "zones is not a JSON array"},
-		"zone of a type":     {`{"zones":[{},7],` + row[1:], "b", "1", `zone 2 (id ""):`},
-		"capacity":           {`{"zones":[{"zone_id":"z","capacity":1.5}],` + row[1:], "b", "1", `zone 1 (id "z"): capacity is a JSON number 1.5`},
-		"huge capacity":      {`{"zones":[{"capacity":1` + strings.Repeat("0", 1000) + `}],` + row[1:], "b", "1", "capacity is a JSON number 100"},
-		"negative capacity":  {`{"zones":[{"capacity":-1}],` + row[1:], "b", "1", "capacity -1 is negative"},
-		"price":              {`{"zones":[{"zone_id":"z","price":"1"}],` + row[1:], "b", "1", `zone 1 (id "z"): price`},
-		"negative price":     {`{"zones":[{"price":-1}],` + row[1:], "b", "1", "is negative"},
-		"price with power":   {`{"zones":[{"price":1e2}],` + row[1:], "b", "1", "is not a number"},
-		"too many zones":     {`{"zones":[{}` + strings.Repeat(",{}", event.MaxZones) + `],` + row[1:], "b", "1", "more than 16384 zones"},
-		"long id":            {`{"base_id":"` + strings.Repeat("b", 1000) + `","event_id":"1"}`, strings.Repeat("b", event.MaxIDBytes), "1", "base id of 1000 bytes"},
+		"no base id":          {`{"event_id":"1"}`, "", "1", "no base id"},
+		"no event id":         {`{"base_id":"b"}`, "b", "", "no event id"},
+		"no title":            {`{"base_id":"b","event_id":"1"}`, "b", "1", "no title"},
+		"no start":            {`{"base_id":"b","event_id":"1","title":"t"}`, "b", "1", "no start date"},
+		"base id of a type":   {`{"base_id":["1"],"event_id":"1"}`, "", "1", "base_id is a JSON array, which it cannot be"},
+		"base id with a part": {`{"base_id":1.5,"event_id":"1"}`, "", "1", `base_id "1.5" is not a whole number`},
+		"event id, a bool":    {`{"base_id":"b","event_id":true}`, "b", "", "event_id is a JSON bool, which it cannot be"},
+		"huge id":             {`{"base_id":1e999,"event_id":"1"}`, "", "1", `base_id "1e999" has an exponent that is out of range`},
+		"long number":         {`{"base_id":1e200,"event_id":"1"}`, "1" + strings.Repeat("0", event.MaxIDBytes-1), "1", "base id of 201 bytes"},
+		"ids of blanks":       {`{"base_id":" \t","event_id":"1"}`, "", "1", "no base id"},
+		"a title of blanks":   {with(`"title":" \n "`), "b", "1", "no title"},
+		"current of a type":   {with(`"current":"no"`), "b", "1", "current is a JSON string"},
+		"a key in two cases":  {`{"Event_ID":"2","EVENT_ID":"3","base_id":"b"}`, "b", "", `both "Event_ID" and "EVENT_ID" are there`},
+		"a zone's, too":       {with(`"zones":[{"zone_id":"z","Price":1,"PRICE":2}]`), "b", "1", `zone 1 (id "z"): both "Price" and "PRICE" are there`},
+		"title of a type":     {`{"title":["t"],"base_id":"b","event_id":"1"}`, "b", "1", "title is a JSON array"},
+		"sold out of a type":  {with(`"sold_out":"no"`), "b", "1", "sold_out is a JSON string"},
+		"start of a type":     {with(`"start":20260101`), "b", "1", "start is a JSON number"},
+		"no such day":         {with(`"start":"2026-02-30"`), "b", "1", "names a day that does not exist"},
+		"end with an offset":  {with(`"end":"2026-02-03T10:00:00Z"`), "b", "1", `end date "2026-02-03T10:00:00Z" is not`},
+		"end before start":    {with(`"end":"2025-12-31"`), "b", "1", "before its start"},
+		"an array":            {`["b"]`, "", "", "it is not a JSON object"},
+		"a string":            {`"b"`, "", "", "it is not a JSON object"},
+		"a number":            {`-1.5e+3`, "", "", "it is not a JSON object"},
+		"null":                {`null`, "", "", "it is not a JSON object"},
+		"zones of a type":     {`{"zones":{"a":[]},` + row[1:], "b", "1", "zones is not a JSON array"},
+		"zone of a type":      {`{"zones":[{},7],` + row[1:], "b", "1", `zone 2 (id ""):`},
+		"capacity":            {`{"zones":[{"zone_id":"z","capacity":5.5}],` + row[1:], "b", "1", `zone 1 (id "z"): capacity "5.5" is not a whole number`},
+		"capacity as text":    {`{"zones":[{"zone_id":"z","capacity":"many"}],` + row[1:], "b", "1", `zone 1 (id "z"): capacity "many" is not a whole number`},
+		"a small part":        {`{"zones":[{"capacity":5e-1}],` + row[1:], "b", "1", `capacity "0.5" is not a whole number`},
+		"huge capacity":       {`{"zones":[{"capacity":1` + strings.Repeat("0", 1000) + `}],` + row[1:], "b", "1", "is out of range"},
+		"negative capacity":   {`{"zones":[{"capacity":-1}],` + row[1:], "b", "1", "capacity -1 is negative"},
+		"price":               {`{"zones":[{"zone_id":"z","price":"1,50"}],` + row[1:], "b", "1", `zone 1 (id "z"): price "1,50" is not a number`},
+		"negative price":      {`{"zones":[{"price":-1}],` + row[1:], "b", "1", "is negative"},
+		"price with power":    {`{"zones":[{"price":"1e2"}],` + row[1:], "b", "1", `price "1e2" is not a number`},
+		"price too exact":     {`{"zones":[{"price":1e-40}],` + row[1:], "b", "1", "has more than 19 digits"},
+		"price beyond":        {`{"zones":[{"price":1e-400}],` + row[1:], "b", "1", "exponent that is out of range"},
+		"price of a type":     {`{"zones":[{"price":[1]}],` + row[1:], "b", "1", "price is a JSON array"},
+		"too many zones":      {`{"zones":[{}` + strings.Repeat(",{}", event.MaxZones) + `],` + row[1:], "b", "1", "more than 16384 zones"},
+		"long id":             {`{"base_id":"` + strings.Repeat("b", 1000) + `","event_id":"1"}`, strings.Repeat("b", event.MaxIDBytes), "1", "base id of 1000 bytes"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -204,42 +306,52 @@ func TestJSONRefuses(t *testing.T) {
 		kind Kind
 		text string
 	}{
-		"empty":                   {"", KindMalformed, "the document is empty"},
-		"a mark alone":            {"\xef\xbb\xbf", KindMalformed, "the document is empty"},
-		"white space":             {" \r\n\t ", KindMalformed, "the document is empty"},
-		"HTML":                    {"\n<!DOCTYPE html>", KindMalformed, "line 2 (byte 0): what follows is not JSON: invalid character '<'"},
-		"XML":                     {emptyFeed, KindMalformed, "invalid character '<'"},
-		"UTF-16":                  {"[\x00]\x00", KindMalformed, "not JSON"},
-		"an error's document":     {`{"error":{"code":"internal","message":"m"},"data":null}`, KindDecode, "not a feed"},
-		"null":                    {"null", KindDecode, "not a feed"},
-		"numbers":                 {"[1,2]", KindDecode, "not a feed"},
-		"an array in an array":    {"[[" + row + "]]", KindDecode, "not a feed"},
-		"empty objects":           {"{}\n{}", KindDecode, "not a feed"},
-		"cut in a line":           {row + "\n" + row[:20], KindMalformed, "line 1 (byte 63): the document is cut short"},
-		"cut in a word":           {row + "\nnul", KindMalformed, "cut short"},
-		"cut in an array":         {"[" + row, KindMalformed, "cut short"},
-		"cut behind a comma":      {"[" + row + ",", KindMalformed, "cut short"},
-		"cut in a value":          {"[" + row + ",{", KindMalformed, "cut short"},
-		"a bracket alone":         {"[", KindMalformed, "cut short"},
-		"closed twice":            {"[]]", KindMalformed, "not JSON"},
-		"two arrays":              {"[]\n[]", KindMalformed, "more behind the array"},
-		"more behind the array":   {"[" + row + "]\n" + row, KindMalformed, "more behind the array"},
-		"rubbish behind":          {"[] rubbish", KindMalformed, "not JSON"},
-		"rubbish in a line":       {row + "\nrubbish\n" + row, KindMalformed, "line 1 (byte 63): what follows is not JSON"},
-		"no comma":                {"[" + row + " " + row + "]", KindMalformed, "expected comma"},
-		"a comma too many":        {"[" + row + ",]", KindMalformed, "not JSON"},
-		"a comma first":           {"[," + row + "]", KindMalformed, "not JSON"},
-		"commas between lines":    {row + ",\n" + row, KindMalformed, "not JSON"},
-		"closed with a brace":     {"[" + row + "}", KindMalformed, "not JSON"},
-		"a control in a string":   {`{"title":"` + "\n" + `"}`, KindMalformed, "not JSON"},
-		"ISO-8859-1":              {strings.Replace(row, `"t"`, "\"\xe9\"", 1), KindMalformed, "not UTF-8"},
-		"deep":                    {strings.Repeat("[", 100_000), KindMalformed, "max depth"},
-		"deep in a record":        {`{"x":` + strings.Repeat(`{"x":`, 100_000), KindMalformed, "max depth"},
-		"a record that is large":  {`{"x":"` + strings.Repeat("x", maxRecord) + `"}`, KindMalformed, "more than 16 MiB"},
-		"a record without an end": {`[{"x":"` + strings.Repeat("x", 3*maxRecord), KindMalformed, "more than 16 MiB"},
-		"space in an array":       {"[" + strings.Repeat(" ", maxRecord) + "]", KindMalformed, "more than 64 KiB of white space"},
-		"space before a comma":    {"[" + row + strings.Repeat("\n", 2*maxSpace) + ",", KindMalformed, "more than 64 KiB of white space"},
-		"space behind an array":   {"[" + row + "]" + strings.Repeat("\t", 2*maxSpace), KindMalformed, "more than 64 KiB of white space"},
+		"empty":                    {"", KindMalformed, "the document is empty"},
+		"a mark alone":             {"\xef\xbb\xbf", KindMalformed, "the document is empty"},
+		"white space":              {" \r\n\t ", KindMalformed, "the document is empty"},
+		"HTML":                     {"\n<!DOCTYPE html>", KindMalformed, "line 2 (byte 0): what follows is not JSON: invalid character '<'"},
+		"XML":                      {emptyFeed, KindMalformed, "invalid character '<'"},
+		"UTF-16":                   {"[\x00]\x00", KindMalformed, "not JSON"},
+		"an error's document":      {`{"error":{"code":"internal","message":"m"},"data":null}`, KindDecode, "not a feed"},
+		"null":                     {"null", KindDecode, "not a feed"},
+		"numbers":                  {"[1,2]", KindDecode, "not a feed"},
+		"an array in an array":     {"[[" + row + "]]", KindDecode, "not a feed"},
+		"empty objects":            {"{}\n{}", KindDecode, "not a feed"},
+		"cut in a line":            {row + "\n" + row[:20], KindMalformed, "line 1 (byte 63): the document is cut short"},
+		"cut in a word":            {row + "\nnul", KindMalformed, "cut short"},
+		"cut in an array":          {"[" + row, KindMalformed, "cut short"},
+		"cut behind a comma":       {"[" + row + ",", KindMalformed, "cut short"},
+		"cut in a value":           {"[" + row + ",{", KindMalformed, "cut short"},
+		"a bracket alone":          {"[", KindMalformed, "cut short"},
+		"closed twice":             {"[]]", KindMalformed, "not JSON"},
+		"two arrays":               {"[]\n[]", KindMalformed, "more behind the array"},
+		"more behind the array":    {"[" + row + "]\n" + row, KindMalformed, "more behind the array"},
+		"rubbish behind":           {"[] rubbish", KindMalformed, "not JSON"},
+		"rubbish in a line":        {row + "\nrubbish\n" + row, KindMalformed, "line 1 (byte 63): what follows is not JSON"},
+		"no comma":                 {"[" + row + " " + row + "]", KindMalformed, "expected comma"},
+		"a comma too many":         {"[" + row + ",]", KindMalformed, "not JSON"},
+		"a comma first":            {"[," + row + "]", KindMalformed, "not JSON"},
+		"commas between lines":     {row + ",\n" + row, KindMalformed, "not JSON"},
+		"closed with a brace":      {"[" + row + "}", KindMalformed, "not JSON"},
+		"a control in a string":    {`{"title":"` + "\n" + `"}`, KindMalformed, "not JSON"},
+		"ISO-8859-1":               {strings.Replace(row, `"t"`, "\"\xe9\"", 1), KindMalformed, "not UTF-8"},
+		"deep":                     {strings.Repeat("[", 100_000), KindMalformed, "max depth"},
+		"a dump without an end":    {begin + row + "\n", KindMalformed, "line 2 (byte 80): the dump is cut short"},
+		"a dump's begin alone":     {begin, KindMalformed, "cut short"},
+		"a dump in an array, cut":  {"[" + strings.TrimSpace(begin) + "," + row + "]", KindMalformed, "cut short"},
+		"a dump without a begin":   {row + "\n" + end(1), KindMalformed, "its first line is missing"},
+		"a dump with a line less":  {begin + row + "\n" + end(2), KindMalformed, "the dump has 1 events"},
+		"a dump with a line more":  {begin + row + "\n" + end(0), KindMalformed, "the dump has 1 events"},
+		"an end without a number":  {begin + row + `{"dump":"end"}`, KindMalformed, "the dump has 1 events"},
+		"two dumps, the first cut": {begin + row + "\n" + begin + row + "\n" + end(1), KindMalformed, "has not ended"},
+		"two dumps, the last cut":  {begin + row + "\n" + end(1) + begin + row + "\n", KindMalformed, "cut short"},
+		"a dump twice at its end":  {begin + row + "\n" + end(1) + end(1), KindMalformed, "its first line is missing"},
+		"deep in a record":         {`{"x":` + strings.Repeat(`{"x":`, 100_000), KindMalformed, "max depth"},
+		"a record that is large":   {`{"x":"` + strings.Repeat("x", maxRecord) + `"}`, KindMalformed, "more than 16 MiB"},
+		"a record without an end":  {`[{"x":"` + strings.Repeat("x", 3*maxRecord), KindMalformed, "more than 16 MiB"},
+		"space in an array":        {"[" + strings.Repeat(" ", maxRecord) + "]", KindMalformed, "more than 64 KiB of white space"},
+		"space before a comma":     {"[" + row + strings.Repeat("\n", 2*maxSpace) + ",", KindMalformed, "more than 64 KiB of white space"},
+		"space behind an array":    {"[" + row + "]" + strings.Repeat("\t", 2*maxSpace), KindMalformed, "more than 64 KiB of white space"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -276,6 +388,16 @@ func TestJSONCut(t *testing.T) {
 			t.Errorf("failing after %d bytes of the array: %v", n, err)
 		}
 	}
+	// Of a dump no part is taken for all of it.
+	dump := begin + string(ndjson) + end(len(feed.Events))
+	for n := range len(dump) - 1 {
+		if feed, err := decodeJSON(strings.NewReader(dump[:n]), plainly); kindAt(err) != KindMalformed {
+			t.Errorf("the first %d bytes of the dump are taken for a feed: %+v, %v", n, feed, err)
+		}
+	}
+	if whole, err := decodeJSON(strings.NewReader(dump), plainly); err != nil || !reflect.DeepEqual(whole.Events, feed.Events) {
+		t.Errorf("the dump: %+v, %v", whole, err)
+	}
 	for n := range ndjson {
 		feed, err := decodeJSON(bytes.NewReader(ndjson[:n]), plainly)
 		whole := n > 0 && (ndjson[n] == '\n' || ndjson[n-1] == '\n')
@@ -290,7 +412,7 @@ func TestJSONCut(t *testing.T) {
 
 func TestJSONEmptyFeed(t *testing.T) {
 	t.Parallel()
-	for _, doc := range []string{"[]", " [\n] \n", "\xef\xbb\xbf[]"} {
+	for _, doc := range []string{"[]", " [\n] \n", "\xef\xbb\xbf[]", begin + end(0), begin + end(0) + begin + end(0), "[" + strings.TrimSpace(begin) + "," + end(0) + "]"} {
 		feed, err := decodeJSON(strings.NewReader(doc), plainly)
 		if err != nil || feed.Seen != 0 || feed.Events != nil {
 			t.Errorf("%q: %+v, %v", doc, feed, err)
@@ -353,13 +475,14 @@ func FuzzDecodeJSON(f *testing.F) {
 			}
 			return
 		}
-		if feed.Seen != len(feed.Events)+feed.Rejected || len(feed.Rejections) != min(feed.Rejected, MaxRejections) {
+		if feed.Seen != len(feed.Events)+len(feed.Past)+feed.Rejected || len(feed.Rejections) != min(feed.Rejected, MaxRejections) {
 			t.Fatalf("%+v", feed)
 		}
 		keys := map[event.Key]bool{}
-		for i := range feed.Events {
-			e := &feed.Events[i]
-			if err := e.Validate(); err != nil || e.Provider != "test" || keys[e.Key] || e.Zones == nil {
+		all := slices.Concat(feed.Events, feed.Past)
+		for i := range all {
+			e := &all[i]
+			if err := e.ValidateIn(time.UTC); err != nil || e.Provider != "test" || keys[e.Key] || e.Zones == nil {
 				t.Fatalf("%+v: %v", e, err)
 			}
 			keys[e.Key] = true

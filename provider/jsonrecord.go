@@ -5,25 +5,45 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"fever/event"
+)
+
+// The keys that are read of a record, and of a zone in it.
+var (
+	recordKeys = []string{
+		"base_id", "event_id", "title", "organizer_company_id", "start", "end", "sell_from", "sell_to", "sold_out", "zones", "current",
+	}
+	zoneKeys = []string{"zone_id", "name", "capacity", "price", "numbered"}
 )
 
 // A jsonRecord is what is read of an event.Record. Times are text here: what is wrong
 // with them must not hide the ids.
 type jsonRecord struct {
-	BaseID      string    `json:"base_id"`
-	EventID     string    `json:"event_id"`
-	Title       string    `json:"title"`
-	OrganizerID jsonAside `json:"organizer_company_id"`
-	Start       string    `json:"start"`
-	End         string    `json:"end"`
-	SellFrom    jsonAside `json:"sell_from"`
-	SellTo      jsonAside `json:"sell_to"`
-	SoldOut     bool      `json:"sold_out"`
-	Zones       jsonZones `json:"zones"`
+	BaseID      jsonScalar `json:"base_id"`
+	EventID     jsonScalar `json:"event_id"`
+	Title       string     `json:"title"`
+	OrganizerID jsonScalar `json:"organizer_company_id"`
+	Start       string     `json:"start"`
+	End         string     `json:"end"`
+	SellFrom    jsonScalar `json:"sell_from"`
+	SellTo      jsonScalar `json:"sell_to"`
+	SoldOut     bool       `json:"sold_out"`
+	Zones       jsonZones  `json:"zones"`
+	Current     *bool      `json:"current"`
 
-	start, end event.Local
+	baseID, eventID string
+	start, end      event.Local
+}
+
+// A jsonZone is what is read of an event.Zone.
+type jsonZone struct {
+	ID       jsonScalar `json:"zone_id"`
+	Name     string     `json:"name"`
+	Capacity jsonScalar `json:"capacity"`
+	Price    jsonScalar `json:"price"`
+	Numbered bool       `json:"numbered"`
 }
 
 // parseRecord reads a record. Beside an error, which says why it cannot be kept, the
@@ -33,16 +53,28 @@ func parseRecord(value []byte) (*jsonRecord, error) {
 	if value[0] != '{' {
 		return r, errors.New("it is not a JSON object")
 	}
-	if err := json.Unmarshal(value, r); err != nil {
+	value, ambiguous := inKnownCase(value, recordKeys)
+	err := json.Unmarshal(value, r)
+	// The ids first: what else is wrong is told with them.
+	var idErr, eventErr error
+	r.baseID, idErr = r.BaseID.id("base_id")
+	r.eventID, eventErr = r.EventID.id("event_id")
+	switch {
+	case ambiguous != nil:
+		return r, ambiguous
+	case idErr != nil:
+		return r, idErr
+	case eventErr != nil:
+		return r, eventErr
+	case err != nil:
 		return r, inWords(err)
-	}
-	if r.Zones.err != nil {
+	case r.Zones.err != nil:
 		return r, r.Zones.err
 	}
-	if err := r.start.UnmarshalText([]byte(r.Start)); err != nil {
+	if err := r.start.UnmarshalText(trim([]byte(r.Start))); err != nil {
 		return r, fmt.Errorf("start date %w", err)
 	}
-	if err := r.end.UnmarshalText([]byte(r.End)); err != nil {
+	if err := r.end.UnmarshalText(trim([]byte(r.End))); err != nil {
 		return r, fmt.Errorf("end date %w", err)
 	}
 	return r, nil
@@ -50,28 +82,20 @@ func parseRecord(value []byte) (*jsonRecord, error) {
 
 func (r *jsonRecord) event(provider string) event.Event {
 	return event.Event{
-		Key:         event.Key{Provider: provider, BaseID: r.BaseID, EventID: r.EventID},
-		Title:       string(spaced([]byte(r.Title))),
-		OrganizerID: string(optional([]byte(r.OrganizerID), event.MaxIDBytes)),
+		Key:         event.Key{Provider: provider, BaseID: r.baseID, EventID: r.eventID},
+		Title:       string(spaced(trim([]byte(r.Title)))),
+		OrganizerID: r.OrganizerID.aside(event.MaxIDBytes),
 		Start:       r.start,
 		End:         r.end,
-		SellFrom:    string(optional([]byte(r.SellFrom), event.MaxTextBytes)),
-		SellTo:      string(optional([]byte(r.SellTo), event.MaxTextBytes)),
+		SellFrom:    r.SellFrom.aside(event.MaxTextBytes),
+		SellTo:      r.SellTo.aside(event.MaxTextBytes),
 		SoldOut:     r.SoldOut,
 		Zones:       r.Zones.zones,
 	}
 }
 
-// A jsonAside is a text that is not worth a row: it is empty when it is no text.
-type jsonAside string
-
-func (a *jsonAside) UnmarshalJSON(b []byte) error {
-	var text string
-	if err := json.Unmarshal(b, &text); err == nil {
-		*a = jsonAside(text)
-	}
-	return nil
-}
+// past reports whether the record is of an event that is no longer on sale.
+func (r *jsonRecord) past() bool { return r.Current != nil && !*r.Current }
 
 // A jsonZones holds the zones of a record, no more than an event can have, or why they
 // cannot be read: returned from UnmarshalJSON, that would end the record there.
@@ -99,20 +123,120 @@ func parseZones(b []byte) ([]event.Zone, error) {
 		if len(zones) == event.MaxZones {
 			return nil, fmt.Errorf("more than %d zones", event.MaxZones)
 		}
-		var zone event.Zone
-		if err = d.Decode(&zone); err != nil {
-			return nil, fmt.Errorf("zone %d (id %q): %w", len(zones)+1, shorten(zone.ID), inWords(err))
+		var value json.RawMessage
+		if err = d.Decode(&value); err != nil {
+			return nil, err
 		}
-		zone.Name = string(spaced([]byte(zone.Name)))
+		zone, id, err := parseZone(value)
+		if err != nil {
+			return nil, fmt.Errorf("zone %d (id %q): %w", len(zones)+1, shorten(id), err)
+		}
 		zones = append(zones, zone)
 	}
 	return zones, err
 }
 
+// parseZone returns the id beside an error, too.
+func parseZone(value []byte) (zone event.Zone, id string, err error) {
+	value, ambiguous := inKnownCase(value, zoneKeys)
+	var z jsonZone
+	err = json.Unmarshal(value, &z)
+	id, idErr := z.ID.id("zone_id")
+	switch {
+	case ambiguous != nil:
+		return zone, id, ambiguous
+	case idErr != nil:
+		return zone, id, idErr
+	case err != nil:
+		return zone, id, inWords(err)
+	}
+	zone = event.Zone{ID: id, Name: string(spaced(trim([]byte(z.Name)))), Numbered: z.Numbered}
+	if zone.Capacity, err = z.Capacity.capacity(); err != nil {
+		return zone, id, err
+	}
+	zone.Price, err = z.Price.price()
+	return zone, id, err
+}
+
 // inWords returns an error of package json about a type without the names of types.
 func inWords(err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		if wrong.Field == "" {
+			return fmt.Errorf("it is a JSON %.40s, which it cannot be", wrong.Value)
+		}
 		return fmt.Errorf("%.40s is a JSON %.40s, which it cannot be", wrong.Field, wrong.Value)
 	}
 	return err
+}
+
+// inKnownCase returns the object with the known keys alone, where it has keys in another
+// case; nearly all have none, and come back as they are. Package json takes keys in any
+// case, and the last of those that differ in nothing else. Here the one in the known
+// case counts, and of others there must be one: an error names two.
+func inKnownCase(value []byte, known []string) ([]byte, error) {
+	if value[0] != '{' || !hasOtherKeys(value) {
+		return value, nil
+	}
+	found := make(map[string]json.RawMessage, len(known))
+	written := make(map[string]string, len(known)) // the keys of what is found
+	doubts := make(map[string]error)
+	d := json.NewDecoder(bytes.NewReader(value))
+	_, err := d.Token() // the brace
+	for err == nil && d.More() {
+		var token json.Token
+		if token, err = d.Token(); err != nil {
+			break
+		}
+		key, _ := token.(string) // what else could it be
+		var of json.RawMessage
+		if err = d.Decode(&of); err != nil {
+			break
+		}
+		for _, name := range known {
+			if !strings.EqualFold(name, key) {
+				continue
+			}
+			before, again := written[name]
+			if again && key != before && key != name && before != name {
+				doubts[name] = fmt.Errorf("both %.40q and %.40q are there", before, key)
+			}
+			if !again || key == name || before != name {
+				found[name], written[name] = of, key
+			}
+		}
+	}
+	if err != nil {
+		return value, err
+	}
+	for _, name := range known {
+		if doubts[name] != nil && written[name] != name {
+			delete(found, name)
+			err = doubts[name]
+		}
+	}
+	value, marshalErr := json.Marshal(found)
+	return value, errors.Join(err, marshalErr)
+}
+
+// hasOtherKeys reports whether a key in valid JSON is written otherwise than those that
+// are known: with anything but small letters of ASCII.
+func hasOtherKeys(value []byte) bool {
+	for i := 0; i < len(value); i++ {
+		if value[i] != '"' {
+			continue
+		}
+		other := false
+		for i++; value[i] != '"'; i++ {
+			if c := value[i]; c == '\\' {
+				other = true
+				i++
+			} else if c >= 'A' && c <= 'Z' || c >= 0x80 {
+				other = true
+			}
+		}
+		if next := pastSpace(value, i+1); other && next < len(value) && value[next] == ':' {
+			return true
+		}
+	}
+	return false
 }

@@ -139,7 +139,7 @@ func (d *decoder) endRow() error {
 		d.reject(e.BaseID, e.EventID, r.line, err.Error())
 		return nil
 	}
-	return d.keep(e, r.line)
+	return d.keep(e, r.line, false)
 }
 
 // zonesOf returns a copy of the zones to size, with their text out of text.

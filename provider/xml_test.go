@@ -187,20 +187,20 @@ func TestGathererBounds(t *testing.T) {
 	e := event.Event{Key: event.Key{Provider: "test", BaseID: "1", EventID: "1"}, Zones: make([]event.Zone, 2)}
 	g := newGatherer(nil)
 	g.zones = maxZones - 2
-	if err := g.keep(e, 1); err != nil {
+	if err := g.keep(e, 1, false); err != nil {
 		t.Errorf("at the limit of zones: %v", err)
 	}
-	if err := g.keep(e, 2); kindAt(err) != KindTooLarge {
+	if err := g.keep(e, 2, false); kindAt(err) != KindTooLarge {
 		t.Errorf("past the limit of zones: %v", err)
 	}
 
 	g = newGatherer(nil)
 	g.feed.Events = make([]event.Event, maxRows-1, maxRows)
-	if err := g.keep(e, 1); err != nil {
+	if err := g.keep(e, 1, false); err != nil {
 		t.Errorf("at the limit of events: %v", err)
 	}
 	e.EventID = "2"
-	if err := g.keep(e, 2); kindAt(err) != KindTooLarge {
+	if err := g.keep(e, 2, false); kindAt(err) != KindTooLarge {
 		t.Errorf("past the limit of events: %v", err)
 	}
 }
