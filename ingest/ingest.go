@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fever/event"
@@ -46,7 +47,8 @@ type Provider struct {
 
 // An Index is told of what was committed: *index.Index.
 type Index interface {
-	// Apply adds entries, each in place of the one with its id.
+	// Apply adds entries, each in place of the one with its id. Jobs of several providers
+	// call it at the same time.
 	Apply(entries []*event.Entry)
 	// Load replaces everything.
 	Load(entries []*event.Entry) error
@@ -66,8 +68,10 @@ type Ingester struct {
 	collected []*collected
 	workers   chan struct{} // a place for each job that runs
 
-	commits sync.Mutex // held from a commit until it is published; guards behind
-	behind  bool       // the index may lack something that was committed
+	// commits is held by each job from its commit until that is published, and alone by
+	// who loads the index: what is committed meanwhile would be lost to it.
+	commits sync.RWMutex
+	behind  atomic.Bool // the index may lack something that was committed
 
 	background background // the jobs that Start began
 }

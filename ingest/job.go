@@ -84,18 +84,24 @@ func (g *Ingester) collect(ctx context.Context, t *task) (err error) {
 
 // commit stores what the feed brought, with the outcome, and then publishes it.
 //
-// An error of the store does not say whether the disk has the commit or not, and a
-// panic comes at any time. When the index may have fallen behind for such a reason, the
-// next job loads it again.
+// The index falls behind when the commit failed and is in the file all the same, or when
+// publishing it panics. Then the next job loads the index again.
 func (g *Ingester) commit(ctx context.Context, c *collected, feed *provider.Feed, job *store.Job) error {
-	g.commits.Lock()
-	defer g.commits.Unlock()
-	behind := g.behind // another provider's job left it so: it stays
-	g.behind = true
+	g.commits.RLock()
+	defer g.commits.RUnlock()
 	applied, completed, err := g.store.Apply(ctx, snapshot(c, feed, job.Started), *job)
 	if err != nil {
+		if errors.Is(err, store.ErrUncertain) {
+			g.behind.Store(true)
+		}
 		return storeError(ctx, c, err)
 	}
+	published := false
+	defer func() {
+		if !published {
+			g.behind.Store(true)
+		}
+	}()
 	*job = completed
 	// What is committed is published whatever the context says by now.
 	if g.index != nil && len(applied.Events) > 0 {
@@ -105,23 +111,24 @@ func (g *Ingester) commit(ctx context.Context, c *collected, feed *provider.Feed
 		}
 		g.index.Apply(entries)
 	}
-	g.behind = behind
+	published = true
 	return nil
 }
 
 // catchUp loads the index again if it may have fallen behind.
 func (g *Ingester) catchUp(ctx context.Context) error {
-	g.commits.Lock()
-	defer g.commits.Unlock()
-	if !g.behind {
+	if !g.behind.Load() || g.index == nil {
 		return nil
 	}
-	if g.index != nil {
-		if err := g.load(ctx); err != nil {
-			return err
-		}
+	g.commits.Lock()
+	defer g.commits.Unlock()
+	if !g.behind.Load() { // another job has done it meanwhile
+		return nil
 	}
-	g.behind = false
+	if err := g.load(ctx); err != nil {
+		return err
+	}
+	g.behind.Store(false)
 	return nil
 }
 

@@ -40,9 +40,8 @@ type Applied struct {
 
 // Apply makes snap its provider's latest snapshot and records the end of the job that
 // brought it, in one transaction: all of it is on disk, or nothing has changed and the
-// job still runs. An error means the latter, but for one of the commit itself: bbolt can
-// fail when the new state is already in the file. A snapshot equal to the one before it
-// writes nothing but the job.
+// job still runs. An error means the latter, unless it is ErrUncertain (wrapped). So does
+// a panic. A snapshot equal to the one before it writes nothing but the job.
 //
 // The job must have begun. It is recorded as completed, with the counts of what the
 // snapshot changed, and returned as it is recorded. Unless it says when it finished, that
@@ -50,7 +49,8 @@ type Applied struct {
 //
 // An event keeps its FirstSeen for ever, and its LastChanged while its values stay the
 // same. Going and coming back changes no value. It costs a look-up for every event of
-// the snapshot, writing in proportion to what changed, and one commit.
+// the snapshot, writing in proportion to what changed, and one commit. Other writers wait
+// for the latter two alone.
 func (s *Store) Apply(ctx context.Context, snap Snapshot, job Job) (Applied, Job, error) {
 	applied, job, err := s.apply(ctx, snap, job)
 	if err != nil {
@@ -68,13 +68,20 @@ func (s *Store) apply(ctx context.Context, snap Snapshot, job Job) (applied Appl
 		return applied, job, fmt.Errorf("job %d is of another provider, %q", job.ID, job.Provider)
 	}
 	job.State, job.Kind, job.Message = Completed, "", ""
+	// The comparison holds no other provider's job up. Nothing of this provider is written
+	// between it and the transaction that follows: that is for the job that runs, and end
+	// finds out whether it is still this one.
+	var c *changes
+	err = s.view(func(tx *bbolt.Tx) (err error) {
+		c, err = compare(ctx, tx, snap, rows)
+		return err
+	})
+	if err != nil {
+		return applied, job, err
+	}
+	applied = c.applied
+	job.New, job.Changed, job.Unchanged, job.Gone = applied.New, applied.Changed, applied.Unchanged, applied.Gone
 	err = s.update(ctx, func(tx *bbolt.Tx) error {
-		c, err := compare(ctx, tx, snap, rows)
-		if err != nil {
-			return err
-		}
-		applied = c.applied
-		job.New, job.Changed, job.Unchanged, job.Gone = applied.New, applied.Changed, applied.Unchanged, applied.Gone
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -148,7 +155,7 @@ type changes struct {
 	went     [][]byte // and to remove from it
 }
 
-// compare reads, and writes nothing: bbolt's cursors do not bear changes under them.
+// compare finds the changes. They hold nothing of tx's pages.
 func compare(ctx context.Context, tx *bbolt.Tx, snap Snapshot, rows []row) (*changes, error) {
 	c := new(changes)
 	if err := c.compareProvider(tx, snap); err != nil {

@@ -15,8 +15,8 @@ import (
 // returns the number of bytes. Jobs go on meanwhile.
 //
 // It is one read transaction. As long as that takes no page is used again, so the file
-// grows with all that is written, and a writer that must map more of it waits. So w
-// should be as fast as a file; for one that may be slow there is [Store.Spool].
+// grows with all that is written. So w should be as fast as a file; for one that may be
+// slow there is [Store.Spool].
 func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
 	out := &interruptible{ctx: ctx, w: w}
 	err = s.view(func(tx *bbolt.Tx) (err error) {

@@ -24,6 +24,11 @@ var (
 	ErrDamaged = errors.New("damaged")
 )
 
+// ErrUncertain is returned when a commit failed at its very end: what it wrote can be
+// read, and nobody knows whether it outlasts a crash. After any other error of a write
+// the file holds what it held before.
+var ErrUncertain = errors.New("stored, perhaps not for good")
+
 // errNotOurs is what makes a value damaged that has the right checksum and type.
 var errNotOurs = errors.New("not as fever writes it")
 

@@ -193,9 +193,12 @@ func TestWritesFail(t *testing.T) {
 					}
 					// Only bbolt's last step can fail when the new state is in the file: of a
 					// meta page, the first half is all that counts.
-					want := before
-					if at == meta && (how == noSync || how == half) {
+					want, uncertain := before, at == meta && (how == noSync || how == half)
+					if uncertain {
 						want = after
+					}
+					if errors.Is(err, ErrUncertain) != uncertain {
+						t.Errorf("%s: error %v", what, err)
 					}
 					check := func(s *Store) {
 						t.Helper()

@@ -46,6 +46,7 @@ func (s *Store) committed(took time.Duration) {
 	s.stats.CommitTime += took
 	if err == nil { // else the file is as it was, as far as we know
 		s.stats.Size, s.stats.Free = size, free
+		s.grown(size)
 	}
 }
 
@@ -74,6 +75,7 @@ func (s *Store) survey() error {
 		return wrong(s.path, err)
 	}
 	s.stats.Size, s.stats.Free = size, free // nobody else has the store yet
+	s.grown(size)
 	return s.view(func(tx *bbolt.Tx) (err error) {
 		s.stats.Current, err = countCurrent(tx)
 		return err

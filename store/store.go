@@ -12,8 +12,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -78,21 +81,15 @@ func open(path string, keep int, readOnly bool) (*Store, error) {
 		}
 	}
 	s := &Store{path: path, keep: keep}
-	err = s.contain(func() (err error) {
-		s.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-			Timeout:         lockTimeout,
-			FreelistType:    bbolt.FreelistMapType,
-			PreLoadFreelist: true, // while nobody else uses it
-			NoStatistics:    true,
-			ReadOnly:        readOnly,
-			OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
-				s.file, err = os.OpenFile(name, flag, mode)
-				if err == nil && !readOnly {
-					err = beginAgain(s.file)
-				}
-				return s.file, err
-			},
-		})
+	err = s.contain(func() error {
+		room := 0
+		if !readOnly {
+			room = roomToGrow()
+		}
+		err := s.openFile(readOnly, room)
+		if errors.Is(err, syscall.ENOMEM) && room > 0 { // the process may not have so many addresses
+			err = s.openFile(readOnly, 0)
+		}
 		return err
 	})
 	switch {
@@ -107,6 +104,47 @@ func open(path string, keep int, readOnly bool) (*Store, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// openFile has bbolt open the file, and map so many bytes of it at least.
+func (s *Store) openFile(readOnly bool, mapped int) (err error) {
+	s.db, err = bbolt.Open(s.path, 0o600, &bbolt.Options{
+		Timeout:         lockTimeout,
+		FreelistType:    bbolt.FreelistMapType,
+		PreLoadFreelist: true, // while nobody else uses it
+		NoStatistics:    true,
+		ReadOnly:        readOnly,
+		InitialMmapSize: mapped,
+		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
+			s.file, err = os.OpenFile(name, flag, mode)
+			if err == nil && !readOnly {
+				err = beginAgain(s.file)
+			}
+			return s.file, err
+		},
+	})
+	if err == nil {
+		s.grown(0)
+	}
+	return err
+}
+
+// roomToGrow returns how much of a file to map that is to be written. Where a file has
+// outgrown its mapping, bbolt maps it anew: the commit waits for all readers, and new
+// readers wait for the commit. A mapping takes addresses and no memory, of which there
+// are enough on all systems with 64 bits. Windows would make the file as large as that.
+func roomToGrow() int {
+	room := int64(64 << 30) // what a hundred million events need
+	if strconv.IntSize < 64 || runtime.GOOS == "windows" {
+		room = 0
+	}
+	return int(room)
+}
+
+// grown says how large the file is now. It grows by as much when it must grow, within
+// bounds. By itself bbolt would take 16 MiB for a file with a large mapping.
+func (s *Store) grown(size int64) {
+	s.db.AllocSize = int(min(max(size, 32<<10), 16<<20))
 }
 
 // prepare follows all pages of the file, now that nobody else can write it, and sees
@@ -153,17 +191,19 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// view runs f in a read transaction. Keep it short: a transaction keeps pages from
-// being used again, and one that must grow the file waits for it.
+// view runs f in a read transaction. Keep it short: it keeps pages from being used again,
+// and where there was no room for a large mapping, a commit that needs a larger one waits.
 func (s *Store) view(f func(*bbolt.Tx) error) error {
 	return s.contain(func() error { return s.db.View(f) })
 }
 
 // update runs f in a write transaction, which is committed unless f fails or ctx ends.
+// A failed commit whose state is in the file all the same is ErrUncertain.
 func (s *Store) update(ctx context.Context, f func(*bbolt.Tx) error) error {
 	s.writer.Lock()
 	defer s.writer.Unlock()
-	return s.contain(func() error {
+	committing := false
+	err := s.contain(func() error {
 		tx, err := s.db.Begin(true)
 		if err != nil {
 			return err
@@ -175,11 +215,28 @@ func (s *Store) update(ctx context.Context, f func(*bbolt.Tx) error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		began := time.Now()
+		began, id := time.Now(), tx.ID()
+		committing = true
 		if err := tx.Commit(); err != nil {
+			committing = s.mayShow(id)
 			return err
 		}
 		s.committed(time.Since(began))
 		return nil
 	})
+	if err != nil && committing {
+		return fmt.Errorf("%w: %w", ErrUncertain, err)
+	}
+	return err
+}
+
+// mayShow reports whether readers may see the state of a transaction whose commit has
+// failed. Its meta page tells: bbolt writes that last, and then makes it last.
+func (s *Store) mayShow(id int) bool {
+	tx, err := s.db.Begin(false)
+	if err != nil {
+		return true // nobody knows
+	}
+	defer func() { _ = tx.Rollback() }() // it only reads
+	return tx.ID() >= id
 }
