@@ -62,14 +62,11 @@ func (g *Ingester) edit(ctx context.Context, trigger store.Trigger, dryRun bool,
 	}
 	g.commits.Lock()
 	defer g.commits.Unlock()
-	behind := g.behind
-	g.behind = true // as in commit
 	record, err := do()
-	if errors.Is(err, store.ErrNothing) || err == nil && record.ID == 0 {
-		g.behind = behind
-		return err
+	if errors.Is(err, store.ErrUncertain) || err == nil && record.ID != 0 {
+		g.behind.Store(true) // until it is loaded
 	}
-	if err != nil {
+	if err != nil || record.ID == 0 {
 		return err
 	}
 	g.log.LogAttrs(ctx, slog.LevelWarn, "what was stored has been changed by hand", slog.Uint64("job", record.ID),
@@ -91,7 +88,7 @@ func (g *Ingester) edited(ctx context.Context, providers []*collected, record *s
 		}
 		debug.FreeOSMemory() // as at the start
 	}
-	g.behind = false
+	g.behind.Store(false)
 	return nil
 }
 
