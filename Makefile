@@ -80,6 +80,10 @@ build-load: build
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -pgo=$(PROFILE) -o bin/load ./internal/load
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -pgo=off -o bin/load-plain ./internal/load
 
+.PHONY: caches
+caches: build ## search through nginx, Varnish, HAProxy and Squid, and check every answer: 40 seconds
+	go run ./internal/caches -fever bin/fever -settings deploy/caches
+
 .PHONY: torture
 torture: build ## kill fever KILLS (1000) times while it collects, and look at what is left: some 10 minutes
 	go run ./internal/torture -fever bin/fever -kills $(KILLS)

@@ -1,0 +1,78 @@
+//go:build unix
+
+package main
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"fever/internal/leak"
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(leak.Check(m.Run()))
+}
+
+// TestCheck shows that what is wrong with an answer is found.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	tr := &trial{witness: &witness{known: map[string]*given{
+		`"new"`: {body: "new", last: now},
+		`"old"`: {body: "old", last: now.Add(-maxAge - staleAsked - lenient - time.Second)},
+	}}}
+	good := observation{response: response{status: http.StatusOK, tag: `"new"`, body: "new"}, coding: "identity", asked: now}
+	for _, test := range []struct {
+		want string // "": nothing is wrong
+		with func(o *observation)
+	}{
+		{"", func(*observation) {}},
+		{"", func(o *observation) { o.coding, o.response.coding, o.tag = "gzip", "gzip", `W/"new"` }},
+		{"", func(o *observation) { o.status, o.sent, o.tag, o.body = http.StatusNotModified, `W/"new"`, "", "" }},
+		{"", func(o *observation) { o.age = "4" }},
+		{"", func(o *observation) { o.tag, o.body, o.phase = `"old"`, "old", isDead }},
+		{"has not given it", func(o *observation) { o.tag, o.body = `"old"`, "old" }},
+		{"has not given it", func(o *observation) { o.status, o.sent, o.tag, o.body = http.StatusNotModified, `"old"`, "", "" }},
+		{"not that of the tag", func(o *observation) { o.body = "old" }},
+		{"never gave", func(o *observation) { o.tag = `"other"` }},
+		{"never gave", func(o *observation) { o.tag = "" }},
+		{"not compressed", func(o *observation) { o.coding = "gzip" }},
+		{"is compressed", func(o *observation) { o.response.coding = "gzip" }},
+		{"is compressed", func(o *observation) { o.coding, o.response.coding = "", "gzip" }},
+		{"for nothing", func(o *observation) { o.status, o.body = http.StatusNotModified, "" }},
+		{"another tag", func(o *observation) { o.status, o.sent, o.body = http.StatusNotModified, `"old"`, "" }},
+		{"with a body", func(o *observation) { o.status, o.sent = http.StatusNotModified, `"new"` }},
+		{"Age is 60", func(o *observation) { o.age = "60" }},
+		{"Age is x", func(o *observation) { o.age = "x" }},
+	} {
+		o := good
+		test.with(&o)
+		if _, err := tr.check(&o); (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v: %v, want %q", o, err, test.want)
+		}
+	}
+}
+
+// TestJudge shows that what caches do not do is found, too.
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	at := func(status int, p phase) observation {
+		return observation{response: response{status: status}, phase: p}
+	}
+	tr := &trial{program: program{asksTag: true, hidesDeath: true}, witness: &witness{}, seen: []observation{
+		at(503, up), at(503, refuses), at(502, isDead), at(500, changeover),
+	}}
+	tr.upstream.Store(1)
+	faults := strings.Join(tr.judge().faults, "\n")
+	for _, want := range []string{"(0): 503", "(2): 502", "stores too little", "asked fever with a tag 0 times"} {
+		if !strings.Contains(faults, want) {
+			t.Errorf("%q is not found in:\n%s", want, faults)
+		}
+	}
+	if strings.Count(faults, "\n") != 3 {
+		t.Errorf("more is found than is wrong:\n%s", faults)
+	}
+}

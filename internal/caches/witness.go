@@ -1,0 +1,138 @@
+//go:build unix
+
+package main
+
+import (
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A witness asks fever itself all the time, and knows which answer each entity tag
+// belongs to, and when fever last gave it.
+type witness struct {
+	address string
+	client  *http.Client
+
+	mu    sync.Mutex
+	known map[string]*given // tag, without what says that it is weak -> the answer
+}
+
+// given is one answer of fever's.
+type given struct {
+	body string
+	last time.Time // when it was last asked for and given
+}
+
+func newWitness(ctx context.Context, address string) (*witness, error) {
+	w := &witness{address: address, client: newClient(), known: make(map[string]*given)}
+	for ctx.Err() == nil {
+		got, err := w.ask(ctx, changing)
+		if err != nil {
+			return nil, err
+		}
+		if strings.Count(got, `"id"`) == eventsEach {
+			return w, nil
+		}
+		pause(ctx, 50*time.Millisecond) // the first feed has not come yet
+	}
+	return nil, ctx.Err()
+}
+
+// newClient returns one that decompresses nothing by itself.
+func newClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: 10 * time.Second}
+}
+
+// ask asks fever for one window.
+func (w *witness) ask(ctx context.Context, target string) (body string, err error) {
+	asked := time.Now()
+	r, err := fetch(ctx, w.client, "http://"+w.address+target, "identity", "")
+	if err != nil {
+		return "", err
+	}
+	if r.status != http.StatusOK {
+		return "", fmt.Errorf("fever answers %d", r.status)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g := w.known[opaque(r.tag)]
+	if g == nil {
+		g = &given{body: r.body}
+		w.known[opaque(r.tag)] = g
+	}
+	if g.body != r.body {
+		return "", fmt.Errorf("fever gave two answers the tag %s", r.tag)
+	}
+	g.last = asked
+	return r.body, nil
+}
+
+// run asks for both windows until ctx ends.
+func (w *witness) run(ctx context.Context) error {
+	for pause(ctx, 20*time.Millisecond) {
+		for _, target := range []string{changing, steady} {
+			if _, err := w.ask(ctx, target); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// opaque returns a tag without what says that it is weak.
+func opaque(tag string) string { return strings.TrimPrefix(tag, "W/") }
+
+// A response is an answer as it came, with its body decompressed.
+type response struct {
+	status           int
+	tag, coding, age string
+	body             string
+}
+
+// fetch asks for a URL, and for a coding and with a tag unless these are empty.
+func fetch(ctx context.Context, client *http.Client, url, coding, tag string) (response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return response{}, err
+	}
+	if coding != "" {
+		request.Header.Set("Accept-Encoding", coding)
+	}
+	if tag != "" {
+		request.Header.Set("If-None-Match", tag)
+	}
+	got, err := client.Do(request)
+	if err != nil {
+		return response{}, err
+	}
+	defer func() { _ = got.Body.Close() }()
+	r := response{status: got.StatusCode, tag: got.Header.Get("Etag"), coding: got.Header.Get("Content-Encoding"), age: got.Header.Get("Age")}
+	var body io.Reader = got.Body
+	if r.coding == "gzip" && r.status == http.StatusOK {
+		if body, err = gzip.NewReader(body); err != nil {
+			return response{}, err
+		}
+	}
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return response{}, err
+	}
+	r.body = string(text)
+	return r, nil
+}
+
+// pause waits, and reports whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
