@@ -51,6 +51,7 @@ func (l leakTested) Run() int {
 //	                   "-" is a 503. Its URL is $PROVIDER.
 //	hang               start a provider that never answers. Its URL is $PROVIDER.
 //	asked              wait until that provider has been asked
+//	release [FILE]     have it answer after all, with a file or 404
 //	start [NAME=VALUE]... FLAG...
 //	                   start fever serve with that environment and wait until it serves.
 //	                   Its address is $ADDRESS, that for ops is $OPS.
@@ -79,6 +80,7 @@ func TestScript(t *testing.T) {
 			"provide": provide,
 			"hang":    hang,
 			"asked":   asked,
+			"release": release,
 			"start":   start,
 			"await":   await,
 			"get":     get,
@@ -93,9 +95,18 @@ type running struct{}
 
 // A server is a running fever serve.
 type server struct {
-	cmd   *exec.Cmd
-	log   *bufio.Scanner
-	asked chan struct{} // gets an element for each request to the provider that hangs
+	cmd  *exec.Cmd
+	log  *bufio.Scanner
+	hung *hung
+}
+
+// A hung provider answers nobody until it is released.
+type hung struct {
+	asked    chan struct{} // gets an element for each request
+	released chan struct{}
+
+	mu     sync.Mutex
+	answer []byte // nil: 404
 }
 
 func provide(ts *testscript.TestScript, _ bool, files []string) {
@@ -126,18 +137,44 @@ func provide(ts *testscript.TestScript, _ bool, files []string) {
 }
 
 func hang(ts *testscript.TestScript, _ bool, _ []string) {
-	s := ts.Value(running{}).(*server)
-	s.asked = make(chan struct{}, 100)
-	provider := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		s.asked <- struct{}{}
-		<-r.Context().Done()
+	h := &hung{asked: make(chan struct{}, 100), released: make(chan struct{})}
+	ts.Value(running{}).(*server).hung = h
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.asked <- struct{}{}
+		select {
+		case <-h.released:
+		case <-r.Context().Done():
+			return
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.answer == nil {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = w.Write(h.answer)
 	}))
 	ts.Defer(provider.Close)
 	ts.Setenv("PROVIDER", provider.URL)
 }
 
 func asked(ts *testscript.TestScript, _ bool, _ []string) {
-	<-ts.Value(running{}).(*server).asked
+	<-ts.Value(running{}).(*server).hung.asked
+}
+
+func release(ts *testscript.TestScript, _ bool, files []string) {
+	h := ts.Value(running{}).(*server).hung
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.answer = nil
+	if len(files) > 0 {
+		h.answer = []byte(ts.ReadFile(files[0]))
+	}
+	select {
+	case <-h.released:
+	default:
+		close(h.released)
+	}
 }
 
 func start(ts *testscript.TestScript, _ bool, args []string) {

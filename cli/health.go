@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,9 +30,10 @@ func newHealth() *cobra.Command {
 		Use:   "health",
 		Short: "Ask a running fever serve whether it is ready",
 		Long: `Health asks the fever serve that holds the data file, or the one whose ops listener
-has the URL, whether it answers searches. It prints one line and exits with 0 when it
-does, and with 1 when it does not, or says nothing for two seconds. It is made for the
-health check of a container.`,
+has the URL, whether searches should be sent to it. It prints one line, and exits with 0
+when they should, and with 1 when they should not, or it says nothing for two seconds.
+The line then says why: it is waiting for the data file, loading, collecting the first
+snapshots, draining or stopping. It is made for the health check of a container.`,
 		Example: `  fever health
   fever health --db /var/lib/fever/fever.db
   fever health --url http://127.0.0.1:9090`,
@@ -83,10 +85,34 @@ func (c *checking) run(ctx context.Context, out io.Writer) error {
 		}
 		return fmt.Errorf("not ready: %w", err)
 	}
-	defer func() { _ = res.Body.Close() }() // the status says it all
+	defer func() { _ = res.Body.Close() }() // of no more use
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("not ready: the answer is %s", res.Status)
+		return fmt.Errorf("not ready: %s", whyNot(res))
 	}
 	_, err = fmt.Fprintln(out, "ready")
 	return err
 }
+
+// whyNot returns what an answer of /readyz says. Without the token that is only its status.
+func whyNot(res *http.Response) string {
+	var state struct {
+		Status    string
+		Providers []struct {
+			Name     string
+			NotReady string `json:"not_ready"`
+		}
+	}
+	if json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&state) != nil || state.Status == "" {
+		return "the answer is " + res.Status
+	}
+	why := state.Status
+	for _, p := range state.Providers {
+		if p.NotReady != "" {
+			why += fmt.Sprintf("; %s: %s", p.Name, p.NotReady)
+		}
+	}
+	return cell(why, maxWhy)
+}
+
+// maxWhy bounds the line that says why it is not ready, in characters.
+const maxWhy = 1000

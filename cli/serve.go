@@ -28,12 +28,19 @@ type serving struct {
 	opsListen   string // empty: nowhere
 	opsToken    string // a secret
 	noSync      bool
+	readyAfter  string
 	maxAge      time.Duration
 	staleAsking time.Duration // stale-while-revalidate
 	staleError  time.Duration
 	maxInFlight int
 	grace       time.Duration
 }
+
+// What --ready-after can be.
+const (
+	afterSnapshots = "snapshots"
+	afterLoad      = "load"
+)
 
 func newServe() *cobra.Command {
 	var s serving
@@ -47,6 +54,12 @@ before the first fetch, whatever the provider does.
 On the address of --ops-listen, http://127.0.0.1:9090 unless that says another, it
 shows how it is doing: a status page, /readyz, /metrics, /jobs and more. POST /sync
 there fetches now. Only this machine can reach it, unless another address is set.
+
+/readyz says ready when what is stored is loaded and each provider has had a first
+snapshot, now or before the start, or its first job has failed and another provider has
+had one. Searches are answered earlier; as long as nothing was ever collected no cache
+may keep the answers. With --ready-after load, and with --no-sync, it does not wait for
+snapshots.
 
 While it holds the data file, fever sync --once, dump, backup, forget, rename and
 health ask it, over the socket beside the file. Only its own user can. Where no socket
@@ -80,6 +93,7 @@ func (s *serving) register(flags *pflag.FlagSet) {
 	flags.StringVar(&s.opsListen, "ops-listen", "127.0.0.1:9090", "`address` of the status page, metrics and the like; empty for none")
 	flags.StringVar(&s.opsToken, "ops-token", "", "`secret` that those need who use the ops address; better set as FEVER_OPS_TOKEN, as all on this machine can read the command line")
 	flags.BoolVar(&s.noSync, "no-sync", false, "search only: fetch nothing on schedule")
+	flags.StringVar(&s.readyAfter, "ready-after", afterSnapshots, "`what` /readyz waits for: snapshots (see above) or load")
 	flags.DurationVar(&s.maxAge, "max-age", 5*time.Second, "how long caches may keep an answer: 0, or a second and more")
 	flags.DurationVar(&s.staleAsking, "stale-while-revalidate", 5*time.Second, "how much longer they may use it while they ask anew; not longer than --max-age unless it is set")
 	flags.DurationVar(&s.staleError, "stale-if-error", 5*time.Minute, "how much longer they may use it while there is no answer, or an error")
@@ -101,6 +115,8 @@ func (s *serving) complete(flags *pflag.FlagSet) error {
 		return usagef("%s %.80q is not an address such as :8080 or 127.0.0.1:8080", origin(flags, "listen"), s.listen)
 	case strings.ContainsFunc(s.opsToken, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return usagef("%s must have no spaces and nothing else that is not printable ASCII: it goes into a header", origin(flags, "ops-token"))
+	case s.readyAfter != afterSnapshots && s.readyAfter != afterLoad:
+		return usagef("%s %.40q is neither %s nor %s", origin(flags, "ready-after"), s.readyAfter, afterSnapshots, afterLoad)
 	case s.maxInFlight < 1:
 		return usagef("%s must be at least 1", origin(flags, "max-in-flight"))
 	case s.grace < 0:
@@ -181,13 +197,13 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	metrics := ops.NewMetrics(buildVersion(), x, c, st, log)
 	c.Ended, c.Stopping = metrics.JobEnded, ctx.Done()
 	search := httpapi.NewSearch(httpapi.Search{
-		Index: x, MaxInFlight: s.maxInFlight, Log: log,
+		Index: x, Collected: &c.Collected, MaxInFlight: s.maxInFlight, Log: log,
 		MaxAge: s.maxAge, StaleWhileRevalidate: s.staleAsking, StaleIfError: s.staleError,
 		InFlight: &metrics.InFlight, Shed: &metrics.Shed, Observe: metrics.Search,
 	})
 	watched := ops.Ops{
 		Index: x, Ingester: c, Store: st, Search: search, Metrics: metrics,
-		Token: s.opsToken, Version: buildVersion(), Stopping: ctx.Done(), Log: log,
+		Token: s.opsToken, Version: buildVersion(), ReadyWhenLoaded: s.noSync || s.readyAfter == afterLoad, Stopping: ctx.Done(), Log: log,
 	}
 
 	// Those who watch see the start and the stop, too.

@@ -112,6 +112,8 @@ func checkFraming(r *http.Request, response *http.Response, wire []byte) error {
 		return nil
 	case header.Get("Content-Type") != "application/json":
 		return fmt.Errorf("Content-Type is %q", header.Get("Content-Type"))
+	case response.StatusCode == http.StatusOK && (header.Get("Etag") == "") != (header.Get("Cache-Control") == "no-store"):
+		return fmt.Errorf("the entity tag is %q with Cache-Control %q", header.Get("Etag"), header.Get("Cache-Control"))
 	case len(response.TransferEncoding) > 0:
 		return fmt.Errorf("Transfer-Encoding %q instead of a length", response.TransferEncoding)
 	case r.Method == http.MethodHead && len(wire) > 0:
@@ -305,6 +307,7 @@ func TestCheckFindsFaults(t *testing.T) {
 		{name: "an error as 200", body: invalid},
 		{name: "no Cache-Control", field: "Cache-Control"},
 		{name: "no ETag", field: "Etag"},
+		{name: "a tag for what is not kept", field: "Cache-Control: no-store"},
 		{name: "a tag without quotes", field: "Etag: W/0123456789abcdef"},
 		{name: "no Vary", field: "Vary"},
 		{name: "no nosniff", field: "X-Content-Type-Options"},

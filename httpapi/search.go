@@ -27,6 +27,10 @@ type Search struct {
 	// and when they get none (RFC 5861). In whole seconds, what is left is cut off; zero: not
 	// at all.
 	MaxAge, StaleWhileRevalidate, StaleIfError time.Duration
+	// Collected is set once there was something to collect: until then an answer, which is
+	// empty, is not to be kept by anybody. nil: it is set.
+	Collected *atomic.Bool
+
 	// For those who watch; each may be nil.
 	InFlight *atomic.Int64                        // is kept at the number of searches under way
 	Shed     *atomic.Int64                        // counts those refused because of MaxInFlight
@@ -42,9 +46,15 @@ func newSearch(s Search, recent, older int64) http.Handler {
 	if log == nil {
 		log = slog.Default()
 	}
+	collected := s.Collected
+	if collected == nil {
+		collected = new(atomic.Bool)
+		collected.Store(true)
+	}
 	h := &searchHandler{
-		index: s.Index,
-		holds: newHolds(s.Index, recent, older),
+		index:     s.Index,
+		collected: collected,
+		holds:     newHolds(s.Index, recent, older),
 		cacheControl: []string{fmt.Sprintf("public, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d",
 			seconds(s.MaxAge), seconds(s.StaleWhileRevalidate), seconds(s.StaleIfError))},
 		limit:    int64(s.MaxInFlight),
@@ -62,6 +72,7 @@ func seconds(d time.Duration) int64 { return int64(max(d, 0) / time.Second) }
 type searchHandler struct {
 	index        *index.Index
 	holds        *holds
+	collected    *atomic.Bool
 	cacheControl []string
 	limit        int64
 	inFlight     *atomic.Int64
@@ -95,6 +106,7 @@ var (
 	typeJSON     = []string{"application/json"}
 	codingGzip   = []string{"gzip"}
 	varyEncoding = []string{"Accept-Encoding"}
+	noStore      = []string{"no-store"}
 )
 
 // search answers one request and returns its status, with an error if nothing is
@@ -104,6 +116,7 @@ func (h *searchHandler) search(w *response, r *http.Request) (status int, err er
 	if err != nil {
 		return http.StatusBadRequest, err
 	}
+	collected := h.collected.Load() // before the snapshot, which then has what was collected
 	snapshot := h.index.Snapshot()
 	if snapshot == nil {
 		return errUnavailable.Status, errUnavailable
@@ -113,15 +126,19 @@ func (h *searchHandler) search(w *response, r *http.Request) (status int, err er
 	snapshot.Search(window, &a.found)
 
 	header := w.Header()
-	header["Cache-Control"] = h.cacheControl
 	header["Vary"] = varyEncoding
 	accepted, size := r.Header["Accept-Encoding"], a.size()
 	packed := wantsGzip(accepted, size)
-	tag := w.connection.entityTag(a.found.Digest, packed)
-	header["Etag"] = tag
-	if matches(r.Header["If-None-Match"], tag[0]) {
-		w.WriteHeader(http.StatusNotModified)
-		return http.StatusNotModified, nil
+	if collected {
+		header["Cache-Control"] = h.cacheControl
+		tag := w.connection.entityTag(a.found.Digest, packed)
+		header["Etag"] = tag
+		if matches(r.Header["If-None-Match"], tag[0]) {
+			w.WriteHeader(http.StatusNotModified)
+			return http.StatusNotModified, nil
+		}
+	} else {
+		header["Cache-Control"] = noStore
 	}
 	header["Content-Type"] = typeJSON
 	if packed {

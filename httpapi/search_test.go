@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,6 +216,33 @@ func TestSearchHeaders(t *testing.T) {
 		if got := reply.header.Get("Cache-Control"); got != test.want {
 			t.Errorf("it is %q, want %q", got, test.want)
 		}
+	}
+}
+
+// TestSearchBeforeCollecting asks while nothing was ever collected: the answer, which is
+// empty, must not outlive that in a cache, nor come back as a 304.
+func TestSearchBeforeCollecting(t *testing.T) {
+	t.Parallel()
+	var collected atomic.Bool
+	x := loaded(t)
+	base := listen(t, NewSearch(Search{Index: x, Collected: &collected, MaxAge: time.Minute, Log: quiet}))
+	for _, field := range []string{"", "If-None-Match: *", "If-None-Match: " + get(t, search(t)+"/search").header.Get("ETag")} {
+		var fields []string
+		if field != "" {
+			fields = append(fields, field)
+		}
+		reply := get(t, base+"/search", fields...)
+		if reply.status != http.StatusOK || len(reply.titles(t)) != 0 || reply.header.Get("Cache-Control") != "no-store" || reply.header["Etag"] != nil {
+			t.Errorf("before, with %q: %d %v %s", field, reply.status, reply.header, reply.body)
+		}
+	}
+	collected.Store(true) // and nothing was found: that may be kept
+	reply := get(t, base+"/search")
+	if reply.status != http.StatusOK || !strings.HasPrefix(reply.header.Get("Cache-Control"), "public, max-age=60, ") || reply.header.Get("ETag") == "" {
+		t.Errorf("after: %d %v", reply.status, reply.header)
+	}
+	if reply = get(t, base+"/search", "If-None-Match: "+reply.header.Get("ETag")); reply.status != http.StatusNotModified {
+		t.Errorf("again: %d %v", reply.status, reply.header)
 	}
 }
 

@@ -62,6 +62,10 @@ type Ingester struct {
 	Ended    func(store.Job)
 	Stopping <-chan struct{}
 
+	// Collected is set once a snapshot is stored and published, of any provider: it stays
+	// unset while nothing was ever collected.
+	Collected atomic.Bool
+
 	store     *store.Store
 	index     Index
 	log       *slog.Logger
@@ -87,6 +91,7 @@ type collected struct {
 	due      time.Time // the turn waited for, or the one whose job runs; zero without a scheduler
 	skipped  uint64    // turns
 	success  time.Time // end of the newest job that completed, but for documents
+	first    first
 
 	kind    provider.Kind // of the newest failure, until a job completes
 	message string
@@ -100,7 +105,7 @@ type collected struct {
 func New(st *store.Store, x Index, log *slog.Logger, workers int, providers ...Provider) *Ingester {
 	g := &Ingester{store: st, index: x, log: log, workers: make(chan struct{}, max(workers, 1))}
 	for _, p := range providers {
-		g.collected = append(g.collected, &collected{Provider: p})
+		g.collected = append(g.collected, &collected{Provider: p, first: first{any: &g.Collected}})
 	}
 	g.background.stopping, g.background.stop = context.WithCancel(context.Background())
 	return g
@@ -129,5 +134,11 @@ func (g *Ingester) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return g.index.Load(entries)
+	if err := g.index.Load(entries); err != nil {
+		return err
+	}
+	if len(entries) > 0 { // if only of a provider that is no longer configured
+		g.Collected.Store(true)
+	}
+	return nil
 }

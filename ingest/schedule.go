@@ -139,6 +139,7 @@ func (t *task) ended(err error) {
 	defer c.mu.Unlock()
 	if err == nil {
 		c.completed(&t.job)
+		c.first.came()
 		if !t.document {
 			c.blocked, c.failures = time.Time{}, 0
 		}
@@ -149,6 +150,7 @@ func (t *task) ended(err error) {
 		return
 	}
 	c.kind, c.message = kind, err.Error()
+	c.first.tried = c.first.tried || !t.document
 	if kind == KindStore {
 		return
 	}

@@ -39,6 +39,11 @@ type Status struct {
 	// provider whose failures are more than the usual few in a row.
 	MaxAge time.Duration
 
+	// Settled says that searches have what they can have of the provider for a start: a
+	// snapshot of it is there, or a job of it has ended without one and another provider's
+	// is. What was before the start counts, too. Once true it stays so.
+	Settled bool
+
 	// Kind and Message say why a job failed since one completed: the newest that was not
 	// cancelled. They are empty when none has since the start. Of a document it is told
 	// only that it could not be stored.
@@ -87,6 +92,7 @@ func (c *collected) note(now time.Time) Status {
 		Name: c.Name, Location: c.Location, Every: c.Every,
 		State: c.now.state, Trigger: c.now.trigger, Started: c.now.started, Attempt: c.now.attempt, Bytes: c.now.bytes,
 		Due: c.due, Failures: c.failures, Stretch: c.stretch(), Skipped: c.skipped,
+		Settled:     c.first.settled(),
 		LastSuccess: c.success, MaxAge: c.maxAge(now), Kind: c.kind, Message: c.message,
 		Snapshot: c.snapshot, Accepted: c.accepted, Rejected: c.rejected,
 	}
@@ -128,6 +134,14 @@ func (g *Ingester) recall(ctx context.Context, c *collected) error {
 			return nil
 		}
 	}
+	for job, err := range g.store.Jobs(ctx, store.JobFilter{Provider: c.Name, State: store.Failed}) {
+		if err != nil {
+			return err
+		}
+		if c.recalledFailure(&job) {
+			return nil
+		}
+	}
 	return nil
 }
 
@@ -138,6 +152,7 @@ func (c *collected) recalled(job *store.Job) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.first.came()
 	if c.success.IsZero() && job.Trigger != store.Document {
 		c.success = job.Finished
 	}

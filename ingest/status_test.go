@@ -96,6 +96,7 @@ func TestStatusOfAJob(t *testing.T) {
 		done.LastSuccess = time.Now().UTC().Truncate(time.Millisecond)
 		other.LastSuccess = done.LastSuccess
 		done.Snapshot, other.Snapshot = 1, 2
+		done.Settled, other.Settled = true, true
 		check("behind both", done, other)
 		if len(ended) != 2 || ended[0] != "slow" || ended[1] != "quick" {
 			t.Errorf("told of the end of %v", ended)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"fever/httpapi"
 	"fever/ingest"
 )
 
@@ -17,9 +18,15 @@ func (o *Ops) healthz(w http.ResponseWriter, _ *http.Request) {
 
 // readiness is the body of /readyz.
 type readiness struct {
-	Status    string      `json:"status"` // ready, loading or stopping
-	Events    int         `json:"events"`
-	Providers []freshness `json:"providers"`
+	Status    string           `json:"status"` // ready or, if it is not, waiting (for the data file), loading, collecting, draining or stopping
+	Events    int              `json:"events"`
+	Providers []providerHealth `json:"providers"`
+}
+
+// providerHealth is what /readyz says of a provider.
+type providerHealth struct {
+	freshness
+	NotReady string `json:"not_ready,omitempty"` // why the service is not ready for its sake, while it is collecting
 }
 
 // freshness says how old what is known of a provider is.
@@ -30,41 +37,82 @@ type freshness struct {
 	Stale       bool      `json:"stale"`
 }
 
-// readyz says whether searches are answered. A stale provider does not change that.
+// readyz says whether to send searches here: what is stored is loaded, and what the
+// providers had to say at first has come. A stale provider does not change that.
 func (o *Ops) readyz(w http.ResponseWriter, r *http.Request) {
-	state := readiness{Status: "ready", Providers: []freshness{}}
-	code := http.StatusOK
-	snapshot := o.Index.Snapshot()
-	switch {
-	case o.stops():
-		state.Status, code = "stopping", http.StatusServiceUnavailable
-	case snapshot == nil:
-		state.Status, code = "loading", http.StatusServiceUnavailable
-	}
-	if !o.authorized(r) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.WriteHeader(code)
-		text := "ok\n"
-		if code != http.StatusOK {
-			text = "not ok\n"
+	state := readiness{Status: "ready", Providers: []providerHealth{}}
+	now := time.Now()
+	for _, s := range o.Ingester.Status() {
+		p := providerHealth{freshness: fresh(&s, now)}
+		if !s.Settled && !o.ReadyWhenLoaded {
+			state.Status, p.NotReady = "collecting", unsettled(&s)
 		}
-		_, _ = io.WriteString(w, text)
-		return
+		state.Providers = append(state.Providers, p)
 	}
+	snapshot := o.Index.Snapshot()
 	if snapshot != nil {
 		state.Events = snapshot.Events
 	}
-	now := time.Now()
-	for _, s := range o.Ingester.Status() {
-		state.Providers = append(state.Providers, fresh(&s, now))
+	switch {
+	case ended(o.Stopping):
+		state.Status = "stopping"
+	case ended(o.Draining):
+		state.Status = "draining"
+	case snapshot == nil:
+		state.Status = "loading"
 	}
-	o.writeJSON(w, r, code, state)
+	o.tellReadiness(w, r, state)
 }
 
-// stops reports whether the service has begun to stop.
-func (o *Ops) stops() bool {
+// tellReadiness answers with a state, or with ok and not ok alone to those without the
+// token.
+func (o *Ops) tellReadiness(w http.ResponseWriter, r *http.Request, state readiness) {
+	code, text := http.StatusOK, "ok\n"
+	if state.Status != "ready" {
+		code, text = http.StatusServiceUnavailable, "not ok\n"
+	}
+	if o.authorized(r) {
+		o.writeJSON(w, r, code, state)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = io.WriteString(w, text)
+}
+
+// unsettled says what is missing of a provider's first snapshot.
+func unsettled(s *ingest.Status) string {
+	if s.Kind == "" {
+		return "its first job has not ended"
+	}
+	return "it has no snapshot yet, nor has another provider: " + string(s.Kind) + ": " + s.Message
+}
+
+var errWaiting = &httpapi.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the data file is not open yet: /healthz and /readyz answer"}
+
+// NewWaiting returns the handler of the ops listener for as long as the data file is not
+// open: it says that the process lives, and is not ready. Of o it needs the token and the
+// log.
+func NewWaiting(o Ops) http.Handler {
+	return o.protect(o.admit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/healthz":
+			o.healthz(w, r)
+		case "/readyz":
+			o.tellReadiness(w, r, readiness{Status: "waiting", Providers: []providerHealth{}})
+		default:
+			httpapi.WriteError(w, r, o.Log, errWaiting)
+		}
+	})))
+}
+
+// stops reports whether the service has begun to stop: it begins no job any more.
+func (o *Ops) stops() bool { return ended(o.Draining) || ended(o.Stopping) }
+
+// ended reports whether a channel is closed. One that is nil never is.
+func ended(c <-chan struct{}) bool {
 	select {
-	case <-o.Stopping:
+	case <-c:
 		return true
 	default:
 		return false

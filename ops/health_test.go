@@ -2,7 +2,10 @@ package ops
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -28,9 +31,16 @@ func TestHealth(t *testing.T) {
 	ready(http.StatusServiceUnavailable, "loading")
 	d.ask(t, http.MethodPost, "/sync").failed(t, http.StatusServiceUnavailable, "unavailable")
 	d.load(t)
-	ready(http.StatusOK, "ready")
-
-	d.collect(t, "a", "b")
+	for _, p := range ready(http.StatusServiceUnavailable, "collecting").Providers {
+		if p.NotReady != "its first job has not ended" {
+			t.Errorf("%+v", p)
+		}
+	}
+	d.collect(t, "b")
+	if p := ready(http.StatusServiceUnavailable, "collecting").Providers[1]; !strings.HasPrefix(p.NotReady, "it has no snapshot yet, nor has another provider: timeout: ") {
+		t.Errorf("%+v", p)
+	}
+	d.collect(t, "a")
 	got := ready(http.StatusOK, "ready").Providers // whatever the providers do
 	if got[0].Name != "a" || got[0].LastSuccess.IsZero() || got[0].AgeSeconds == nil || *got[0].AgeSeconds < 0 || got[0].Stale {
 		t.Errorf("%+v", got[0])
@@ -38,6 +48,12 @@ func TestHealth(t *testing.T) {
 	if got[1].Name != "b" || !got[1].LastSuccess.IsZero() || got[1].AgeSeconds != nil || !got[1].Stale {
 		t.Errorf("%+v", got[1])
 	}
+	if got[0].NotReady != "" || got[1].NotReady != "" {
+		t.Errorf("%+v", got)
+	}
+	d.drain()
+	ready(http.StatusServiceUnavailable, "draining")
+	d.ask(t, http.MethodPost, "/sync").failed(t, http.StatusServiceUnavailable, "stopping")
 	d.stop()
 	ready(http.StatusServiceUnavailable, "stopping")
 	d.ask(t, http.MethodPost, "/sync").failed(t, http.StatusServiceUnavailable, "stopping")
@@ -47,7 +63,7 @@ func TestHealth(t *testing.T) {
 func TestHealthWithToken(t *testing.T) {
 	t.Parallel()
 	d := idle(t, well("a"))
-	d.Token = "s3cret"
+	d.Token, d.ReadyWhenLoaded = "s3cret", true
 	d.open(t)
 	short := func(target string, status int, body string) {
 		t.Helper()
@@ -65,4 +81,31 @@ func TestHealthWithToken(t *testing.T) {
 	d.stop()
 	short("/healthz", http.StatusOK, "ok\n")
 	short("/readyz", http.StatusServiceUnavailable, "not ok\n")
+}
+
+// TestWaiting asks before the data file is open.
+func TestWaiting(t *testing.T) {
+	t.Parallel()
+	d := &deployment{log: new(record)}
+	d.Log, d.Token = slog.New(slog.NewTextHandler(d.log, nil)), "s3cret"
+	server := httptest.NewServer(NewWaiting(d.Ops))
+	defer server.Close()
+	d.url = server.URL
+	for _, test := range []struct {
+		target, token string
+		status        int
+		body          string
+	}{
+		{"/healthz", "", http.StatusOK, "ok\n"},
+		{"/readyz", "", http.StatusServiceUnavailable, "not ok\n"},
+		{"/readyz", "s3cret", http.StatusServiceUnavailable, `{"status":"waiting","events":0,"providers":[]}` + "\n"},
+		{"/metrics", "", http.StatusUnauthorized, ""},
+		{"/metrics", "s3cret", http.StatusServiceUnavailable, ""},
+		{"/", "s3cret", http.StatusServiceUnavailable, ""},
+	} {
+		got := d.ask(t, http.MethodGet, test.target, "Authorization: Bearer "+test.token)
+		if got.status != test.status || test.body != "" && got.body != test.body {
+			t.Errorf("%s: %d %q, not %d %q", test.target, got.status, got.body, test.status, test.body)
+		}
+	}
 }

@@ -24,10 +24,14 @@ type Ops struct {
 	Metrics  *Metrics
 	// Token is asked of every request but those for health, which without it say no more
 	// than ok or not. When it is empty, requests must be for a loopback address.
-	Token    string
-	Version  string
-	Stopping <-chan struct{} // is closed when the service begins to stop; nil: it never does
-	Log      *slog.Logger
+	Token   string
+	Version string
+	// ReadyWhenLoaded has the service be ready before anything was collected.
+	ReadyWhenLoaded bool
+	// Draining is closed when no more jobs begin and searches are to be sent elsewhere,
+	// and Stopping when they are no longer accepted; nil: never.
+	Draining, Stopping <-chan struct{}
+	Log                *slog.Logger
 }
 
 // New returns the handler of the ops listener.

@@ -25,16 +25,17 @@ import (
 // scheduler runs.
 type deployment struct {
 	Ops
-	url  string
-	log  *record
-	stop func() // begins to stop
+	url   string
+	log   *record
+	drain func() // begins to
+	stop  func() // begins to stop
 }
 
 // deploy makes a service, with its own limits on what clients may do.
 func deploy(t *testing.T, token string, providers ...ingest.Provider) *deployment {
 	t.Helper()
 	d := idle(t, providers...)
-	d.Token = token
+	d.Token, d.ReadyWhenLoaded = token, true
 	d.load(t)
 	d.open(t)
 	return d
@@ -59,10 +60,11 @@ func idle(t *testing.T, providers ...ingest.Provider) *deployment {
 	})
 	m := NewMetrics("v1.2.3", x, g, st, log)
 	g.Ended = m.JobEnded
-	stopping := make(chan struct{})
+	draining, stopping := make(chan struct{}), make(chan struct{})
+	d.drain = sync.OnceFunc(func() { close(draining) })
 	d.stop = sync.OnceFunc(func() { close(stopping) })
 	d.Ops = Ops{
-		Index: x, Ingester: g, Store: st, Metrics: m, Version: "v1.2.3", Stopping: stopping, Log: log,
+		Index: x, Ingester: g, Store: st, Metrics: m, Version: "v1.2.3", Draining: draining, Stopping: stopping, Log: log,
 		Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: log, Observe: m.Search}),
 	}
 	return d

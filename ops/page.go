@@ -106,7 +106,7 @@ func (p *statusPage) look(r *http.Request) view {
 		v.Stored = newStored(days, query.Get("provider"), query.Get("year"), now)
 		v.Stored.Events = snapshot.Events
 	}
-	v.Verdict = judge(p.stops(), snapshot != nil, problems, v.Searches, v.Providers)
+	v.Verdict = judge(ended(p.Draining), ended(p.Stopping), snapshot != nil, problems, v.Searches, v.Providers)
 	v.Try = p.try(r, v.Stored)
 	return v
 }

@@ -80,6 +80,7 @@ func TestJudge(t *testing.T) {
 	running := make1("running", func(s *ingest.Status) { s.Due, s.State = time.Time{}, store.Running })
 	for _, tc := range []struct {
 		cards    []card
+		draining bool
 		stopping bool
 		loading  bool
 		problems []error
@@ -101,7 +102,8 @@ func TestJudge(t *testing.T) {
 		{cards: []card{failing, failing, failing, failing, failing}, level: levelBad, headline: "5 providers are failing", detail: "failing, failing, failing and 2 more. Searches are"},
 		{cards: []card{failing}, problems: []error{errors.New("x is damaged")}, level: levelBad, headline: "The data file cannot be read", detail: "x is damaged"},
 		{cards: []card{failing}, loading: true, problems: []error{errors.New("x")}, level: levelWait, headline: "Starting", detail: "Until then searches wait."},
-		{cards: []card{failing}, stopping: true, loading: true, level: levelWait, headline: "Stopping", detail: "Nothing new begins."},
+		{cards: []card{failing}, draining: true, level: levelWait, headline: "Draining", detail: "No job begins."},
+		{cards: []card{failing}, draining: true, stopping: true, loading: true, level: levelWait, headline: "Stopping", detail: "Nothing new begins."},
 		{cards: []card{fine, failing, unstored}, failed: 1, level: levelBad, headline: "The data file cannot be written", detail: "commit: no space left on device. Searches are"},
 		{cards: []card{failing}, failed: 1200, shed: 1, level: levelBad, headline: "Searches fail", detail: "1,200 in the last minute got 500"},
 		{cards: []card{fine, fresh, rejecting}, level: levelWait, headline: "Rows are rejected", detail: "rejecting: 300 of 2,000 rows of its feed. Their events"},
@@ -109,7 +111,7 @@ func TestJudge(t *testing.T) {
 		{cards: []card{nonsense, stale}, level: levelBad, headline: "1 provider is stale"},
 		{cards: []card{tenth}, level: levelOK, headline: "All is well"},
 	} {
-		got := judge(tc.stopping, !tc.loading, tc.problems, traffic{Shed: tc.shed, Failed: tc.failed}, tc.cards)
+		got := judge(tc.draining, tc.stopping, !tc.loading, tc.problems, traffic{Shed: tc.shed, Failed: tc.failed}, tc.cards)
 		if got.Level != tc.level || got.Headline != tc.headline || !strings.Contains(got.Detail, tc.detail) {
 			t.Errorf("%+v, not %s %s: %s", got, tc.level, tc.headline, tc.detail)
 		}

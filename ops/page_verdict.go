@@ -27,7 +27,7 @@ type verdict struct {
 }
 
 // judge finds what is worst.
-func judge(stopping, loaded bool, problems []error, searches traffic, cards []card) verdict {
+func judge(draining, stopping, loaded bool, problems []error, searches traffic, cards []card) verdict {
 	const goesOn = " Searches are answered from what is stored."
 	by := make(map[state][]card)
 	for _, c := range cards {
@@ -38,6 +38,8 @@ func judge(stopping, loaded bool, problems []error, searches traffic, cards []ca
 	switch {
 	case stopping:
 		return verdict{levelWait, "Stopping", "Searches under way are answered. Nothing new begins."}
+	case draining:
+		return verdict{levelWait, "Draining", "Searches are answered, and should be sent elsewhere. No job begins."}
 	case !loaded:
 		return verdict{levelWait, "Starting", "What is stored is being loaded. Until then searches wait."}
 	case len(problems) > 0:

@@ -44,7 +44,7 @@ func start(ctx context.Context, binary, dir string, m *market) (*fever, error) {
 // same: there should be many of them. So few outcomes are kept that the file soon has all.
 func (f *fever) settings(m *market) []byte {
 	var b []byte
-	b = fmt.Appendf(b, "db: %s\nlisten: 127.0.0.1:0\nops-listen: 127.0.0.1:0\nlog-format: json\nkeep-jobs: 10\nproviders:\n", f.db)
+	b = fmt.Appendf(b, "db: %s\nlisten: 127.0.0.1:0\nops-listen: 127.0.0.1:0\nlog-format: json\nready-after: load\nkeep-jobs: 10\nproviders:\n", f.db)
 	for _, s := range m.sources {
 		b = fmt.Appendf(b, "- {name: %s, url: 'http://%s/events', every: %s, max-interval: %s, timeout: 2s}\n",
 			s.provider, s.address, s.every, s.every)
