@@ -69,6 +69,9 @@ func (c *config) complete(flags *pflag.FlagSet) error {
 	if err := f.apply(flags); err != nil {
 		return err
 	}
+	if err := provider.CheckProxies(); err != nil {
+		return usagef("%w", err)
+	}
 	switch {
 	case c.db == "":
 		return usagef("%s names no file", origin(flags, "db"))

@@ -68,7 +68,11 @@ func canPass(failure *provider.Error) bool {
 	case provider.KindTimeout, provider.KindConnection, provider.KindDNS, provider.KindMalformed, provider.KindDecode:
 		return true
 	case provider.KindHTTPStatus:
-		return failure.HTTPStatus == http.StatusTooManyRequests || failure.HTTPStatus >= http.StatusInternalServerError
+		switch failure.HTTPStatus {
+		case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+			return true
+		}
+		return failure.HTTPStatus >= http.StatusInternalServerError
 	}
 	return false
 }

@@ -1,13 +1,10 @@
 package provider
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,21 +23,16 @@ func (p *Provider) answer(ctx context.Context, x *exchange, last Validators, pro
 		return &Feed{NotModified: true, Validators: last.renewed(res.Header)}, nil
 	}
 	switch res.StatusCode {
-	case http.StatusOK:
+	case http.StatusOK, http.StatusNonAuthoritativeInfo: // a proxy has changed the answer, RFC 9110 section 15.3.4
 	case http.StatusNotModified:
 		return &Feed{}, statusFault(res, " to a request without a condition")
+	case http.StatusProxyAuthRequired:
+		return &Feed{}, statusFault(res, ": a proxy wants a user and a password, in HTTP_PROXY")
 	default:
 		return &Feed{}, statusFault(res, "")
 	}
-	coding := strings.ToLower(strings.TrimSpace(strings.Join(res.Header.Values("Content-Encoding"), ",")))
-	switch coding {
-	case "identity":
-		coding = ""
-	case "x-gzip": // RFC 9110 section 8.4.1.3
-		coding = "gzip"
-	}
-	if coding != "" && coding != "gzip" {
-		return &Feed{}, &fault{KindDecode, fmt.Sprintf("the body is compressed with %.40q, which was not asked for", coding)}
+	if coding := unknownCoding(res.Header); coding != "" {
+		return &Feed{}, &fault{KindDecode, fmt.Sprintf("the body has the content coding %.40q, which was not asked for: only gzip is", coding)}
 	}
 	if res.ContentLength > p.MaxBytes {
 		return &Feed{}, tooLarge(p.MaxBytes)
@@ -50,10 +42,10 @@ func (p *Provider) answer(ctx context.Context, x *exchange, last Validators, pro
 	x.body = received
 	body := spool{rest: received}
 	defer body.close()
-	// The same bytes mean something else when they are encoded in another way.
+	// The same bytes mean something else in another encoding.
 	digest := sha256.New()
 	charset := charset(res)
-	fmt.Fprintf(digest, "%q %q ", coding, charset)
+	fmt.Fprintf(digest, "%q ", charset)
 	if err := body.fill(digest); err != nil {
 		return &Feed{Bytes: received.n}, x.explain(err)
 	}
@@ -65,11 +57,7 @@ func (p *Provider) answer(ctx context.Context, x *exchange, last Validators, pro
 		}
 	}
 
-	doc := body.reader()
-	if coding == "gzip" {
-		doc = &gunzip{compressed: bufio.NewReaderSize(doc, 64<<10), received: received}
-	}
-	feed, err := p.decode(ctx, doc, charset, progress)
+	feed, err := p.decode(ctx, body.reader(), charset, progress)
 	if err != nil {
 		return feed, x.explain(err)
 	}
@@ -77,28 +65,19 @@ func (p *Provider) answer(ctx context.Context, x *exchange, last Validators, pro
 	return feed, nil
 }
 
-// A gunzip decompresses a body, and tells one that was compressed wrongly from one
-// that was not received in full.
-type gunzip struct {
-	compressed *bufio.Reader
-	received   *source
-	z          *gzip.Reader // made with the first Read, which its header may have to wait for
-}
-
-func (g *gunzip) Read(p []byte) (n int, err error) {
-	if g.z == nil {
-		g.z, err = gzip.NewReader(g.compressed)
-		if errors.Is(err, io.EOF) { // there is not even a header
-			err = io.ErrUnexpectedEOF
+// unknownCoding returns the first content coding of an answer that nothing is known of, or
+// "". Whether the body is compressed with gzip is seen from the body itself, as a header
+// that says so, or does not, is often wrong.
+func unknownCoding(header http.Header) string {
+	for coding := range strings.SplitSeq(strings.Join(header.Values("Content-Encoding"), ","), ",") {
+		switch coding = strings.ToLower(strings.TrimSpace(coding)); coding {
+		case "", "gzip", "x-gzip": // RFC 9110 sections 5.6.1 and 8.4.1.3
+		case "identity", "none", "utf-8", "aws-chunked": // said of bodies that are not encoded
+		default:
+			return coding
 		}
 	}
-	if err == nil {
-		n, err = g.z.Read(p)
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) && errors.Is(g.received.err, io.EOF) {
-		err = &fault{KindMalformed, "the compressed body is cut short"}
-	}
-	return n, err
+	return ""
 }
 
 // retryAfter reads a Retry-After header, RFC 9110 section 10.2.3: a number of seconds

@@ -167,11 +167,14 @@ func (x *exchange) explain(err error) error {
 	if insecure := x.insecurity(err); insecure != nil {
 		return insecure
 	}
-	if strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`) { // an alert record, RFC 8446 section 5.1
+	text := err.Error()
+	switch { // net/http has no values for these errors
+	case strings.Contains(text, `malformed HTTP response "\x15\x03`): // an alert record, RFC 8446 section 5.1
 		return &insecure{cause: err, hint: "this port answers in TLS: the URL may have to begin with https://"}
-	}
-	if strings.Contains(err.Error(), "malformed HTTP") {
+	case strings.Contains(text, "malformed HTTP"):
 		return fmt.Errorf("this port does not answer in HTTP: %w", err)
+	case strings.Contains(text, "malformed MIME header"):
+		return fmt.Errorf("the header of the answer is malformed or cut short: %w", err)
 	}
 	doing := stages[x.stage]
 	if x.body != nil {

@@ -260,10 +260,6 @@ func TestFetchFails(t *testing.T) {
 			w.Header().Set("Content-Encoding", "gzip")
 			write(t, w, body)
 		}},
-		"not gzip": {KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Encoding", "gzip")
-			write(t, w, doc)
-		}},
 		"another compression": {KindDecode, 200, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "br")
 			write(t, w, doc)
@@ -313,14 +309,15 @@ func TestFetchTimeout(t *testing.T) {
 		status   int
 		answer   string
 		trickles string // a byte a second, again and again
+		says     string
 	}{
-		"before the header":    {0, "", ""},
-		"in the header":        {0, head, ""},
-		"in a trickled header": {0, head, "X: y\r\n"},
-		"in the body":          {200, head + chunked + chunk([]byte("<planList>")), ""},
-		"in a compressed body": {200, head + "Content-Encoding: gzip\r\n" + chunked + chunk(gzipped(t, []byte(emptyFeed))[:15]), ""},
-		"behind the root":      {200, head + chunked + chunk([]byte(emptyFeed)), ""},
-		"in a trickle":         {200, head + chunked, "1\r\n \r\n"},
+		"before the header":    {0, "", "", "while waiting for an answer"},
+		"in the header":        {0, head, "", "while reading the header of the answer"},
+		"in a trickled header": {0, head, "X: y\r\n", "while reading the header of the answer"},
+		"in the body":          {200, head + chunked + chunk([]byte("<planList>")), "", "while reading the body of the answer (10 bytes of an unknown length have come)"},
+		"in a compressed body": {200, head + "Content-Encoding: gzip\r\n" + chunked + chunk(gzipped(t, []byte(emptyFeed))[:15]), "", "(15 bytes of an unknown length have come)"},
+		"behind the root":      {200, head + chunked + chunk([]byte(emptyFeed)), "", "(11 bytes of an unknown length have come)"},
+		"in a trickle":         {200, head + chunked, "1\r\n \r\n", "while reading the body of the answer ("},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -351,8 +348,8 @@ func TestFetchTimeout(t *testing.T) {
 					t.Errorf("it took %v", took)
 				}
 				wantFailure(t, feed, err, KindTimeout, test.status)
-				if !strings.Contains(err.Error(), "not done within 1m0s") {
-					t.Error("the message does not say the limit")
+				if !strings.Contains(err.Error(), "not done within 1m0s: ") || !strings.Contains(err.Error(), test.says) {
+					t.Errorf("%v does not say the limit and %q", err, test.says)
 				}
 			})
 		})
@@ -510,4 +507,73 @@ type slow struct{ r io.Reader }
 func (s slow) Read(b []byte) (int, error) {
 	time.Sleep(7 * time.Second)
 	return s.r.Read(b[:1])
+}
+
+// TestFetchSays has servers answer otherwise than they should, and looks whether the
+// message says what happened.
+func TestFetchSays(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		scheme string
+		answer string // behind which the server closes the connection
+		kind   Kind
+		status int
+		says   string
+	}{
+		"nothing":            {"http", "", KindConnection, 0, "the connection ended while waiting for an answer: "},
+		"a part of a header": {"http", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", KindConnection, 0, "the connection ended while reading the header of the answer: "},
+		"a part of a line":   {"http", "HTTP/1.1 200 OK\r\nConte", KindConnection, 0, "the header of the answer is malformed or cut short: "},
+		"a part of a body": {
+			"http", "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n<planList>", KindConnection, 200,
+			"the connection ended while reading the body of the answer (10 bytes of 20 have come): ",
+		},
+		"a part of chunks": {
+			"http", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n<planList>\r\n", KindConnection, 200,
+			"the connection ended while reading the body of the answer (10 bytes of an unknown length have come): ",
+		},
+		"less than it said first": {
+			"http", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n<planList/>", KindMalformed, 200, "the document is cut short",
+		},
+		"TLS":               {"http", "\x15\x03\x01\x00\x02\x02\x46", KindTLS, 0, "this port answers in TLS: the URL may have to begin with https://: "},
+		"HTTP without TLS":  {"https", "HTTP/1.1 400 Bad Request\r\n\r\n", KindTLS, 0, "this port answers in plain HTTP, without TLS: the URL may have to begin with http://: "},
+		"SSH for TLS":       {"https", "SSH-2.0-OpenSSH_9.9\r\n", KindTLS, 0, "this port does not answer in TLS: "},
+		"SSH":               {"http", "SSH-2.0-OpenSSH_9.9\r\n", KindConnection, 0, "this port does not answer in HTTP: "},
+		"HTTP/0.9":          {"http", "<planList/>\n", KindConnection, 0, "this port does not answer in HTTP: "},
+		"a proxy's refusal": {"http", "HTTP/1.1 407 No\r\n\r\n", KindHTTPStatus, 407, "a proxy wants a user and a password"},
+		"too many redirects": {
+			"http", "HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", KindHTTPStatus, 302, "answered 302 Found: more than 5 redirects in a row",
+		},
+		"a redirect to nowhere": {
+			"http", "HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1\r\n\r\n", KindHTTPStatus, 302, "answered 302 Found: a redirect without an http or https address",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var server sync.WaitGroup
+			server.Go(func() {
+				for {
+					conn, err := l.Accept()
+					if err != nil {
+						return
+					}
+					if _, err := conn.Read(make([]byte, 4<<10)); err == nil { // all of a request, or of a hello
+						_, _ = io.WriteString(conn, test.answer)
+					}
+					_ = conn.Close()
+				}
+			})
+			feed, err := newProvider(t, test.scheme+"://user:secret@"+l.Addr().String()+"/secret", plenty).Fetch(t.Context(), Validators{}, nil)
+			_ = l.Close() // which ends the server
+			server.Wait()
+			wantFailure(t, feed, err, test.kind, test.status)
+			if !strings.Contains(err.Error(), test.says) {
+				t.Errorf("%v does not say %q", err, test.says)
+			}
+		})
+	}
 }

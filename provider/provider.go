@@ -140,7 +140,11 @@ func (p *Provider) Read(ctx context.Context, r io.Reader, progress *Progress) (*
 // decode reads a document under the limits. Beside an error the feed holds Bytes.
 func (p *Provider) decode(ctx context.Context, r io.Reader, charset string, progress *Progress) (*Feed, error) {
 	src := &source{ctx: ctx, r: r, limit: p.MaxBytes, progress: progress}
-	feed, err := p.format.decode(src, decoding{p.Name, p.Location, charset, p.Tolerate, progress})
+	doc, src, err := p.decompressed(ctx, src, progress)
+	if err != nil {
+		return &Feed{Bytes: src.n}, err
+	}
+	feed, err := p.format.decode(doc, decoding{p.Name, p.Location, charset, p.Tolerate, progress})
 	if err != nil {
 		return &Feed{Bytes: src.n}, err
 	}

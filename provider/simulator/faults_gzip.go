@@ -16,15 +16,16 @@ func gzipFaults(doc []byte) []Fault {
 	damaged[12] ^= 0xff
 	checksum[len(checksum)-5] ^= 0xff // of the last eight bytes the first four
 	faults := []Fault{
-		fault("gzip that is none", malformed, "gzip", "gzip", doc),
+		fault("gzip that begins as such and is none", malformed, "gzip", "gzip", append([]byte("\x1f\x8b"), doc...)),
 		fault("gzip that is damaged", malformed, "flate: corrupt input", "gzip", damaged),
 		fault("gzip with a wrong checksum", malformed, "checksum", "gzip", checksum),
 		fault("gzip with rubbish behind it", malformed, "gzip", "gzip", append(bytes.Clone(zipped), "0123456789"...)),
 		fault("gzip of nothing", malformed, "cut short", "gzip", compress(nil)),
-		fault("gzip twice", decode, "compressed", "gzip, gzip", compress(zipped)),
-		fault("gzip twice, told once", malformed, "line 1", "gzip", compress(zipped)),
-		fault("another compression", decode, "compressed", "br", doc),
-		fault("a compression that is not known", decode, "compressed", "rot13", doc),
+		fault("gzip three times", decode, "compressed more than 2 times", "gzip", compress(compress(zipped))),
+		fault("gzip twice, cut", malformed, "cut short", "gzip", compress(zipped[:len(zipped)/2])),
+		fault("another compression", decode, `content coding "br"`, "br", doc),
+		fault("another compression, and gzip", decode, `content coding "br"`, "gzip, br", zipped),
+		fault("a compression that is not known", decode, `content coding "rot13"`, "rot13", doc),
 	}
 	for percent := range 100 {
 		cut := zipped[:len(zipped)*percent/100]

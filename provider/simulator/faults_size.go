@@ -31,6 +31,7 @@ func sizeFaults(doc []byte) []Fault {
 		fault("chunks without an end", large, limit, chunks("<planList>", strings.Repeat("<a/>", 1<<10))),
 		fault("a body without an end that is said to be gzip", large, limit, endless("", "\x00", "Content-Encoding: gzip")),
 		fault("gzip of nothing without an end", large, limit, endless("", string(compress(nil)), "Content-Encoding: gzip")),
+		fault("a gzip bomb in gzip", large, limit, Body(compress(compress(append([]byte("<planList>"), bytes.Repeat([]byte(" "), 2*MaxBytes)...))))),
 		fault("gzip of nothing many times", "malformed", "cut short", Body(bytes.Repeat(compress(nil), 10_000), "Content-Encoding: gzip")),
 		fault("a thousand attributes", "malformed", "attributes", Body(attributes)),
 		fault("a million elements inside each other", "malformed", "nested more than",

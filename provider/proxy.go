@@ -1,0 +1,38 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+)
+
+// CheckProxies returns an error when the environment names a proxy that cannot be used.
+// Package net/http asks a provider directly then, or refuses each request. The error does
+// not repeat the value, which may hold a password.
+func CheckProxies() error {
+	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"} {
+		value := os.Getenv(name)
+		if value == "" {
+			continue
+		}
+		if !isProxy(value) {
+			return fmt.Errorf("%s is not the address of a proxy such as http://proxy.example.com:3128", name)
+		}
+		if strings.EqualFold(name, "HTTP_PROXY") && os.Getenv("REQUEST_METHOD") != "" {
+			return errors.New("REQUEST_METHOD is set, as for a CGI program, where a client can set HTTP_PROXY: unset one of them")
+		}
+	}
+	return nil
+}
+
+// isProxy reports whether net/http can use the value. What has no scheme is of http.
+func isProxy(value string) bool {
+	if !strings.Contains(value, "://") {
+		value = "http://" + value
+	}
+	u, err := url.Parse(value)
+	return err == nil && u.Hostname() != "" && slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme)
+}
