@@ -227,6 +227,8 @@ func TestDecodeEncodings(t *testing.T) {
 		"latin1, sent as ASCII":          {doc(declared("iso-8859-1"), "ca\xf1a"), "us-ascii", "caña"},
 		"latin1, the declaration lies":   {doc(declared("utf-8"), "ca\xf1a"), "iso-8859-1", "caña"},
 		"latin1, a pair like UTF-8":      {doc(declared("iso-8859-1"), "\xabCAF\xc9\xbb"), "utf-8", "«CAFÉ»"},
+		"latin1, declared as unknown":    {doc(declared("klingon"), "ca\xf1a"), "iso-8859-1", "caña"},
+		"UTF-8, declared as unknown":     {doc(declared("klingon"), "caña"), "utf-8", "caña"},
 		"latin1 and latin9, no matter":   {doc(declared("iso-8859-15"), "ca\xf1a"), "iso-8859-1", "caña"},
 		"latin1, behind 64 KiB of ASCII": {doc(declared("iso-8859-1"), "ca\xf1a"+strings.Repeat(" ", 100<<10)+"\xe9"), "utf-8", ""},
 		"UTF-16, small end first":        {inUTF16(true, doc("\ufeff"+declared("utf-16"), "caña € 😀")), "", "caña € 😀"},
@@ -265,6 +267,11 @@ func TestDecodeEncodingInDoubt(t *testing.T) {
 	how.charset = "latin1"
 	_, err := decodeXML(strings.NewReader(doc), how)
 	if kindAt(err) != KindDecode || !strings.Contains(err.Error(), `HTTP says "latin1" and the XML declaration "ISO-8859-15"`) {
+		t.Error(err)
+	}
+	// What HTTP says counts, also when it is not known: some server may have converted it.
+	how.charset = "klingon"
+	if _, err := decodeXML(strings.NewReader(doc), how); kindAt(err) != KindDecode || !strings.Contains(err.Error(), `the encoding "klingon" is not known`) {
 		t.Error(err)
 	}
 }
