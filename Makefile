@@ -102,6 +102,10 @@ soak: build ## run the binary for 5 minutes under all that may happen, and see t
 soak-short: build ## the same in 20 seconds
 	go run ./internal/soak -fever bin/fever -short $(SOAKFLAGS)
 
+.PHONY: clients
+clients: build ## hold fever, and a mock, against clients generated from the OpenAPI document, and lint that (node and npm; 2 minutes)
+	go run ./internal/clients -fever bin/fever
+
 .PHONY: check
 check: format-check vet lint tidy-check race ## everything to run before sending a change
 

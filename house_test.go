@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	".":                  {"cli"},
 	"cli":                {"ops", "httpapi", "ingest", "provider", "store", "index", "event"},
 	"internal/caches":    {"internal/harness"},
+	"internal/clients":   {"internal/harness"},
 	"internal/demo":      {"internal/harness"},
 	"httpapi":            {"index", "index/deflate", "event"},
 	"ops":                {"httpapi", "ingest", "provider", "store", "index", "event"},
