@@ -82,12 +82,12 @@ func (s *Store) forget(ctx context.Context, tx *bbolt.Tx, f Forgetting) (done Fo
 	if err != nil {
 		return done, err
 	}
-	what := "all that was stored: "
-	if !f.GoneBefore.IsZero() {
-		jobs = nil
-		what = fmt.Sprintf("what had left the feed and ended before %s: ", f.GoneBefore)
-	}
 	done.Jobs = len(jobs)
+	message := fmt.Sprintf("all that was stored: %s and %s", amount(done.Events, "event"), amount(done.Jobs, "outcome of a job", "outcomes of jobs"))
+	if !f.GoneBefore.IsZero() {
+		done.Jobs = 0
+		message = fmt.Sprintf("what had left the feed and ended before %s: %s", f.GoneBefore, amount(done.Events, "event"))
+	}
 	if f.DryRun || len(keys) == 0 && !f.GoneBefore.IsZero() {
 		return done, nil
 	}
@@ -100,8 +100,7 @@ func (s *Store) forget(ctx context.Context, tx *bbolt.Tx, f Forgetting) (done Fo
 		return done, err
 	}
 	done.Record, err = s.putRecord(tx, Job{
-		Provider: f.Provider, Trigger: Forget, Started: started, Gone: done.Events,
-		Message: what + amount(done.Events, "event") + " and " + amount(done.Jobs, "outcome of a job", "outcomes of jobs"),
+		Provider: f.Provider, Trigger: Forget, Started: started, Gone: done.Events, Message: message,
 	})
 	return done, err
 }
