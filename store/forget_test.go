@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -81,6 +82,49 @@ func TestNothingStored(t *testing.T) {
 		apply(t, s, snapshot(name, 1))
 	}
 	check(": there is something of a, b, c, d, e, f, g, h, i, j, and others")
+}
+
+// TestEditBesideJob forgets and renames although a job runs, which is not to be. What the job
+// brings is refused then.
+func TestEditBesideJob(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(*Store) error{
+		"forget": func(s *Store) error {
+			_, err := s.Forget(t.Context(), Forgetting{Provider: "a"})
+			return err
+		},
+		"forget what is gone": func(s *Store) error {
+			_, err := s.Forget(t.Context(), Forgetting{Provider: "a", GoneBefore: must(ParseCutoff("2100-01-01"))})
+			return err
+		},
+		"rename": func(s *Store) error {
+			_, err := s.Rename(t.Context(), Renaming{From: "a", To: "b"})
+			return err
+		},
+		"rename to it": func(s *Store) error {
+			_, err := s.Rename(t.Context(), Renaming{From: "b", To: "a"})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t)
+			apply(t, s, snapshot("b", 1, sample("b", 1, 1)))
+			apply(t, s, snapshot("a", 1, sample("a", 1, 1), sample("a", 2, 1)))
+			apply(t, s, snapshot("a", 2, sample("a", 1, 1)))
+			job := begin(t, s, "a")
+			if err := edit(s); err != nil {
+				t.Fatal(err)
+			}
+			before := stateOf(t, s)
+			if _, _, err := s.Apply(t.Context(), snapshot("a", 3, sample("a", 3, 1)), job); err == nil || errors.Is(err, ErrDamaged) {
+				t.Errorf("the snapshot of job %d: %v", job.ID, err)
+			}
+			if after := stateOf(t, s); !reflect.DeepEqual(after, before) {
+				t.Errorf("stored are %+v, not %+v", after, before)
+			}
+		})
+	}
 }
 
 // TestRenameTimeZone moves events to a name whose latest snapshot is in another time zone.

@@ -538,7 +538,7 @@ func TestJobsRefused(t *testing.T) {
 		{func(j *Job) { j.ID = 0 }, "no id"},
 		{func(j *Job) { j.ID = 1 }, "it has failed already"},
 		{func(j *Job) { j.ID = 3 }, "no such job"},
-		{func(j *Job) { j.Provider = "b" }, "a value of 0 bytes"},
+		{func(j *Job) { j.Provider = "b" }, "no such job is on record"},
 		{func(j *Job) { j.Finished = time.Time{} }, "without a time"},
 		{func(j *Job) { j.Kind = "" }, "without a time or a kind"},
 		{func(j *Job) { j.State, j.Kind, j.NotModified = Completed, "", false }, "was not applied"},

@@ -24,7 +24,11 @@ func (s *Store) end(jobs *bbolt.Bucket, job Job) (Job, error) {
 	if job.ID > jobs.Sequence() {
 		return Job{}, errors.New("no such job has begun")
 	}
-	began, err := decodeJob(key, jobs.Get(key)) // a job that runs is never deleted
+	stored := jobs.Get(key)
+	if stored == nil { // else a job that runs is never deleted
+		return Job{}, errors.New("no such job is on record: it was forgotten, or its provider renamed")
+	}
+	began, err := decodeJob(key, stored)
 	if err != nil {
 		return Job{}, damaged(s.path, fmt.Sprintf("job %q: %v", key, err))
 	}
