@@ -18,6 +18,7 @@ func TestCheckProxies(t *testing.T) {
 		"socks5://proxy.example.com:1080":     true,
 		"socks5h://proxy.example.com:1080":    true,
 		"::s3cret":                            false,
+		"10.0.0.1:312B":                       false, // net/http goes without it
 		"http://":                             false,
 		"http://:3128":                        false,
 		"http://me:s3cret@":                   false,
