@@ -107,7 +107,7 @@ func (c *collecting) finish(ctx context.Context) error {
 }
 
 func (c *collecting) stop() error {
-	err := c.process.Stop()
+	err := c.Stop()
 	c.provider.stop()
 	return err
 }
