@@ -33,10 +33,13 @@ func terminal(w io.Writer) (screen, bool) {
 		return screen{}, false
 	}
 	columns, lines, ok := terminalSize(f)
+	if !ok {
+		return screen{}, false
+	}
 	if asked, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && asked > 0 {
 		columns = asked
 	}
-	return screen{columns: columns, lines: lines, color: os.Getenv("NO_COLOR") == ""}, ok
+	return screen{columns: columns, lines: lines, color: os.Getenv("NO_COLOR") == ""}, true
 }
 
 // A meter shows how far something is that takes its time: on a terminal as lines that
