@@ -41,11 +41,7 @@ reads it must not keep it when this command fails.`,
   fever dump --db /backup/fever.db         # look into a copy`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f, err := readConfig(b.config)
-			if err != nil {
-				return err
-			}
-			if err := f.apply(cmd.Flags()); err != nil {
+			if err := useFile(cmd, b.config); err != nil {
 				return err
 			}
 			if b.db == "" {

@@ -22,7 +22,7 @@ import (
 )
 
 // asProgram is the environment variable that has the binary of these tests be the program.
-const asProgram = "FEVER_TEST_AS_PROGRAM"
+const asProgram = "TEST_AS_FEVER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {

@@ -48,6 +48,7 @@ type config struct {
 	keepJobs  int
 	only      source   // what the flags say of it
 	providers []source // the file's, or the only one
+	variables []string // of the environment, that the file refers to
 }
 
 func (c *config) register(flags *pflag.FlagSet) {
@@ -72,6 +73,7 @@ func (c *config) complete(flags *pflag.FlagSet) error {
 	if err := provider.CheckProxies(); err != nil {
 		return usagef("%w", err)
 	}
+	c.variables = f.variables
 	switch {
 	case c.db == "":
 		return usagef("%s names no file", origin(flags, "db"))

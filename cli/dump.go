@@ -47,11 +47,7 @@ While fever serve holds the data file it is asked for what is stored.`,
   fever dump --jobs --provider feverup --format ndjson | jq 'select(.state == "failed") | .kind'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f, err := readConfig(d.config)
-			if err != nil {
-				return err
-			}
-			if err := f.apply(cmd.Flags()); err != nil {
+			if err := useFile(cmd, d.config); err != nil {
 				return err
 			}
 			return d.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())

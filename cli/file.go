@@ -27,6 +27,7 @@ type file struct {
 	// providers has an element for each entry of the list. It is empty when the file has
 	// no list, as when there is no file.
 	providers []*yaml.Node
+	variables []string // of the environment, that it refers to
 }
 
 // A field is a key of a mapping with its value.
@@ -61,6 +62,9 @@ func readConfig(path string) (*file, error) {
 // providers.
 func parseConfig(path string, text []byte) (*file, error) {
 	f := &file{path: path}
+	for _, match := range variable.FindAllSubmatch(text, -1) {
+		f.variables = append(f.variables, string(match[1]))
+	}
 	root, err := f.document(text)
 	if err != nil || root == nil {
 		return f, err

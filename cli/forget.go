@@ -30,12 +30,8 @@ func (e *editing) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&e.dryRun, "dry-run", false, "say what would be done, and change nothing")
 }
 
-func (e *editing) complete(flags *pflag.FlagSet) error {
-	f, err := readConfig(e.config)
-	if err != nil {
-		return err
-	}
-	if err := f.apply(flags); err != nil {
+func (e *editing) complete(cmd *cobra.Command) error {
+	if err := useFile(cmd, e.config); err != nil {
 		return err
 	}
 	if e.db == "" {
@@ -73,7 +69,7 @@ end.`,
   fever forget --provider feverup --gone-before 2020-01-01`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.complete(cmd.Flags()); err != nil {
+			if err := f.complete(cmd); err != nil {
 				return err
 			}
 			return f.run(cmd.Context(), cmd.OutOrStdout())

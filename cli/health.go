@@ -39,11 +39,7 @@ snapshots, draining or stopping. It is made for the health check of a container.
   fever health --url http://127.0.0.1:9090`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f, err := readConfig(c.config)
-			if err != nil {
-				return err
-			}
-			if err := f.apply(cmd.Flags()); err != nil {
+			if err := useFile(cmd, c.config); err != nil {
 				return err
 			}
 			return c.run(cmd.Context(), cmd.OutOrStdout())

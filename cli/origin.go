@@ -8,13 +8,24 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// originKey is the annotation of a flag that says where its value is from, when that
-// is not the command line.
-const originKey = "fever_origin"
+// Annotations of flags.
+const (
+	originKey = "fever_origin" // where the value is from, when that is not the command line
+	emptyKey  = "fever_empty"  // that an empty value means something: see [emptyCounts]
+)
 
-func setOrigin(flag *pflag.Flag, where string) {
-	flag.Annotations = map[string][]string{originKey: {where}}
+func annotate(flag *pflag.Flag, key, value string) {
+	if flag.Annotations == nil {
+		flag.Annotations = make(map[string][]string)
+	}
+	flag.Annotations[key] = []string{value}
 }
+
+func setOrigin(flag *pflag.Flag, where string) { annotate(flag, originKey, where) }
+
+// emptyCounts says that an empty value of the flag means something. Of the others an
+// environment variable that is set to nothing counts as one that is not set.
+func emptyCounts(flags *pflag.FlagSet, name string) { annotate(flags.Lookup(name), emptyKey, "") }
 
 // origin returns what a message calls the value of a flag: as it was given.
 func origin(flags *pflag.FlagSet, name string) string {
@@ -30,13 +41,13 @@ func isSet(flag *pflag.Flag) bool {
 }
 
 // setFromEnvironment gives every flag that was not on the command line the value of
-// its environment variable, where that is set and not empty.
+// its environment variable, where that is set, and not empty or empty for a purpose.
 func setFromEnvironment(flags *pflag.FlagSet) error {
 	var failed error
 	flags.VisitAll(func(flag *pflag.Flag) {
-		name := "FEVER_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
-		value := os.Getenv(name)
-		if flag.Changed || flag.Name == "help" || value == "" {
+		name := environmentName(flag.Name)
+		value, set := os.LookupEnv(name)
+		if flag.Changed || flag.Name == "help" || !set || value == "" && flag.Annotations[emptyKey] == nil {
 			return
 		}
 		if err := flag.Value.Set(value); err != nil && failed == nil {
@@ -47,6 +58,13 @@ func setFromEnvironment(flags *pflag.FlagSet) error {
 	})
 	return failed
 }
+
+// environmentName returns the name of the environment variable that sets a flag.
+func environmentName(flag string) string {
+	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+const environmentPrefix = "FEVER_"
 
 // invalid says what is wrong with the value of a flag, given the flag's own error.
 func invalid(flag *pflag.Flag, err error) error {

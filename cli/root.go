@@ -83,7 +83,9 @@ was ever on sale online with its latest known values, and answers over HTTP whic
 events start at or after one moment and end at or before another.
 
 Every flag can also be set in the environment: FEVER_ and the flag's name in
-capitals, with _ for -. The flag wins. Both win over the file named by --config.
+capitals, with _ for -. The flag wins. Both win over the file named by --config. A
+variable that is set to nothing counts as not set, but for FEVER_OPS_LISTEN, where it
+means none. Of other variables that begin with FEVER_ it warns.
 
 It exits with 0 when all was done, 1 when something failed, and 2 for a mistake in how
 it was called.`,

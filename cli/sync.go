@@ -69,6 +69,7 @@ also when this command is stopped.
 			if err := s.complete(cmd.Flags()); err != nil {
 				return err
 			}
+			logStrangers(cmd, s.logger(cmd.ErrOrStderr()), s.variables)
 			s.given = given(cmd.Flags())
 			return s.run(cmd.Context(), files, streams{cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()})
 		},
