@@ -14,7 +14,11 @@ import (
 )
 
 func main() {
-	ctx, restore := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup(1) has it
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, restore := signal.NotifyContext(context.Background(), signals...)
 	// One more signal then ends the process at once, unless it belongs to the first:
 	// timeout(1), for one, sends each twice.
 	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, restore) })

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -55,11 +57,18 @@ func (l leakTested) Run() int {
 //	start [NAME=VALUE]... FLAG...
 //	                   start fever serve with that environment and wait until it serves.
 //	                   Its address is $ADDRESS, that for ops is $OPS.
+//	begin MESSAGE [NAME=VALUE]... FLAG...
+//	                   start it, and wait for a line with that message in its log
+//	nohup              start the next one with SIGHUP ignored
+//	free NAME          set the variable to an address that is free
+//	swap               have the commands go to the other one of two servers
 //	await MESSAGE      wait for a line with that message in the log of fever serve
 //	get TARGET         GET http://$ADDRESS/TARGET: the body and a line feed to stdout, the status, entity tag and cache control to stderr
 //	ask METHOD TARGET [FIELD: VALUE]...
 //	                   a request to http://$OPS/TARGET: the body to stdout, the status to stderr
-//	end SIGNAL         send TERM, INT or KILL to fever serve and wait for its end; TERM and INT must give exit code 0
+//	signal SIGNAL      send TERM, INT, HUP or KILL to fever serve
+//	end SIGNAL         send it and wait for the end; but for KILL it must give exit code 0
+//	insist SIGNAL      send it again and again until fever serve has ended by it
 func TestScript(t *testing.T) {
 	t.Parallel()
 	feeds, err := filepath.Abs(filepath.Join("testdata", "feeds"))
@@ -74,6 +83,7 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("FEEDS", feeds)
 			env.Values[running{}] = &server{}
+			env.Values[other{}] = &server{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -82,6 +92,12 @@ func TestScript(t *testing.T) {
 			"asked":   asked,
 			"release": release,
 			"start":   start,
+			"begin":   begin,
+			"nohup":   nohup,
+			"free":    free,
+			"swap":    swap,
+			"signal":  send,
+			"insist":  insist,
 			"await":   await,
 			"get":     get,
 			"ask":     ask,
@@ -90,14 +106,18 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// running is the key of a script's server.
-type running struct{}
+// running is the key of a script's server, and other that of a second one.
+type (
+	running struct{}
+	other   struct{}
+)
 
 // A server is a running fever serve.
 type server struct {
-	cmd  *exec.Cmd
-	log  *bufio.Scanner
-	hung *hung
+	cmd   *exec.Cmd
+	log   *bufio.Scanner
+	hung  *hung
+	nohup bool
 }
 
 // A hung provider answers nobody until it is released.
@@ -178,28 +198,60 @@ func release(ts *testscript.TestScript, _ bool, files []string) {
 }
 
 func start(ts *testscript.TestScript, _ bool, args []string) {
+	line := launch(ts, args).await(ts, "serving")
+	ts.Setenv("ADDRESS", line.Address)
+	ts.Setenv("OPS", line.Ops)
+}
+
+func begin(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: begin MESSAGE [NAME=VALUE]... FLAG...")
+	}
+	launch(ts, args[1:]).await(ts, args[0])
+}
+
+// launch starts fever serve.
+func launch(ts *testscript.TestScript, args []string) *server {
 	s := ts.Value(running{}).(*server)
 	if s.cmd != nil {
 		ts.Fatalf("fever serve runs already")
 	}
 	first := slices.IndexFunc(append(args, "-"), func(arg string) bool { return strings.HasPrefix(arg, "-") })
 	environment, args := args[:first], args[first:]
-	cmd := exec.Command("fever", append([]string{"serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-format", "json"}, args...)...)
+	args = append([]string{"fever", "serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-format", "json"}, args...)
+	if s.nohup {
+		args, s.nohup = append([]string{"sh", "-c", `trap "" HUP; exec "$0" "$@"`}, args...), false
+	}
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ(), environment...)
 	stderr, err := cmd.StderrPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
 	ts.Defer(func() {
-		if s.cmd == cmd { // the script did not stop it
+		if cmd.ProcessState == nil { // the script did not stop it
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
 		}
 	})
 	s.cmd, s.log = cmd, bufio.NewScanner(stderr)
-	line := s.await(ts, "serving")
-	ts.Setenv("ADDRESS", line.Address)
-	ts.Setenv("OPS", line.Ops)
+	return s
+}
+
+func nohup(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Value(running{}).(*server).nohup = true
+}
+
+func free(ts *testscript.TestScript, _ bool, args []string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], listener.Addr().String())
+	ts.Check(listener.Close())
+}
+
+func swap(ts *testscript.TestScript, _ bool, _ []string) {
+	a, b := ts.Value(running{}).(*server), ts.Value(other{}).(*server)
+	*a, *b = *b, *a
 }
 
 func await(ts *testscript.TestScript, _ bool, args []string) {
@@ -255,19 +307,50 @@ func ask(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-func end(ts *testscript.TestScript, _ bool, args []string) {
-	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL}
+// sendSignal sends a signal and returns the server.
+func sendSignal(ts *testscript.TestScript, args []string) *server {
+	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
 	s := ts.Value(running{}).(*server)
 	if len(args) != 1 || signals[args[0]] == nil || s.cmd == nil {
-		ts.Fatalf("usage: end TERM|INT|KILL, after start")
+		ts.Fatalf("usage: signal, end or insist, with TERM, INT, HUP or KILL, after start")
 	}
 	ts.Check(s.cmd.Process.Signal(signals[args[0]]))
-	for s.log.Scan() { // to its end, so that Wait closes nothing under the reader
+	return s
+}
+
+func send(ts *testscript.TestScript, _ bool, args []string) { sendSignal(ts, args) }
+
+// ended reads the log to its end, so that Wait closes nothing under the reader.
+func (s *server) ended(ts *testscript.TestScript) error {
+	for s.log.Scan() {
 		ts.Logf("%s", s.log.Bytes())
 	}
 	err := s.cmd.Wait()
 	s.cmd = nil
+	return err
+}
+
+func end(ts *testscript.TestScript, _ bool, args []string) {
+	err := sendSignal(ts, args).ended(ts)
 	if args[0] != "KILL" {
 		ts.Check(err)
+	}
+}
+
+func insist(ts *testscript.TestScript, _ bool, args []string) {
+	s := sendSignal(ts, args)
+	gone := make(chan error, 1)
+	go func() { gone <- s.ended(ts) }()
+	process := s.cmd.Process
+	for {
+		select {
+		case err := <-gone:
+			if err == nil || !strings.HasPrefix(err.Error(), "signal: ") {
+				ts.Fatalf("it did not end by the signal: %v", err)
+			}
+			return
+		case <-time.After(100 * time.Millisecond):
+			_ = process.Signal(syscall.SIGTERM) // it may have ended
+		}
 	}
 }

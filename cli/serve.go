@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,8 @@ type serving struct {
 	staleError  time.Duration
 	maxInFlight int
 	grace       time.Duration
+	drain       time.Duration
+	wait        time.Duration
 }
 
 // What --ready-after can be.
@@ -66,7 +69,12 @@ health ask it, over the socket beside the file. Only its own user can. Where no 
 can be made, as its path would have more than some 100 bytes or its folder takes no
 new files, it warns and does without.
 
-It stops on SIGTERM or SIGINT: requests in flight are finished first.
+It stops on SIGTERM, SIGINT or SIGHUP: for the time of --drain, /readyz says that it is
+draining, searches are answered as ever and no job begins; then it accepts no more, and
+requests in flight are finished. A second signal ends it at once.
+
+While another process has the data file, or an address, it is refused; or with --wait it
+waits for the end of that.
 
 ` + configHelp,
 		Example: `  fever serve
@@ -80,7 +88,9 @@ It stops on SIGTERM or SIGINT: requests in flight are finished first.
 			if err := s.complete(cmd.Flags()); err != nil {
 				return err
 			}
-			return s.run(cmd.Context(), s.logger(cmd.ErrOrStderr()))
+			log := s.logger(cmd.ErrOrStderr())
+			logStrangers(cmd, log, s.variables)
+			return s.run(cmd.Context(), log)
 		},
 	}
 	s.register(cmd.Flags())
@@ -91,6 +101,7 @@ func (s *serving) register(flags *pflag.FlagSet) {
 	s.config.register(flags)
 	flags.StringVar(&s.listen, "listen", ":8080", "`address` to serve /search on")
 	flags.StringVar(&s.opsListen, "ops-listen", "127.0.0.1:9090", "`address` of the status page, metrics and the like; empty for none")
+	emptyCounts(flags, "ops-listen")
 	flags.StringVar(&s.opsToken, "ops-token", "", "`secret` that those need who use the ops address; better set as FEVER_OPS_TOKEN, as all on this machine can read the command line")
 	flags.BoolVar(&s.noSync, "no-sync", false, "search only: fetch nothing on schedule")
 	flags.StringVar(&s.readyAfter, "ready-after", afterSnapshots, "`what` /readyz waits for: snapshots (see above) or load")
@@ -98,6 +109,8 @@ func (s *serving) register(flags *pflag.FlagSet) {
 	flags.DurationVar(&s.staleAsking, "stale-while-revalidate", 5*time.Second, "how much longer they may use it while they ask anew; not longer than --max-age unless it is set")
 	flags.DurationVar(&s.staleError, "stale-if-error", 5*time.Minute, "how much longer they may use it while there is no answer, or an error")
 	flags.IntVar(&s.maxInFlight, "max-in-flight", 1024, "`number` of requests at once, past which the answer is 503")
+	flags.DurationVar(&s.drain, "drain", 0, "how long a stop goes on answering first, not ready, until load balancers have noticed")
+	flags.DurationVar(&s.wait, "wait", 0, "how long to wait for the data file and the addresses when another process has them")
 	flags.DurationVar(&s.grace, "grace", 10*time.Second, "how long a stop waits for requests in flight")
 }
 
@@ -121,6 +134,10 @@ func (s *serving) complete(flags *pflag.FlagSet) error {
 		return usagef("%s must be at least 1", origin(flags, "max-in-flight"))
 	case s.grace < 0:
 		return usagef("%s must not be negative", origin(flags, "grace"))
+	case s.drain < 0:
+		return usagef("%s must not be negative", origin(flags, "drain"))
+	case s.wait < 0:
+		return usagef("%s must not be negative", origin(flags, "wait"))
 	}
 	for _, age := range []struct {
 		name string
@@ -160,23 +177,44 @@ const opsGrace = time.Second
 
 func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	// The addresses and the file come first: each may be taken, and then nothing should
-	// have happened.
-	listener, err := httpapi.Listen(s.listen)
-	if err != nil {
+	// have happened. Searches that come early wait in the listener's queue.
+	waits := patience{time.Now().Add(s.wait), log}
+	listener, err := claim(ctx, waits, func() (net.Listener, error) { return httpapi.Listen(s.listen) })
+	if listener == nil {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // closed by then, unless we fail on the way
 	var opsListener net.Listener
 	opsAddress := ""
 	if s.opsListen != "" {
-		if opsListener, err = httpapi.Listen(s.opsListen); err != nil {
+		opsListener, err = claim(ctx, waits, func() (net.Listener, error) { return httpapi.Listen(s.opsListen) })
+		if opsListener == nil {
 			return err
 		}
 		defer func() { _ = opsListener.Close() }() // as above
 		opsAddress = opsListener.Addr().String()
 	}
-	st, err := store.Open(s.db, s.keepJobs)
-	if err != nil {
+
+	// Those who watch see the start and the stop, too.
+	watching, unwatch := context.WithCancel(context.WithoutCancel(ctx))
+	var watchers sync.WaitGroup
+	watch := func(l net.Listener, h http.Handler) {
+		watchers.Go(func() {
+			if err := httpapi.Serve(watching, l, h, min(s.grace, opsGrace), log, nil); err != nil {
+				log.Error("nobody can watch any more, or steer", "error", err) // searches go on
+			}
+		})
+	}
+	stopWatching := func() { unwatch(); watchers.Wait() }
+	defer stopWatching()
+	var shown door // of the ops listener
+	if opsListener != nil {
+		shown.lead(ops.NewWaiting(ops.Ops{Token: s.opsToken, Log: log}))
+		watch(opsListener, &shown)
+	}
+
+	st, err := claim(ctx, waits, func() (*store.Store, error) { return store.Open(s.db, s.keepJobs) })
+	if st == nil {
 		return err
 	}
 	defer closing(st, &err)
@@ -185,13 +223,15 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	case err == nil:
 		defer func() { _ = control.Close() }() // as above
 	case errors.Is(err, ops.ErrNoSocket):
-		log.Warn("fever sync --once, dump, backup, forget, rename and health cannot reach this process", "error", err)
+		log.Warn("fever sync --once, dump, backup and health cannot reach this process", "error", err)
 	default:
 		return err
 	}
 
 	defer paceCollector()()
 	started := time.Now()
+	stopping, stop := s.drained(ctx, log)
+	defer stop()
 	x := index.New()
 	c := ingest.New(st, x, log, s.workers, s.collected()...)
 	metrics := ops.NewMetrics(buildVersion(), x, c, st, log)
@@ -203,27 +243,15 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	})
 	watched := ops.Ops{
 		Index: x, Ingester: c, Store: st, Search: search, Metrics: metrics,
-		Token: s.opsToken, Version: buildVersion(), ReadyWhenLoaded: s.noSync || s.readyAfter == afterLoad, Stopping: ctx.Done(), Log: log,
+		Token: s.opsToken, Version: buildVersion(), ReadyWhenLoaded: s.noSync || s.readyAfter == afterLoad,
+		Draining: ctx.Done(), Stopping: stopping.Done(), Log: log,
 	}
 
-	// Those who watch see the start and the stop, too.
-	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
-	var watchers sync.WaitGroup
-	watch := func(l net.Listener, h http.Handler) {
-		watchers.Go(func() {
-			if err := httpapi.Serve(watching, l, h, min(s.grace, opsGrace), log, nil); err != nil {
-				log.Error("nobody can watch any more, or steer", "error", err) // searches go on
-			}
-		})
-	}
-	defer watchers.Wait()
-	defer stopWatching()
-	if opsListener != nil {
-		watch(opsListener, ops.New(watched))
-	}
+	shown.lead(ops.New(watched))
 	if control != nil {
 		watch(control, ops.NewControl(watched, s.readers()...))
 	}
+	defer stopWatching() // while the store is open
 
 	interrupt(context.WithoutCancel(ctx), st, log) // while no job can begin
 	// Connections wait in the listener's queue until what is stored is loaded, so that
@@ -246,12 +274,44 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	}
 
 	log.Info("serving", "address", listener.Addr().String(), "ops", opsAddress, "providers", len(s.providers), "sync", !s.noSync)
-	err = httpapi.Serve(ctx, listener, search, s.grace, log, &metrics.Connections)
+	err = httpapi.Serve(stopping, listener, search, s.grace, log, &metrics.Connections)
 	stopWatching()
-	watchers.Wait()
 	stopCollecting()
 	wait.Wait()
 	c.Close()
 	log.Info("stopped")
 	return err
 }
+
+// drained returns a context that ends when a stop has drained: --drain after ctx. The
+// function releases what belongs to it.
+func (s *serving) drained(ctx context.Context, log *slog.Logger) (context.Context, func()) {
+	if s.drain == 0 {
+		return ctx, func() {}
+	}
+	stopping, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		defer stop()
+		select {
+		case <-ctx.Done():
+		case <-stopping.Done():
+			return
+		}
+		log.Info("draining", "for", s.drain)
+		timer := time.NewTimer(s.drain)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-stopping.Done():
+		}
+	})
+	return stopping, func() { stop(); wait.Wait() }
+}
+
+// A door is a handler that leads to another one, which can change.
+type door struct{ to atomic.Pointer[http.Handler] }
+
+func (d *door) lead(to http.Handler) { d.to.Store(&to) }
+
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*d.to.Load()).ServeHTTP(w, r) }
