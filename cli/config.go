@@ -3,6 +3,8 @@ package cli
 import (
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/pflag"
 
@@ -111,10 +113,22 @@ func (c *config) complete(flags *pflag.FlagSet) error {
 // collected returns the settings of the providers' jobs.
 func (c *config) collected() []ingest.Provider {
 	var all []ingest.Provider
+	instance := c.instance()
 	for i := range c.providers {
-		all = append(all, c.providers[i].collected())
+		all = append(all, c.providers[i].collected(instance))
 	}
 	return all
+}
+
+// instance tells replicas from each other, and is the same after a restart: the machine
+// and the data file. What is not known of them makes no difference then.
+func (c *config) instance() string {
+	host, _ := os.Hostname()
+	db, err := filepath.Abs(c.db)
+	if err != nil {
+		db = c.db
+	}
+	return host + " " + db
 }
 
 // readers returns the providers as those who read documents of theirs.

@@ -38,6 +38,7 @@ func socketPath(db string) string {
 type server struct {
 	http.Client
 	db      string
+	force   bool     // see syncing
 	waiting sync.Map // names of providers for whose jobs to end it is waited
 }
 
@@ -266,6 +267,9 @@ func (s *server) whenFree(ctx context.Context, provider string, begin func() err
 func (s *server) fetch(ctx context.Context, provider string) (store.Job, error) {
 	var data struct{ Jobs []store.Job }
 	query := url.Values{"provider": {provider}, "wait": {"1"}}
+	if s.force {
+		query.Set("force", "1")
+	}
 	err := s.whenFree(ctx, provider, func() error { return s.ask(ctx, http.MethodPost, "/sync", query, nil, &data) })
 	if err != nil {
 		return store.Job{}, err

@@ -208,10 +208,11 @@ func (s *source) defaultMaxInterval() time.Duration {
 	return max(s.every, min(15*min(s.every, time.Hour), time.Hour))
 }
 
-// collected returns the settings of the provider's jobs.
-func (s *source) collected() ingest.Provider {
+// collected returns the settings of the provider's jobs in this instance.
+func (s *source) collected(instance string) ingest.Provider {
 	p := ingest.Provider{
 		Name:        s.name,
+		Instance:    instance,
 		Location:    s.timeZone.Location,
 		Every:       s.every,
 		MaxInterval: s.maxInterval,

@@ -22,6 +22,7 @@ import (
 type syncing struct {
 	config
 	once  bool
+	force bool
 	names []string
 	given []string // flags on the command line
 }
@@ -66,6 +67,9 @@ also when this command is stopped.
 			if len(files) > 0 && !s.once {
 				return usagef("files are snapshots to take once: add --once")
 			}
+			if s.force && !s.once {
+				return usagef("--force is for what is done once: add --once")
+			}
 			if err := s.complete(cmd.Flags()); err != nil {
 				return err
 			}
@@ -77,6 +81,7 @@ also when this command is stopped.
 	flags := cmd.Flags()
 	s.register(flags)
 	flags.BoolVar(&s.once, "once", false, "collect one time and print the outcome")
+	flags.BoolVar(&s.force, "force", false, "with --once: fetch and read feeds even if they have not changed")
 	flags.StringArrayVar(&s.names, "provider", nil, "only the provider with this `name`; may be repeated")
 	return cmd
 }
@@ -170,7 +175,7 @@ func (s *syncing) collect(ctx context.Context, st *store.Store, files []string, 
 		log.Info("stopped")
 		return nil
 	}
-	c := &own{ingest.New(st, nil, quiet, s.workers, s.collected()...), s.providers}
+	c := &own{ingest.New(st, nil, quiet, s.workers, s.collected()...), s.providers, s.force}
 	return collectOnce(ctx, c, s.known(), files, std)
 }
 
@@ -180,7 +185,7 @@ var quiet = slog.New(slog.DiscardHandler)
 // ask has the server do the work, with its own configuration.
 func (s *syncing) ask(ctx context.Context, server *server, files []string, std streams) error {
 	for _, name := range s.given {
-		if !slices.Contains([]string{"db", "config", "once", "provider", "log-format", "log-level"}, name) {
+		if !slices.Contains([]string{"db", "config", "once", "force", "provider", "log-format", "log-level"}, name) {
 			return usagef("--%s has no effect: the fever serve that holds %s collects as it is configured; leave the flag out, or stop that", name, s.db)
 		}
 	}
@@ -192,6 +197,7 @@ func (s *syncing) ask(ctx context.Context, server *server, files []string, std s
 	if err != nil {
 		return err
 	}
+	server.force = s.force
 	return collectOnce(ctx, server, names, files, std)
 }
 
@@ -211,10 +217,11 @@ type collector interface {
 type own struct {
 	*ingest.Ingester
 	providers []source
+	force     bool
 }
 
 func (o *own) fetch(ctx context.Context, provider string) (store.Job, error) {
-	return o.Once(ctx, provider, store.Manual)
+	return o.Once(ctx, provider, store.Manual, o.force)
 }
 
 func (o *own) take(ctx context.Context, name, file string, in io.Reader) (store.Job, error) {

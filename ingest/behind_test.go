@@ -104,7 +104,7 @@ func TestReload(t *testing.T) {
 				tc.fail(f, ctx, stop, feed)
 				return feed
 			}
-			job, err := f.Once(ctx, "feverup", store.Manual)
+			job, err := f.Once(ctx, "feverup", store.Manual, false)
 			if err != nil || job.State != store.Failed || job.Kind != string(tc.kind) {
 				t.Fatalf("job %+v, error %v", job, err)
 			}
@@ -187,14 +187,14 @@ func TestNoJobWaits(t *testing.T) {
 			}})
 			ended := make(chan store.Job, 1)
 			go func() {
-				job, err := f.Once(ctx, "feverup", store.Manual)
+				job, err := f.Once(ctx, "feverup", store.Manual, false)
 				if err != nil {
 					t.Error(err)
 				}
 				ended <- job
 			}()
 			<-reached
-			if job, err := f.Once(t.Context(), "other", store.Manual); err != nil || job.New != 1 {
+			if job, err := f.Once(t.Context(), "other", store.Manual, false); err != nil || job.New != 1 {
 				t.Errorf("job %+v, error %v", job, err)
 			}
 			close(goOn)

@@ -72,7 +72,7 @@ func (s *shop) sell(numbers string) { s.sells.Store(&numbers) }
 // collect runs a job, and says what came of it.
 func (s *shop) collect(t *testing.T, name string) string {
 	t.Helper()
-	job, err := s.Once(t.Context(), name, store.Manual)
+	job, err := s.Once(t.Context(), name, store.Manual, false)
 	if err != nil || job.State != store.Completed {
 		t.Fatalf("%+v, %v", job, err)
 	}
@@ -227,7 +227,7 @@ func TestForgetBeside(t *testing.T) {
 	})
 	stopping := make(chan struct{})
 	f.Stopping = stopping
-	_, ended, err := f.Start(t.Context(), "feverup", store.Manual)
+	_, ended, err := f.Start(t.Context(), "feverup", store.Manual, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func TestForgetBeside(t *testing.T) {
 
 	f.onLoad = func() error {
 		f.onLoad = nil
-		if _, err := f.Once(t.Context(), "feverup", store.Manual); !errors.Is(err, ErrBusy) {
+		if _, err := f.Once(t.Context(), "feverup", store.Manual, false); !errors.Is(err, ErrBusy) {
 			t.Errorf("a job ran meanwhile: %v", err)
 		}
 		return nil

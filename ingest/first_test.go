@@ -95,7 +95,7 @@ func TestFirstSnapshots(t *testing.T) {
 				case "document":
 					_, err = g.Take(t.Context(), "a", func(context.Context, *provider.Progress) (*provider.Feed, error) { return next.feed, next.err })
 				default:
-					_, err = g.Once(t.Context(), step.do, store.Schedule)
+					_, err = g.Once(t.Context(), step.do, store.Schedule, false)
 				}
 				if err != nil {
 					t.Fatal(err)

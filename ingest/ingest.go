@@ -31,6 +31,9 @@ var (
 type Provider struct {
 	Name     string
 	Location *time.Location // of its local times
+	// Instance is what the moments of turns depend on beside the name, so that replicas
+	// come apart: it should be another for each of them, and the same after a restart.
+	Instance string
 	// Every is the time from one job to the next, and Next, when it is set, says
 	// instead when the first job after a moment is due.
 	Every time.Duration
@@ -84,6 +87,8 @@ type Ingester struct {
 type collected struct {
 	Provider
 
+	moved chan struct{} // holds one when the turn that is waited for may have moved
+
 	mu       sync.Mutex
 	now      underWay
 	failures int       // jobs that failed since one completed
@@ -91,6 +96,7 @@ type collected struct {
 	due      time.Time // the turn waited for, or the one whose job runs; zero without a scheduler
 	skipped  uint64    // turns
 	success  time.Time // end of the newest job that completed, but for documents
+	whole    time.Time // end of the newest of those to which the whole feed came
 	first    first
 
 	kind    provider.Kind // of the newest failure, until a job completes
@@ -105,7 +111,7 @@ type collected struct {
 func New(st *store.Store, x Index, log *slog.Logger, workers int, providers ...Provider) *Ingester {
 	g := &Ingester{store: st, index: x, log: log, workers: make(chan struct{}, max(workers, 1))}
 	for _, p := range providers {
-		g.collected = append(g.collected, &collected{Provider: p, first: first{any: &g.Collected}})
+		g.collected = append(g.collected, &collected{Provider: p, moved: make(chan struct{}, 1), first: first{any: &g.Collected}})
 	}
 	g.background.stopping, g.background.stop = context.WithCancel(context.Background())
 	return g

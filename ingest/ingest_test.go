@@ -89,7 +89,7 @@ func openStore(t *testing.T, path string) *store.Store {
 
 func (f *fixture) once(t *testing.T) store.Job {
 	t.Helper()
-	job, err := f.Once(t.Context(), "feverup", store.Manual)
+	job, err := f.Once(t.Context(), "feverup", store.Manual, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestLogTook(t *testing.T) {
 func TestOnceOfAnUnknownProvider(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
-	if _, err := f.Once(t.Context(), "nobody", store.Manual); !errors.Is(err, ErrUnknown) {
+	if _, err := f.Once(t.Context(), "nobody", store.Manual, false); !errors.Is(err, ErrUnknown) {
 		t.Errorf("%v, want ErrUnknown", err)
 	}
 }
@@ -219,7 +219,7 @@ func TestOnceWhileAnotherRuns(t *testing.T) {
 	t.Parallel()
 	var f *fixture
 	f = newFixture(t, func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
-		if _, err := f.Once(ctx, "feverup", store.Manual); !errors.Is(err, ErrBusy) {
+		if _, err := f.Once(ctx, "feverup", store.Manual, false); !errors.Is(err, ErrBusy) {
 			t.Errorf("%v, want ErrBusy", err)
 		}
 		return feedOf(t, "1"), nil
@@ -329,7 +329,7 @@ func TestOnceFails(t *testing.T) {
 			f.once(t)
 
 			fetch = func() (*provider.Feed, error) { return test.fetch(cancel) }
-			job, err := f.Once(ctx, "feverup", store.Manual)
+			job, err := f.Once(ctx, "feverup", store.Manual, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -386,7 +386,7 @@ func TestInterrupted(t *testing.T) {
 			return feedOf(t, "1"), nil
 		},
 	})
-	if _, err := x.Once(t.Context(), "feverup", store.StartUp); err != nil {
+	if _, err := x.Once(t.Context(), "feverup", store.StartUp, false); err != nil {
 		t.Fatal(err)
 	}
 	jobs := recorded(t, st)

@@ -59,8 +59,13 @@ func (g *Ingester) collect(ctx context.Context, t *task) (err error) {
 		return storeError(ctx, c, err)
 	}
 	last, err := g.validators(ctx, c)
-	if err != nil {
+	switch {
+	case err != nil:
 		return storeError(ctx, c, err)
+	case t.force:
+		last = provider.Validators{}
+	case c.wantsWhole(job.Started):
+		last.ETag, last.LastModified = "", ""
 	}
 	feed, err := fetch(ctx, t, last)
 	if err != nil {

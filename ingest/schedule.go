@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"sync"
 	"time"
@@ -25,7 +26,8 @@ const cronStretch = time.Minute
 //
 // A turn that comes while the provider's last job runs, or waits for a worker, is
 // skipped. While jobs fail the turns become fewer, up to MaxInterval apart; the first
-// success restores them.
+// success restores them. So does that of a job that was begun otherwise: the turn that is
+// waited for moves.
 func (g *Ingester) Run(ctx context.Context) {
 	var wait sync.WaitGroup
 	defer wait.Wait()
@@ -38,7 +40,8 @@ func (g *Ingester) schedule(ctx context.Context, c *collected) {
 	due := time.Now()
 	c.waitFor(due, 0)
 	defer c.waitFor(time.Time{}, 0)
-	for trigger := store.StartUp; ; trigger = store.Schedule {
+	waiting := true
+	for trigger := store.StartUp; waiting; trigger = store.Schedule {
 		busy := 0
 		if t, err := c.reserve(trigger, due); err != nil {
 			g.log.InfoContext(ctx, "turn skipped: the last job still runs", "provider", c.Name)
@@ -50,17 +53,34 @@ func (g *Ingester) schedule(ctx context.Context, c *collected) {
 		if skipped > 0 {
 			g.log.InfoContext(ctx, "turns skipped: the job ran into them", "provider", c.Name, "turns", skipped)
 		}
-		due = next
-		c.waitFor(due, busy+skipped)
+		c.waitFor(next, busy+skipped)
+		due, waiting = g.await(ctx, c, due, next)
+	}
+}
+
+// await waits for the turn due, given when the last job was, and returns the turn that
+// came: a job that is run by hand meanwhile may move it. It reports whether one came, or
+// it is time to stop.
+func (g *Ingester) await(ctx context.Context, c *collected, last, due time.Time) (time.Time, bool) {
+	for {
 		timer := time.NewTimer(time.Until(due))
 		select {
+		case <-timer.C:
+			return due, true
+		case <-c.moved:
+			timer.Stop()
+			from := c.earliest(last)
+			if now := time.Now(); from.Before(now) {
+				from = now
+			}
+			due = c.turn(from)
+			c.waitFor(due, 0)
 		case <-ctx.Done():
 			timer.Stop()
-			return
+			return due, false
 		case <-g.Stopping:
 			timer.Stop()
-			return
-		case <-timer.C:
+			return due, false
 		}
 	}
 }
@@ -91,6 +111,14 @@ func (c *collected) earliest(last time.Time) time.Time {
 	return earliest
 }
 
+// move has the scheduler look again when the turn is that it waits for.
+func (c *collected) move() {
+	select {
+	case c.moved <- struct{}{}:
+	default: // it is to look already
+	}
+}
+
 // waitFor takes note of the turn that the scheduler waits for, after so many that it
 // skipped.
 func (c *collected) waitFor(due time.Time, skipped int) {
@@ -100,21 +128,37 @@ func (c *collected) waitFor(due time.Time, skipped int) {
 	c.skipped += uint64(skipped)
 }
 
-// turn returns the first turn after t. Turns come at the same moments whenever the
-// process was started, and at others for each provider, so that many do not fire
-// together.
+// turn returns the first turn after t.
 func (c *collected) turn(t time.Time) time.Time {
 	if c.Next != nil {
 		return c.Next(t)
 	}
+	return c.moment(t, c.Every)
+}
+
+// moment returns the first moment after t of those that are one interval apart. They are
+// the same ones whenever the process was started, and others for each provider and each
+// instance, so that many do not fire together.
+func (c *collected) moment(t time.Time, interval time.Duration) time.Time {
 	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(c.Name)) // a hash never fails
-	phase := time.Duration(hash.Sum64() % uint64(c.Every))
-	passed := time.Duration(t.UnixNano()-int64(phase)) % c.Every
+	_, _ = fmt.Fprintf(hash, "%s\x00%s", c.Name, c.Instance) // a hash never fails
+	phase := time.Duration(hash.Sum64() % uint64(interval))
+	passed := time.Duration(t.UnixNano()-int64(phase)) % interval
 	if passed < 0 {
-		passed += c.Every
+		passed += interval
 	}
-	return t.Add(c.Every - passed)
+	return t.Add(interval - passed)
+}
+
+// wholeEvery is how often a feed is fetched whatever its validators say: a server may
+// answer "not modified" for ever by mistake.
+const wholeEvery = 24 * time.Hour
+
+// wantsWhole reports whether it is time for that, given when the feed last came whole.
+func (c *collected) wantsWhole(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.whole.IsZero() || !c.moment(c.whole, wholeEvery).After(now)
 }
 
 // stretch returns for how long turns are left out: after a few failures in a row as
@@ -135,6 +179,7 @@ func (c *collected) stretch() time.Duration {
 // about it.
 func (t *task) ended(err error) {
 	c := t.collected
+	defer c.move()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {

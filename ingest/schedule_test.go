@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
@@ -27,7 +28,7 @@ func TestSchedule(t *testing.T) {
 		want     int // jobs in a day that begins at midnight, with the one at start-up
 	}{
 		{"quick", Provider{Every: time.Minute}, time.Second, 1 + 24*60},
-		{"slower than its interval: turns are skipped, not queued", Provider{Every: time.Minute}, 90 * time.Second, 24 * 60 / 2},
+		{"slower than its interval: turns are skipped, not queued", Provider{Every: time.Minute}, 90 * time.Second, 1 + 24*60/2},
 		{"hourly", Provider{Every: time.Hour}, time.Minute, 1 + 24},
 		{"its own schedule", Provider{Next: func(at time.Time) time.Time { return at.Truncate(6 * time.Hour).Add(6 * time.Hour) }}, time.Minute, 1 + 3},
 	}
@@ -65,7 +66,7 @@ func TestScheduleOfAFlakyProvider(t *testing.T) {
 			},
 		})
 		began := time.Now()
-		job, err := x.Once(t.Context(), "feverup", store.Manual)
+		job, err := x.Once(t.Context(), "feverup", store.Manual, false)
 		if err != nil || job.State != store.Completed || job.Attempts != 3 || job.HTTPStatus != 200 || job.Bytes != 20 {
 			t.Errorf("job %+v, %v", job, err)
 		}
@@ -319,12 +320,26 @@ func TestRunStops(t *testing.T) {
 	})
 }
 
-// TestTurns shows that turns keep their phase over restarts and differ by name.
+// TestTurns shows that turns keep their phase over restarts, and differ by provider and
+// by instance.
 func TestTurns(t *testing.T) {
 	t.Parallel()
+	t.Run("providers", func(t *testing.T) {
+		t.Parallel()
+		testTurns(t, func(i int) Provider { return Provider{Name: fmt.Sprintf("provider-%d", i), Every: time.Minute} })
+	})
+	t.Run("replicas", func(t *testing.T) {
+		t.Parallel()
+		testTurns(t, func(i int) Provider {
+			return Provider{Name: "feverup", Instance: fmt.Sprintf("machine-%d /var/lib/fever/fever.db", i), Every: time.Minute}
+		})
+	})
+}
+
+func testTurns(t *testing.T, provider func(i int) Provider) {
 	phases := map[time.Duration]bool{}
 	for i := range 100 {
-		c := &collected{Provider: Provider{Name: fmt.Sprintf("provider-%d", i), Every: time.Minute}}
+		c := &collected{Provider: provider(i)}
 		at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 		turn := c.turn(at)
 		if !turn.After(at) || turn.Sub(at) > time.Minute {
@@ -341,7 +356,7 @@ func TestTurns(t *testing.T) {
 		phases[turn.Sub(at).Truncate(time.Second)] = true
 	}
 	if len(phases) < 40 { // of 60 seconds, 100 names hit 49 on average
-		t.Errorf("100 providers come at only %d different seconds", len(phases))
+		t.Errorf("100 of them come at only %d different seconds", len(phases))
 	}
 }
 
@@ -401,5 +416,167 @@ func TestNext(t *testing.T) {
 		if due.Sub(test.last) != test.due || skipped != test.skipped {
 			t.Errorf("after a job of %v the next is due in %v with %d turns skipped, want %v and %d", test.took, due.Sub(test.last), skipped, test.due, test.skipped)
 		}
+	}
+}
+
+// TestJobByHandMovesTheTurn shows that the turn which is waited for follows what a job
+// that was begun otherwise found out.
+func TestJobByHandMovesTheTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		answer := func() (*provider.Feed, error) { return nil, failure(provider.KindTLS) }
+		f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+			return answer()
+		})
+		c := f.collected[0]
+		ctx, cancel := context.WithCancel(t.Context())
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			f.Run(ctx)
+		}()
+		defer func() {
+			cancel()
+			<-stopped
+		}()
+		first := c.turn(time.Now())
+		check := func(when string, minute, jobs int) { // the turn, counted from the first
+			t.Helper()
+			synctest.Wait()
+			want := first.Add(time.Duration(minute) * time.Minute)
+			if due := f.Status()[0].Due; !due.Equal(want) {
+				t.Errorf("%s: the next turn is at %v, want %v", when, due.Sub(first), want.Sub(first))
+			}
+			if n := len(recorded(t, f.store)); n != jobs {
+				t.Errorf("%s: %d jobs, want %d", when, n, jobs)
+			}
+		}
+		until := func(minute, second int) {
+			time.Sleep(time.Until(first.Add(time.Duration(minute)*time.Minute + time.Duration(second)*time.Second)))
+		}
+		// It fails at start-up and at the minutes 0, 1, 3, 7 and 15.
+		until(15, 10)
+		check("after six failures", 31, 6)
+
+		until(20, 30)
+		if job := f.once(t); job.State != store.Failed {
+			t.Fatalf("%+v", job)
+		}
+		check("a failure by hand stretches it further", 47, 7)
+
+		later := failure(provider.KindHTTPStatus)
+		later.HTTPStatus, later.RetryAfter = 429, 50*time.Minute
+		answer = func() (*provider.Feed, error) { return nil, later }
+		until(21, 30)
+		f.once(t)
+		check("the provider asks for peace", 15+60, 8) // eight failures are an hour, which is longer
+
+		answer = func() (*provider.Feed, error) { return feedOf(t, "1"), nil }
+		until(22, 30)
+		f.once(t)
+		check("a success by hand restores it", 23, 9)
+		until(23, 10)
+		check("that turn", 24, 10)
+
+		answer = func() (*provider.Feed, error) { return nil, later }
+		until(23, 30)
+		f.once(t)
+		check("it asks for peace again", 23+51, 11)
+		answer = func() (*provider.Feed, error) { return &provider.Feed{NotModified: true, HTTPStatus: 304}, nil }
+		until(40, 30)
+		f.once(t)
+		check("a 304 restores it", 41, 12)
+		until(41, 10)
+		check("that turn", 42, 13)
+		if skipped := f.Status()[0].Skipped; skipped != 0 {
+			t.Errorf("%d turns skipped: they were left out", skipped)
+		}
+	})
+}
+
+// TestWholeFeedOnceADay shows that a server which says "not modified" for ever is asked
+// without a condition once a day, also across restarts, and at another time for each
+// provider.
+func TestWholeFeedOnceADay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
+		ours := provider.Validators{ETag: `"1"`, Digest: [32]byte{1}, Source: "here"}
+		whole := make(map[string][]time.Time)
+		var providers []Provider
+		for _, name := range []string{"a", "b"} {
+			providers = append(providers, Provider{
+				Name: name, Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Attempts: 1,
+				Fetch: func(_ context.Context, last provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+					if last.ETag != "" {
+						return &provider.Feed{NotModified: true, HTTPStatus: 304, Validators: last}, nil
+					}
+					whole[name] = append(whole[name], time.Now())
+					if n := len(whole[name]); n == 3 {
+						return nil, failure(provider.KindTLS) // which is no answer: it is tried again
+					}
+					return &provider.Feed{NotModified: last.Digest == ours.Digest, HTTPStatus: 200, Validators: ours}, nil
+				},
+			})
+		}
+		began := time.Now()
+		for range 10 { // days, with a restart after each
+			g := New(st, discard{}, slog.New(slog.DiscardHandler), 2, providers...)
+			if err := g.Load(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+			g.Run(ctx)
+			cancel()
+		}
+		var days []time.Duration // from the beginning to the second time
+		for name, times := range whole {
+			if len(times) != 1+10+1 {
+				t.Errorf("%s came whole %d times in ten days: %v", name, len(times), times)
+				continue
+			}
+			for i := 4; i < len(times); i++ {
+				if gap := times[i].Sub(times[i-1]); gap < 23*time.Hour || gap > 25*time.Hour {
+					t.Errorf("%s came whole %v after the last time", name, gap)
+				}
+			}
+			days = append(days, times[1].Sub(began))
+		}
+		if len(days) == 2 && days[0] == days[1] {
+			t.Errorf("both come whole %v after the start", days[0])
+		}
+	})
+}
+
+// TestForce shows that a feed which has not changed comes and is decoded by force.
+func TestForce(t *testing.T) {
+	t.Parallel()
+	s := &feedServer{}
+	s.answer = func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"for-ever"`)
+		if r.Header.Get("If-None-Match") != "" {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		_, _ = w.Write([]byte(oneEvent))
+	}
+	g := s.collecting(t)
+	manual(t, g)
+	if job := manual(t, g); !job.NotModified || job.HTTPStatus != 304 {
+		t.Fatalf("%+v", job)
+	}
+	job, err := g.Once(t.Context(), "feverup", store.Manual, true)
+	if err != nil || job.NotModified || job.HTTPStatus != 200 || job.Unchanged != 1 {
+		t.Errorf("by force: %+v, %v", job, err)
+	}
+	_, ended, err := g.Start(t.Context(), "feverup", store.Manual, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if job := <-ended; job.NotModified || job.HTTPStatus != 200 || job.Unchanged != 1 {
+		t.Errorf("begun by force: %+v", job)
+	}
+	if job := manual(t, g); !job.NotModified || job.HTTPStatus != 304 {
+		t.Errorf("afterwards: %+v", job)
 	}
 }

@@ -17,13 +17,13 @@ type background struct {
 	jobs   sync.WaitGroup
 }
 
-// Start begins one job of the named provider and returns its record: running or, while
+// Start begins one job of the named provider, with force as [Ingester.Once] does, and returns its record: running or, while
 // all workers are busy, pending and without an id. The channel gets the record of the
 // job's end, and is then closed; it is closed without one if the job never ran.
 //
 // The job has the values of ctx, and is stopped by [Ingester.Close] alone. The error is
 // ErrUnknown, ErrBusy or ErrClosed.
-func (g *Ingester) Start(ctx context.Context, name string, trigger store.Trigger) (store.Job, <-chan store.Job, error) {
+func (g *Ingester) Start(ctx context.Context, name string, trigger store.Trigger, force bool) (store.Job, <-chan store.Job, error) {
 	g.background.mu.Lock()
 	defer g.background.mu.Unlock()
 	select {
@@ -38,6 +38,7 @@ func (g *Ingester) Start(ctx context.Context, name string, trigger store.Trigger
 	if err != nil {
 		return store.Job{}, nil, err
 	}
+	t.force = force
 	t.begun = make(chan store.Job, 1)
 	ended := make(chan store.Job, 1)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -30,19 +30,19 @@ func TestStart(t *testing.T) {
 			providers = append(providers, Provider{Name: fmt.Sprintf("p%d", i), Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Fetch: hang})
 		}
 		g := New(st, nil, slog.New(slog.DiscardHandler), 1, providers...)
-		if _, _, err := g.Start(t.Context(), "nobody", store.Manual); !errors.Is(err, ErrUnknown) {
+		if _, _, err := g.Start(t.Context(), "nobody", store.Manual, false); !errors.Is(err, ErrUnknown) {
 			t.Errorf("%v, want ErrUnknown", err)
 		}
 		caller, leave := context.WithCancel(t.Context())
-		job, ended, err := g.Start(caller, "p0", store.Manual)
+		job, ended, err := g.Start(caller, "p0", store.Manual, false)
 		if err != nil || job.State != store.Running || job.ID != 1 || job.Provider != "p0" {
 			t.Fatalf("%+v, %v", job, err)
 		}
-		waiting, never, err := g.Start(caller, "p1", store.Manual)
+		waiting, never, err := g.Start(caller, "p1", store.Manual, false)
 		if err != nil || waiting.State != store.Pending || waiting.ID != 0 {
 			t.Fatalf("%+v, %v", waiting, err)
 		}
-		if _, _, err := g.Start(caller, "p1", store.Manual); !errors.Is(err, ErrBusy) {
+		if _, _, err := g.Start(caller, "p1", store.Manual, false); !errors.Is(err, ErrBusy) {
 			t.Errorf("%v, want ErrBusy", err)
 		}
 		leave()
@@ -62,7 +62,7 @@ func TestStart(t *testing.T) {
 		if end, ok := <-never; ok {
 			t.Errorf("the job that waited has a record: %+v", end)
 		}
-		if _, _, err := g.Start(t.Context(), "p2", store.Manual); !errors.Is(err, ErrClosed) {
+		if _, _, err := g.Start(t.Context(), "p2", store.Manual, false); !errors.Is(err, ErrClosed) {
 			t.Errorf("%v, want ErrClosed", err)
 		}
 		if jobs := recorded(t, st); len(jobs) != 1 || jobs[0].Kind != string(provider.KindCanceled) {
@@ -106,10 +106,10 @@ func TestStopping(t *testing.T) {
 		}
 		for i := range 3 {
 			name := fmt.Sprintf("p%d", i)
-			if _, _, err := g.Start(t.Context(), name, store.Manual); !errors.Is(err, ErrClosed) {
+			if _, _, err := g.Start(t.Context(), name, store.Manual, false); !errors.Is(err, ErrClosed) {
 				t.Errorf("%v, want ErrClosed", err)
 			}
-			if _, err := g.Once(t.Context(), name, store.Manual); !errors.Is(err, ErrClosed) && !errors.Is(err, ErrBusy) {
+			if _, err := g.Once(t.Context(), name, store.Manual, false); !errors.Is(err, ErrClosed) && !errors.Is(err, ErrBusy) {
 				t.Errorf("%v, want ErrClosed", err)
 			}
 		}
@@ -130,7 +130,7 @@ func TestStartWhenTheStoreFails(t *testing.T) {
 	if err := f.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	job, ended, err := f.Start(t.Context(), "feverup", store.Manual)
+	job, ended, err := f.Start(t.Context(), "feverup", store.Manual, false)
 	if err != nil || job.State != store.Failed || job.Kind != string(KindStore) {
 		t.Errorf("%+v, %v", job, err)
 	}

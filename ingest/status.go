@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"fever/provider"
@@ -156,10 +157,19 @@ func (c *collected) recalled(job *store.Job) bool {
 	if c.success.IsZero() && job.Trigger != store.Document {
 		c.success = job.Finished
 	}
+	if c.whole.IsZero() && cameWhole(job) {
+		c.whole = job.Finished
+	}
 	if c.snapshot == 0 && !job.NotModified {
 		c.applied(job)
 	}
-	return !c.success.IsZero() && c.snapshot != 0
+	return !c.success.IsZero() && !c.whole.IsZero() && c.snapshot != 0
+}
+
+// cameWhole reports whether a job that completed got all of the provider's feed, even if
+// that was found to be the last one.
+func cameWhole(job *store.Job) bool {
+	return job.Trigger != store.Document && job.HTTPStatus != http.StatusNotModified
 }
 
 // completed takes note of a job that completed.
@@ -167,6 +177,9 @@ func (c *collected) completed(job *store.Job) {
 	document := job.Trigger == store.Document
 	if !document {
 		c.success = job.Finished
+	}
+	if cameWhole(job) {
+		c.whole = job.Finished
 	}
 	if !document || c.kind == KindStore { // of the provider a document says nothing
 		c.kind, c.message = "", ""

@@ -63,10 +63,10 @@ func TestStatusOfAJob(t *testing.T) {
 		check("before", idle("slow"), idle("quick"))
 
 		began := time.Now()
-		if _, _, err := g.Start(t.Context(), "slow", store.Manual); err != nil {
+		if _, _, err := g.Start(t.Context(), "slow", store.Manual, false); err != nil {
 			t.Fatal(err)
 		}
-		waiting, end, err := g.Start(t.Context(), "quick", store.Schedule)
+		waiting, end, err := g.Start(t.Context(), "quick", store.Schedule, false)
 		if err != nil || waiting.State != store.Pending || waiting.ID != 0 {
 			t.Fatalf("%+v, %v", waiting, err)
 		}
@@ -174,7 +174,7 @@ func TestStatusOfASchedule(t *testing.T) {
 		turn = turn.Add(3 * time.Minute)
 		check("behind it", "", turn, 0, 0, 2)
 
-		if _, _, err := g.Start(t.Context(), "feverup", store.Manual); err != nil {
+		if _, _, err := g.Start(t.Context(), "feverup", store.Manual, false); err != nil {
 			t.Fatal(err)
 		}
 		next()
@@ -256,6 +256,13 @@ func TestStatusOfFailures(t *testing.T) {
 func TestMaxAge(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	skipping := func(at time.Time) time.Time { // as cron leaves out the night on which the clocks go forward
+		next := at.Truncate(24 * time.Hour).Add(32 * time.Hour)
+		if next.Day() == 3 {
+			next = next.Add(24 * time.Hour)
+		}
+		return next
+	}
 	daily := func(at time.Time) time.Time { return at.Truncate(24 * time.Hour).Add(32 * time.Hour) } // at 8 on the next day
 	for _, test := range []struct {
 		name     string
@@ -268,6 +275,7 @@ func TestMaxAge(t *testing.T) {
 		{"an hour", Provider{Every: time.Hour}, noon, 3 * time.Hour},
 		{"an hour, never", Provider{Every: time.Hour}, time.Time{}, 3 * time.Hour},
 		{"a schedule of its own", Provider{Every: time.Minute, Next: daily}, noon, 68 * time.Hour},
+		{"a schedule that leaves out a day", Provider{Every: time.Minute, Next: skipping}, noon, 92 * time.Hour},
 		{"a schedule of its own, never", Provider{Every: time.Minute, Next: daily}, time.Time{}, 68 * time.Hour},
 	} {
 		c := &collected{Provider: test.provider, success: test.success}

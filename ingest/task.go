@@ -17,19 +17,22 @@ type task struct {
 	job      store.Job
 	fetch    func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error)
 	attempts int
+	force    bool           // the feed is to come, and to be decoded, whatever is known of it
 	document bool           // its fetch is not the provider's: how it ends says nothing of the provider
 	begun    chan store.Job // gets the job as soon as it waits for a worker, or runs; nil: nobody asked
 }
 
 // Once runs one job of the named provider from beginning to end, as soon as a worker
-// is free, and returns its record. A failure of the job is in the record, and has
+// is free, and returns its record. With force the feed is fetched and decoded even if it
+// is the one that last came. A failure of the job is in the record, and has
 // changed neither the other data in the store nor what is published. The error is
 // ErrUnknown, ErrBusy, ErrClosed or that of a context that ended before the job began.
-func (g *Ingester) Once(ctx context.Context, name string, trigger store.Trigger) (store.Job, error) {
+func (g *Ingester) Once(ctx context.Context, name string, trigger store.Trigger, force bool) (store.Job, error) {
 	t, err := g.reserve(name, trigger)
 	if err != nil {
 		return store.Job{}, err
 	}
+	t.force = force
 	return g.process(ctx, t)
 }
 

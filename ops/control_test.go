@@ -168,7 +168,7 @@ func TestControlBusy(t *testing.T) {
 	t.Parallel()
 	a, release := slow("a")
 	c := steer(t, deploy(t, "", a), reader(t, "a"))
-	_, ended, err := c.Ingester.Start(t.Context(), "a", store.Manual)
+	_, ended, err := c.Ingester.Start(t.Context(), "a", store.Manual, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -165,7 +165,7 @@ func TestControlEditRefused(t *testing.T) {
 		c.do(t, http.MethodPost, target, http.NoBody).failed(t, http.StatusServiceUnavailable, "unavailable")
 	}
 	c.load(t)
-	if _, _, err := c.Ingester.Start(t.Context(), "a", store.Manual); err != nil {
+	if _, _, err := c.Ingester.Start(t.Context(), "a", store.Manual, false); err != nil {
 		t.Fatal(err)
 	}
 	for _, target := range targets {

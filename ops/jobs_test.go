@@ -36,7 +36,7 @@ func TestJobs(t *testing.T) {
 	busy, release := slow("c")
 	d := deploy(t, "", well("a"), ill("b"), busy)
 	d.collect(t, "a", "b", "a", "b", "a")
-	running, _, err := d.Ingester.Start(t.Context(), "c", store.Manual)
+	running, _, err := d.Ingester.Start(t.Context(), "c", store.Manual, false)
 	if err != nil || running.ID != 6 {
 		t.Fatal(running, err)
 	}
@@ -137,7 +137,7 @@ func TestProviders(t *testing.T) {
 	defer release()
 	d := deploy(t, "", well("a"), ill("b"), busy, well("d"))
 	d.collect(t, "a", "b", "b", "b", "b")
-	if _, _, err := d.Ingester.Start(t.Context(), "c", store.Manual); err != nil {
+	if _, _, err := d.Ingester.Start(t.Context(), "c", store.Manual, false); err != nil {
 		t.Fatal(err)
 	}
 	var data struct {

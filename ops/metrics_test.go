@@ -72,7 +72,7 @@ func watch(t testing.TB, fetches map[string]func(context.Context) (*provider.Fee
 // collect runs one job of a provider.
 func (w *watched) collect(t *testing.T, name string) {
 	t.Helper()
-	if _, err := w.ingester.Once(t.Context(), name, store.Manual); err != nil {
+	if _, err := w.ingester.Once(t.Context(), name, store.Manual, false); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -265,7 +265,7 @@ func TestMetricsUnderWay(t *testing.T) {
 	done := make(chan error, len(fetches))
 	for name := range fetches {
 		go func() {
-			_, err := w.ingester.Once(context.WithoutCancel(t.Context()), name, store.Manual)
+			_, err := w.ingester.Once(context.WithoutCancel(t.Context()), name, store.Manual, false)
 			done <- err
 		}()
 	}

@@ -126,10 +126,10 @@ func (s *shown) run(t *testing.T) {
 func (s *shown) collect(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		_, err := s.Ingester.Once(t.Context(), name, store.Manual)
+		_, err := s.Ingester.Once(t.Context(), name, store.Manual, false)
 		for errors.Is(err, ingest.ErrBusy) { // its turn came
 			runtime.Gosched()
-			_, err = s.Ingester.Once(t.Context(), name, store.Manual)
+			_, err = s.Ingester.Once(t.Context(), name, store.Manual, false)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -34,7 +34,7 @@ func (o *Ops) sync(r *http.Request) (status int, data any, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	name, wait := q.provider(), q.oneOf("wait", "0", "1") == "1"
+	name, wait, force := q.provider(), q.oneOf("wait", "0", "1") == "1", q.oneOf("force", "0", "1") == "1"
 	switch {
 	case q.err != nil:
 		return 0, nil, q.err
@@ -54,7 +54,7 @@ func (o *Ops) sync(r *http.Request) (status int, data any, err error) {
 	result := synced{Jobs: []store.Job{}, Busy: []string{}}
 	var ends []<-chan store.Job
 	for _, name := range names {
-		job, ended, err := o.Ingester.Start(r.Context(), name, store.Manual)
+		job, ended, err := o.Ingester.Start(r.Context(), name, store.Manual, force)
 		switch {
 		case errors.Is(err, ingest.ErrUnknown):
 			return 0, nil, o.unknown(name)
