@@ -263,13 +263,20 @@ func (s *server) whenFree(ctx context.Context, provider string, begin func() err
 	}
 }
 
-// fetch has the server run a job of a provider, as [ingest.Ingester.Once] does.
-func (s *server) fetch(ctx context.Context, provider string) (store.Job, error) {
-	var data struct{ Jobs []store.Job }
-	query := url.Values{"provider": {provider}, "wait": {"1"}}
+// query returns what a job of a provider is begun with.
+func (s *server) query(provider string) url.Values {
+	query := url.Values{"provider": {provider}}
 	if s.force {
 		query.Set("force", "1")
 	}
+	return query
+}
+
+// fetch has the server run a job of a provider, as [ingest.Ingester.Once] does.
+func (s *server) fetch(ctx context.Context, provider string) (store.Job, error) {
+	var data struct{ Jobs []store.Job }
+	query := s.query(provider)
+	query.Set("wait", "1")
 	err := s.whenFree(ctx, provider, func() error { return s.ask(ctx, http.MethodPost, "/sync", query, nil, &data) })
 	if err != nil {
 		return store.Job{}, err
@@ -291,7 +298,7 @@ func (s *server) take(ctx context.Context, provider, name string, in io.Reader) 
 	body := &watched{Reader: document}
 	var data struct{ Job store.Job }
 	err = s.whenFree(ctx, provider, func() error {
-		return s.ask(ctx, http.MethodPost, "/snapshots", url.Values{"provider": {provider}}, body, &data)
+		return s.ask(ctx, http.MethodPost, "/snapshots", s.query(provider), body, &data)
 	})
 	if failed := body.failed(); err != nil && failed != nil {
 		return unread(provider, started, failed), nil

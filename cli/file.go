@@ -196,6 +196,11 @@ func (of field) set(flag *pflag.Flag) error {
 		return err
 	}
 	kind, tag := flag.Value.Type(), of.value.ShortTag()
+	if kind != "string" && tag == "!!str" { // in quotes, as templates write all: it counts as what it is without them
+		plain := *of.value
+		plain.Tag, plain.Style = "", 0
+		tag = plain.ShortTag()
+	}
 	switch {
 	case kind == "string" && tag != "!!str":
 		return usagef("%s: it is %s, where text is needed: put it in quotes", of.where, kindOf(of.value))

@@ -81,10 +81,10 @@ func TestSettings(t *testing.T) {
 listen: 127.0.0.1:8081
 db: /var/lib/fever/fever.db
 workers: 7
-keep-jobs: 0x10
+keep-jobs: "0x10"
 log-format: json
 log-level: debug
-no-sync: true
+no-sync: "true"
 max-age: 1m
 max-in-flight: 9
 grace: 0s

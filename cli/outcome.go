@@ -2,12 +2,23 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
+	"fever/ingest"
 	"fever/store"
 )
+
+// printSuspicion tells people what is odd about a feed as a whole.
+func printSuspicion(w io.Writer, job *store.Job) error {
+	if job.Suspect == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "  suspect: %s\n", ingest.Suspicion(job.Suspect))
+	return err
+}
 
 // printOutcome tells people what a job did.
 func printOutcome(w io.Writer, label string, job *store.Job) error {
@@ -22,13 +33,18 @@ func printOutcome(w io.Writer, label string, job *store.Job) error {
 	}
 	if job.NotModified {
 		_, err := fmt.Fprintf(w, "%s: completed in %v: not modified since the last time\n", label, took)
-		return err
+		return errors.Join(err, printSuspicion(w, job))
 	}
 	_, err := fmt.Fprintf(w, "%s: completed in %v: %d seen: %d new, %d changed, %d unchanged, %d not online, %d rejected; %d gone\n",
 		label, took, job.Seen, job.New, job.Changed, job.Unchanged, job.Ignored, job.Rejected, job.Gone)
+	err = errors.Join(err, printSuspicion(w, job))
 	for _, r := range job.Rejections {
 		if err != nil {
 			return err
+		}
+		if job.Rejected == 0 { // it is no row
+			_, err = fmt.Fprintf(w, "  line %d: %s\n", r.Line, r.Reason)
+			continue
 		}
 		_, err = fmt.Fprintf(w, "  rejected: line %d, event %s/%s: %s\n", r.Line, cmp.Or(r.BaseID, "?"), cmp.Or(r.EventID, "?"), r.Reason)
 	}

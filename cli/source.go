@@ -38,6 +38,7 @@ type source struct {
 
 	ca, clientCert, clientKey string // files
 	allowPrivateRedirects     bool
+	suspect                   string
 
 	*provider.Provider // made of the above by check
 }
@@ -60,6 +61,7 @@ func (s *source) registerEntry(flags *pflag.FlagSet) {
 	flags.StringVar(&s.clientCert, "client-cert", "", "")
 	flags.StringVar(&s.clientKey, "client-key", "", "")
 	flags.BoolVar(&s.allowPrivateRedirects, "allow-private-redirects", false, "")
+	flags.StringVar(&s.suspect, "suspect", string(ingest.Warn), "")
 	s.registerCommon(flags)
 }
 
@@ -152,6 +154,9 @@ func (f *file) headers(of field) (http.Header, error) {
 	return headers, nil
 }
 
+// policies are what can become of a suspect feed.
+var policies = []string{string(ingest.Warn), string(ingest.Refuse), string(ingest.Off)}
+
 // check refuses settings that make no sense, and makes the provider of the others.
 // The flag that holds the URL goes by several names.
 func (s *source) check(flags *pflag.FlagSet, urlFlag string) (err error) {
@@ -163,6 +168,8 @@ func (s *source) check(flags *pflag.FlagSet, urlFlag string) (err error) {
 		return usagef("%s: %w", origin(flags, "name"), event.ValidProvider(s.name))
 	case s.format != "" && !slices.Contains(provider.Formats(), s.format):
 		return usagef("%s: %.40q is none of %s", origin(flags, "format"), s.format, strings.Join(provider.Formats(), ", "))
+	case flags.Lookup("suspect") != nil && !slices.Contains(policies, s.suspect):
+		return usagef("%s: %.40q is none of %s", origin(flags, "suspect"), s.suspect, strings.Join(policies, ", "))
 	case s.every < time.Second:
 		return usagef("%s must be at least 1s", origin(flags, "every"))
 	case s.timeout <= 0:
@@ -216,6 +223,7 @@ func (s *source) collected(instance string) ingest.Provider {
 		Location:    s.timeZone.Location,
 		Every:       s.every,
 		MaxInterval: s.maxInterval,
+		Suspect:     ingest.Policy(s.suspect),
 		Fetch:       s.Fetch,
 	}
 	if s.cron.schedule != nil {

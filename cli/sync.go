@@ -36,7 +36,8 @@ func newSync() *cobra.Command {
 time and prints what came of it. Files given as arguments (- is standard input) are
 taken, in order, as snapshots of the one provider instead.
 
-It exits with 1 when any snapshot failed; the others are kept all the same. How
+It exits with 1 when any snapshot failed, or nothing in it could be used; the others
+are kept all the same. How
 far slow ones are is shown on standard error: on a terminal at once, and without
 colours if NO_COLOR is set, elsewhere every 10 seconds.
 
@@ -81,7 +82,7 @@ also when this command is stopped.
 	flags := cmd.Flags()
 	s.register(flags)
 	flags.BoolVar(&s.once, "once", false, "collect one time and print the outcome")
-	flags.BoolVar(&s.force, "force", false, "with --once: fetch and read feeds even if they have not changed")
+	flags.BoolVar(&s.force, "force", false, "with --once: fetch and read feeds even if they have not changed, and refuse none as suspect")
 	flags.StringArrayVar(&s.names, "provider", nil, "only the provider with this `name`; may be repeated")
 	return cmd
 }
@@ -169,13 +170,20 @@ func choose(known, asked, files []string) (names []string, err error) {
 func (s *syncing) collect(ctx context.Context, st *store.Store, files []string, std streams) error {
 	log := s.logger(std.err)
 	interrupt(ctx, st, log)
+	if s.once {
+		log = quiet
+	}
+	g := ingest.New(st, nil, log, s.workers, s.collected()...)
+	if err := g.Load(ctx); err != nil {
+		return err
+	}
 	if !s.once {
 		log.Info("collecting", "providers", len(s.providers), "db", s.db)
-		ingest.New(st, nil, log, s.workers, s.collected()...).Run(ctx)
+		g.Run(ctx)
 		log.Info("stopped")
 		return nil
 	}
-	c := &own{ingest.New(st, nil, quiet, s.workers, s.collected()...), s.providers, s.force}
+	c := &own{g, s.providers, s.force}
 	return collectOnce(ctx, c, s.known(), files, std)
 }
 
@@ -226,7 +234,7 @@ func (o *own) fetch(ctx context.Context, provider string) (store.Job, error) {
 
 func (o *own) take(ctx context.Context, name, file string, in io.Reader) (store.Job, error) {
 	i := slices.IndexFunc(o.providers, func(p source) bool { return p.name == name })
-	return o.Take(ctx, name, func(ctx context.Context, p *provider.Progress) (*provider.Feed, error) {
+	return o.Take(ctx, name, o.force, func(ctx context.Context, p *provider.Progress) (*provider.Feed, error) {
 		return readSnapshot(ctx, o.providers[i].Provider, file, in, p)
 	})
 }
@@ -303,7 +311,7 @@ func report(out io.Writer, label string, job *store.Job, err error) error {
 	if err := printOutcome(out, label, job); err != nil {
 		return err
 	}
-	if job.State != store.Completed {
+	if job.State != store.Completed || ingest.Suspicion(job.Suspect).Useless() {
 		return errReported
 	}
 	return nil

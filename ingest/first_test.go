@@ -93,7 +93,7 @@ func TestFirstSnapshots(t *testing.T) {
 				case "restart":
 					g = load("a", "b")
 				case "document":
-					_, err = g.Take(t.Context(), "a", func(context.Context, *provider.Progress) (*provider.Feed, error) { return next.feed, next.err })
+					_, err = g.Take(t.Context(), "a", false, func(context.Context, *provider.Progress) (*provider.Feed, error) { return next.feed, next.err })
 				default:
 					_, err = g.Once(t.Context(), step.do, store.Schedule, false)
 				}

@@ -40,6 +40,8 @@ type Provider struct {
 	Next  func(time.Time) time.Time
 	// MaxInterval is how far the interval is stretched while jobs fail.
 	MaxInterval time.Duration
+	// Suspect says what becomes of a snapshot that is suspect as a whole. Empty means Warn.
+	Suspect Policy
 	// Attempts is how often a job tries to fetch. It may give up earlier, on what another
 	// try cannot change. Zero means 3.
 	Attempts int
@@ -104,6 +106,8 @@ type collected struct {
 
 	snapshot           uint64 // the job that brought the latest snapshot
 	accepted, rejected int    // rows of that
+	suspect            Suspicion
+	refused            Suspicion // of the newest job, if it was refused for that
 }
 
 // New returns an ingester with so many workers, at least one. It keeps the index up
@@ -117,14 +121,17 @@ func New(st *store.Store, x Index, log *slog.Logger, workers int, providers ...P
 	return g
 }
 
-// Load brings everything that is stored into the index, and takes note of when each
-// provider's last job completed, and of the latest snapshot. Local times count in the providers' zones as they are
+// Load brings everything that is stored into the index, if there is one, and takes note of
+// when each provider's last job completed, and of the latest snapshot. Local times count in the providers' zones as they are
 // set now.
 func (g *Ingester) Load(ctx context.Context) error {
 	for _, c := range g.collected {
 		if err := g.recall(ctx, c); err != nil { // which is no reason not to search
 			g.log.WarnContext(ctx, "it is not known when the last job completed", "provider", c.Name, "error", err)
 		}
+	}
+	if g.index == nil {
+		return nil
 	}
 	g.commits.Lock()
 	defer g.commits.Unlock()

@@ -17,6 +17,7 @@ import (
 const (
 	KindStore    provider.Kind = "store"    // the snapshot or its outcome could not be committed
 	KindInternal provider.Kind = "internal" // a bug: the job panicked, or failed without a kind
+	KindSuspect  provider.Kind = "suspect"  // the snapshot as a whole is suspect, and was refused for it
 )
 
 // run takes a pending job through its life. Whatever happens is in its record.
@@ -73,7 +74,7 @@ func (g *Ingester) collect(ctx context.Context, t *task) (err error) {
 	}
 	job.State = store.Completed
 	if feed.NotModified {
-		job.NotModified, job.Finished = true, time.Now()
+		job.NotModified, job.Finished, job.Suspect = true, time.Now(), string(c.suspicion())
 		v := storedValidators(c, feed)
 		if err := g.store.Finish(ctx, *job, &v); err != nil {
 			return storeError(ctx, c, err)
@@ -84,17 +85,28 @@ func (g *Ingester) collect(ctx context.Context, t *task) (err error) {
 	for _, r := range feed.Rejections {
 		job.Rejections = append(job.Rejections, store.Rejection(r))
 	}
-	return g.commit(ctx, c, feed, job)
+	return g.commit(ctx, t, feed)
 }
 
-// commit stores what the feed brought, with the outcome, and then publishes it.
+// commit stores what the feed brought, with the outcome, and then publishes it, unless it
+// is refused as a whole.
 //
 // The index falls behind when the commit failed and is in the file all the same, or when
 // publishing it panics. Then the next job loads the index again.
-func (g *Ingester) commit(ctx context.Context, c *collected, feed *provider.Feed, job *store.Job) error {
+func (g *Ingester) commit(ctx context.Context, t *task, feed *provider.Feed) error {
+	c, job := t.collected, &t.job
+	had, err := g.had(ctx, c)
+	if err != nil {
+		return storeError(ctx, c, err)
+	}
+	snap := snapshot(c, feed, job.Started)
+	snap.Accept = t.accept(had)
 	g.commits.RLock()
 	defer g.commits.RUnlock()
-	applied, completed, err := g.store.Apply(ctx, snapshot(c, feed, job.Started), *job)
+	applied, completed, err := g.store.Apply(ctx, snap, *job)
+	if refusal, ok := refused(err); ok {
+		return refusal // nothing was written
+	}
 	if err != nil {
 		if errors.Is(err, store.ErrUncertain) {
 			g.behind.Store(true)
@@ -107,6 +119,7 @@ func (g *Ingester) commit(ctx context.Context, c *collected, feed *provider.Feed
 			g.behind.Store(true)
 		}
 	}()
+	completed.Suspect = job.Suspect
 	*job = completed
 	// What is committed is published whatever the context says by now.
 	if g.index != nil && len(applied.Events) > 0 {

@@ -35,7 +35,12 @@ func (g *Ingester) logJob(ctx context.Context, job *store.Job, took time.Duratio
 		g.log.LogAttrs(ctx, level, "job failed", append(attrs, slog.String("kind", job.Kind), slog.String("error", job.Message))...)
 		return
 	}
-	g.log.LogAttrs(ctx, slog.LevelInfo, "job completed", append(attrs,
+	level := slog.LevelInfo
+	if job.Suspect != "" {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("suspect", job.Suspect), slog.String("reason", Suspicion(job.Suspect).String()))
+	}
+	g.log.LogAttrs(ctx, level, "job completed", append(attrs,
 		slog.Bool("not_modified", job.NotModified),
 		slog.Int("seen", job.Seen),
 		slog.Int("new", job.New),

@@ -199,7 +199,10 @@ func (t *task) ended(err error) {
 	if kind == KindStore {
 		return
 	}
-	c.blocked = time.Time{}
+	c.blocked, c.refused = time.Time{}, ""
+	if kind == KindSuspect {
+		c.refused = Suspicion(t.job.Suspect)
+	}
 	c.failures++
 	if failure, ok := errors.AsType[*provider.Error](err); ok && failure.RetryAfter > 0 {
 		c.blocked = time.Now().Add(min(failure.RetryAfter, c.MaxInterval))

@@ -521,7 +521,7 @@ func TestWholeFeedOnceADay(t *testing.T) {
 		}
 		began := time.Now()
 		for range 10 { // days, with a restart after each
-			g := New(st, discard{}, slog.New(slog.DiscardHandler), 2, providers...)
+			g := New(st, nil, slog.New(slog.DiscardHandler), 2, providers...)
 			if err := g.Load(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -156,20 +156,20 @@ func TestTake(t *testing.T) {
 		if p == nil {
 			t.Error("no progress to tell of")
 		}
-		if _, err := f.Take(t.Context(), "feverup", broken); !errors.Is(err, ErrBusy) {
+		if _, err := f.Take(t.Context(), "feverup", false, broken); !errors.Is(err, ErrBusy) {
 			t.Errorf("beside another job: %v, want ErrBusy", err)
 		}
 		return feedOf(t, "1"), nil
 	}
-	if _, err := f.Take(t.Context(), "nobody", good); !errors.Is(err, ErrUnknown) {
+	if _, err := f.Take(t.Context(), "nobody", false, good); !errors.Is(err, ErrUnknown) {
 		t.Errorf("%v, want ErrUnknown", err)
 	}
 	f.once(t)
-	job, err := f.Take(t.Context(), "feverup", broken)
+	job, err := f.Take(t.Context(), "feverup", false, broken)
 	if err != nil || job.State != store.Failed || job.Kind != string(provider.KindMalformed) || job.Attempts != 1 || tried != 1 {
 		t.Errorf("a broken document: %+v, %v", job, err)
 	}
-	job, err = f.Take(t.Context(), "feverup", good)
+	job, err = f.Take(t.Context(), "feverup", false, good)
 	if err != nil || job.State != store.Completed || job.Trigger != store.Document || job.New != 1 {
 		t.Errorf("a good document: %+v, %v", job, err)
 	}

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -55,6 +56,10 @@ type Status struct {
 	// Of its rows that are sold online so many are in it, or were rejected.
 	Snapshot           uint64
 	Accepted, Rejected int
+
+	// Suspect says why the provider's latest snapshot is suspect as a whole, or the one
+	// that was refused for that since.
+	Suspect Suspicion
 }
 
 // underWay is how far a provider's job is. The zero value is that of no job.
@@ -95,7 +100,7 @@ func (c *collected) note(now time.Time) Status {
 		Due: c.due, Failures: c.failures, Stretch: c.stretch(), Skipped: c.skipped,
 		Settled:     c.first.settled(),
 		LastSuccess: c.success, MaxAge: c.maxAge(now), Kind: c.kind, Message: c.message,
-		Snapshot: c.snapshot, Accepted: c.accepted, Rejected: c.rejected,
+		Snapshot: c.snapshot, Accepted: c.accepted, Rejected: c.rejected, Suspect: cmp.Or(c.refused, c.suspect),
 	}
 	if c.Next != nil {
 		s.Every = 0
@@ -131,7 +136,13 @@ func (g *Ingester) recall(ctx context.Context, c *collected) error {
 		if err != nil {
 			return err
 		}
-		if c.recalled(&job) {
+		var suspect Suspicion
+		if !job.NotModified {
+			if suspect, err = g.judgeAgain(ctx, c, &job); err != nil {
+				return err
+			}
+		}
+		if c.recalled(&job, suspect) {
 			return nil
 		}
 	}
@@ -146,8 +157,9 @@ func (g *Ingester) recall(ctx context.Context, c *collected) error {
 	return nil
 }
 
-// recalled takes note of an older job, and reports whether no more are needed.
-func (c *collected) recalled(job *store.Job) bool {
+// recalled takes note of an older job, whose snapshot is as suspect as that, and reports
+// whether no more are needed.
+func (c *collected) recalled(job *store.Job, suspect Suspicion) bool {
 	if !job.Trigger.Collects() { // it says nothing of the provider
 		return false
 	}
@@ -161,7 +173,7 @@ func (c *collected) recalled(job *store.Job) bool {
 		c.whole = job.Finished
 	}
 	if c.snapshot == 0 && !job.NotModified {
-		c.applied(job)
+		c.applied(job, suspect)
 	}
 	return !c.success.IsZero() && !c.whole.IsZero() && c.snapshot != 0
 }
@@ -176,7 +188,7 @@ func cameWhole(job *store.Job) bool {
 func (c *collected) completed(job *store.Job) {
 	document := job.Trigger == store.Document
 	if !document {
-		c.success = job.Finished
+		c.success, c.refused = job.Finished, ""
 	}
 	if cameWhole(job) {
 		c.whole = job.Finished
@@ -185,13 +197,20 @@ func (c *collected) completed(job *store.Job) {
 		c.kind, c.message = "", ""
 	}
 	if !job.NotModified {
-		c.applied(job)
+		c.applied(job, Suspicion(job.Suspect))
 	}
 }
 
-// applied takes note of the job that brought the latest snapshot.
-func (c *collected) applied(job *store.Job) {
-	c.snapshot, c.accepted, c.rejected = job.ID, job.New+job.Changed+job.Unchanged, job.Rejected
+// applied takes note of the job that brought the latest snapshot, and how suspect that is.
+func (c *collected) applied(job *store.Job, suspect Suspicion) {
+	c.snapshot, c.accepted, c.rejected, c.suspect = job.ID, accepted(job), job.Rejected, suspect
+}
+
+// suspicion returns how suspect the latest snapshot is.
+func (c *collected) suspicion() Suspicion {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.suspect
 }
 
 // running takes note that the job runs.

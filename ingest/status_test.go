@@ -205,7 +205,7 @@ func TestStatusOfFailures(t *testing.T) {
 	}
 	give := func(feed *provider.Feed, failed error) {
 		t.Helper()
-		_, err := f.Take(t.Context(), "feverup", func(context.Context, *provider.Progress) (*provider.Feed, error) { return feed, failed })
+		_, err := f.Take(t.Context(), "feverup", false, func(context.Context, *provider.Progress) (*provider.Feed, error) { return feed, failed })
 		if err != nil {
 			t.Fatal(err)
 		}

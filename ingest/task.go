@@ -17,7 +17,7 @@ type task struct {
 	job      store.Job
 	fetch    func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error)
 	attempts int
-	force    bool           // the feed is to come, and to be decoded, whatever is known of it
+	force    bool           // the feed is to come, to be decoded and to be applied, whatever is known of it
 	document bool           // its fetch is not the provider's: how it ends says nothing of the provider
 	begun    chan store.Job // gets the job as soon as it waits for a worker, or runs; nil: nobody asked
 }
@@ -38,8 +38,8 @@ func (g *Ingester) Once(ctx context.Context, name string, trigger store.Trigger,
 
 // Take is [Ingester.Once] for a snapshot that comes from somewhere else, such as a
 // file: fetch brings it, in one attempt. Its failure is not counted as one of the
-// provider.
-func (g *Ingester) Take(ctx context.Context, name string, fetch func(context.Context, *provider.Progress) (*provider.Feed, error)) (store.Job, error) {
+// provider. With force it is not refused, however suspect it is; nor is that of Once.
+func (g *Ingester) Take(ctx context.Context, name string, force bool, fetch func(context.Context, *provider.Progress) (*provider.Feed, error)) (store.Job, error) {
 	t, err := g.reserve(name, store.Document)
 	if err != nil {
 		return store.Job{}, err
@@ -47,7 +47,7 @@ func (g *Ingester) Take(ctx context.Context, name string, fetch func(context.Con
 	t.fetch = func(ctx context.Context, _ provider.Validators, p *provider.Progress) (*provider.Feed, error) {
 		return fetch(ctx, p)
 	}
-	t.attempts, t.document = 1, true
+	t.attempts, t.document, t.force = 1, true, force
 	return g.process(ctx, t)
 }
 

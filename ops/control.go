@@ -186,7 +186,7 @@ func (c *control) snapshot(r *http.Request) (status int, data any, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	name := q.provider()
+	name, force := q.provider(), q.oneOf("force", "0", "1") == "1"
 	if name == "" {
 		q.fail("provider is missing: say whose document it is")
 	}
@@ -201,7 +201,7 @@ func (c *control) snapshot(r *http.Request) (status int, data any, err error) {
 	case c.Index.Snapshot() == nil: // what is committed could not be published
 		return 0, nil, errLoading
 	}
-	job, err := c.Ingester.Take(r.Context(), name, func(ctx context.Context, progress *provider.Progress) (*provider.Feed, error) {
+	job, err := c.Ingester.Take(r.Context(), name, force, func(ctx context.Context, progress *provider.Progress) (*provider.Feed, error) {
 		return p.Read(ctx, r.Body, progress)
 	})
 	switch {

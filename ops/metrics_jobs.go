@@ -14,7 +14,7 @@ import (
 var failureKinds = []provider.Kind{
 	provider.KindTimeout, provider.KindConnection, provider.KindDNS, provider.KindTLS,
 	provider.KindHTTPStatus, provider.KindTooLarge, provider.KindMalformed, provider.KindDecode,
-	provider.KindCanceled, ingest.KindStore, ingest.KindInternal,
+	provider.KindCanceled, ingest.KindStore, ingest.KindInternal, ingest.KindSuspect,
 }
 
 // The values of the label result.

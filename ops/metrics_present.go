@@ -37,6 +37,8 @@ var (
 		"Events in the provider's latest snapshot: what it sells now.", "provider")
 	rejectedRowsDesc = describe("fever_provider_rejected_rows",
 		"Rows of the provider's latest snapshot that were rejected.", "provider")
+	suspectDesc = describe("fever_provider_suspect",
+		"Whether the provider's latest snapshot is suspect as a whole, by the reason: 1 or 0.", "provider", "reason")
 	underWayDesc = describe("fever_jobs_under_way",
 		"Jobs that have not ended: running, or pending until a worker is free.", "state")
 
@@ -58,7 +60,7 @@ var (
 // Describe and Collect make a [prometheus.Collector].
 func (p *present) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
-		lastSuccessDesc, maxAgeDesc, failuresDesc, stretchDesc, skippedDesc, currentEventsDesc, rejectedRowsDesc, underWayDesc,
+		lastSuccessDesc, maxAgeDesc, failuresDesc, stretchDesc, skippedDesc, currentEventsDesc, rejectedRowsDesc, suspectDesc, underWayDesc,
 		indexEventsDesc, indexSegmentsDesc, indexTextDesc, indexPackedDesc, indexPublishDesc, storeSizeDesc, storeFreeDesc, storeCommitsDesc,
 	} {
 		descs <- desc
@@ -79,6 +81,13 @@ func (p *present) Collect(metrics chan<- prometheus.Metric) {
 		gauge(stretchDesc, s.Stretch.Seconds(), s.Name)
 		metrics <- prometheus.MustNewConstMetric(skippedDesc, prometheus.CounterValue, float64(s.Skipped), s.Name)
 		gauge(rejectedRowsDesc, float64(s.Rejected), s.Name)
+		for _, reason := range ingest.Suspicions {
+			value := 0.0
+			if s.Suspect == reason {
+				value = 1
+			}
+			gauge(suspectDesc, value, s.Name, string(reason))
+		}
 		stats.Current[s.Name] += 0 // also when it has no snapshot yet
 		if s.State != "" {
 			states[s.State]++

@@ -227,7 +227,7 @@ func TestMetricsOfDocuments(t *testing.T) {
 	t.Parallel()
 	w := watch(t, map[string]func(context.Context) (*provider.Feed, error){"a": nil})
 	for _, failed := range []error{nil, &provider.Error{Provider: "a", Kind: provider.KindMalformed, Doing: "read", Err: io.EOF}} {
-		_, err := w.ingester.Take(t.Context(), "a", func(context.Context, *provider.Progress) (*provider.Feed, error) {
+		_, err := w.ingester.Take(t.Context(), "a", false, func(context.Context, *provider.Progress) (*provider.Feed, error) {
 			return &provider.Feed{Bytes: 100, Seen: 2, Rejected: 1, Events: []event.Event{concert("a", 1)}}, failed
 		})
 		if err != nil {

@@ -114,7 +114,7 @@ func (p *statusPage) look(r *http.Request) view {
 // snapshot returns the job that brought a provider's latest snapshot, or nil when none is
 // known.
 func (p *statusPage) snapshot(ctx context.Context, s *ingest.Status) (*store.Job, error) {
-	if s.Rejected == 0 { // it is of no interest
+	if s.Rejected == 0 && s.Suspect == "" { // it is of no interest
 		return nil, nil
 	}
 	for job, err := range p.Store.Jobs(ctx, store.JobFilter{Provider: s.Name, Before: s.Snapshot + 1, Limit: 1}) {

@@ -189,14 +189,18 @@ func TestPageInBrowser(t *testing.T) {
 	b := startBrowser(t)
 	t.Parallel()
 	s := show(t, time.Minute, "feverup", "opera", "stadium")
+	program := func(name string) *provider.Feed {
+		f := feed(gig(name, "now", "2030-05-03", "Camela en concierto "+evil))
+		for n := range 40 {
+			f.Events = append(f.Events, gig(name, fmt.Sprint(n), "2030-04-01", "Aida"))
+		}
+		return f
+	}
 	for i, name := range []string{"feverup", "opera", "stadium"} {
 		s.history(t, name, 40-9*i)
-		s.set(name, feed(gig(name, "now", "2030-05-03", "Camela en concierto "+evil)))
+		s.set(name, program(name))
 	}
-	for n := range 20 { // of which 2 are no more than a tenth
-		s.feeds["opera"].Events = append(s.feeds["opera"].Events, gig("opera", fmt.Sprint(n), "2030-04-01", "Aida"))
-	}
-	s.feeds["opera"].Rejected = 2
+	s.feeds["opera"].Rejected = 2 // no more than a tenth
 	s.feeds["opera"].Rejections = []provider.Rejection{
 		{BaseID: "444", EventID: "1642", Line: 31, Reason: `the start "2021-09-31T20:00:00" names a day that does not exist`},
 		{BaseID: "17", EventID: "12", Line: 112, Reason: "no title " + evil},
@@ -256,7 +260,7 @@ func TestPageInBrowser(t *testing.T) {
 		b.shoot(look.name)
 	}
 
-	s.set("stadium", feed(gig("stadium", "now", "2030-05-03", "x")))
+	s.set("stadium", program("stadium"))
 	s.collect(t, "stadium")
 	b.do(chromedp.Navigate(s.url + "/?starts_at=2030-05-01T00:00&provider=opera"))
 	if title := evaluate[string](b, "document.title"); title != "All is well · fever" {

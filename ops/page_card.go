@@ -20,6 +20,7 @@ const (
 	stateNew     state = "No data yet"
 	stateOff     state = "Not collected" // nothing is scheduled
 
+	stateSuspect   state = "Suspect"       // its latest snapshot, as a whole
 	stateRejecting state = "Rows rejected" // more of its latest snapshot than is usual
 )
 
@@ -32,7 +33,7 @@ type card struct {
 	Next     string     // when the next job is due
 	Last     *store.Job // the newest that has ended, nil when there is none
 	Chart    chart
-	Rejected *store.Job // what brought the latest snapshot, nil unless it has rejected rows
+	Rejected *store.Job // what brought the latest snapshot, nil unless it lists rejected rows
 }
 
 // newCard makes a card from a status, the newest jobs, the newest first, and the one that
@@ -45,7 +46,7 @@ func newCard(now time.Time, status ingest.Status, jobs []store.Job, snapshot *st
 			ended = append(ended, job)
 		}
 	}
-	if snapshot != nil && snapshot.Rejected > 0 {
+	if snapshot != nil && len(snapshot.Rejections) > 0 {
 		c.Rejected = snapshot
 	}
 	if len(ended) > 0 {
@@ -67,6 +68,10 @@ func condition(now time.Time, s ingest.Status) (state, level) {
 		return stateNew, levelWait
 	case now.Sub(s.LastSuccess) > s.MaxAge:
 		return stateStale, levelBad
+	case s.Suspect.Useless():
+		return stateSuspect, levelBad
+	case s.Suspect != "":
+		return stateSuspect, levelWait
 	case s.Rejected > 0 && s.Accepted == 0:
 		return stateRejecting, levelBad
 	case rejectsMany(&s):
@@ -114,6 +119,8 @@ func (s state) Class() string {
 		return "stale"
 	case stateNew:
 		return "new"
+	case stateSuspect:
+		return "suspect"
 	case stateRejecting:
 		return "rejecting"
 	default:
@@ -166,6 +173,9 @@ func counts(job *store.Job) string {
 
 // trouble says what is wrong in a few words, after the name.
 func (c card) trouble() string {
+	if c.State == stateSuspect {
+		return c.Suspect.String()
+	}
 	if c.State == stateRejecting {
 		return fmt.Sprintf("%s of %s of its feed", number(c.Status.Rejected), amount(c.Status.Rejected+c.Accepted, "row"))
 	}

@@ -125,6 +125,7 @@ func TestCard(t *testing.T) {
 		return store.Job{ID: id, State: store.Completed, Started: now, Finished: now, Rejected: rejected}
 	}
 	old := done(1, 2)
+	old.Rejections = make([]store.Rejection, 2)
 	c := newCard(now, ingest.Status{State: store.Running, Started: now.Add(-70 * time.Second), Bytes: 1_500_000, Rows: 4321},
 		[]store.Job{{ID: 9, State: store.Running}, done(8, 0), done(7, 2), done(6, 5)}, &old)
 	if c.Last.ID != 8 || c.Rejected != &old || len(c.Chart.Runs) != 3 || c.Next != "runs now" {

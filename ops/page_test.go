@@ -257,7 +257,7 @@ func TestPageFullDisk(t *testing.T) {
 	s.load(t)
 	s.set("alpha", feed(gig("alpha", "1", "2030-05-03", "One")))
 	s.collect(t, "alpha")
-	job, err := s.Ingester.Take(t.Context(), "alpha", func(context.Context, *provider.Progress) (*provider.Feed, error) {
+	job, err := s.Ingester.Take(t.Context(), "alpha", false, func(context.Context, *provider.Progress) (*provider.Feed, error) {
 		return feed(gig("alpha", "1", "2030-05-03", "One"), gig("alpha", "1", "2030-05-03", "One")), nil // which the store refuses
 	})
 	if err != nil || job.Kind != string(ingest.KindStore) {
@@ -282,7 +282,39 @@ func TestPageRejectedLongAgo(t *testing.T) {
 	for range 101 { // one more than are kept
 		s.collect(t, "alpha")
 	}
-	wants(t, s.page(t, ""), `<h1>Rows are rejected</h1>`, `alpha: 2 of 2 rows of its feed.`, `class="verdict bad"`, `class="card bad rejecting"`, `2 rows rejected`, `no start date`)
+	wants(t, s.page(t, ""), `<h1>1 provider is suspect</h1>`, `alpha: no row of it can be used.`, `class="verdict bad"`, `class="card bad suspect"`, `2 rows rejected`, `no start date`)
+}
+
+// TestPageSuspect has feeds that are in order, row by row, and odd as a whole.
+func TestPageSuspect(t *testing.T) {
+	t.Parallel()
+	s := show(t, never, "alpha", "beta")
+	var many []event.Event
+	for n := range 10 {
+		many = append(many, gig("alpha", fmt.Sprint(n), "2030-05-03", "One"))
+	}
+	s.set("alpha", feed(many...))
+	s.set("beta", feed(gig("beta", "1", "2030-05-03", "One")))
+	s.run(t)
+	s.collect(t, "beta")
+	wants(t, s.page(t, ""), `<h1>All is well</h1>`)
+
+	s.set("alpha", feed(many[:4]...))
+	s.collect(t, "alpha")
+	wants(t, s.page(t, ""), `<h1>1 provider is suspect</h1>`, `alpha: it has less than half of the events before it. What was sold stays searchable.`,
+		`class="verdict wait"`, `class="card wait suspect"`, `<b>suspect</b> The latest feed: it has less than half of the events before it.`)
+
+	s.set("alpha", &provider.Feed{HTTPStatus: http.StatusOK, Rejections: []provider.Rejection{{Line: 3, Reason: "<notice> is not known"}}})
+	s.collect(t, "alpha")
+	wants(t, s.page(t, ""), `alpha: it has no rows, and something that is not known.`, `class="verdict bad"`, `class="card bad suspect"`, `<summary>Not known`, `&lt;notice&gt; is not known`)
+
+	s.set("beta", feed())
+	s.collect(t, "beta")
+	wants(t, s.page(t, ""), `<h1>2 providers are suspect</h1>`)
+	s.set("alpha", feed(many...))
+	s.set("beta", feed(gig("beta", "1", "2030-05-03", "One")))
+	s.collect(t, "alpha", "beta")
+	wants(t, s.page(t, ""), `<h1>All is well</h1>`)
 }
 
 // TestPageChartOfFailures has no scale for what there is none of.
@@ -306,7 +338,7 @@ func TestPageUnderWay(t *testing.T) {
 	reading, goOn := make(chan struct{}), make(chan struct{})
 	taken := make(chan error)
 	go func() {
-		_, err := s.Ingester.Take(t.Context(), "alpha", func(_ context.Context, p *provider.Progress) (*provider.Feed, error) {
+		_, err := s.Ingester.Take(t.Context(), "alpha", false, func(_ context.Context, p *provider.Progress) (*provider.Feed, error) {
 			p.Bytes.Store(1_234_567)
 			p.Rows.Store(1)
 			close(reading)

@@ -33,7 +33,7 @@ func judge(draining, stopping, loaded bool, problems []error, searches traffic, 
 	for _, c := range cards {
 		by[c.State] = append(by[c.State], c)
 	}
-	failing, stale, rejecting := by[stateFailing], by[stateStale], by[stateRejecting]
+	failing, stale, suspect, rejecting := by[stateFailing], by[stateStale], by[stateSuspect], by[stateRejecting]
 	unstored := slices.IndexFunc(cards, func(c card) bool { return c.Kind == ingest.KindStore })
 	switch {
 	case stopping:
@@ -56,6 +56,8 @@ func judge(draining, stopping, loaded bool, problems []error, searches traffic, 
 		return verdict{levelBad, are(stale) + " stale", about(stale) + goesOn}
 	case searches.Shed > 0:
 		return verdict{levelBad, "Searches are turned away", fmt.Sprintf("%s in the last minute got 503: there were more at once than may be.", number(searches.Shed))}
+	case len(suspect) > 0:
+		return verdict{worst(suspect), are(suspect) + " suspect", about(suspect) + " What was sold stays searchable."}
 	case len(rejecting) > 0:
 		return verdict{worst(rejecting), "Rows are rejected", about(rejecting) + " Their events keep their last values."}
 	case len(by[stateNew]) > 0:

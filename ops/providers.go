@@ -36,6 +36,8 @@ type providerStatus struct {
 	FailureMessage string        `json:"failure_message,omitempty"` // the same for people
 	RejectedRows   int           `json:"rejected_rows"`             // of the latest snapshot
 
+	Suspect ingest.Suspicion `json:"suspect,omitempty"` // why the latest snapshot is, as a whole
+
 	LastJob *store.Job `json:"last_job"` // the newest on record; null: none is
 }
 
@@ -87,6 +89,7 @@ func newProviderStatus(s *ingest.Status, now time.Time) providerStatus {
 		FailureKind:    s.Kind,
 		FailureMessage: s.Message,
 		RejectedRows:   s.Rejected,
+		Suspect:        s.Suspect,
 	}
 	if every := s.Every.Seconds(); every > 0 {
 		p.EverySeconds = &every

@@ -17,7 +17,7 @@ type Feed struct {
 	Seen       int         // occurrences in the document: len(Events) + len(Past) + Ignored + Rejected
 	Ignored    int         // occurrences that are not sold online
 	Rejected   int         // occurrences that cannot be kept
-	Rejections []Rejection // why, for the first MaxRejections of them
+	Rejections []Rejection // why, for the first MaxRejections of them; in a document without an occurrence, what it has instead
 
 	// NotModified is set when the provider said, or the digest showed, that the feed
 	// is the one that last came: nothing was decoded, and there are no events here.

@@ -18,6 +18,7 @@ type gatherer struct {
 	rows     map[rowKey]rowPlace // of feed.Events
 	past     map[int]bool        // the places in feed.Events of what belongs into feed.Past
 	zones    int                 // of all rows that were kept
+	odd      *Rejection          // the first of what is no row and stands in the place of one
 }
 
 // Bounds on what one feed may have in memory, whatever the size of its document: seven
@@ -69,8 +70,19 @@ func (g *gatherer) keep(e event.Event, line int, past bool) error {
 	return nil
 }
 
+// misplaced takes note of what is not known and stands where a row could. It is told only
+// of a document without rows.
+func (g *gatherer) misplaced(line int, reason string) {
+	if g.odd == nil {
+		g.odd = &Rejection{Line: line, Reason: reason}
+	}
+}
+
 // whole returns the feed when all rows are in it.
 func (g *gatherer) whole() *Feed {
+	if g.feed.Seen == 0 && g.odd != nil {
+		g.feed.Rejections = []Rejection{*g.odd}
+	}
 	if len(g.past) == 0 {
 		return g.feed
 	}

@@ -3,6 +3,7 @@ package provider
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"io"
 	"slices"
 	"unicode/utf8"
@@ -74,7 +75,7 @@ func (d *decoder) decode() (*Feed, error) {
 				}
 			}
 		case endDocument:
-			return d.feed, nil
+			return d.whole(), nil
 		}
 	}
 }
@@ -86,6 +87,10 @@ func (d *decoder) enter() error {
 		return d.fault(KindDecode, 0, "not a feed: the root element is <%.40s>, neither eventList nor planList", d.name)
 	}
 	switch r {
+	case other:
+		if parent := d.roles[d.depth-1]; d.feed.Seen == 0 && (parent == root || parent == output || parent == group) {
+			d.misplaced(d.tagLine(), fmt.Sprintf("<%.40s> is not known", d.name))
+		}
 	case group:
 		d.beginGroup(own)
 	case occurrence:

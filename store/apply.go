@@ -23,6 +23,10 @@ type Snapshot struct {
 	Taken    time.Time     // becomes FirstSeen and LastChanged, to the millisecond
 
 	Validators Validators // of the answer that it was decoded from
+
+	// Accept is asked, unless it is nil, when all is compared and nothing is written. Its
+	// error keeps the snapshot out, and is that of [Store.Apply].
+	Accept func(Applied) error
 }
 
 // Applied says what a snapshot changed. Each of its events, the past ones too, is New,
@@ -32,6 +36,7 @@ type Applied struct {
 	Changed   int // stored with other values
 	Unchanged int
 	Gone      int // current with the snapshot before this one, and not with this one
+	Before    int // current with the snapshot before this one
 
 	// Events are the new and the changed ones, in the order of their keys. They point
 	// into the snapshot.
@@ -84,6 +89,11 @@ func (s *Store) apply(ctx context.Context, snap Snapshot, job Job) (applied Appl
 	err = s.update(ctx, func(tx *bbolt.Tx) error {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if snap.Accept != nil {
+			if err := snap.Accept(applied); err != nil {
+				return err
+			}
 		}
 		if err := c.write(tx, snap.Provider); err != nil {
 			return err
@@ -228,6 +238,7 @@ func (c *changes) compareCurrent(tx *bbolt.Tx, provider string, rows []row) {
 	prefix := append([]byte(provider), 0)
 	cursor := tx.Bucket(currentBucket).Cursor()
 	for k, _ := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = cursor.Next() {
+		c.applied.Before++
 		for len(rows) > 0 && bytes.Compare(rows[0].key, k) < 0 {
 			c.came = append(c.came, rows[0].key)
 			rows = rows[1:]

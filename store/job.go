@@ -33,12 +33,16 @@ type Job struct {
 	Rejected  int `json:"rejected"`
 	Gone      int `json:"gone"` // current with the provider's snapshot before, and not with this one
 
-	// Rejections are the first of the rejected rows, 100 at most. Their texts are cut
-	// when they are long.
+	// Rejections are the first of the rejected rows, 100 at most, or the one thing that a
+	// feed without rows has instead. Their texts are cut when they are long.
 	Rejections []Rejection `json:"rejections,omitempty"`
 
 	Kind    string `json:"kind,omitempty"`    // of a failure, one word; cut at 64 bytes
 	Message string `json:"message,omitempty"` // of a failure, or of a record of Forget or Rename, for people; cut at 2 KiB
+
+	// Suspect says of a job that has just ended, in one word, why its provider's snapshot
+	// as a whole is suspect. It is not stored: package ingest finds it out again.
+	Suspect string `json:"suspect,omitempty"`
 }
 
 // A Rejection is a row of a feed that was left out.

@@ -144,6 +144,45 @@ func TestFinishRevalidates(t *testing.T) {
 	}
 }
 
+// TestApplyAsks shows that a snapshot which is not accepted changes nothing, and what is
+// told of it before.
+func TestApplyAsks(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	apply(t, s, snapshot("a", 1, sample("a", 1, 1), sample("a", 2, 1), sample("a", 3, 1)))
+	apply(t, s, snapshot("b", 1, sample("b", 1, 1)))
+	before := records(t, s, everything)
+	job := begin(t, s, "a")
+	snap := snapshot("a", 2, sample("a", 1, 1), sample("a", 4, 1))
+	snap.Validators.ETag = "new"
+	odd := errors.New("it is odd")
+	var told Applied
+	snap.Accept = func(a Applied) error {
+		told = a
+		return odd
+	}
+	if _, _, err := s.Apply(t.Context(), snap, job); !errors.Is(err, odd) {
+		t.Errorf("error %v", err)
+	}
+	if told.Before != 3 || told.New != 1 || told.Unchanged != 1 || told.Gone != 2 {
+		t.Errorf("told %+v", told)
+	}
+	reopen(t, s)
+	if got := records(t, s, everything); !reflect.DeepEqual(got, before) {
+		t.Errorf("it changed what is stored: %+v", got)
+	}
+	if v, err := s.Validators(t.Context(), "a"); err != nil || v.ETag != "" {
+		t.Errorf("validators %+v, %v", v, err)
+	}
+	if got := jobs(t, s, JobFilter{Provider: "a", Limit: 1}); got[0].State != Running {
+		t.Errorf("its job has ended: %+v", got[0])
+	}
+	snap.Accept = func(Applied) error { return nil }
+	if _, ended, err := s.Apply(t.Context(), snap, job); err != nil || ended.Gone != 2 {
+		t.Errorf("%+v, %v", ended, err)
+	}
+}
+
 // endsAfter is a context that ends when it was asked so many times.
 type endsAfter struct {
 	context.Context

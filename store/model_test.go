@@ -88,6 +88,11 @@ func (m *model) find(f JobFilter) (found []Job) {
 
 func (m *model) apply(snap Snapshot) (want Applied) {
 	m.validators[snap.Provider] = snap.Validators
+	for k, r := range m.records {
+		if k.Provider == snap.Provider && r.Current {
+			want.Before++
+		}
+	}
 	current := make(map[event.Key]bool)
 	var all []*event.Event
 	for i := range snap.Events {

@@ -1,0 +1,131 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"fever/event"
+	"fever/provider"
+	"fever/store"
+)
+
+// A Suspicion says in one word why a snapshot that is in order, row by row, is suspect as
+// a whole. Empty is one that is not.
+type Suspicion string
+
+// The suspicions, from the most to the least certain.
+const (
+	AllRejected   Suspicion = "all_rejected"   // no row can be used, and some cannot be understood
+	AllIgnored    Suspicion = "all_ignored"    // no row is sold online
+	NotUnderstood Suspicion = "not_understood" // no row, and something else instead
+	Emptied       Suspicion = "emptied"        // nothing, of a provider that had events
+	Shrunk        Suspicion = "shrunk"         // less than half of the events of the snapshot before
+)
+
+// Suspicions are all that there are.
+var Suspicions = []Suspicion{AllRejected, AllIgnored, NotUnderstood, Emptied, Shrunk}
+
+// Useless reports whether nothing of the feed could be used.
+func (s Suspicion) Useless() bool { return s != "" && s != Shrunk }
+
+// String says it of a feed, in a few words for people.
+func (s Suspicion) String() string {
+	switch s {
+	case AllRejected:
+		return "no row of it can be used"
+	case AllIgnored:
+		return "no row of it is sold online"
+	case NotUnderstood:
+		return "it has no rows, and something that is not known"
+	case Emptied:
+		return "it has no events any more"
+	case Shrunk:
+		return "it has less than half of the events before it"
+	}
+	return "nothing is suspect"
+}
+
+// A Policy says what becomes of a suspect snapshot.
+type Policy string
+
+// The policies. The empty one is Warn.
+const (
+	Warn   Policy = "warn"   // it is applied, and the provider is suspect until a good one comes
+	Refuse Policy = "refuse" // the job fails with KindSuspect, and nothing is changed
+	Off    Policy = "off"    // nothing is suspect: a provider that has seasons, say
+)
+
+// judge judges the snapshot of a completed job as a whole, given how many events were in
+// the one before, and whether the provider ever had any. A snapshot that is applied is what
+// the next one is compared with, also a shrunk one.
+func judge(job *store.Job, before int, had bool) Suspicion {
+	switch accepted := accepted(job); {
+	case 2*accepted < before && accepted > 0:
+		return Shrunk
+	case accepted > 0:
+		return ""
+	case job.Rejected > 0:
+		return AllRejected
+	case job.Ignored > 0:
+		return AllIgnored
+	case len(job.Rejections) > 0:
+		return NotUnderstood
+	case had:
+		return Emptied
+	}
+	return ""
+}
+
+// accepted returns the number of a job's rows that are in its snapshot.
+func accepted(job *store.Job) int { return job.New + job.Changed + job.Unchanged }
+
+// had reports whether any event of the provider is stored.
+func (g *Ingester) had(ctx context.Context, c *collected) (bool, error) {
+	for _, err := range g.store.Records(ctx, store.Filter{Provider: c.Name, Window: event.Always, Limit: 1}) {
+		return err == nil, err
+	}
+	return false, nil
+}
+
+// judgeAgain judges a recorded snapshot again. As many events as its job found unchanged,
+// changed and gone were in the one before it, but for those that were back.
+func (g *Ingester) judgeAgain(ctx context.Context, c *collected, job *store.Job) (Suspicion, error) {
+	if c.Suspect == Off {
+		return "", nil
+	}
+	had, err := g.had(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	return judge(job, job.Changed+job.Unchanged+job.Gone, had), nil
+}
+
+// accept returns what the store is to ask before it applies the snapshot of a task. It
+// keeps in the job what the snapshot is suspect of.
+func (t *task) accept(had bool) func(store.Applied) error {
+	return func(a store.Applied) error {
+		job := t.job
+		job.New, job.Changed, job.Unchanged = a.New, a.Changed, a.Unchanged
+		suspicion := judge(&job, a.Before, had)
+		if suspicion == "" || t.Suspect == Off {
+			return nil
+		}
+		t.job.Suspect = string(suspicion)
+		if t.Suspect != Refuse || t.force {
+			return nil
+		}
+		err := fmt.Errorf("%s: %d events, %d before", suspicion, accepted(&job), a.Before)
+		if len(job.Rejections) > 0 {
+			r := job.Rejections[0]
+			err = fmt.Errorf("%w; line %d: %s", err, r.Line, r.Reason)
+		}
+		return &provider.Error{Provider: t.Name, Kind: KindSuspect, Doing: "judge the feed", Err: err}
+	}
+}
+
+// refused returns the error of a snapshot that was not accepted, if that is what err is.
+func refused(err error) (*provider.Error, bool) {
+	refusal, ok := errors.AsType[*provider.Error](err)
+	return refusal, ok && refusal.Kind == KindSuspect
+}

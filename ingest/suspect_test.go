@@ -1,0 +1,307 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"fever/provider"
+	"fever/store"
+)
+
+// feedOfMany returns a feed of n events.
+func feedOfMany(t *testing.T, n int) *provider.Feed {
+	t.Helper()
+	feed := &provider.Feed{Seen: n, HTTPStatus: 200}
+	for i := range n {
+		feed.Events = append(feed.Events, newEvent(t, fmt.Sprint(i), "2021-01-01"))
+	}
+	return feed
+}
+
+var (
+	rejections  = []provider.Rejection{{BaseID: "1", EventID: "2", Line: 7, Reason: "no title"}}
+	empty       = &provider.Feed{HTTPStatus: 200}
+	notice      = &provider.Feed{HTTPStatus: 200, Rejections: []provider.Rejection{{Line: 3, Reason: "<notice> is not known"}}}
+	allRejected = &provider.Feed{Seen: 3, Rejected: 2, Ignored: 1, Rejections: rejections, HTTPStatus: 200}
+	allIgnored  = &provider.Feed{Seen: 3, Ignored: 3, HTTPStatus: 200}
+)
+
+// TestSuspect follows what a provider is suspect of from feed to feed: live, in the log,
+// and after a restart at each point.
+func TestSuspect(t *testing.T) {
+	t.Parallel()
+	unchanged := &provider.Feed{NotModified: true, HTTPStatus: 304}
+	type step struct {
+		feed *provider.Feed
+		want Suspicion
+	}
+	for name, steps := range map[string][]step{
+		"never anything":           {{empty, ""}, {empty, ""}, {feedOfMany(t, 1), ""}},
+		"emptied":                  {{feedOfMany(t, 1), ""}, {empty, Emptied}, {unchanged, Emptied}, {empty, Emptied}, {feedOfMany(t, 1), ""}, {unchanged, ""}},
+		"a notice":                 {{feedOfMany(t, 60), ""}, {notice, NotUnderstood}, {unchanged, NotUnderstood}, {feedOfMany(t, 60), ""}},
+		"a notice at first":        {{notice, NotUnderstood}, {unchanged, NotUnderstood}, {empty, ""}},
+		"all rejected at first":    {{allRejected, AllRejected}, {unchanged, AllRejected}, {feedOfMany(t, 2), ""}},
+		"all rejected":             {{feedOfMany(t, 2), ""}, {allRejected, AllRejected}, {allIgnored, AllIgnored}, {empty, Emptied}},
+		"all ignored at first":     {{allIgnored, AllIgnored}, {unchanged, AllIgnored}, {feedOfMany(t, 2), ""}},
+		"exactly half":             {{feedOfMany(t, 10), ""}, {feedOfMany(t, 5), ""}, {feedOfMany(t, 3), ""}},
+		"less than half":           {{feedOfMany(t, 10), ""}, {feedOfMany(t, 4), Shrunk}, {unchanged, Shrunk}, {feedOfMany(t, 4), ""}},
+		"half of an odd number":    {{feedOfMany(t, 9), ""}, {feedOfMany(t, 5), ""}, {feedOfMany(t, 9), ""}, {feedOfMany(t, 4), Shrunk}},
+		"the rest is the baseline": {{feedOfMany(t, 10), ""}, {feedOfMany(t, 4), Shrunk}, {feedOfMany(t, 2), ""}, {feedOfMany(t, 10), ""}},
+		"one of two":               {{feedOfMany(t, 2), ""}, {feedOfMany(t, 1), ""}, {empty, Emptied}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var feed *provider.Feed
+			f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+				return feed, nil
+			})
+			for i, s := range steps {
+				feed = s.feed
+				f.logged.Reset()
+				job := f.once(t)
+				if job.State != store.Completed || job.Suspect != string(s.want) {
+					t.Errorf("step %d: %+v, want suspect %q", i, job, s.want)
+				}
+				if got := f.Status()[0].Suspect; got != s.want {
+					t.Errorf("step %d: suspect %q, want %q", i, got, s.want)
+				}
+				if log := f.logged.String(); strings.Contains(log, "level=WARN") != (s.want != "") || strings.Contains(log, "suspect="+string(s.want)) != (s.want != "") {
+					t.Errorf("step %d: logged %s", i, log)
+				}
+				again := New(f.store, discard{}, f.log, 1, f.collected[0].Provider)
+				if err := again.Load(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if got := again.Status()[0].Suspect; got != s.want {
+					t.Errorf("step %d: suspect %q after a restart, want %q", i, got, s.want)
+				}
+			}
+		})
+	}
+}
+
+// TestSuspectIsApplied shows that what was sold stays searchable.
+func TestSuspectIsApplied(t *testing.T) {
+	t.Parallel()
+	feed := feedOfMany(t, 10)
+	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+		return feed, nil
+	})
+	f.once(t)
+	feed = feedOfMany(t, 1)
+	if job := f.once(t); job.Gone != 9 || job.Suspect != string(Shrunk) {
+		t.Errorf("%+v", job)
+	}
+	if n := len(stored(t, f.store)); n != 10 {
+		t.Errorf("%d events are stored", n)
+	}
+}
+
+// TestSuspectOff is for a provider that has seasons.
+func TestSuspectOff(t *testing.T) {
+	t.Parallel()
+	feed := feedOfMany(t, 10)
+	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+		return feed, nil
+	})
+	f.collected[0].Suspect = Off
+	f.once(t)
+	for _, feed = range []*provider.Feed{feedOfMany(t, 1), empty, allRejected, allIgnored, notice} {
+		f.logged.Reset()
+		if job := f.once(t); job.State != store.Completed || job.Suspect != "" || f.Status()[0].Suspect != "" || strings.Contains(f.logged.String(), "WARN") {
+			t.Errorf("%+v, logged %s", job, f.logged.String())
+		}
+		again := New(f.store, discard{}, f.log, 1, f.collected[0].Provider)
+		if err := again.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := again.Status()[0].Suspect; got != "" {
+			t.Errorf("suspect %q after a restart", got)
+		}
+	}
+}
+
+// TestSuspectRefused shows that a refused feed changes nothing, is a failure of its
+// provider, is told until a good one comes, and can be taken by force.
+func TestSuspectRefused(t *testing.T) {
+	t.Parallel()
+	for name, odd := range map[string]*provider.Feed{
+		"shrunk": feedOfMany(t, 4), "emptied": empty, "all_rejected": allRejected, "all_ignored": allIgnored, "not_understood": notice,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			asked := 0
+			feed := feedOfMany(t, 10)
+			feed.Validators = provider.Validators{ETag: `"good"`, Digest: [32]byte{1}, Source: "here"}
+			var told provider.Validators
+			f := newFixture(t, func(_ context.Context, last provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+				asked++
+				told = last
+				return feed, nil
+			})
+			f.collected[0].Suspect = Refuse
+			good := feed
+			f.once(t)
+			before := f.Status()[0]
+
+			refused := *odd
+			refused.Validators = provider.Validators{ETag: `"odd"`, Digest: [32]byte{2}, Source: "here"}
+			feed = &refused
+			asked = 0
+			job := f.once(t)
+			if job.State != store.Failed || job.Kind != string(KindSuspect) || asked != 1 || job.Gone != 0 || !strings.Contains(job.Message, Suspicion(name).String()) {
+				t.Errorf("%+v after %d attempts", job, asked)
+			}
+			s := f.Status()[0]
+			if s.Suspect != Suspicion(name) || s.Kind != KindSuspect || s.Failures != 1 || s.Snapshot != before.Snapshot || !s.LastSuccess.Equal(before.LastSuccess) {
+				t.Errorf("%+v", s)
+			}
+			if n := len(stored(t, f.store)); n != 10 || len(f.published) != 1 {
+				t.Errorf("%d events are stored, published %d times", n, len(f.published))
+			}
+			for r, err := range f.store.Records(t.Context(), store.Filter{Provider: "feverup"}) {
+				if err != nil || !r.Current {
+					t.Fatalf("%+v, %v: it is not current any more", r, err)
+				}
+			}
+			if jobs := recorded(t, f.store); len(jobs) != 2 || jobs[1].Kind != string(KindSuspect) {
+				t.Errorf("recorded %+v", jobs)
+			}
+
+			f.once(t)
+			if told.ETag != `"good"` {
+				t.Errorf("asked with %s: the validators of a refused feed were stored", told.ETag)
+			}
+			feed = good
+			if job := f.once(t); job.State != store.Completed || job.Unchanged != 10 || job.Gone != 0 {
+				t.Errorf("the next good one: %+v", job)
+			}
+			if s := f.Status()[0]; s.Suspect != "" || s.Kind != "" || s.Failures != 0 {
+				t.Errorf("afterwards: %+v", s)
+			}
+
+			feed = &refused
+			forced, err := f.Once(t.Context(), "feverup", store.Manual, true)
+			if err != nil || forced.State != store.Completed || forced.Suspect != name {
+				t.Errorf("by force: %+v, %v", forced, err)
+			}
+			if s := f.Status()[0]; s.Suspect != Suspicion(name) || s.Failures != 0 {
+				t.Errorf("taken by force: %+v", s)
+			}
+		})
+	}
+}
+
+// TestSuspectDocument shows what a document that somebody gives means for the provider.
+func TestSuspectDocument(t *testing.T) {
+	t.Parallel()
+	feed := feedOfMany(t, 10)
+	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+		return feed, nil
+	})
+	give := func(feed *provider.Feed, force bool) store.Job {
+		t.Helper()
+		job, err := f.Take(t.Context(), "feverup", force, func(context.Context, *provider.Progress) (*provider.Feed, error) { return feed, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return job
+	}
+	check := func(when string, suspect Suspicion, failures int) {
+		t.Helper()
+		if s := f.Status()[0]; s.Suspect != suspect || s.Failures != failures {
+			t.Errorf("%s: %+v, want suspect %q and %d failures", when, s, suspect, failures)
+		}
+	}
+	f.once(t)
+	if job := give(feedOfMany(t, 2), false); job.State != store.Completed || job.Suspect != string(Shrunk) {
+		t.Errorf("%+v", job)
+	}
+	check("a suspect document is the latest snapshot", Shrunk, 0)
+	give(feedOfMany(t, 10), false)
+	check("a good one replaces it", "", 0)
+
+	f.collected[0].Suspect = Refuse
+	feed = empty
+	f.once(t)
+	check("a refused feed", Emptied, 1)
+	if job := give(feedOfMany(t, 2), false); job.State != store.Failed || job.Kind != string(KindSuspect) {
+		t.Errorf("%+v", job)
+	}
+	check("a refused document is no failure of the provider", Emptied, 1)
+	give(feedOfMany(t, 9), false)
+	check("nor does a good one say that it is well", Emptied, 1)
+	if job := give(feedOfMany(t, 2), true); job.State != store.Completed || job.Suspect != string(Shrunk) {
+		t.Errorf("by force: %+v", job)
+	}
+	feed = feedOfMany(t, 10)
+	f.once(t)
+	check("a good feed", "", 0)
+}
+
+// TestSuspectFeeds takes real documents from a real server: a notice in the place of the
+// events, another case of online, rows without a title.
+func TestSuspectFeeds(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, body string
+		want       Suspicion
+	}{
+		{"as before", oneEvent, ""},
+		{"a notice", `<planList><output><notice>We are moving.</notice></output></planList>`, NotUnderstood},
+		{"a notice without a wrapper", `<planList><notice/></planList>`, NotUnderstood},
+		{"groups with something else", `<planList><output><base_plan base_plan_id="1" sell_mode="online" title="T"><happening/></base_plan></output></planList>`, NotUnderstood},
+		{"empty", `<planList><output></output></planList>`, Emptied},
+		{"another case", strings.ReplaceAll(oneEvent, `"online"`, `"ONLINE"`), AllIgnored},
+		{"without ids", strings.ReplaceAll(oneEvent, ` plan_id="1"`, ""), AllRejected},
+		{"unknown elements beside events", strings.ReplaceAll(oneEvent, "<output>", "<output><notice/>"), ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := &feedServer{answer: func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(oneEvent)) }}
+			g := s.collecting(t)
+			var logged bytes.Buffer
+			g.log = slog.New(slog.NewTextHandler(&logged, nil))
+			manual(t, g)
+			s.answer = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(test.body)) }
+			if job := manual(t, g); job.Suspect != string(test.want) {
+				t.Errorf("%+v, want suspect %q", job, test.want)
+			}
+			if job := manual(t, g); !job.NotModified || job.Suspect != string(test.want) {
+				t.Errorf("the same again: %+v, want suspect %q", job, test.want)
+			}
+			if warned := strings.Count(logged.String(), "level=WARN"); warned != 0 && test.want == "" || warned != 2 && test.want != "" {
+				t.Errorf("logged %s", logged.String())
+			}
+		})
+	}
+}
+
+// TestSuspectTurns shows that feeds which are refused come less often, as other failures
+// do, and are not asked for again within their job.
+func TestSuspectTurns(t *testing.T) {
+	t.Parallel()
+	st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
+	g := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
+		Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Suspect: Refuse,
+		Fetch: func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+			return allIgnored, nil
+		},
+	})
+	for range 3 {
+		job, err := g.Once(t.Context(), "feverup", store.Manual, false)
+		if err != nil || job.Attempts != 1 {
+			t.Errorf("%+v, %v", job, err)
+		}
+	}
+	if s := g.Status()[0]; s.Failures != 3 || s.Stretch != time.Minute {
+		t.Errorf("%+v", s)
+	}
+}
