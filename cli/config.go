@@ -30,7 +30,7 @@ in the place of the flags that describe the only one:
       timeout: 30s
       max-bytes: 1GiB
       tolerate: leading-blanks, control-characters   # in XML that is not quite right
-      suspect: warn              # or refuse, or off: a feed that lost most of its events, say
+      suspect: warn              # or refuse, or off: see the manual
       headers:
         Authorization: Bearer ${env:TOKEN}
       client-cert: /etc/fever/cert.pem   # for a provider that wants one, with its key

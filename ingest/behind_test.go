@@ -177,7 +177,7 @@ func TestNoJobWaits(t *testing.T) {
 				return feedOf(t, "1"), nil
 			})
 			f.workers = make(chan struct{}, 2)
-			f.collected = append(f.collected, &collected{Provider: Provider{
+			f.collected = append(f.collected, &collected{first: first{any: &f.Collected}, Provider: Provider{
 				Name: "other", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
 				Fetch: func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
 					feed := feedOf(t, "2")
