@@ -72,7 +72,9 @@ func TestSentLetsGo(t *testing.T) {
 			list := many(t, 40)
 			x := loaded(t, list...)
 			h := NewSearch(Search{Index: x, Log: quiet})
+			ended := make(chan struct{}, 1) // a client has its answer before that
 			base := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer func() { ended <- struct{}{} }()
 				if failure != "none" {
 					w = broken{w, failure == "panic"}
 				}
@@ -91,6 +93,7 @@ func TestSentLetsGo(t *testing.T) {
 				if (err == nil) != (failure == "none") {
 					t.Errorf("%s: %d, %v", coding, r.status, err)
 				}
+				<-ended
 			}
 			x.Apply(list[:1])
 			runtime.GC() // one leaves what is in the pools
