@@ -95,12 +95,8 @@ func (g *Ingester) collect(ctx context.Context, t *task) (err error) {
 // publishing it panics. Then the next job loads the index again.
 func (g *Ingester) commit(ctx context.Context, t *task, feed *provider.Feed) error {
 	c, job := t.collected, &t.job
-	had, err := g.had(ctx, c)
-	if err != nil {
-		return storeError(ctx, c, err)
-	}
 	snap := snapshot(c, feed, job.Started)
-	snap.Accept = t.accept(had)
+	snap.Accept = t.accept
 	g.commits.RLock()
 	defer g.commits.RUnlock()
 	applied, completed, err := g.store.Apply(ctx, snap, *job)

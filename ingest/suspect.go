@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"fever/event"
 	"fever/provider"
 	"fever/store"
 )
@@ -56,14 +55,14 @@ const (
 	Off    Policy = "off"    // nothing is suspect: a provider that has seasons, say
 )
 
-// judge judges the snapshot of a completed job as a whole, given how many events were in
-// the one before, and whether the provider ever had any. A snapshot that is applied is what
-// the next one is compared with, also a shrunk one.
-func judge(job *store.Job, before int, had bool) Suspicion {
-	switch accepted := accepted(job); {
-	case 2*accepted < before && accepted > 0:
+// judge judges the snapshot of a job as a whole, given how many events are in it and were
+// in the one before, and whether the provider ever had any. A snapshot that is applied is
+// what the next one is compared with, also a shrunk one.
+func judge(job *store.Job, current, before int, had bool) Suspicion {
+	switch {
+	case 2*current < before && current > 0:
 		return Shrunk
-	case accepted > 0:
+	case current > 0:
 		return ""
 	case job.Rejected > 0:
 		return AllRejected
@@ -77,51 +76,41 @@ func judge(job *store.Job, before int, had bool) Suspicion {
 	return ""
 }
 
-// accepted returns the number of a job's rows that are in its snapshot.
-func accepted(job *store.Job) int { return job.New + job.Changed + job.Unchanged }
-
-// had reports whether any event of the provider is stored.
-func (g *Ingester) had(ctx context.Context, c *collected) (bool, error) {
-	for _, err := range g.store.Records(ctx, store.Filter{Provider: c.Name, Window: event.Always, Limit: 1}) {
-		return err == nil, err
-	}
-	return false, nil
-}
-
 // judgeAgain judges a recorded snapshot again. As many events as its job found unchanged,
-// changed and gone were in the one before it, but for those that were back.
+// changed and gone were in the one before it, but for those that were back. Events that
+// are past, as the dump of another fever has them, count as current here.
 func (g *Ingester) judgeAgain(ctx context.Context, c *collected, job *store.Job) (Suspicion, error) {
 	if c.Suspect == Off {
 		return "", nil
 	}
-	had, err := g.had(ctx, c)
+	had, err := g.store.Known(ctx, c.Name)
 	if err != nil {
 		return "", err
 	}
-	return judge(job, job.Changed+job.Unchanged+job.Gone, had), nil
+	return judge(job, accepted(job), job.Changed+job.Unchanged+job.Gone, had), nil
 }
 
-// accept returns what the store is to ask before it applies the snapshot of a task. It
-// keeps in the job what the snapshot is suspect of.
-func (t *task) accept(had bool) func(store.Applied) error {
-	return func(a store.Applied) error {
-		job := t.job
-		job.New, job.Changed, job.Unchanged = a.New, a.Changed, a.Unchanged
-		suspicion := judge(&job, a.Before, had)
-		if suspicion == "" || t.Suspect == Off {
-			return nil
-		}
-		t.job.Suspect = string(suspicion)
-		if t.Suspect != Refuse || t.force {
-			return nil
-		}
-		err := fmt.Errorf("%s: %d events, %d before", suspicion, accepted(&job), a.Before)
-		if len(job.Rejections) > 0 {
-			r := job.Rejections[0]
-			err = fmt.Errorf("%w; line %d: %s", err, r.Line, r.Reason)
-		}
-		return &provider.Error{Provider: t.Name, Kind: KindSuspect, Doing: "judge the feed", Err: err}
+// accepted returns the number of a job's rows that were taken.
+func accepted(job *store.Job) int { return job.New + job.Changed + job.Unchanged }
+
+// accept is what the store is to ask before it applies the snapshot of the task. It keeps
+// in the job what the snapshot is suspect of.
+func (t *task) accept(a store.Applied) error {
+	job := &t.job
+	suspicion := judge(job, a.Current, a.Before, a.Known)
+	if suspicion == "" || t.Suspect == Off {
+		return nil
 	}
+	job.Suspect = string(suspicion)
+	if t.Suspect != Refuse || t.force {
+		return nil
+	}
+	err := fmt.Errorf("%s: %d events, %d before", suspicion, a.Current, a.Before)
+	if len(job.Rejections) > 0 {
+		r := job.Rejections[0]
+		err = fmt.Errorf("%w; line %d: %s", err, r.Line, r.Reason)
+	}
+	return &provider.Error{Provider: t.Name, Kind: KindSuspect, Doing: "judge the feed", Err: err}
 }
 
 // refused returns the error of a snapshot that was not accepted, if that is what err is.

@@ -305,3 +305,24 @@ func TestSuspectTurns(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestSuspectPast judges a dump of another fever by what that says is on sale: what has
+// left the feed there is still in the dump.
+func TestSuspectPast(t *testing.T) {
+	t.Parallel()
+	current := 10
+	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+		feed := feedOfMany(t, 10)
+		feed.Events, feed.Past = feed.Events[:current], feed.Events[current:]
+		return feed, nil
+	})
+	for _, step := range []struct {
+		current int
+		want    Suspicion
+	}{{10, ""}, {5, ""}, {2, Shrunk}, {0, Emptied}, {10, ""}} {
+		current = step.current
+		if job := f.once(t); job.State != store.Completed || job.Suspect != string(step.want) {
+			t.Errorf("%d on sale: suspect %q, want %q", current, job.Suspect, step.want)
+		}
+	}
+}

@@ -37,6 +37,9 @@ type Applied struct {
 	Unchanged int
 	Gone      int // current with the snapshot before this one, and not with this one
 	Before    int // current with the snapshot before this one
+	Current   int // current with this one
+
+	Known bool // some event of the provider was stored before
 
 	// Events are the new and the changed ones, in the order of their keys. They point
 	// into the snapshot.
@@ -85,15 +88,15 @@ func (s *Store) apply(ctx context.Context, snap Snapshot, job Job) (applied Appl
 		return applied, job, err
 	}
 	applied = c.applied
+	if snap.Accept != nil {
+		if err := snap.Accept(applied); err != nil {
+			return applied, job, err
+		}
+	}
 	job.New, job.Changed, job.Unchanged, job.Gone = applied.New, applied.Changed, applied.Unchanged, applied.Gone
 	err = s.update(ctx, func(tx *bbolt.Tx) error {
 		if err := ctx.Err(); err != nil {
 			return err
-		}
-		if snap.Accept != nil {
-			if err := snap.Accept(applied); err != nil {
-				return err
-			}
 		}
 		if err := c.write(tx, snap.Provider); err != nil {
 			return err
@@ -172,6 +175,7 @@ func compare(ctx context.Context, tx *bbolt.Tx, snap Snapshot, rows []row) (*cha
 		return nil, err
 	}
 	events := tx.Bucket(eventsBucket)
+	c.applied.Current, c.applied.Known = len(snap.Events), known(events, snap.Provider)
 	var enc encoder
 	for i, r := range rows {
 		if i%256 == 0 && ctx.Err() != nil {
@@ -186,6 +190,28 @@ func compare(ctx context.Context, tx *bbolt.Tx, snap Snapshot, rows []row) (*cha
 	}
 	c.compareCurrent(tx, snap.Provider, rows)
 	return c, nil
+}
+
+// known reports whether any event of a provider is stored.
+func known(events *bbolt.Bucket, provider string) bool {
+	prefix := append([]byte(provider), 0)
+	k, _ := events.Cursor().Seek(prefix)
+	return bytes.HasPrefix(k, prefix)
+}
+
+// Known reports whether any event of a provider is stored.
+func (s *Store) Known(ctx context.Context, provider string) (is bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	err = s.view(func(tx *bbolt.Tx) error {
+		is = known(tx.Bucket(eventsBucket), provider)
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for events of %s: %w", provider, err)
+	}
+	return is, nil
 }
 
 func (c *changes) compareProvider(tx *bbolt.Tx, snap Snapshot) error {

@@ -86,6 +86,15 @@ func (m *model) find(f JobFilter) (found []Job) {
 	return found
 }
 
+func (m *model) knows(provider string) bool {
+	for k := range m.records {
+		if k.Provider == provider {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *model) apply(snap Snapshot) (want Applied) {
 	m.validators[snap.Provider] = snap.Validators
 	for k, r := range m.records {
@@ -93,6 +102,7 @@ func (m *model) apply(snap Snapshot) (want Applied) {
 			want.Before++
 		}
 	}
+	want.Current, want.Known = len(snap.Events), m.knows(snap.Provider)
 	current := make(map[event.Key]bool)
 	var all []*event.Event
 	for i := range snap.Events {
