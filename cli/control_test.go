@@ -366,10 +366,18 @@ func TestDocumentStopped(t *testing.T) {
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	db := held(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/readyz" {
+		if r.URL.Path != "/readyz" && r.URL.Path != "/healthz" {
 			w.WriteHeader(http.StatusNotFound)
 		}
 	})
+	broken := held(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/healthz" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	if _, stderr := run(t, exitFailed, "health", "--db", broken); !strings.HasPrefix(stderr, "fever: not ready: ") {
+		t.Errorf("it says %q", stderr)
+	}
 	var out bytes.Buffer
 	for range 5 { // on a busy machine it may not wait long enough
 		if code := Main(t.Context(), []string{"health", "--db", db}, strings.NewReader(""), &out, io.Discard); code == exitDone {

@@ -33,7 +33,7 @@ func newHealth() *cobra.Command {
 has the URL, whether searches should be sent to it. It prints one line, and exits with 0
 when they should, and with 1 when they should not, or it says nothing for two seconds.
 The line then says why: it is waiting for the data file, loading, collecting the first
-snapshots, draining or stopping. It is made for the health check of a container.`,
+snapshots, draining or stopping, or it cannot use the data file until a restart. It is made for the health check of a container.`,
 		Example: `  fever health
   fever health --db /var/lib/fever/fever.db
   fever health --url http://127.0.0.1:9090`,
@@ -66,11 +66,22 @@ func (c *checking) run(ctx context.Context, out io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("readyz").String(), nil)
+	for _, path := range []string{"healthz", "readyz"} {
+		if err := c.ask(ctx, client, base.JoinPath(path)); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(out, "ready")
+	return err
+}
+
+// ask returns nil when the answer is 200.
+func (c *checking) ask(ctx context.Context, client *http.Client, target *url.URL) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
 		return err
 	}
-	req.Close = true // there is no second request
+	req.Close = true // nothing may be left behind
 	res, err := client.Do(req)
 	if err != nil {
 		if request, ok := errors.AsType[*url.Error](err); ok {
@@ -85,8 +96,7 @@ func (c *checking) run(ctx context.Context, out io.Writer) error {
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("not ready: %s", whyNot(res))
 	}
-	_, err = fmt.Fprintln(out, "ready")
-	return err
+	return nil
 }
 
 // whyNot returns what an answer of /readyz says. Without the token that is only its status.

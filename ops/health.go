@@ -9,11 +9,24 @@ import (
 	"fever/ingest"
 )
 
-// healthz says that the process answers. Whether it does its work is for readyz: a
-// process that is loading, or whose providers are down, is not helped by a restart.
-func (o *Ops) healthz(w http.ResponseWriter, _ *http.Request) {
+// healthz says whether a restart would help. It does when the process does not answer, or
+// cannot use its data file any more. Whether it answers searches is for readyz: a process
+// that is loading, or whose providers are down, is not helped.
+func (o *Ops) healthz(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = io.WriteString(w, "ok\n")
+	text := "ok\n"
+	if o.Store == nil { // it is waited for
+		_, _ = io.WriteString(w, text)
+		return
+	}
+	if err := o.Store.Broken(); err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		text = "not ok\n"
+		if o.authorized(r) {
+			text = err.Error() + "\n"
+		}
+	}
+	_, _ = io.WriteString(w, text)
 }
 
 // readiness is the body of /readyz.

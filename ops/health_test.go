@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 )
@@ -106,6 +107,45 @@ func TestWaiting(t *testing.T) {
 		got := d.ask(t, http.MethodGet, test.target, "Authorization: Bearer "+test.token)
 		if got.status != test.status || test.body != "" && got.body != test.body {
 			t.Errorf("%s: %d %q, not %d %q", test.target, got.status, got.body, test.status, test.body)
+		}
+	}
+}
+
+// TestBrokenStore cuts the data file under the process. Searches go on, and it is told
+// everywhere that a restart is needed; without the token, no more than that.
+func TestBrokenStore(t *testing.T) {
+	t.Parallel()
+	d := idle(t, well("a"))
+	d.Token = "s3cret"
+	d.open(t)
+	d.load(t)
+	d.collect(t, "a")
+	const token = "Authorization: Bearer s3cret"
+	if values, _ := scrape(t, d.Metrics); values["fever_store_broken"] != 0 {
+		t.Error("broken from the start")
+	}
+	if err := os.Truncate(d.db, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Store.Load(t.Context(), nil); err == nil {
+		t.Fatal("the store could be read")
+	}
+	const broken = "the data file cannot be used until a restart: "
+	for range 2 {
+		if got := d.ask(t, http.MethodGet, "/healthz"); got.status != http.StatusServiceUnavailable || got.body != "not ok\n" {
+			t.Errorf("healthz: %d %q", got.status, got.body)
+		}
+		if got := d.ask(t, http.MethodGet, "/healthz", token); got.status != http.StatusServiceUnavailable || !strings.HasPrefix(got.body, broken) {
+			t.Errorf("healthz with the token: %d %q", got.status, got.body)
+		}
+		if got := d.ask(t, http.MethodGet, "/readyz", token); got.status != http.StatusOK || !strings.Contains(got.body, `"ready"`) {
+			t.Errorf("readyz: %d %q", got.status, got.body)
+		}
+		if got := d.ask(t, http.MethodGet, "/", token); strings.Count(got.body, broken) != 1 {
+			t.Errorf("the status page: %d %q", got.status, got.body)
+		}
+		if values, _ := scrape(t, d.Metrics); values["fever_store_broken"] != 1 {
+			t.Error("the metric does not say so")
 		}
 	}
 }

@@ -53,6 +53,8 @@ var (
 	storeSizeDesc = describe("fever_store_size_bytes", "Size of the data file.")
 	storeFreeDesc = describe("fever_store_free_bytes",
 		"Of the data file, what holds nothing: it is used before the file grows.")
+	storeBrokenDesc = describe("fever_store_broken",
+		"1 when the data file cannot be used until a restart, else 0.")
 	storeCommitsDesc = describe("fever_store_commit_duration_seconds",
 		"Time that transactions took to write, until the disk had them.")
 )
@@ -61,7 +63,7 @@ var (
 func (p *present) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		lastSuccessDesc, maxAgeDesc, failuresDesc, stretchDesc, skippedDesc, currentEventsDesc, rejectedRowsDesc, suspectDesc, underWayDesc,
-		indexEventsDesc, indexSegmentsDesc, indexTextDesc, indexPackedDesc, indexPublishDesc, storeSizeDesc, storeFreeDesc, storeCommitsDesc,
+		indexEventsDesc, indexSegmentsDesc, indexTextDesc, indexPackedDesc, indexPublishDesc, storeSizeDesc, storeFreeDesc, storeBrokenDesc, storeCommitsDesc,
 	} {
 		descs <- desc
 	}
@@ -110,6 +112,11 @@ func (p *present) Collect(metrics chan<- prometheus.Metric) {
 	}
 	gauge(storeSizeDesc, float64(stats.Size))
 	gauge(storeFreeDesc, float64(stats.Free))
+	broken := 0.0
+	if p.store.Broken() != nil {
+		broken = 1
+	}
+	gauge(storeBrokenDesc, broken)
 	metrics <- prometheus.MustNewConstSummary(storeCommitsDesc, stats.Commits, stats.CommitTime.Seconds(), nil)
 }
 

@@ -24,6 +24,7 @@ import (
 // A deployment is a service whose ops listener is asked over HTTP. It is loaded, and no
 // scheduler runs.
 type deployment struct {
+	db string // the data file
 	Ops
 	url   string
 	log   *record
@@ -44,9 +45,9 @@ func deploy(t *testing.T, token string, providers ...ingest.Provider) *deploymen
 // idle makes a service that is neither loaded nor listens.
 func idle(t *testing.T, providers ...ingest.Provider) *deployment {
 	t.Helper()
-	d := &deployment{log: new(record)}
+	d := &deployment{log: new(record), db: filepath.Join(t.TempDir(), "fever.db")}
 	log := slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	st, err := store.Open(filepath.Join(t.TempDir(), "fever.db"), 100)
+	st, err := store.Open(d.db, 100)
 	if err != nil {
 		t.Fatal(err)
 	}

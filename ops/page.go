@@ -106,6 +106,9 @@ func (p *statusPage) look(r *http.Request) view {
 		v.Stored = newStored(days, query.Get("provider"), query.Get("year"), now)
 		v.Stored.Events = snapshot.Events
 	}
+	if err := p.Store.Broken(); err != nil {
+		problems = []error{err} // of which the others come
+	}
 	v.Verdict = judge(ended(p.Draining), ended(p.Stopping), snapshot != nil, problems, v.Searches, v.Providers)
 	v.Try = p.try(r, v.Stored)
 	return v

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // contain runs f, which touches pages of the file. bbolt panics on pages that it does
@@ -14,8 +17,8 @@ import (
 // Any other panic is a mistake in fever and no fault of the file: it goes on to the
 // caller, with its stack, when the transactions in f have been rolled back.
 func (s *Store) contain(f func() error) (err error) {
-	if s.broken.Load() {
-		return damaged(s.path, "found so while it was open")
+	if err := s.Broken(); err != nil {
+		return err
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // of this goroutine only
 	defer func() {
@@ -26,11 +29,32 @@ func (s *Store) contain(f func() error) (err error) {
 		if _, fault := r.(interface{ Addr() uintptr }); !fault && !fromBolt() {
 			panic(r)
 		}
-		s.broken.Store(true)
 		err = damaged(s.path, fmt.Sprint(r))
+		s.broken.Store(&err)
 	}()
-	return f()
+	err = f()
+	if errors.Is(err, berrors.ErrInvalidMapping) { // it has let the old mapping go, and got no new one
+		s.broken.Store(&err)
+	}
+	return err
 }
+
+// Broken returns nil, or why the store refuses everything from now on: bbolt panicked, so
+// what it holds in memory is not to be trusted, or it could not map the file anew. Only
+// opening the file again can help. It waits for nothing.
+func (s *Store) Broken() error {
+	if first := s.broken.Load(); first != nil {
+		return fmt.Errorf("the data file cannot be used until a restart: %w", *first)
+	}
+	return nil
+}
+
+// own is what the names of this module's functions begin with.
+var own = func() string {
+	pc, _, _, _ := runtime.Caller(0)
+	module, _, _ := strings.Cut(runtime.FuncForPC(pc).Name(), "store.")
+	return module
+}()
 
 // fromBolt reports whether it was bbolt that panicked, and not fever's code that bbolt
 // called or that called bbolt: which of the two stands closer to the panic. It is for
@@ -43,7 +67,7 @@ func fromBolt() bool {
 		switch {
 		case strings.HasPrefix(frame.Function, "go.etcd.io/bbolt"):
 			return true
-		case strings.HasPrefix(frame.Function, "fever/") || !more:
+		case strings.HasPrefix(frame.Function, own) || !more:
 			return false
 		}
 	}

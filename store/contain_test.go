@@ -124,7 +124,7 @@ func TestPagesChange(t *testing.T) {
 	}
 	_, err1 := s.Load(t.Context(), nil)
 	_, err2 := run(t.Context(), s, snapshot("a", 2)) // has nothing to do with that page
-	for i, err := range []error{err1, err2, s.Check()} {
+	for i, err := range []error{err1, err2, s.Check(), s.Broken()} {
 		if !errors.Is(err, ErrDamaged) {
 			t.Errorf("%d: error %v", i, err)
 		}

@@ -37,8 +37,8 @@ type Store struct {
 	path string
 	keep int // finished jobs of each provider
 
-	writer sync.Mutex  // held while writing, and while checking, when nobody may write
-	broken atomic.Bool // the file was found damaged by a panic: what bbolt holds in memory is not to be trusted
+	writer sync.Mutex            // held while writing, and while checking, when nobody may write
+	broken atomic.Pointer[error] // see Broken
 	stats  stats
 }
 
@@ -180,8 +180,8 @@ func (s *Store) prepare() error {
 // Close lets the file go, after the transactions under way have ended. Closing again
 // does nothing.
 func (s *Store) Close() error {
-	if s.broken.Load() {
-		// bbolt panicked, perhaps while it held its own locks: closing it could wait
+	if s.Broken() != nil {
+		// bbolt may have panicked while it held its own locks: closing it could wait
 		// for ever. Its lock on the file lasts as long as the process then.
 		return nil
 	}
