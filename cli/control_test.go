@@ -372,10 +372,13 @@ func TestHealth(t *testing.T) {
 	})
 	broken := held(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/healthz" {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, "only a restart helps: "+strings.Repeat("x", 2<<20))
 		}
 	})
-	if _, stderr := run(t, exitFailed, "health", "--db", broken); !strings.HasPrefix(stderr, "fever: not ready: ") {
+	const why = "fever: not ready: only a restart helps: xxx"
+	if _, stderr := run(t, exitFailed, "health", "--db", broken); !strings.HasPrefix(stderr, why) || len(stderr) > 2*maxWhy {
 		t.Errorf("it says %q", stderr)
 	}
 	var out bytes.Buffer

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,7 +34,8 @@ func newHealth() *cobra.Command {
 has the URL, whether searches should be sent to it. It prints one line, and exits with 0
 when they should, and with 1 when they should not, or it says nothing for two seconds.
 The line then says why: it is waiting for the data file, loading, collecting the first
-snapshots, draining or stopping, or it cannot use the data file until a restart. It is made for the health check of a container.`,
+snapshots, draining or stopping, or it cannot use the data file until a restart. It is
+made for the health check of a container.`,
 		Example: `  fever health
   fever health --db /var/lib/fever/fever.db
   fever health --url http://127.0.0.1:9090`,
@@ -99,7 +101,8 @@ func (c *checking) ask(ctx context.Context, client *http.Client, target *url.URL
 	return nil
 }
 
-// whyNot returns what an answer of /readyz says. Without the token that is only its status.
+// whyNot returns what an answer of /readyz says, in JSON, or one of /healthz, in words.
+// Without the token that is only the status.
 func whyNot(res *http.Response) string {
 	var state struct {
 		Status    string
@@ -108,7 +111,13 @@ func whyNot(res *http.Response) string {
 			NotReady string `json:"not_ready"`
 		}
 	}
-	if json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&state) != nil || state.Status == "" {
+	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	text := cell(strings.TrimSpace(string(body)), maxWhy)
+	isJSON := json.Unmarshal(body, &state) == nil
+	switch {
+	case err == nil && !isJSON && text != "" && strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain"):
+		return text
+	case err != nil || !isJSON || state.Status == "":
 		return "the answer is " + res.Status
 	}
 	why := state.Status
