@@ -41,7 +41,7 @@ reads it must not keep it when this command fails.`,
   fever dump --db /backup/fever.db         # look into a copy`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := useFile(cmd, b.config); err != nil {
+			if _, err := useFile(cmd, b.config); err != nil {
 				return err
 			}
 			if b.db == "" {

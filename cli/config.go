@@ -101,7 +101,7 @@ func (c *config) complete(flags *pflag.FlagSet) error {
 	new(source).register(only)
 	only.VisitAll(func(flag *pflag.Flag) {
 		if err == nil && isSet(flags.Lookup(flag.Name)) {
-			err = usagef("%s is for the only provider, but %s lists providers: say it there, for each", origin(flags, flag.Name), c.path)
+			err = onlyProviders(flags, flag.Name, c.path)
 		}
 	})
 	if err != nil {
@@ -109,6 +109,11 @@ func (c *config) complete(flags *pflag.FlagSet) error {
 	}
 	c.providers, err = f.sources()
 	return err
+}
+
+// onlyProviders is what is wrong with a flag that is set beside a list of providers.
+func onlyProviders(flags *pflag.FlagSet, flag, path string) error {
+	return usagef("%s is for the only provider, but %s lists providers: say it there, for each", origin(flags, flag), path)
 }
 
 // collected returns the settings of the providers' jobs.

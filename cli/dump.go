@@ -17,8 +17,7 @@ import (
 
 // dumping holds the settings of fever dump.
 type dumping struct {
-	config   string
-	db       string
+	dataFile
 	jobs     bool
 	format   string
 	provider string
@@ -38,7 +37,9 @@ table for people, json (one array), ndjson (one a line, between a line that begi
 dump and one that ends it) or csv. The rows of a feed that were rejected are listed in
 the json forms of its job.
 
-While fever serve holds the data file it is asked for what is stored.`,
+While fever serve holds the data file it is asked for what is stored, and the times
+count in the time zones of its settings, as in a search. Without it they count in those
+of --config or --timezone; where these say nothing, in that of the latest snapshot.`,
 		Example: `  fever dump
   fever dump --starts-at 2021-02-01T00:00:00Z --ends-at 2022-07-03T00:00:00Z
   fever dump --format ndjson | jq -r 'select(.current) | .title'
@@ -47,7 +48,7 @@ While fever serve holds the data file it is asked for what is stored.`,
   fever dump --jobs --provider feverup --format ndjson | jq 'select(.state == "failed") | .kind'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := useFile(cmd, d.config); err != nil {
+			if err := d.complete(cmd); err != nil {
 				return err
 			}
 			return d.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -58,8 +59,7 @@ While fever serve holds the data file it is asked for what is stored.`,
 }
 
 func (d *dumping) register(flags *pflag.FlagSet) {
-	flags.StringVar(&d.config, "config", "", "the YAML `file` of fever serve, for its db")
-	flags.StringVar(&d.db, "db", defaultDB, "the data `file`")
+	d.dataFile.register(flags)
 	flags.BoolVar(&d.jobs, "jobs", false, "print the outcomes of jobs instead of events")
 	flags.StringVar(&d.format, "format", "", "`form`: table, json, ndjson or csv (default table on a terminal, else ndjson)")
 	flags.StringVar(&d.provider, "provider", "", "only what is of the provider with this `name`")
@@ -72,9 +72,6 @@ func (d *dumping) run(ctx context.Context, out, errOut io.Writer) (err error) {
 	filter, err := d.filter()
 	if err != nil {
 		return err
-	}
-	if d.db == "" {
-		return usagef("--db names no file")
 	}
 	form, err := chooseForm(d.format, out)
 	if err != nil {
@@ -89,6 +86,7 @@ func (d *dumping) run(ctx context.Context, out, errOut io.Writer) (err error) {
 		return err
 	case st != nil:
 		defer closing(st, &err)
+		st.Zones = d.zones
 		events, jobs = st.Records(ctx, filter), st.Jobs(ctx, newest)
 	default:
 		events, jobs = server.records(ctx, d.query()), server.jobs(ctx, newest)

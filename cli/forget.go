@@ -19,25 +19,13 @@ import (
 
 // editing holds the settings that fever forget and fever rename have in common.
 type editing struct {
-	config string
-	db     string
+	dataFile
 	dryRun bool
 }
 
 func (e *editing) register(flags *pflag.FlagSet) {
-	flags.StringVar(&e.config, "config", "", "the YAML `file` of fever serve, for its db")
-	flags.StringVar(&e.db, "db", defaultDB, "the data `file`")
+	e.dataFile.register(flags)
 	flags.BoolVar(&e.dryRun, "dry-run", false, "say what would be done, and change nothing")
-}
-
-func (e *editing) complete(cmd *cobra.Command) error {
-	if err := useFile(cmd, e.config); err != nil {
-		return err
-	}
-	if e.db == "" {
-		return usagef("--db names no file")
-	}
-	return nil
 }
 
 // forgetting holds the settings of fever forget.
@@ -55,7 +43,8 @@ func newForget() *cobra.Command {
 		Long: `Forget removes all that is stored of a provider: its events, what was kept to ask it
 for changes alone, and the outcomes of its jobs. With --gone-before it removes only
 events that are not in the provider's latest snapshot and ended before that time. A
-date is the beginning of that day in the provider's time zone.
+date is the beginning of that day in the provider's time zone: that of the settings or,
+where neither the server nor --config or --timezone says one, of the latest snapshot.
 
 That it was done is recorded among the outcomes: see fever dump --jobs. Nothing brings
 back what was removed but a backup, so look at a --dry-run first. If fever still
@@ -135,6 +124,7 @@ func edit[T any](ctx context.Context, e *editing, path string, query url.Values,
 		return done, noFile(err)
 	case st != nil:
 		defer closing(st, &err)
+		st.Zones = e.zones
 		return change(st)
 	}
 	if e.dryRun {

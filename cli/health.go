@@ -41,7 +41,7 @@ made for the health check of a container.`,
   fever health --url http://127.0.0.1:9090`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := useFile(cmd, c.config); err != nil {
+			if _, err := useFile(cmd, c.config); err != nil {
 				return err
 			}
 			return c.run(cmd.Context(), cmd.OutOrStdout())

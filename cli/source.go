@@ -91,6 +91,30 @@ func (f *file) sources() ([]source, error) {
 	return all, nil
 }
 
+// zones returns the time zones of the providers that the file lists, by name.
+func (f *file) zones() (map[string]*time.Location, error) {
+	zones := make(map[string]*time.Location)
+	for i, entry := range f.providers {
+		var s source
+		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+		s.registerEntry(flags)
+		fields, err := f.fields(entry, fmt.Sprintf("providers[%d]", i))
+		if err != nil {
+			return nil, err
+		}
+		for _, field := range fields {
+			if field.key != "name" && field.key != "timezone" {
+				continue
+			}
+			if err := field.set(flags.Lookup(field.key)); err != nil {
+				return nil, err
+			}
+		}
+		zones[s.name] = s.timeZone.Location
+	}
+	return zones, nil
+}
+
 // source reads one entry of the list of providers.
 func (f *file) source(entry *yaml.Node, path string) (source, error) {
 	var s source

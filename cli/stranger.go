@@ -86,10 +86,10 @@ func logStrangers(cmd *cobra.Command, log *slog.Logger, inUse []string) {
 
 // useFile gives the flags of a command that has no log what the configuration file says,
 // and warns of strangers.
-func useFile(cmd *cobra.Command, path string) error {
+func useFile(cmd *cobra.Command, path string) (*file, error) {
 	f, err := readConfig(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, s := range strangers(cmd.Root(), os.Environ(), f.variables) {
 		hint := ""
@@ -98,5 +98,5 @@ func useFile(cmd *cobra.Command, path string) error {
 		}
 		cmd.PrintErrf("fever: %s in the environment is no setting and has no effect%s\n", s.name, hint)
 	}
-	return f.apply(cmd.Flags())
+	return f, f.apply(cmd.Flags())
 }

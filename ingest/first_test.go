@@ -143,7 +143,7 @@ func TestInterruptedBeforeTheFirstSnapshot(t *testing.T) {
 
 func everyEvent(t *testing.T, st *store.Store) []*event.Entry {
 	t.Helper()
-	entries, err := st.Load(t.Context(), nil)
+	entries, err := st.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,10 +111,13 @@ type collected struct {
 }
 
 // New returns an ingester with so many workers, at least one. It keeps the index up
-// with the store, unless that is nil, and logs one line for each job.
+// with the store, unless that is nil, and logs one line for each job. From now on local
+// times count in the providers' zones as they are set, in all that the store does.
 func New(st *store.Store, x Index, log *slog.Logger, workers int, providers ...Provider) *Ingester {
 	g := &Ingester{store: st, index: x, log: log, workers: make(chan struct{}, max(workers, 1))}
+	st.Zones = make(map[string]*time.Location)
 	for _, p := range providers {
+		st.Zones[p.Name] = p.Location
 		g.collected = append(g.collected, &collected{Provider: p, moved: make(chan struct{}, 1), first: first{any: &g.Collected}})
 	}
 	g.background.stopping, g.background.stop = context.WithCancel(context.Background())
@@ -122,8 +125,7 @@ func New(st *store.Store, x Index, log *slog.Logger, workers int, providers ...P
 }
 
 // Load brings everything that is stored into the index, if there is one, and takes note of
-// when each provider's last job completed, and of the latest snapshot. Local times count in the providers' zones as they are
-// set now.
+// when each provider's last job completed, and of the latest snapshot.
 func (g *Ingester) Load(ctx context.Context) error {
 	for _, c := range g.collected {
 		if err := g.recall(ctx, c); err != nil { // which is no reason not to search
@@ -139,11 +141,7 @@ func (g *Ingester) Load(ctx context.Context) error {
 }
 
 func (g *Ingester) load(ctx context.Context) error {
-	zones := make(map[string]*time.Location)
-	for _, c := range g.collected {
-		zones[c.Name] = c.Location
-	}
-	entries, err := g.store.Load(ctx, zones)
+	entries, err := g.store.Load(ctx)
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,12 @@ func newFixture(t *testing.T, fetch fetchFunc) *fixture {
 	return f
 }
 
+// locate has the provider's local times count in another zone, as after a restart.
+func (f *fixture) locate(zone *time.Location) {
+	f.collected[0].Location = zone
+	f.store.Zones["feverup"] = zone
+}
+
 // Apply and Load make the fixture the ingester's index.
 func (f *fixture) Apply(entries []*event.Entry) {
 	if f.onApply != nil {
@@ -241,12 +247,12 @@ func TestOncePublishesInTheProvidersZone(t *testing.T) {
 	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
 		return &provider.Feed{Events: []event.Event{newEvent(t, "1", "2021-06-30T21:00:00")}, Seen: 1}, nil
 	})
-	f.collected[0].Location = madrid
+	f.locate(madrid)
 	f.once(t)
 	if got, want := f.published[0][0].Start, time.Date(2021, 6, 30, 19, 0, 0, 0, time.UTC).Unix(); got != want {
 		t.Errorf("published with start %d, want %d", got, want)
 	}
-	loaded, err := f.store.Load(t.Context(), nil)
+	loaded, err := f.store.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +287,7 @@ func TestValidators(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.collected[0].Location = madrid // the same feed means other instants now
+	f.locate(madrid) // the same feed means other instants now
 	if job := f.once(t); job.NotModified {
 		t.Errorf("another time zone: %+v", job)
 	}

@@ -90,7 +90,7 @@ func BenchmarkStart(b *testing.B) {
 			b.Fatal(err)
 		}
 		opened := time.Now()
-		entries, err := s.Load(b.Context(), nil)
+		entries, err := s.Load(b.Context())
 		if err != nil {
 			b.Fatal(err)
 		}

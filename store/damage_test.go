@@ -132,7 +132,7 @@ func suffer(t *testing.T, what string, file []byte, states []state) {
 	if checked != nil {
 		bad(checked)
 	}
-	if _, err := s.Load(t.Context(), nil); err != nil {
+	if _, err := s.Load(t.Context()); err != nil {
 		bad(err)
 	}
 	var got []event.Record
@@ -452,7 +452,7 @@ func TestPulledAway(t *testing.T) {
 		if err := os.Truncate(path, left*int64(os.Getpagesize())); err != nil {
 			t.Fatal(err)
 		}
-		_, err1 := s.Load(t.Context(), nil)
+		_, err1 := s.Load(t.Context())
 		_, err2 := run(t.Context(), s, snapshot("a", 9, sample("a", 1, 9)))
 		for i, err := range []error{err1, err2, s.Check()} {
 			if !errors.Is(err, ErrDamaged) {

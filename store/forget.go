@@ -71,7 +71,7 @@ func (s *Store) forget(ctx context.Context, tx *bbolt.Tx, f Forgetting) (done Fo
 	if len(jobs) == 0 && tx.Bucket(providersBucket).Get(name) == nil {
 		return done, s.nothing(tx, f.Provider)
 	}
-	places, err := places(tx, nil)
+	places, err := s.places(tx)
 	if err != nil {
 		return done, err
 	}

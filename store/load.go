@@ -13,13 +13,10 @@ import (
 )
 
 // Load returns an entry for every stored event, in no particular order.
-//
-// zones gives the time zones of the providers as they are configured now. A provider
-// that is not in it has the zone recorded with its latest snapshot.
-func (s *Store) Load(ctx context.Context, zones map[string]*time.Location) ([]*event.Entry, error) {
+func (s *Store) Load(ctx context.Context) ([]*event.Entry, error) {
 	var entries []*event.Entry
 	err := s.view(func(tx *bbolt.Tx) error {
-		places, err := places(tx, zones)
+		places, err := s.places(tx)
 		if err != nil {
 			return err
 		}

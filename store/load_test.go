@@ -39,7 +39,8 @@ func TestLoad(t *testing.T) {
 	}
 	load := func(zones map[string]*time.Location) []*event.Entry {
 		t.Helper()
-		got, err := s.Load(t.Context(), zones)
+		s.Zones = zones
+		got, err := s.Load(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +66,7 @@ func TestLoadNothing(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	for range 2 {
-		if got, err := s.Load(t.Context(), nil); err != nil || len(got) != 0 {
+		if got, err := s.Load(t.Context()); err != nil || len(got) != 0 {
 			t.Errorf("%d entries, %v", len(got), err)
 		}
 		apply(t, s, snapshot("a", 1))
@@ -78,7 +79,7 @@ func TestLoadCancelled(t *testing.T) {
 	apply(t, s, snapshot("a", 1, sample("a", 1, 1)))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got, err := s.Load(ctx, nil); !errors.Is(err, context.Canceled) || got != nil {
+	if got, err := s.Load(ctx); !errors.Is(err, context.Canceled) || got != nil {
 		t.Errorf("%d entries, %v", len(got), err)
 	}
 	for _, err := range s.Records(ctx, everything) {
@@ -100,11 +101,12 @@ func TestLoadUnknownZone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.Load(t.Context(), nil)
+	_, err = s.Load(t.Context())
 	if err == nil || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), `provider a: time zone "Mars/Olympus"`) {
 		t.Errorf("error %v", err)
 	}
-	if got, err := s.Load(t.Context(), map[string]*time.Location{"a": utc}); err != nil || len(got) != 1 {
+	s.Zones = map[string]*time.Location{"a": utc}
+	if got, err := s.Load(t.Context()); err != nil || len(got) != 1 {
 		t.Errorf("%d entries, %v", len(got), err)
 	}
 }
@@ -145,6 +147,50 @@ func TestRecords(t *testing.T) {
 		}
 		if strings.Join(got, " ") != tc.want {
 			t.Errorf("%s: %q, not %q", tc.name, got, tc.want)
+		}
+	}
+}
+
+// TestZones corrects a time zone: from then on it counts for all that instants are made
+// for, whatever was recorded with the latest snapshot.
+func TestZones(t *testing.T) {
+	t.Parallel()
+	madrid := must(time.LoadLocation("Europe/Madrid"))
+	e := sample("a", 1, 1)
+	e.Start, e.End = local("2021-01-01T00:30:00"), local("2021-01-01T01:30:00")
+	for _, tc := range []struct {
+		zones    map[string]*time.Location
+		old, new string // time zones of a and b, when a is renamed to that
+		start    string
+	}{
+		{nil, "UTC", "UTC", "2021-01-01T00:30:00Z"},
+		{map[string]*time.Location{"b": madrid}, "UTC", "Europe/Madrid", "2021-01-01T00:30:00Z"},
+		{map[string]*time.Location{"a": madrid}, "Europe/Madrid", "UTC", "2020-12-31T23:30:00Z"},
+		{map[string]*time.Location{"a": madrid, "b": madrid}, "Europe/Madrid", "Europe/Madrid", "2020-12-31T23:30:00Z"},
+	} {
+		s := newStore(t)
+		s.Zones = tc.zones
+		apply(t, s, snapshot("a", 1, e))
+		apply(t, s, snapshot("a", 2)) // it is gone
+		start := must(time.Parse(time.RFC3339, tc.start))
+		loaded, err := s.Load(t.Context())
+		if err != nil || len(loaded) != 1 || loaded[0].Start != start.Unix() {
+			t.Fatalf("%v: loaded %+v, error %v", tc.zones, loaded, err)
+		}
+		exactly := event.Window{From: loaded[0].Start, To: loaded[0].End}
+		if got := records(t, s, Filter{Window: exactly}); len(got) != 1 {
+			t.Errorf("%v: %d records where a search finds one", tc.zones, len(got))
+		}
+		for after, want := range map[time.Duration]int{time.Hour: 0, time.Hour + time.Second: 1} {
+			cutoff := must(ParseCutoff(start.Add(after).Format(time.RFC3339)))
+			done, err := s.Forget(t.Context(), Forgetting{Provider: "a", GoneBefore: cutoff, DryRun: true})
+			if err != nil || done.Events != want || want == 1 && !done.From.Equal(start) {
+				t.Errorf("%v: before %s %+v, error %v", tc.zones, cutoff, done, err)
+			}
+		}
+		done, err := s.Rename(t.Context(), Renaming{From: "a", To: "b"})
+		if err != nil || !done.From.Equal(start) || done.OldTimeZone != tc.old || done.TimeZone != tc.new {
+			t.Errorf("%v: renamed %+v, error %v", tc.zones, done, err)
 		}
 	}
 }

@@ -130,12 +130,11 @@ func loadZone(name string) (*time.Location, error) {
 	return loc, nil
 }
 
-// places returns the time zone of every provider: the one in configured or, for a
-// provider that is not, the one recorded with its latest snapshot.
-func places(tx *bbolt.Tx, configured map[string]*time.Location) (map[string]*time.Location, error) {
+// places returns the time zone of every provider with a snapshot.
+func (s *Store) places(tx *bbolt.Tx) (map[string]*time.Location, error) {
 	all := make(map[string]*time.Location)
 	err := tx.Bucket(providersBucket).ForEach(func(name, v []byte) error {
-		if loc := configured[string(name)]; loc != nil {
+		if loc := s.Zones[string(name)]; loc != nil {
 			all[string(name)] = loc
 			return nil
 		}

@@ -20,8 +20,7 @@ type Filter struct {
 }
 
 // Records yields stored events in the order of their entries: start, end, id. An
-// error ends it. Local times count in the zone recorded with a provider's latest
-// snapshot.
+// error ends it.
 //
 // Which events come, and in which order, is settled at the start. Each is then read
 // when its turn comes, in a transaction of its own: a slow consumer holds up no
@@ -55,7 +54,7 @@ func (s *Store) find(ctx context.Context, f Filter) ([][]byte, error) {
 	}
 	var found []place
 	err := s.view(func(tx *bbolt.Tx) error {
-		places, err := places(tx, nil)
+		places, err := s.places(tx)
 		if err != nil {
 			return err
 		}

@@ -75,11 +75,12 @@ func (s *Store) rename(ctx context.Context, tx *bbolt.Tx, r Renaming) (done Rena
 	if err != nil {
 		return done, 0, err
 	}
-	done.Jobs, done.OldTimeZone, done.TimeZone = len(jobs), m.from.TimeZone, m.to.TimeZone
+	recorded := m.to.TimeZone
 	if m.fromCounts {
-		done.TimeZone = m.from.TimeZone
+		recorded = m.from.TimeZone
 	}
-	places, err := places(tx, nil)
+	done.Jobs, done.OldTimeZone, done.TimeZone = len(jobs), s.zone(r.From, m.from.TimeZone), s.zone(r.To, recorded)
+	places, err := s.places(tx)
 	if err != nil {
 		return done, 0, err
 	}
@@ -119,6 +120,15 @@ func (s *Store) rename(ctx context.Context, tx *bbolt.Tx, r Renaming) (done Rena
 			r.From, amount(done.Events, "event"), done.Known, amount(done.Jobs, "outcome of a job", "outcomes of jobs")),
 	})
 	return done, current, err
+}
+
+// zone returns the name of the zone that a provider's local times count in, given the one
+// recorded with its latest snapshot, or "" without one.
+func (s *Store) zone(provider, recorded string) string {
+	if set := s.Zones[provider]; set != nil && recorded != "" {
+		return set.String()
+	}
+	return recorded
 }
 
 // A mover moves what is stored of one provider to another name.

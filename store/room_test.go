@@ -89,7 +89,7 @@ func TestNoRoom(t *testing.T) {
 			if !reflect.DeepEqual(stateOf(t, s), before) {
 				t.Errorf("%d bytes: the state is another", limit)
 			}
-			if loaded, err := s.Load(t.Context(), nil); err != nil || len(loaded) != len(before.records) {
+			if loaded, err := s.Load(t.Context()); err != nil || len(loaded) != len(before.records) {
 				t.Errorf("%d bytes: %d events loaded: %v", limit, len(loaded), err)
 			}
 		}

@@ -32,6 +32,11 @@ const (
 
 // A Store is an open data file. Its methods may be called from many goroutines.
 type Store struct {
+	// Zones are the time zones of the providers as they are set now, by name. The local
+	// times of a provider that is not in it count in the zone recorded with its latest
+	// snapshot. Set it before anybody else uses the store.
+	Zones map[string]*time.Location
+
 	db   *bbolt.DB
 	file *os.File // db's own
 	path string
