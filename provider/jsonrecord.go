@@ -117,17 +117,20 @@ func parseZones(b []byte) ([]event.Zone, error) {
 	if b[0] != '[' {
 		return nil, errors.New("zones is not a JSON array")
 	}
+	otherKeys := hasOtherKeys(b)
 	d := json.NewDecoder(bytes.NewReader(b))
 	_, err := d.Token()
 	for err == nil && d.More() {
 		if len(zones) == event.MaxZones {
 			return nil, fmt.Errorf("more than %d zones", event.MaxZones)
 		}
-		var value json.RawMessage
-		if err = d.Decode(&value); err != nil {
-			return nil, err
+		var z jsonZone
+		if otherKeys {
+			err = z.decodeInKnownCase(d)
+		} else {
+			err = d.Decode(&z)
 		}
-		zone, id, err := parseZone(value)
+		zone, id, err := z.zone(err)
 		if err != nil {
 			return nil, fmt.Errorf("zone %d (id %q): %w", len(zones)+1, shorten(id), err)
 		}
@@ -136,15 +139,20 @@ func parseZones(b []byte) ([]event.Zone, error) {
 	return zones, err
 }
 
-// parseZone returns the id beside an error, too.
-func parseZone(value []byte) (zone event.Zone, id string, err error) {
-	value, ambiguous := inKnownCase(value, zoneKeys)
-	var z jsonZone
-	err = json.Unmarshal(value, &z)
+// decodeInKnownCase reads a zone whose keys may be in another case.
+func (z *jsonZone) decodeInKnownCase(d *json.Decoder) error {
+	var value json.RawMessage
+	if err := d.Decode(&value); err != nil {
+		return err
+	}
+	value, err := inKnownCase(value, zoneKeys)
+	return errors.Join(err, json.Unmarshal(value, z))
+}
+
+// zone returns the zone, given how reading it went, and its id beside an error, too.
+func (z *jsonZone) zone(err error) (zone event.Zone, id string, _ error) {
 	id, idErr := z.ID.id("zone_id")
 	switch {
-	case ambiguous != nil:
-		return zone, id, ambiguous
 	case idErr != nil:
 		return zone, id, idErr
 	case err != nil:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"fever/event"
 )
@@ -25,6 +26,10 @@ func (s *jsonScalar) UnmarshalJSON(b []byte) error {
 	*s = jsonScalar{given: true}
 	switch c := b[0]; {
 	case c == '"':
+		if text := b[1 : len(b)-1]; isPlainText(text) {
+			s.text = string(trim(text))
+			break
+		}
 		s.err = json.Unmarshal(b, &s.text)
 		s.text = string(trim([]byte(s.text)))
 	case c == '-' || c >= '0' && c <= '9':
@@ -40,6 +45,17 @@ func (s *jsonScalar) UnmarshalJSON(b []byte) error {
 		s.err = errors.New("is a JSON bool, which it cannot be")
 	}
 	return nil
+}
+
+// isPlainText reports whether a text in JSON stands for itself: it is of ASCII and has no
+// escapes.
+func isPlainText(text []byte) bool {
+	for _, c := range text {
+		if c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // id returns what an id is: a text, or a whole number as it is written. 291.0 is 291.
