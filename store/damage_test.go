@@ -159,7 +159,15 @@ func suffer(t *testing.T, what string, file []byte, states []state) {
 	}
 	if err != nil {
 		bad(err)
-	} else if !slices.ContainsFunc(states, func(s state) bool { return reflect.DeepEqual(s.jobs, outcomes) }) {
+	} else if !slices.ContainsFunc(states, func(state state) bool {
+		want := slices.Clone(state.jobs)
+		for i := range want {
+			if want[i].State == Running && s.db.IsReadOnly() {
+				want[i].interrupted(time.Time{})
+			}
+		}
+		return reflect.DeepEqual(want, outcomes)
+	}) {
 		t.Errorf("%s: jobs %+v", what, outcomes)
 	}
 	if s.db.IsReadOnly() {

@@ -114,6 +114,9 @@ type JobFilter struct {
 // Which jobs can come is settled at the start. Each is then read when its turn comes,
 // in a transaction of its own, and left out when it is no longer kept, or not in the
 // state that is asked for: a slow consumer holds up no writer and may call any method.
+//
+// Where the file is open for reading nobody can be writing it. A job that is recorded as
+// running comes as failed then, of kind [KindInterrupted], with no time of its end.
 func (s *Store) Jobs(ctx context.Context, f JobFilter) iter.Seq2[Job, error] {
 	return func(yield func(Job, error) bool) {
 		keys, err := s.findJobs(ctx, f)
@@ -183,6 +186,9 @@ func (s *Store) job(ctx context.Context, key []byte) (job Job, err error) {
 		var err error
 		if job, err = decodeJob(key, value); err != nil {
 			return damaged(s.path, fmt.Sprintf("job %q: %v", key, err))
+		}
+		if job.State == Running && s.db.IsReadOnly() {
+			job.interrupted(time.Time{})
 		}
 		return nil
 	})

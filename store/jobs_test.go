@@ -44,6 +44,36 @@ func ids(t *testing.T, s *Store, f JobFilter) string {
 	return strings.Join(all, " ")
 }
 
+// TestJobsOfTheDead reads the jobs of a process that ended while one ran, before another
+// process records that.
+func TestJobsOfTheDead(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	begun := begin(t, s, "a")
+	if got := jobs(t, s, JobFilter{State: Running}); len(got) != 1 {
+		t.Errorf("running is %+v", got)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenReadOnly(s.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	got := jobs(t, r, JobFilter{State: Failed})
+	if len(got) != 1 || got[0].ID != begun.ID || got[0].Kind != KindInterrupted || got[0].Message == "" || !got[0].Finished.IsZero() {
+		t.Errorf("interrupted is %+v", got)
+	}
+	if got := jobs(t, r, JobFilter{State: Running}); len(got) != 0 {
+		t.Errorf("running is %+v", got)
+	}
+}
+
 func TestJobs(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)

@@ -86,10 +86,15 @@ func (s *Store) oldJobs(jobs *bbolt.Bucket, job *Job) ([][]byte, error) {
 }
 
 func (s *Store) interrupt(jobs *bbolt.Bucket, job Job, now time.Time) error {
-	job.State, job.Finished = Failed, now
-	job.Kind, job.Message = KindInterrupted, "the process ended, or could not record the job's end"
+	job.interrupted(now)
 	_, err := s.end(jobs, job)
 	return err
+}
+
+// interrupted makes j, which was found running, failed. The time may be unknown.
+func (j *Job) interrupted(now time.Time) {
+	j.State, j.Finished = Failed, now
+	j.Kind, j.Message = KindInterrupted, "the process ended, or could not record the job's end"
 }
 
 // newestJob returns the provider's newest job, or the zero value when it has none. No

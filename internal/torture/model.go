@@ -71,9 +71,13 @@ type kept struct {
 
 func newModel() *model { return &model{jobs: make(map[uint64]job), ids: make(map[string]string)} }
 
+// ran reports whether the job ran when its process ended. It has no time of its end then,
+// until the next process records one.
+func (j job) ran() bool { return j.State == "failed" && j.Kind == "interrupted" && j.Finished.IsZero() }
+
 // take compares jobs, the newest first, with those that were found before, applies
 // those that have completed since, and returns the number of those, and the jobs that
-// run. When a process has served since, none may still run that ran before; unless it
+// ran at the end. When a process has served since, none may still run that ran before; unless it
 // was starved, then jobs may have failed instead.
 func (m *model) take(found []job, served, starved bool) (completed int, running []job, err error) {
 	var of [providers]int // finished jobs that are kept
@@ -84,7 +88,7 @@ func (m *model) take(found []job, served, starved bool) (completed int, running 
 		if p < 0 {
 			return 0, nil, fmt.Errorf("job %d of provider %q", j.ID, j.Provider)
 		}
-		if j.State == "running" {
+		if j.ran() {
 			runs[p] = true
 			running = append(running, j)
 		} else {
@@ -96,15 +100,15 @@ func (m *model) take(found []job, served, starved bool) (completed int, running 
 		before, known := m.jobs[j.ID]
 		m.jobs[j.ID] = j
 		switch {
-		case known && before == j && (j.State != "running" || !served || starved):
+		case known && before == j && (!j.ran() || !served || starved):
 			continue
-		case known && before.State == "running" && j.State == "failed" && j.Kind == "interrupted":
-		case !known && starved && j.ID > m.last && j.State == "failed" && (j.Kind == "store" || j.Kind == "interrupted"):
+		case known && before.ran() && !j.ran() && j.State == "failed" && j.Kind == "interrupted":
+		case !known && starved && !j.ran() && j.ID > m.last && j.State == "failed" && (j.Kind == "store" || j.Kind == "interrupted"):
 		case known:
 			return 0, nil, fmt.Errorf("job %+v has become %+v", before, j)
 		case j.ID <= m.last:
 			return 0, nil, fmt.Errorf("job %d is new, and job %d was there before", j.ID, m.last)
-		case j.State == "running":
+		case j.ran():
 			continue
 		case j.State == "completed":
 			if err := m.apply(p, j); err != nil {
