@@ -185,7 +185,7 @@ func (s *Store) prepare() error {
 // Close lets the file go, after the transactions under way have ended. Closing again
 // does nothing.
 func (s *Store) Close() error {
-	if s.Broken() != nil {
+	if s.broken.Load() != nil {
 		// bbolt may have panicked while it held its own locks: closing it could wait
 		// for ever. Its lock on the file lasts as long as the process then.
 		return nil
