@@ -55,14 +55,19 @@ const (
 	Off    Policy = "off"    // nothing is suspect: a provider that has seasons, say
 )
 
-// judge judges the snapshot of a job as a whole, given how many events are in it and were
-// in the one before, and whether the provider ever had any. A snapshot that is applied is
-// what the next one is compared with, also a shrunk one.
-func judge(job *store.Job, current, before int, had bool) Suspicion {
+// judge judges the snapshot of a job as a whole, given what it changed. A snapshot that is
+// applied is what the next one is compared with, also a shrunk one.
+func judge(job *store.Job, a *store.Applied) Suspicion {
+	known := a.Changed + a.Unchanged
 	switch {
-	case 2*current < before && current > 0:
+	case 2*a.Current < a.Before && a.Current > 0:
 		return Shrunk
-	case current > 0:
+	case a.Current > 0:
+		return ""
+	case a.New+known > 0: // all that could be used is past
+		if known+a.Gone > 0 {
+			return Emptied
+		}
 		return ""
 	case job.Rejected > 0:
 		return AllRejected
@@ -70,15 +75,15 @@ func judge(job *store.Job, current, before int, had bool) Suspicion {
 		return AllIgnored
 	case len(job.Rejections) > 0:
 		return NotUnderstood
-	case had:
+	case a.Known:
 		return Emptied
 	}
 	return ""
 }
 
-// judgeAgain judges a recorded snapshot again. As many events as its job found unchanged,
-// changed and gone were in the one before it, but for those that were back. Events that
-// are past, as the dump of another fever has them, count as current here.
+// judgeAgain judges the latest snapshot again, given the record of its job. Those of its
+// events that were known count as current in the one before it: of some that were back
+// that is not so.
 func (g *Ingester) judgeAgain(ctx context.Context, c *collected, job *store.Job) (Suspicion, error) {
 	if c.Suspect == Off {
 		return "", nil
@@ -87,7 +92,11 @@ func (g *Ingester) judgeAgain(ctx context.Context, c *collected, job *store.Job)
 	if err != nil {
 		return "", err
 	}
-	return judge(job, accepted(job), job.Changed+job.Unchanged+job.Gone, had), nil
+	current := g.store.Stats().Current[c.Name] // the others that it brought are past
+	return judge(job, &store.Applied{
+		New: job.New, Changed: job.Changed, Unchanged: job.Unchanged, Gone: job.Gone,
+		Before: job.Gone + min(job.Changed+job.Unchanged, current), Current: current, Known: had,
+	}), nil
 }
 
 // accepted returns the number of a job's rows that were taken.
@@ -97,7 +106,7 @@ func accepted(job *store.Job) int { return job.New + job.Changed + job.Unchanged
 // in the job what the snapshot is suspect of.
 func (t *task) accept(a store.Applied) error {
 	job := &t.job
-	suspicion := judge(job, a.Current, a.Before, a.Known)
+	suspicion := judge(job, &a)
 	if suspicion == "" || t.Suspect == Off {
 		return nil
 	}

@@ -33,6 +33,16 @@ var (
 	allIgnored  = &provider.Feed{Seen: 3, Ignored: 3, HTTPStatus: 200}
 )
 
+// feedOfPast returns a feed of n events, of which the last ones are past, and so many rows
+// more that are rejected.
+func feedOfPast(t *testing.T, n, past, rejected int) *provider.Feed {
+	t.Helper()
+	feed := feedOfMany(t, n)
+	feed.Events, feed.Past = feed.Events[:n-past], feed.Events[n-past:]
+	feed.Seen, feed.Rejected = n+rejected, rejected
+	return feed
+}
+
 // TestSuspect follows what a provider is suspect of from feed to feed: live, in the log,
 // and after a restart at each point.
 func TestSuspect(t *testing.T) {
@@ -54,6 +64,9 @@ func TestSuspect(t *testing.T) {
 		"less than half":           {{feedOfMany(t, 10), ""}, {feedOfMany(t, 4), Shrunk}, {unchanged, Shrunk}, {feedOfMany(t, 4), ""}},
 		"half of an odd number":    {{feedOfMany(t, 9), ""}, {feedOfMany(t, 5), ""}, {feedOfMany(t, 9), ""}, {feedOfMany(t, 4), Shrunk}},
 		"the rest is the baseline": {{feedOfMany(t, 10), ""}, {feedOfMany(t, 4), Shrunk}, {feedOfMany(t, 2), ""}, {feedOfMany(t, 10), ""}},
+		"all of it is past":        {{feedOfMany(t, 4), ""}, {feedOfPast(t, 4, 4, 0), Emptied}, {unchanged, Emptied}, {feedOfPast(t, 4, 4, 1), Emptied}, {feedOfPast(t, 4, 1, 0), ""}},
+		"past at first":            {{feedOfPast(t, 4, 4, 1), ""}, {unchanged, ""}, {feedOfPast(t, 5, 4, 1), ""}},
+		"most of it is past":       {{feedOfMany(t, 10), ""}, {feedOfPast(t, 10, 6, 0), Shrunk}, {unchanged, Shrunk}, {feedOfPast(t, 10, 6, 0), ""}, {feedOfPast(t, 10, 8, 0), ""}, {feedOfMany(t, 10), ""}},
 		"one of two":               {{feedOfMany(t, 2), ""}, {feedOfMany(t, 1), ""}, {empty, Emptied}},
 	} {
 		t.Run(name, func(t *testing.T) {
