@@ -98,11 +98,12 @@ func (g *gatherer) whole() *Feed {
 	return g.feed
 }
 
-// reject counts a row that is not kept, and lists it if it is one of the first.
+// reject counts a row that is not kept, and lists it if it is one of the first. Control
+// characters in its ids, which no event has, would steer the terminal it is shown on.
 func (g *gatherer) reject(baseID, eventID string, line int, reason string) {
 	g.feed.Rejected++
 	if len(g.feed.Rejections) < MaxRejections {
-		g.feed.Rejections = append(g.feed.Rejections, Rejection{shorten(baseID), shorten(eventID), line, reason})
+		g.feed.Rejections = append(g.feed.Rejections, Rejection{shorten(plain(baseID)), shorten(plain(eventID)), line, reason})
 	}
 }
 
@@ -118,6 +119,9 @@ func shorten(id string) string {
 	}
 	return strings.Clone(id)
 }
+
+// plain is spaced for a string.
+func plain(text string) string { return string(spaced([]byte(text))) }
 
 // spaced returns a text with spaces for control characters: a line feed in a title
 // means no more than that.

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"fever/event"
 )
@@ -53,6 +56,7 @@ func parseRecord(value []byte) (*jsonRecord, error) {
 	if value[0] != '{' {
 		return r, errors.New("it is not a JSON object")
 	}
+	halved := hasHalfPair(value)
 	value, ambiguous := inKnownCase(value, recordKeys)
 	err := json.Unmarshal(value, r)
 	// The ids first: what else is wrong is told with them.
@@ -60,6 +64,8 @@ func parseRecord(value []byte) (*jsonRecord, error) {
 	r.baseID, idErr = r.BaseID.id("base_id")
 	r.eventID, eventErr = r.EventID.id("event_id")
 	switch {
+	case halved:
+		return r, errors.New("half of a surrogate pair is in it, which is no character")
 	case ambiguous != nil:
 		return r, ambiguous
 	case idErr != nil:
@@ -78,6 +84,42 @@ func parseRecord(value []byte) (*jsonRecord, error) {
 		return r, fmt.Errorf("end date %w", err)
 	}
 	return r, nil
+}
+
+// hasHalfPair reports whether an escape in valid JSON is half of a surrogate pair. Package
+// json reads each as U+FFFD: two ids could become one.
+func hasHalfPair(value []byte) bool {
+	for i := bytes.IndexByte(value, '\\'); i >= 0; {
+		next := i + 2 // valid JSON has a character behind the backslash
+		if unit, ok := escapedUnit(value[i:]); ok {
+			next = i + unitSize
+			if utf16.IsSurrogate(unit) {
+				low, _ := escapedUnit(value[next:])
+				if utf16.DecodeRune(unit, low) == utf8.RuneError {
+					return true
+				}
+				next += unitSize
+			}
+		}
+		n := bytes.IndexByte(value[next:], '\\')
+		if n < 0 {
+			return false
+		}
+		i = next + n
+	}
+	return false
+}
+
+// unitSize is the length of the escape of one unit of UTF-16: a backslash, u, four digits.
+const unitSize = 6
+
+// escapedUnit returns the unit of UTF-16 that b begins with the escape of.
+func escapedUnit(b []byte) (rune, bool) {
+	if len(b) < unitSize || b[0] != '\\' || b[1] != 'u' {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(string(b[2:unitSize]), 16, 16)
+	return rune(unit), err == nil //nolint:gosec // 16 bits
 }
 
 func (r *jsonRecord) event(provider string) event.Event {

@@ -24,7 +24,7 @@ type Validators struct {
 
 // revision is to be raised when a decoder comes to read a document differently, so that
 // feeds which have not changed since are read again.
-const revision = 2
+const revision = 3
 
 // sourceOf returns Validators.Source for the answers to a provider's requests.
 func sourceOf(c *Config) string {
