@@ -1,6 +1,9 @@
 package provider
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // inside are the networks that are no part of the public internet: what the registries
 // of special-purpose addresses (RFC 6890) call not globally reachable, and multicast.
@@ -65,4 +68,17 @@ func isPublic(a netip.Addr) bool {
 		}
 	}
 	return true
+}
+
+// endsInNumber reports whether the last part of a host is a number, as of no name (RFC 3696
+// section 2). What is no address to package netip then is one to inet_aton of C, and so to
+// many proxies: 127.1, 0x7f000001 and 010.0.0.1.
+func endsInNumber(host string) bool {
+	last := strings.ToLower(strings.TrimSuffix(host, "."))
+	last = last[strings.LastIndexByte(last, '.')+1:]
+	digits := "0123456789"
+	if hex, ok := strings.CutPrefix(last, "0x"); ok {
+		last, digits = hex, digits+"abcdef"
+	}
+	return strings.Trim(last, digits) == ""
 }

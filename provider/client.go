@@ -118,8 +118,10 @@ func (p *Provider) send(ctx context.Context, x *exchange, u *url.URL, last Valid
 		x.proxied = proxy != nil
 	}
 	if x.public && x.proxied { // whose look-up of a name is its own affair
-		if address, err := netip.ParseAddr(u.Hostname()); err == nil && !p.isPublic(address) {
-			return &insideError{address}
+		host := u.Hostname()
+		address, err := netip.ParseAddr(host)
+		if err != nil && endsInNumber(host) || err == nil && !p.isPublic(address) {
+			return &insideError{host}
 		}
 	}
 	res, err := p.transport.RoundTrip(req) //nolint:bodyclose // get and answer close it

@@ -132,12 +132,12 @@ func (p *Provider) control(ctx context.Context, _, address string, _ syscall.Raw
 	if err != nil || p.isPublic(to.Addr()) {
 		return err
 	}
-	return &insideError{to.Addr()}
+	return &insideError{to.Addr().String()}
 }
 
 // An insideError says that a redirect leads from the public internet to where it must
 // not.
-type insideError struct{ to netip.Addr }
+type insideError struct{ to string }
 
 func (e *insideError) Error() string {
 	return fmt.Sprintf("a redirect to %s, which is not public, as the provider's own address is: allow-private-redirects lets it", e.to)

@@ -132,6 +132,12 @@ func TestRedirectInsideByProxy(t *testing.T) {
 		refused         bool
 	}{
 		"to an address inside":                  {"http://provider.example/", "http://169.254.169.254/latest", false, true},
+		"to one as C reads it":                  {"http://provider.example/", "http://127.1/", false, true},
+		"to one that is one number":             {"http://provider.example/", "http://2852039166/latest", false, true},
+		"to one in hexadecimals":                {"http://provider.example/", "http://0XA9FEA9FE/latest", false, true},
+		"to one in octals":                      {"http://provider.example/", "http://0251.0376.0251.0376/latest", false, true},
+		"to one with a dot behind it":           {"http://provider.example/", "http://10.0.0.1./", false, true},
+		"to a name with numbers":                {"http://provider.example/", "http://10.0xyz.a1/", false, false},
 		"to an address inside, without it":      {"http://provider.example/", "http://" + untouched, true, true},
 		"to a name, which the proxy looks up":   {"http://provider.example/", "http://inside.example/", false, false},
 		"to an address outside":                 {"http://provider.example/", "http://" + outsideAddress + "/", false, false},
