@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -23,8 +24,9 @@ func annotate(flag *pflag.Flag, key, value string) {
 
 func setOrigin(flag *pflag.Flag, where string) { annotate(flag, originKey, where) }
 
-// emptyCounts says that an empty value of the flag means something. Of the others an
-// environment variable that is set to nothing counts as one that is not set.
+// emptyCounts says that an empty value of the flag means something. Of the others one on
+// the command line is refused, and an environment variable that is set to nothing counts
+// as one that is not set.
 func emptyCounts(flags *pflag.FlagSet, name string) { annotate(flags.Lookup(name), emptyKey, "") }
 
 // origin returns what a message calls the value of a flag: as it was given.
@@ -38,6 +40,23 @@ func origin(flags *pflag.FlagSet, name string) string {
 // isSet reports whether a flag has another value than its default.
 func isSet(flag *pflag.Flag) bool {
 	return flag.Changed || flag.Annotations[originKey] != nil
+}
+
+// refuseEmpty refuses flags that the command line sets to nothing. Most often a script has
+// done so, with a variable of its own that is not set: what was to narrow or to direct what
+// a command does would be left out.
+func refuseEmpty(flags *pflag.FlagSet) error {
+	var failed error
+	flags.Visit(func(flag *pflag.Flag) {
+		value := flag.Value.String()
+		if list, ok := flag.Value.(pflag.SliceValue); ok && slices.Contains(list.GetSlice(), "") {
+			value = ""
+		}
+		if value == "" && flag.Annotations[emptyKey] == nil && failed == nil {
+			failed = usagef("--%s is empty: give it a value, or leave it out", flag.Name)
+		}
+	})
+	return failed
 }
 
 // setFromEnvironment gives every flag that was not on the command line the value of

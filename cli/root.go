@@ -31,6 +31,9 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	understood := false // cobra has found the command and taken its flags and arguments
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		understood = true
+		if err := refuseEmpty(cmd.Flags()); err != nil {
+			return err
+		}
 		return setFromEnvironment(cmd.Flags())
 	}
 
@@ -84,8 +87,8 @@ events start at or after one moment and end at or before another.
 
 Every flag can also be set in the environment: FEVER_ and the flag's name in
 capitals, with _ for -. The flag wins. Both win over the file named by --config. A
-variable that is set to nothing counts as not set, but for FEVER_OPS_LISTEN, where it
-means none. Of other variables that begin with FEVER_ it warns.
+variable that is set to nothing counts as not set, and a flag is refused then, but for
+--ops-listen, where it means none. Of other variables that begin with FEVER_ it warns.
 
 It exits with 0 when all was done, 1 when something failed, and 2 for a mistake in how
 it was called.`,
