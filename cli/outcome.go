@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"fever/ingest"
 	"fever/store"
 )
+
+// line makes text from outside fit for a line that people read: see [cell].
+func line(text string) string { return cell(text, math.MaxInt) }
 
 // printSuspicion tells people what is odd about a feed as a whole.
 func printSuspicion(w io.Writer, job *store.Job) error {
@@ -28,7 +32,7 @@ func printOutcome(w io.Writer, label string, job *store.Job) error {
 		if job.Attempts > 1 {
 			attempts = fmt.Sprintf(" and %d attempts", job.Attempts)
 		}
-		_, err := fmt.Fprintf(w, "%s: failed after %v%s: %s: %s\n", label, took, attempts, job.Kind, job.Message)
+		_, err := fmt.Fprintf(w, "%s: failed after %v%s: %s: %s\n", label, took, attempts, job.Kind, line(job.Message))
 		return err
 	}
 	if job.NotModified {
@@ -43,10 +47,11 @@ func printOutcome(w io.Writer, label string, job *store.Job) error {
 			return err
 		}
 		if job.Rejected == 0 { // it is no row
-			_, err = fmt.Fprintf(w, "  line %d: %s\n", r.Line, r.Reason)
+			_, err = fmt.Fprintf(w, "  line %d: %s\n", r.Line, line(r.Reason))
 			continue
 		}
-		_, err = fmt.Fprintf(w, "  rejected: line %d, event %s/%s: %s\n", r.Line, cmp.Or(r.BaseID, "?"), cmp.Or(r.EventID, "?"), r.Reason)
+		_, err = fmt.Fprintf(w, "  rejected: line %d, event %s/%s: %s\n", r.Line,
+			line(cmp.Or(r.BaseID, "?")), line(cmp.Or(r.EventID, "?")), line(r.Reason))
 	}
 	if more := job.Rejected - len(job.Rejections); more > 0 && err == nil {
 		_, err = fmt.Fprintf(w, "  and %d more rejected\n", more)
