@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -470,6 +471,52 @@ func TestPulledAway(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestRemovedOrReplaced takes the file's name away while it is open, or gives it to a copy:
+// what would be written has no name, and would be lost. It can be saved.
+func TestRemovedOrReplaced(t *testing.T) {
+	t.Parallel()
+	replace := func(path string) error {
+		return errors.Join(os.WriteFile(path+".copy", read(t, path), 0o600), os.Rename(path+".copy", path))
+	}
+	for what, act := range map[string]func(path string) error{"removed": os.Remove, "replaced": replace} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "fever.db")
+			s, err := Open(path, keep)
+			if err != nil {
+				t.Fatal(err)
+			}
+			apply(t, s, snapshot("a", 1, sample("a", 1, 9)))
+			if err := act(path); err != nil {
+				t.Fatal(err)
+			}
+			_, err = run(t.Context(), s, snapshot("a", 2, sample("a", 1, 8)))
+			if err == nil || !strings.Contains(err.Error(), path+" was "+what+" while it was in use") {
+				t.Errorf("a job: error %v", err)
+			}
+			_, err = s.Rename(t.Context(), Renaming{From: "a", To: "b"})
+			if err == nil || !strings.Contains(err.Error(), what) {
+				t.Errorf("rename: error %v", err)
+			}
+			if err := s.Broken(); err != nil {
+				t.Errorf("it is broken: %v", err) // a restart would lose what is known
+			}
+			saved, err := s.Spool(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			copied := filepath.Join(t.TempDir(), "saved.db")
+			if err := os.WriteFile(copied, must(io.ReadAll(saved)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(saved.Close(), s.Close()); err != nil {
+				t.Error(err)
+			}
+			checkFile(t, copied)
+		})
 	}
 }
 

@@ -207,6 +207,9 @@ func (s *Store) view(f func(*bbolt.Tx) error) error {
 func (s *Store) update(ctx context.Context, f func(*bbolt.Tx) error) error {
 	s.writer.Lock()
 	defer s.writer.Unlock()
+	if err := s.inPlace(); err != nil {
+		return err
+	}
 	committing := false
 	err := s.contain(func() error {
 		tx, err := s.db.Begin(true)
@@ -233,6 +236,23 @@ func (s *Store) update(ctx context.Context, f func(*bbolt.Tx) error) error {
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
 	return err
+}
+
+// inPlace returns an error when the path no longer leads to the open file. Somebody has
+// removed or replaced that: what is written to it would be lost when it is closed.
+func (s *Store) inPlace() error {
+	opened, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	named, err := os.Stat(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s was removed while it was in use; save what is known first, as the manual says, and then restart fever", s.path)
+	case err == nil && !os.SameFile(opened, named):
+		return fmt.Errorf("%s was replaced while it was in use; save what is known first, as the manual says, and then restart fever", s.path)
+	}
+	return nil // or it cannot be seen, which is no reason not to write
 }
 
 // mayShow reports whether readers may see the state of a transaction whose commit has
