@@ -107,6 +107,11 @@ func TestExitCodes(t *testing.T) {
 		{"completion zsh extra", exitUsage, "fever completion zsh --help"},
 		{"dump --nonsense", exitUsage, "unknown flag"},
 		{"dump --limit x", exitUsage, "invalid argument"},
+		{"dump --starts-at=", exitUsage, "--starts-at is empty"},
+		{"sync --once --provider=", exitUsage, "--provider is empty"},
+		{"forget --provider feverup --gone-before=", exitUsage, "--gone-before is empty"},
+		{"dump --config=", exitUsage, "--config is empty"},
+		{"serve --no-sync --listen 127.0.0.1:0 --ops-listen= --db " + foreign, exitFailed, "foreign.db"},
 		{"dump --db " + filepath.Join(dir, "missing.db"), exitFailed, "missing.db: no such file or directory; fever serve and fever sync make it"},
 		{"dump --db " + foreign, exitFailed, "foreign.db"},
 		{"serve --no-sync --listen " + taken + " --db " + db, exitFailed, taken},
@@ -277,6 +282,23 @@ func TestDumpFilters(t *testing.T) {
 				t.Errorf("dumped %v, want %v", got, test.want)
 			}
 		})
+	}
+}
+
+// TestStrangeRows takes a document whose rows are rejected, with ids that would move the
+// cursor or look like lines of ours.
+func TestStrangeRows(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	document := filepath.Join(dir, "strange.xml")
+	const rows = `<eventList><output><base_event base_event_id="a` + "\u009b" + `31m" sell_mode="online" title="t">` +
+		`<event event_id="b&#10;  rejected: none&#9;" event_start_date="2021-06-30T21:00:00"></event></base_event></output></eventList>`
+	if err := os.WriteFile(document, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stdout, _ := run(t, exitFailed, "sync", "--once", "--db", filepath.Join(dir, "fever.db"), document)
+	if want := "  rejected: line 1, event a 31m/b rejected: none: base id holds a control character\n"; !strings.HasSuffix(stdout, "\n"+want) {
+		t.Errorf("printed %q, not %q", stdout, want)
 	}
 }
 
