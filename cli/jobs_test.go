@@ -54,7 +54,7 @@ func TestInterrupted(t *testing.T) {
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if before, _ := run(t, exitDone, "dump", "--jobs", "--db", db); !strings.Contains(before, `"state":"running"`) {
+	if before, _ := run(t, exitDone, "dump", "--jobs", "--db", db); !strings.Contains(before, `"kind":"interrupted"`) {
 		t.Errorf("before: %s", before)
 	}
 	run(t, exitDone, "sync", "--once", "--db", db, feeds("event-list")[0])
