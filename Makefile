@@ -6,6 +6,9 @@ TOOL        := go tool -modfile=tools.mod
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOFILES      = $$(find . -name '*.go' -not -path './.git/*')
 
+# An interrupt ends some shells, as Debian's, without what they are to do at their EXIT.
+INTERRUPTED := trap 'exit 130' HUP INT TERM
+
 # How make test runs the tests.
 GOTEST ?= go test
 
@@ -145,7 +148,7 @@ deploy-check: ## check the alerts and the configuration of Prometheus, and run t
 # The second build has another folder and an empty cache: all of it is compiled again.
 .PHONY: reproducible
 reproducible: ## build HEAD twice, in two folders, and see that the binaries are the same
-	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && mkdir -p "$$tmp/one" "$$tmp/another/folder" "$$tmp/cache" && \
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && $(INTERRUPTED) && mkdir -p "$$tmp/one" "$$tmp/another/folder" "$$tmp/cache" && \
 	for dir in one another/folder; do git archive HEAD | tar -x -C "$$tmp/$$dir" || exit 1; done && \
 	$(MAKE) --no-print-directory -C "$$tmp/one" build VERSION='$(VERSION)' && \
 	GOCACHE="$$tmp/cache" $(MAKE) --no-print-directory -C "$$tmp/another/folder" build VERSION='$(VERSION)' && \
@@ -183,7 +186,7 @@ bench: ## run the benchmarks: BENCH=regexp COUNT=n
 
 .PHONY: bench-compare
 bench-compare: ## compare the benchmarks with those of another commit: REF=main BENCH=regexp
-	@tmp=$$(mktemp -d) && trap 'git worktree remove --force "$$tmp/ref"; rm -rf "$$tmp"' EXIT && \
+	@tmp=$$(mktemp -d) && trap 'git worktree remove --force "$$tmp/ref"; rm -rf "$$tmp"' EXIT && $(INTERRUPTED) && \
 	git worktree add --quiet --detach "$$tmp/ref" $(REF) && \
 	(cd "$$tmp/ref" && go test -run '^$$' -bench '$(BENCH)' -benchmem -count 10 -timeout 120m ./... > "$$tmp/old.txt") && \
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count 10 -timeout 120m ./... > "$$tmp/new.txt" && \

@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -178,6 +179,36 @@ func TestTags(t *testing.T) {
 		}
 		if want := "\ntests " + tag + " "; !strings.Contains(readFile(t, ".ci/run"), want) {
 			t.Errorf(".ci/run has no %q", want)
+		}
+	}
+}
+
+// TestInterrupt holds that what a target of make removes at its end it removes also when it
+// is interrupted: not every shell takes that for an end.
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	text := readFile(t, "Makefile")
+	interrupted := names(text, `(?m)^INTERRUPTED := (.*)$`)
+	if len(interrupted) != 1 {
+		t.Fatalf("INTERRUPTED is %q in the Makefile", interrupted)
+	}
+	traps := 0
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, "' EXIT") {
+			traps++
+			if !strings.Contains(line, "' EXIT && $(INTERRUPTED) && ") {
+				t.Errorf("it is not for interrupts: %s", line)
+			}
+		}
+	}
+	if traps == 0 {
+		t.Error("nothing is removed at an end")
+	}
+	for _, signal := range []string{"INT", "TERM"} {
+		script := "trap 'echo removed' EXIT && " + interrupted[0] + " && kill -" + signal + " $$; echo goes on"
+		out, err := exec.CommandContext(t.Context(), "/bin/sh", "-c", script).Output()
+		if err == nil || string(out) != "removed\n" {
+			t.Errorf("after %s the shell says %q, and ends with %v", signal, out, err)
 		}
 	}
 }
