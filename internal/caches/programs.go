@@ -90,9 +90,15 @@ func find() error {
 	return nil
 }
 
+// A running program has one goroutine that waits for its end.
+type running struct {
+	*exec.Cmd
+	ended chan struct{} // closed then
+}
+
 // start runs the program in a folder of its own, in front of what listens on upstream,
-// and returns when it listens.
-func (p *program) start(ctx context.Context, dir, settings, listen, upstream string) (*exec.Cmd, error) {
+// and returns when it listens. It is running also when that fails, unless it is nil.
+func (p *program) start(ctx context.Context, dir, settings, listen, upstream string) (*running, error) {
 	text, err := os.ReadFile(filepath.Join(settings, p.file))
 	if err != nil {
 		return nil, err
@@ -144,11 +150,16 @@ func (p *program) start(ctx context.Context, dir, settings, listen, upstream str
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	return cmd, p.listens(ctx, dir, listen)
+	r := &running{cmd, make(chan struct{})}
+	go func() {
+		_ = cmd.Wait() // how it ends is its own affair
+		close(r.ended)
+	}()
+	return r, r.listens(ctx, dir, listen)
 }
 
-// listens waits until the program takes connections.
-func (p *program) listens(ctx context.Context, dir, address string) error {
+// listens waits until the program takes connections, or has ended.
+func (r *running) listens(ctx context.Context, dir, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {
@@ -156,32 +167,32 @@ func (p *program) listens(ctx context.Context, dir, address string) error {
 		if err == nil {
 			return conn.Close()
 		}
+		var what string
 		select {
 		case <-ctx.Done():
-			said, _ := os.ReadFile(filepath.Join(dir, "output"))
-			return fmt.Errorf("it does not listen: %w: %s", err, said)
+			what = "it does not listen"
+		case <-r.ended:
+			what = "it has ended"
 		case <-time.After(50 * time.Millisecond):
+			continue
 		}
+		said, _ := os.ReadFile(filepath.Join(dir, "output"))
+		return fmt.Errorf("%s: %w: %s", what, err, said)
 	}
 }
 
 // end stops a program, and those that it started.
-func end(cmd *exec.Cmd) error {
-	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // how it ends is its own affair
-		close(ended)
-	}()
+func (r *running) end() error {
+	_ = r.Process.Signal(syscall.SIGTERM) // it may have ended
 	var err error
 	select {
-	case <-ended:
+	case <-r.ended:
 	case <-time.After(10 * time.Second):
-		err = fmt.Errorf("%s did not stop by itself", cmd.Path)
-		_ = cmd.Process.Kill()
-		<-ended
+		err = fmt.Errorf("%s did not stop by itself", r.Path)
+		_ = r.Process.Kill()
+		<-r.ended
 	}
-	if e := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); e != nil && !errors.Is(e, syscall.ESRCH) {
+	if e := syscall.Kill(-r.Process.Pid, syscall.SIGKILL); e != nil && !errors.Is(e, syscall.ESRCH) {
 		err = errors.Join(err, e)
 	}
 	return err

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -93,10 +92,9 @@ func newTrial(ctx context.Context, p program, w *witness, fever, dir, settings s
 	if t.address, err = free(ctx); err != nil {
 		return t, err
 	}
-	var cmd *exec.Cmd
-	cmd, err = p.start(ctx, filepath.Join(dir, p.binary), settings, t.address, tap)
-	if cmd != nil {
-		t.stops = append(t.stops, func() error { return end(cmd) })
+	process, err := p.start(ctx, filepath.Join(dir, p.binary), settings, t.address, tap)
+	if process != nil {
+		t.stops = append(t.stops, process.end)
 	}
 	return t, err
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,28 @@ func TestCheck(t *testing.T) {
 		if _, err := tr.check(&o); (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: %v, want %q", o, err, test.want)
 		}
+	}
+}
+
+// TestStart shows that a program that ends instead of listening is not waited for, and
+// what it said is told.
+func TestStart(t *testing.T) {
+	t.Parallel()
+	settings := t.TempDir()
+	if err := os.WriteFile(filepath.Join(settings, "sh.conf"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const address = "127.0.0.1:0" // nobody listens there
+	p := program{name: "shell", binary: "sh", file: "sh.conf", args: []string{"-c", "echo FILE is wrong; exit 1"}}
+	process, err := p.start(t.Context(), filepath.Join(t.TempDir(), "sh"), settings, address, address)
+	if process == nil {
+		t.Fatal(err)
+	}
+	if err == nil || !strings.Contains(err.Error(), "it has ended") || !strings.Contains(err.Error(), "sh/settings is wrong") {
+		t.Errorf("got %v", err)
+	}
+	if err := process.end(); err != nil {
+		t.Error(err)
 	}
 }
 
