@@ -235,6 +235,10 @@ func TestSearchBeforeCollecting(t *testing.T) {
 		if reply.status != http.StatusOK || len(reply.titles(t)) != 0 || reply.header.Get("Cache-Control") != "no-store" || reply.header["Etag"] != nil {
 			t.Errorf("before, with %q: %d %v %s", field, reply.status, reply.header, reply.body)
 		}
+		head := do(t, request(t, http.MethodHead, base+"/search", fields...))
+		if head.status != http.StatusOK || head.header.Get("Cache-Control") != "no-store" || head.header["Etag"] != nil {
+			t.Errorf("before, HEAD with %q: %d %v", field, head.status, head.header)
+		}
 	}
 	collected.Store(true) // and nothing was found: that may be kept
 	reply := get(t, base+"/search")
