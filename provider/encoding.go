@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -119,19 +120,46 @@ func (s *scanner) transcode(charset, declared string) error {
 	if err := s.spool.fill(&e); err != nil {
 		return fmt.Errorf("line %d: %w", s.line(), err)
 	}
+	isUTF8, whole := e.isUTF8(), s.spool.whole()
+	if !whole { // the rest, for which there was no room, is looked at while it is read
+		isUTF8 = e.others == 0 && e.characters > 0
+		s.spool.rest = io.TeeReader(s.spool.rest, &e)
+	}
 	s.reread(func(io.Reader) io.Reader { return s.spool.reader() })
-	if e.isUTF8() {
+	if isUTF8 {
 		return nil
 	}
 	if table == nil {
 		table, otherTable = otherTable, nil
 	}
-	if e.characters > e.others || !e.fits(table, otherTable) {
+	doubt := func() error {
+		if e.characters <= e.others && e.fits(table, otherTable) {
+			return nil
+		}
 		return s.fault(KindDecode, 0, "the encoding is in doubt: HTTP says %.40q and the XML declaration %.40q, "+
 			"and %d characters beyond ASCII are UTF-8 while %d bytes are not", charset, declared, e.characters, e.others)
 	}
 	s.reread(func(r io.Reader) io.Reader { return transform.NewReader(r, table.NewDecoder()) })
-	return nil
+	if !whole {
+		s.src = &judged{s.src, doubt}
+	}
+	return doubt()
+}
+
+// A judged reader ends with the error of judge, if that has one.
+type judged struct {
+	io.Reader
+	judge func() error
+}
+
+func (j *judged) Read(p []byte) (int, error) {
+	n, err := j.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		if failed := j.judge(); failed != nil {
+			err = failed
+		}
+	}
+	return n, err
 }
 
 // meansNothing reports whether a label says nothing of a document that is not in UTF-16:

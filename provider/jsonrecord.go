@@ -119,7 +119,7 @@ func escapedUnit(b []byte) (rune, bool) {
 		return 0, false
 	}
 	unit, err := strconv.ParseUint(string(b[2:unitSize]), 16, 16)
-	return rune(unit), err == nil //nolint:gosec // 16 bits
+	return rune(unit), err == nil
 }
 
 func (r *jsonRecord) event(provider string) event.Event {

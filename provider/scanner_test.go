@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -273,6 +274,44 @@ func TestDecodeEncodingInDoubt(t *testing.T) {
 	how.charset = "klingon"
 	if _, err := decodeXML(strings.NewReader(doc), how); kindAt(err) != KindDecode || !strings.Contains(err.Error(), `the encoding "klingon" is not known`) {
 		t.Error(err)
+	}
+}
+
+// Where a long document cannot be kept, all of it is looked at all the same: what is right
+// is read, and what is not is refused at its end.
+func TestDecodeEncodingWithoutRoom(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
+	long := strings.Repeat(" ", maxMemory+maxMemory/4)
+	tests := map[string]struct {
+		declared, charset, before, title string
+		want                             string // empty when it is in doubt
+	}{
+		"latin1":                            {"iso-8859-1", "", "", "ca\xf1a", "caña"},
+		"latin1, the header lies":           {"iso-8859-1", "utf-8", "", "ca\xf1a", "caña"},
+		"latin1 and latin9, no matter":      {"iso-8859-15", "latin1", "", "ca\xf1a", "caña"},
+		"latin1 and latin9, not known":      {"iso-8859-15", "latin1", "", "ca\xa4a", ""},
+		"latin1, nothing beyond ASCII":      {"iso-8859-1", "", "", "cana", "cana"},
+		"UTF-8, known from what was kept":   {"iso-8859-1", "", "<!-- ñ -->", "caña", "caña"},
+		"UTF-8, only seen behind it":        {"iso-8859-1", "", "", "caña", ""},
+		"latin1, like UTF-8 behind it":      {"iso-8859-1", "", "<!-- \xf1a -->", "ca\xc3\xb1\xc3\xb1a", ""},
+		"latin1, more of it than like that": {"iso-8859-1", "", "<!-- \xf1a\xf1a -->", "\xabCAF\xc9\xbb", "«CAFÉ»"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			doc := `<?xml version="1.0" encoding="` + test.declared + `"?>` + test.before + "<planList>" + long +
+				`<base_plan base_plan_id="1" sell_mode="online" title="` + test.title + `"><plan plan_id="1" plan_start_date="2026-01-01"/></base_plan></planList>`
+			how := plainly
+			how.charset = test.charset
+			feed, err := decodeXML(strings.NewReader(doc), how)
+			switch {
+			case test.want == "":
+				if kindAt(err) != KindDecode || !strings.Contains(err.Error(), "in doubt") {
+					t.Errorf("%+v, %v", feed, err)
+				}
+			case err != nil || len(feed.Events) != 1 || feed.Events[0].Title != test.want:
+				t.Errorf("%+v, %v, want %q", feed, err, test.want)
+			}
+		})
 	}
 }
 
