@@ -136,7 +136,7 @@ tidy-check:
 	go mod verify
 
 .PHONY: race
-race: ## run the same with the race detector, in any order, twice
+race: ## run all tests with the race detector, in any order, twice (a C compiler)
 	CGO_ENABLED=1 go test -race -shuffle=on -count=2 ./...
 
 .PHONY: deploy-check
