@@ -57,7 +57,7 @@ func (o *Ops) readyz(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	for _, s := range o.Ingester.Status() {
 		p := providerHealth{freshness: fresh(&s, now)}
-		if !s.Settled && !o.ReadyWhenLoaded {
+		if o.awaits(&s) {
 			state.Status, p.NotReady = "collecting", unsettled(&s)
 		}
 		state.Providers = append(state.Providers, p)
@@ -76,6 +76,9 @@ func (o *Ops) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 	o.tellReadiness(w, r, state)
 }
+
+// awaits reports whether the service is not ready for a provider's sake.
+func (o *Ops) awaits(s *ingest.Status) bool { return !s.Settled && !o.ReadyWhenLoaded }
 
 // tellReadiness answers with a state, or with ok and not ok alone to those without the
 // token.

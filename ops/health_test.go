@@ -27,6 +27,9 @@ func TestHealth(t *testing.T) {
 		if answer.status != code || body.Status != want || len(body.Providers) != 2 {
 			t.Errorf("%d %s, not %d %s", answer.status, answer.body, code, want)
 		}
+		if told := strings.Contains(d.ask(t, http.MethodGet, "/").body, "Not ready: first snapshots are missing"); told != (want == "collecting") {
+			t.Errorf("%s: that it is not ready is on the status page: %v", want, told)
+		}
 		return body
 	}
 	ready(http.StatusServiceUnavailable, "loading")

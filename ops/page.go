@@ -84,7 +84,9 @@ func (p *statusPage) look(r *http.Request) view {
 	v := view{Now: now.UTC(), Version: p.Version, Searches: p.Metrics.recent.last()}
 	v.Searches.InFlight = int(p.Metrics.InFlight.Load())
 	var problems []error
+	collecting := false
 	for _, status := range p.Ingester.Status() {
+		collecting = collecting || p.awaits(&status)
 		jobs, err := p.jobs(ctx, status.Name)
 		if err != nil {
 			problems = append(problems, err)
@@ -109,7 +111,7 @@ func (p *statusPage) look(r *http.Request) view {
 	if err := p.Store.Broken(); err != nil {
 		problems = []error{err} // of which the others come
 	}
-	v.Verdict = judge(ended(p.Draining), ended(p.Stopping), snapshot != nil, problems, v.Searches, v.Providers)
+	v.Verdict = judge(ended(p.Draining), ended(p.Stopping), snapshot != nil, collecting, problems, v.Searches, v.Providers)
 	v.Try = p.try(r, v.Stored)
 	return v
 }

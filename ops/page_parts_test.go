@@ -79,22 +79,25 @@ func TestJudge(t *testing.T) {
 	off := make1("off", func(s *ingest.Status) { s.Due = time.Time{} })
 	running := make1("running", func(s *ingest.Status) { s.Due, s.State = time.Time{}, store.Running })
 	for _, tc := range []struct {
-		cards    []card
-		draining bool
-		stopping bool
-		loading  bool
-		problems []error
-		shed     int
-		failed   int
-		level    level
-		headline string
-		detail   string
+		cards      []card
+		draining   bool
+		stopping   bool
+		loading    bool
+		collecting bool
+		problems   []error
+		shed       int
+		failed     int
+		level      level
+		headline   string
+		detail     string
 	}{
 		{cards: []card{fine, running}, level: levelOK, headline: "All is well", detail: "What is stored is up to date."},
 		{cards: []card{fine, off}, level: levelOK, headline: "All is well", detail: "What is stored is up to date."},
 		{cards: []card{off}, level: levelOK, headline: "All is well", detail: "Nothing is collected. "},
 		{level: levelOK, headline: "All is well", detail: "Nothing is collected. "},
 		{cards: []card{fine, fresh}, level: levelWait, headline: "Waiting for the first data", detail: "new: no success yet. "},
+		{cards: []card{fresh}, collecting: true, level: levelWait, headline: "Waiting for the first data", detail: "new: no success yet. Not ready: "},
+		{cards: []card{failing}, collecting: true, level: levelBad, headline: "1 provider is failing", detail: "last success 3 s ago. Not ready: "},
 		{cards: []card{fresh}, shed: 1200, level: levelBad, headline: "Searches are turned away", detail: "1,200 in the last minute"},
 		{cards: []card{stale, fine}, shed: 1, level: levelBad, headline: "1 provider is stale", detail: "stale: last success 6 min ago. Searches are"},
 		{cards: []card{fine, failing, fresh}, level: levelBad, headline: "1 provider is failing", detail: "failing: http status, last success 3 s ago. Searches are"},
@@ -111,7 +114,7 @@ func TestJudge(t *testing.T) {
 		{cards: []card{nonsense, stale}, level: levelBad, headline: "1 provider is stale"},
 		{cards: []card{tenth}, level: levelOK, headline: "All is well"},
 	} {
-		got := judge(tc.draining, tc.stopping, !tc.loading, tc.problems, traffic{Shed: tc.shed, Failed: tc.failed}, tc.cards)
+		got := judge(tc.draining, tc.stopping, !tc.loading, tc.collecting, tc.problems, traffic{Shed: tc.shed, Failed: tc.failed}, tc.cards)
 		if got.Level != tc.level || got.Headline != tc.headline || !strings.Contains(got.Detail, tc.detail) {
 			t.Errorf("%+v, not %s %s: %s", got, tc.level, tc.headline, tc.detail)
 		}

@@ -27,8 +27,11 @@ type verdict struct {
 }
 
 // judge finds what is worst.
-func judge(draining, stopping, loaded bool, problems []error, searches traffic, cards []card) verdict {
-	const goesOn = " Searches are answered from what is stored."
+func judge(draining, stopping, loaded, collecting bool, problems []error, searches traffic, cards []card) verdict {
+	goesOn := " Searches are answered from what is stored."
+	if collecting {
+		goesOn = " Not ready: first snapshots are missing, and searches should be sent elsewhere."
+	}
 	by := make(map[state][]card)
 	for _, c := range cards {
 		by[c.State] = append(by[c.State], c)
