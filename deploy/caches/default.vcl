@@ -1,4 +1,5 @@
-# Varnish as a cache in front of fever: varnishd -a 127.0.0.1:8081 -f default.vcl
+# Varnish as a cache in front of fever: varnishd -a 127.0.0.1:8081 -f "$PWD/default.vcl"
+# A name without its folder is that of a file in /etc/varnish, which may be another one.
 # Seen to work with Varnish 7.1 (make caches); docs/operations.md says what it does.
 vcl 4.1;
 

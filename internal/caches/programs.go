@@ -31,7 +31,7 @@ type program struct {
 var programs = []program{
 	{
 		name: "nginx", binary: "nginx", file: "nginx.conf", hidesDeath: true, asksTag: true,
-		replace: [][2]string{{"listen 127.0.0.1:8081;", "listen LISTEN;"}, {"server 127.0.0.1:8080;", "server FEVER;"}, {"/var/cache/nginx/fever", "DIR/cache"}},
+		replace: [][2]string{{"listen 127.0.0.1:8081;", "listen LISTEN;"}, {"server 127.0.0.1:8080;", "server FEVER;"}, {"/var/cache/nginx-fever", "DIR/cache"}},
 		around: `daemon off; master_process off; pid DIR/pid; error_log DIR/log;
 events {}
 http {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,20 @@ func TestStart(t *testing.T) {
 	}
 	if err := process.end(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFolder holds that the folder which is replaced here can be made where the settings are
+// used as they are: nginx makes no folder around it, and packages differ in those they have.
+func TestFolder(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../deploy/caches/nginx.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := regexp.MustCompile(`(?m)^proxy_cache_path (\S+) `).FindSubmatch(text)
+	if path == nil || filepath.Dir(string(path[1])) != "/var/cache" {
+		t.Errorf("it is %q", path)
 	}
 }
 
