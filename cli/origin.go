@@ -95,5 +95,8 @@ func invalid(flag *pflag.Flag, err error) error {
 	case "bool":
 		return errors.New("it is neither true nor false")
 	}
+	if flag.Name == "log-level" {
+		return errors.New("it is none of debug, info, warn and error")
+	}
 	return err
 }
