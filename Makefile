@@ -137,7 +137,7 @@ tidy-check:
 
 .PHONY: race
 race: ## run all tests with the race detector, in any order, twice (a C compiler)
-	CGO_ENABLED=1 go test -race -shuffle=on -count=2 ./...
+	CGO_ENABLED=1 go test -race -shuffle=on -count=2 -timeout 20m ./...
 
 .PHONY: deploy-check
 deploy-check: ## check the alerts and the configuration of Prometheus, and run the alerts' tests (promtool)
