@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -71,6 +72,9 @@ func (l leakTested) Run() int {
 //	insist SIGNAL      send it again and again until fever serve has ended by it
 func TestScript(t *testing.T) {
 	t.Parallel()
+	if signal.Ignored(syscall.SIGHUP) { // under nohup: then what is started here ignored it, too
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	feeds, err := filepath.Abs(filepath.Join("testdata", "feeds"))
 	if err != nil {
 		t.Fatal(err)
