@@ -55,4 +55,4 @@ func main() {
 GO
 go mod tidy >/dev/null 2>&1
 go list -m github.com/robfig/cron/v3
-go run .
+go run main.go
