@@ -132,12 +132,14 @@ func (c *collected) maxAge(now time.Time) time.Duration {
 // recall finds out when the provider's last job completed, and what the latest snapshot
 // was.
 func (g *Ingester) recall(ctx context.Context, c *collected) error {
+	judged := false
 	for job, err := range g.store.Jobs(ctx, store.JobFilter{Provider: c.Name, State: store.Completed}) {
 		if err != nil {
 			return err
 		}
 		var suspect Suspicion
-		if !job.NotModified {
+		if !judged && !job.NotModified && job.Trigger.Collects() { // older snapshots count no more
+			judged = true
 			if suspect, err = g.judgeAgain(ctx, c, &job); err != nil {
 				return err
 			}
