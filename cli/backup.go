@@ -12,14 +12,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fever/config"
 	"fever/store"
 )
 
 // backing holds the settings of fever backup.
 type backing struct {
-	config string
-	db     string
-	force  bool
+	config.DataFile
+	force bool
 }
 
 func newBackup() *cobra.Command {
@@ -41,11 +41,8 @@ reads it must not keep it when this command fails.`,
   fever dump --db /backup/fever.db         # look into a copy`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := useFile(cmd, b.config); err != nil {
+			if err := useFile(cmd, &b.DataFile); err != nil {
 				return err
-			}
-			if b.db == "" {
-				return usagef("--db names no file")
 			}
 			if args[0] == "-" {
 				return b.toOutput(cmd.Context(), cmd.OutOrStdout())
@@ -54,8 +51,7 @@ reads it must not keep it when this command fails.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&b.config, "config", "", "the YAML `file` of fever serve, for its db")
-	flags.StringVar(&b.db, "db", defaultDB, "the data `file`")
+	b.Register(flags)
 	flags.BoolVar(&b.force, "force", false, "replace the file if it is there")
 	return cmd
 }
@@ -124,7 +120,7 @@ func (b *backing) mayReplace(path string) error {
 	case !b.force:
 		return fmt.Errorf("back up: %s is there; choose another name, or add --force to replace it", path)
 	}
-	if own, err := os.Stat(b.db); err == nil && os.SameFile(own, there) {
+	if own, err := os.Stat(b.DB); err == nil && os.SameFile(own, there) {
 		return fmt.Errorf("back up: %s is the data file itself", path)
 	}
 	return nil
@@ -132,7 +128,7 @@ func (b *backing) mayReplace(path string) error {
 
 // copy writes a copy of the data file to w: its own, or a server's.
 func (b *backing) copy(ctx context.Context, w io.Writer) (n int64, err error) {
-	st, server, err := readOrReach(ctx, b.db)
+	st, server, err := readOrReach(ctx, b.DB)
 	if err != nil {
 		return 0, err
 	}

@@ -6,13 +6,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/spf13/pflag"
-
+	"fever/config"
 	"fever/ingest"
-	"fever/provider"
 )
-
-const defaultDB = "fever.db"
 
 // configHelp stands in the help of the commands that collect.
 const configHelp = `With --config, the settings come from a YAML file where neither a flag nor the
@@ -41,126 +37,34 @@ in the place of the flags that describe the only one:
 Headers, URLs and ops-token take secrets from the environment, as shown. In a URL the
 value is encoded for its place, whatever it holds.`
 
-// A config is what the commands that collect run with: flags, environment, file and
-// defaults, in this order, put together by complete.
-type config struct {
-	logging
-	path      string // of the file, or ""
-	db        string
-	workers   int
-	keepJobs  int
-	only      source   // what the flags say of it
-	providers []source // the file's, or the only one
-	variables []string // of the environment, that the file refers to
-}
-
-func (c *config) register(flags *pflag.FlagSet) {
-	flags.StringVar(&c.path, "config", "", "YAML `file` with settings, and providers (see above)")
-	flags.StringVar(&c.db, "db", defaultDB, "the data `file`; created when missing")
-	flags.IntVar(&c.workers, "workers", 8, "`number` of providers to collect from at once")
-	flags.IntVar(&c.keepJobs, "keep-jobs", 100, "`number` of job outcomes to keep for each provider")
-	c.only.register(flags)
-	c.logging.register(flags)
-}
-
-// complete takes from the file what neither flags nor environment say, and refuses
-// what makes no sense.
-func (c *config) complete(flags *pflag.FlagSet) error {
-	f, err := readConfig(c.path)
-	if err != nil {
-		return err
-	}
-	if err := f.apply(flags); err != nil {
-		return err
-	}
-	if err := provider.CheckProxies(); err != nil {
-		return usagef("%w", err)
-	}
-	c.variables = f.variables
-	switch {
-	case c.db == "":
-		return usagef("%s names no file", origin(flags, "db"))
-	case c.workers < 1:
-		return usagef("%s must be at least 1", origin(flags, "workers"))
-	case c.keepJobs < 1:
-		return usagef("%s must be at least 1", origin(flags, "keep-jobs"))
-	case c.format != "text" && c.format != "json":
-		return usagef("%s %.40q is neither text nor json", origin(flags, "log-format"), c.format)
-	}
-	if len(f.providers) == 0 {
-		if err := expandSetting(flags, "provider-url", expandURL); err != nil {
-			return err
-		}
-		if err := c.only.check(flags, "provider-url"); err != nil {
-			return err
-		}
-		c.providers = []source{c.only}
-		return nil
-	}
-	only := pflag.NewFlagSet("", pflag.ContinueOnError)
-	new(source).register(only)
-	only.VisitAll(func(flag *pflag.Flag) {
-		if err == nil && isSet(flags.Lookup(flag.Name)) {
-			err = onlyProviders(flags, flag.Name, c.path)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	c.providers, err = f.sources()
-	return err
-}
-
-// onlyProviders is what is wrong with a flag that is set beside a list of providers.
-func onlyProviders(flags *pflag.FlagSet, flag, path string) error {
-	return usagef("%s is for the only provider, but %s lists providers: say it there, for each", origin(flags, flag), path)
-}
-
 // collected returns the settings of the providers' jobs.
-func (c *config) collected() []ingest.Provider {
+func collected(c *config.Config) []ingest.Provider {
 	var all []ingest.Provider
-	instance := c.instance()
-	for i := range c.providers {
-		all = append(all, c.providers[i].collected(instance))
+	instance := instanceOf(c.DB)
+	for i := range c.Providers {
+		p := &c.Providers[i]
+		all = append(all, ingest.Provider{
+			Name: p.Name, Instance: instance, Location: p.Location, Every: p.Every, Next: p.Next,
+			MaxInterval: p.MaxInterval, Suspect: ingest.Policy(p.Suspect), Fetch: p.Fetch,
+		})
 	}
 	return all
 }
 
-// instance tells replicas from each other, and is the same after a restart: the machine
+// instanceOf tells replicas from each other, and is the same after a restart: the machine
 // and the data file. What is not known of them makes no difference then.
-func (c *config) instance() string {
+func instanceOf(db string) string {
 	host, _ := os.Hostname()
-	db, err := filepath.Abs(c.db)
-	if err != nil {
-		db = c.db
+	if path, err := filepath.Abs(db); err == nil {
+		db = path
 	}
 	return host + " " + db
 }
 
-// readers returns the providers as those who read documents of theirs.
-func (c *config) readers() []*provider.Provider {
-	var all []*provider.Provider
-	for i := range c.providers {
-		all = append(all, c.providers[i].Provider)
-	}
-	return all
-}
-
-// logging holds the settings of the log.
-type logging struct {
-	format string
-	level  slog.Level
-}
-
-func (l *logging) register(flags *pflag.FlagSet) {
-	flags.StringVar(&l.format, "log-format", "text", "`form` of the log on standard error: text or json")
-	flags.TextVar(&l.level, "log-level", slog.LevelInfo, "`level` from which on to log: debug, info, warn or error")
-	flags.Lookup("log-level").DefValue = "info" // as people write it
-}
-
-func (l *logging) logger(w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: l.level}
-	if l.format == "json" {
+// newLog returns the log that the settings ask for.
+func newLog(c *config.Config, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))

@@ -11,13 +11,14 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"fever/config"
 	"fever/event"
 	"fever/store"
 )
 
 // dumping holds the settings of fever dump.
 type dumping struct {
-	dataFile
+	config.DataFile
 	jobs     bool
 	format   string
 	provider string
@@ -48,7 +49,7 @@ of --config or --timezone; where these say nothing, in that of the latest snapsh
   fever dump --jobs --provider feverup --format ndjson | jq 'select(.state == "failed") | .kind'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := d.complete(cmd); err != nil {
+			if err := useFile(cmd, &d.DataFile); err != nil {
 				return err
 			}
 			return d.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -59,7 +60,8 @@ of --config or --timezone; where these say nothing, in that of the latest snapsh
 }
 
 func (d *dumping) register(flags *pflag.FlagSet) {
-	d.dataFile.register(flags)
+	d.Register(flags)
+	d.RegisterTimeZone(flags)
 	flags.BoolVar(&d.jobs, "jobs", false, "print the outcomes of jobs instead of events")
 	flags.StringVar(&d.format, "format", "", "`form`: table, json, ndjson or csv (default table on a terminal, else ndjson)")
 	flags.StringVar(&d.provider, "provider", "", "only what is of the provider with this `name`")
@@ -80,13 +82,13 @@ func (d *dumping) run(ctx context.Context, out, errOut io.Writer) (err error) {
 	var events iter.Seq2[event.Record, error]
 	var jobs iter.Seq2[store.Job, error]
 	newest := store.JobFilter{Provider: d.provider, Limit: d.limit}
-	st, server, err := readOrReach(ctx, d.db)
+	st, server, err := readOrReach(ctx, d.DB)
 	switch {
 	case err != nil:
 		return err
 	case st != nil:
 		defer closing(st, &err)
-		st.Zones = d.zones
+		st.Zones = d.Locations
 		events, jobs = st.Records(ctx, filter), st.Jobs(ctx, newest)
 	default:
 		events, jobs = server.records(ctx, d.query()), server.jobs(ctx, newest)

@@ -13,18 +13,20 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"fever/config"
 	"fever/event"
 	"fever/store"
 )
 
 // editing holds the settings that fever forget and fever rename have in common.
 type editing struct {
-	dataFile
+	config.DataFile
 	dryRun bool
 }
 
 func (e *editing) register(flags *pflag.FlagSet) {
-	e.dataFile.register(flags)
+	e.Register(flags)
+	e.RegisterTimeZone(flags)
 	flags.BoolVar(&e.dryRun, "dry-run", false, "say what would be done, and change nothing")
 }
 
@@ -58,7 +60,7 @@ end.`,
   fever forget --provider feverup --gone-before 2020-01-01`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.complete(cmd); err != nil {
+			if err := useFile(cmd, &f.DataFile); err != nil {
 				return err
 			}
 			return f.run(cmd.Context(), cmd.OutOrStdout())
@@ -118,13 +120,13 @@ func (f *forgetting) print(out io.Writer, done *store.Forgotten) error {
 
 // edit has what is stored changed: by the server that holds the data file, or here.
 func edit[T any](ctx context.Context, e *editing, path string, query url.Values, provider string, change func(*store.Store) (T, error)) (done T, err error) {
-	st, server, err := openOrReach(ctx, e.db, func() (*store.Store, error) { return openToEdit(e.db, e.dryRun) })
+	st, server, err := openOrReach(ctx, e.DB, func() (*store.Store, error) { return openToEdit(e.DB, e.dryRun) })
 	switch {
 	case err != nil:
 		return done, noFile(err)
 	case st != nil:
 		defer closing(st, &err)
-		st.Zones = e.zones
+		st.Zones = e.Locations
 		return change(st)
 	}
 	if e.dryRun {

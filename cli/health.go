@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"fever/config"
 )
 
 // healthTimeout is how long fever health waits for the answer.
@@ -20,9 +22,8 @@ const healthTimeout = 2 * time.Second
 
 // checking holds the settings of fever health.
 type checking struct {
-	config string
-	db     string
-	url    string
+	config.DataFile
+	url string
 }
 
 func newHealth() *cobra.Command {
@@ -41,24 +42,21 @@ made for the health check of a container.`,
   fever health --url http://127.0.0.1:9090`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := useFile(cmd, c.config); err != nil {
+			if err := useFile(cmd, &c.DataFile); err != nil {
 				return err
 			}
 			return c.run(cmd.Context(), cmd.OutOrStdout())
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&c.config, "config", "", "the YAML `file` of fever serve, for its db")
-	flags.StringVar(&c.db, "db", defaultDB, "the data `file` that fever serve holds")
+	c.Register(flags)
+	flags.Lookup("db").Usage += " that fever serve holds"
 	flags.StringVar(&c.url, "url", "", "`URL` of its ops listener, to ask that instead")
 	return cmd
 }
 
 func (c *checking) run(ctx context.Context, out io.Writer) error {
-	if c.db == "" {
-		return usagef("--db names no file")
-	}
-	client, base := &newServer(c.db).Client, &url.URL{Scheme: "http", Host: "fever"}
+	client, base := &newServer(c.DB).Client, &url.URL{Scheme: "http", Host: "fever"}
 	if c.url != "" {
 		u, err := url.Parse(c.url)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
@@ -90,7 +88,7 @@ func (c *checking) ask(ctx context.Context, client *http.Client, target *url.URL
 			err = request.Err // the URL need not be shown
 		}
 		if c.url == "" && errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("no fever serve that holds %s can be reached: %w", c.db, err)
+			err = fmt.Errorf("no fever serve that holds %s can be reached: %w", c.DB, err)
 		}
 		return fmt.Errorf("not ready: %w", err)
 	}

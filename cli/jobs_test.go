@@ -47,7 +47,7 @@ func TestInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = st.Begin(t.Context(), store.Job{Provider: defaultProvider, Trigger: store.Schedule, Started: time.Now()})
+	_, err = st.Begin(t.Context(), store.Job{Provider: "feverup", Trigger: store.Schedule, Started: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ for its end.`,
   fever rename feverupp feverup`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			if err := r.complete(cmd); err != nil {
+			if err := useFile(cmd, &r.DataFile); err != nil {
 				return err
 			}
 			r.from, r.to = names[0], names[1]

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"fever/config"
 )
 
 // Exit codes of the program.
@@ -31,10 +33,10 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	understood := false // cobra has found the command and taken its flags and arguments
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		understood = true
-		if err := refuseEmpty(cmd.Flags()); err != nil {
-			return err
+		if err := config.Environment(cmd.Flags()); err != nil {
+			return &usageError{err}
 		}
-		return setFromEnvironment(cmd.Flags())
+		return nil
 	}
 
 	cmd, err := root.ExecuteContextC(ctx)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"fever/config"
 )
 
 // A stranger is a variable in the environment that is called as if it was a setting, and
@@ -27,7 +29,7 @@ func strangers(root *cobra.Command, environ, inUse []string) (all []stranger) {
 	collect = func(cmd *cobra.Command) {
 		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
 			if flag.Name != "help" && flag.Name != "version" {
-				known[environmentName(flag.Name)] = true
+				known[config.Variable(flag.Name)] = true
 			}
 		})
 		for _, sub := range cmd.Commands() {
@@ -38,7 +40,7 @@ func strangers(root *cobra.Command, environ, inUse []string) (all []stranger) {
 	settings := slices.Sorted(maps.Keys(known))
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, environmentPrefix) && !known[name] && !slices.Contains(inUse, name) && !ofKubernetes(name, value) {
+		if strings.HasPrefix(name, config.VariablePrefix) && !known[name] && !slices.Contains(inUse, name) && !ofKubernetes(name, value) {
 			all = append(all, stranger{name, nearest(name, settings)})
 		}
 	}
@@ -84,19 +86,17 @@ func logStrangers(cmd *cobra.Command, log *slog.Logger, inUse []string) {
 	}
 }
 
-// useFile gives the flags of a command that has no log what the configuration file says,
-// and warns of strangers.
-func useFile(cmd *cobra.Command, path string) (*file, error) {
-	f, err := readConfig(path)
-	if err != nil {
-		return nil, err
+// useFile completes the settings of a command that has no log, and warns of strangers.
+func useFile(cmd *cobra.Command, d *config.DataFile) error {
+	if err := d.Complete(cmd.Flags()); err != nil {
+		return &usageError{err}
 	}
-	for _, s := range strangers(cmd.Root(), os.Environ(), f.variables) {
+	for _, s := range strangers(cmd.Root(), os.Environ(), d.Variables) {
 		hint := ""
 		if s.nearest != "" {
 			hint = " (did you mean " + s.nearest + "?)"
 		}
 		cmd.PrintErrf("fever: %s in the environment is no setting and has no effect%s\n", s.name, hint)
 	}
-	return f, f.apply(cmd.Flags())
+	return nil
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"fever/config"
 )
 
 // TestNoSettingOfKubernetes has no setting be called as Kubernetes calls what it sets for
@@ -14,7 +16,7 @@ func TestNoSettingOfKubernetes(t *testing.T) {
 	var look func(*cobra.Command)
 	look = func(cmd *cobra.Command) {
 		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-			if name := environmentName(flag.Name); ofKubernetes(name, "tcp://10.0.0.1:8080") {
+			if name := config.Variable(flag.Name); ofKubernetes(name, "tcp://10.0.0.1:8080") {
 				t.Errorf("%s of %s can be a variable of Kubernetes", name, cmd.CommandPath())
 			}
 		})

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
+	"fever/config"
 	"fever/ingest"
 	"fever/provider"
 	"fever/store"
@@ -20,7 +20,7 @@ import (
 
 // syncing holds the settings of fever sync.
 type syncing struct {
-	config
+	config.Config
 	once  bool
 	force bool
 	names []string
@@ -71,30 +71,20 @@ also when this command is stopped.
 			if s.force && !s.once {
 				return usagef("--force is for what is done once: add --once")
 			}
-			if err := s.complete(cmd.Flags()); err != nil {
-				return err
+			if err := s.Complete(cmd.Flags()); err != nil {
+				return &usageError{err}
 			}
-			logStrangers(cmd, s.logger(cmd.ErrOrStderr()), s.variables)
-			s.given = given(cmd.Flags())
+			logStrangers(cmd, newLog(&s.Config, cmd.ErrOrStderr()), s.Variables)
+			s.given = config.Given(cmd.Flags()) // the environment may be the server's own
 			return s.run(cmd.Context(), files, streams{cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()})
 		},
 	}
 	flags := cmd.Flags()
-	s.register(flags)
+	s.Register(flags)
 	flags.BoolVar(&s.once, "once", false, "collect one time and print the outcome")
 	flags.BoolVar(&s.force, "force", false, "with --once: fetch and read feeds even if they have not changed, and refuse none as suspect")
 	flags.StringArrayVar(&s.names, "provider", nil, "only the provider with this `name`; may be repeated")
 	return cmd
-}
-
-// given returns the names of the flags on the command line.
-func given(flags *pflag.FlagSet) (names []string) {
-	flags.Visit(func(flag *pflag.Flag) {
-		if flag.Annotations[originKey] == nil { // the environment may be the server's own
-			names = append(names, flag.Name)
-		}
-	})
-	return names
 }
 
 // streams are the standard ones.
@@ -104,18 +94,18 @@ type streams struct {
 }
 
 func (s *syncing) run(ctx context.Context, files []string, std streams) (err error) {
-	open := func() (*store.Store, error) { return store.Open(s.db, s.keepJobs) }
+	open := func() (*store.Store, error) { return store.Open(s.DB, s.KeepJobs) }
 	var st *store.Store
 	var holder *server
 	switch unknown := s.choose(files); {
 	case unknown != nil && s.once: // which providers there are is for a server to say, if one holds the file
-		if holder, err = reach(ctx, s.db, unknown); err != nil {
+		if holder, err = reach(ctx, s.DB, unknown); err != nil {
 			return unknown
 		}
 	case unknown != nil:
 		return unknown
 	case s.once:
-		st, holder, err = openOrReach(ctx, s.db, open)
+		st, holder, err = openOrReach(ctx, s.DB, open)
 	default:
 		st, err = open()
 	}
@@ -135,14 +125,14 @@ func (s *syncing) choose(files []string) error {
 	if err != nil {
 		return err
 	}
-	s.providers = slices.DeleteFunc(s.providers, func(p source) bool { return !slices.Contains(names, p.name) })
+	s.Providers = slices.DeleteFunc(s.Providers, func(p config.Provider) bool { return !slices.Contains(names, p.Name) })
 	return nil
 }
 
 // known returns the names of the providers.
 func (s *syncing) known() (names []string) {
-	for i := range s.providers {
-		names = append(names, s.providers[i].name)
+	for i := range s.Providers {
+		names = append(names, s.Providers[i].Name)
 	}
 	return names
 }
@@ -168,22 +158,22 @@ func choose(known, asked, files []string) (names []string, err error) {
 
 // collect does the work with a data file of its own.
 func (s *syncing) collect(ctx context.Context, st *store.Store, files []string, std streams) error {
-	log := s.logger(std.err)
+	log := newLog(&s.Config, std.err)
 	interrupt(ctx, st, log)
 	if s.once {
 		log = quiet
 	}
-	g := ingest.New(st, nil, log, s.workers, s.collected()...)
+	g := ingest.New(st, nil, log, s.Workers, collected(&s.Config)...)
 	if err := g.Load(ctx); err != nil {
 		return err
 	}
 	if !s.once {
-		log.Info("collecting", "providers", len(s.providers), "db", s.db)
+		log.Info("collecting", "providers", len(s.Providers), "db", s.DB)
 		g.Run(ctx)
 		log.Info("stopped")
 		return nil
 	}
-	c := &own{g, s.providers, s.force}
+	c := &own{g, s.Providers, s.force}
 	return collectOnce(ctx, c, s.known(), files, std)
 }
 
@@ -194,7 +184,7 @@ var quiet = slog.New(slog.DiscardHandler)
 func (s *syncing) ask(ctx context.Context, server *server, files []string, std streams) error {
 	for _, name := range s.given {
 		if !slices.Contains([]string{"db", "config", "once", "force", "provider", "log-format", "log-level"}, name) {
-			return usagef("--%s has no effect: the fever serve that holds %s collects as it is configured; leave the flag out, or stop that", name, s.db)
+			return usagef("--%s has no effect: the fever serve that holds %s collects as it is configured; leave the flag out, or stop that", name, s.DB)
 		}
 	}
 	known, err := server.providers(ctx)
@@ -224,7 +214,7 @@ type collector interface {
 // own is a collector in this process.
 type own struct {
 	*ingest.Ingester
-	providers []source
+	providers []config.Provider
 	force     bool
 }
 
@@ -233,7 +223,7 @@ func (o *own) fetch(ctx context.Context, provider string) (store.Job, error) {
 }
 
 func (o *own) take(ctx context.Context, name, file string, in io.Reader) (store.Job, error) {
-	i := slices.IndexFunc(o.providers, func(p source) bool { return p.name == name })
+	i := slices.IndexFunc(o.providers, func(p config.Provider) bool { return p.Name == name })
 	return o.Take(ctx, name, o.force, func(ctx context.Context, p *provider.Progress) (*provider.Feed, error) {
 		return readSnapshot(ctx, o.providers[i].Provider, file, in, p)
 	})

@@ -1,4 +1,4 @@
-package cli
+package config
 
 import (
 	"bytes"
@@ -38,29 +38,29 @@ type field struct {
 	value *yaml.Node
 }
 
-// readConfig reads a configuration file. Without a path there is nothing in it.
-func readConfig(path string) (*file, error) {
+// readFile reads a configuration file. Without a path there is nothing in it.
+func readFile(path string) (*file, error) {
 	if path == "" {
 		return &file{}, nil
 	}
 	opened, err := os.Open(path)
 	if err != nil {
-		return nil, usagef("read the configuration: %w", err)
+		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	defer func() { _ = opened.Close() }() // only read from
 	text, err := io.ReadAll(io.LimitReader(opened, maxFileBytes+1))
 	switch {
 	case err != nil:
-		return nil, usagef("read the configuration: %w", err)
+		return nil, fmt.Errorf("read the configuration: %w", err)
 	case len(text) > maxFileBytes:
-		return nil, usagef("read the configuration: %s has more than %s", path, size(maxFileBytes))
+		return nil, fmt.Errorf("read the configuration: %s has more than %s", path, size(maxFileBytes))
 	}
-	return parseConfig(path, text)
+	return parseFile(path, text)
 }
 
-// parseConfig parses all of a configuration file but the entries of its list of
+// parseFile parses all of a configuration file but the entries of its list of
 // providers.
-func parseConfig(path string, text []byte) (*file, error) {
+func parseFile(path string, text []byte) (*file, error) {
 	f := &file{path: path}
 	for _, match := range variable.FindAllSubmatch(text, -1) {
 		f.variables = append(f.variables, string(match[1]))
@@ -74,10 +74,10 @@ func parseConfig(path string, text []byte) (*file, error) {
 		return nil, err
 	}
 	known := pflag.NewFlagSet("", pflag.ContinueOnError)
-	new(serving).register(known)
+	new(Serve).Register(known)
 	for _, field := range fields {
 		if field.key == "providers" {
-			if f.providers, err = list(field); err != nil {
+			if f.providers, err = elements(field); err != nil {
 				return nil, err
 			}
 			continue
@@ -126,14 +126,14 @@ var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 func (f *file) notYAML(err error) error {
 	parts := yamlError.FindStringSubmatch(err.Error())
 	if parts == nil || strings.Contains(parts[2], "anchor") { // repeats its name, which may be a secret that begins with *
-		return usagef("%s: it is not YAML that can be read; put text that begins with * or & in quotes", f.path)
+		return fmt.Errorf("%s: it is not YAML that can be read; put text that begins with * or & in quotes", f.path)
 	}
-	return usagef("%s:%s: it is not YAML, there or just before: %s", f.path, cmp.Or(parts[1], "1"), parts[2])
+	return fmt.Errorf("%s:%s: it is not YAML, there or just before: %s", f.path, cmp.Or(parts[1], "1"), parts[2])
 }
 
 // errorf is what is wrong with a key, or with all of the file when that is "".
 func (f *file) errorf(n *yaml.Node, key, format string, args ...any) error {
-	return usagef("%s: %w", f.where(n, key), fmt.Errorf(format, args...))
+	return fmt.Errorf("%s: %w", f.where(n, key), fmt.Errorf(format, args...))
 }
 
 func (f *file) where(n *yaml.Node, key string) string {
@@ -165,13 +165,13 @@ func (f *file) fields(mapping *yaml.Node, path string) ([]field, error) {
 	return fields, nil
 }
 
-// list returns the elements of a list, at least one.
-func list(of field) ([]*yaml.Node, error) {
+// elements returns the elements of a list, at least one.
+func elements(of field) ([]*yaml.Node, error) {
 	if of.value.Kind != yaml.SequenceNode {
-		return nil, usagef("%s: it is %s, where a list is needed", of.where, kindOf(of.value))
+		return nil, fmt.Errorf("%s: it is %s, where a list is needed", of.where, kindOf(of.value))
 	}
 	if len(of.value.Content) == 0 {
-		return nil, usagef("%s: the list is empty; leave the key out to collect from the default provider", of.where)
+		return nil, fmt.Errorf("%s: the list is empty; leave the key out to collect from the default provider", of.where)
 	}
 	return of.value.Content, nil
 }
@@ -203,14 +203,14 @@ func (of field) set(flag *pflag.Flag) error {
 	}
 	switch {
 	case kind == "string" && tag != "!!str":
-		return usagef("%s: it is %s, where text is needed: put it in quotes", of.where, kindOf(of.value))
+		return fmt.Errorf("%s: it is %s, where text is needed: put it in quotes", of.where, kindOf(of.value))
 	case kind == "int" && tag != "!!int", kind == "bool" && tag != "!!bool":
 		err = errors.New("wrong type")
 	default:
 		err = flag.Value.Set(text)
 	}
 	if err != nil {
-		return usagef("%s: %.40q: %w", of.where, text, invalid(flag, err))
+		return fmt.Errorf("%s: %.40q: %w", of.where, text, invalid(flag, err))
 	}
 	setOrigin(flag, of.where)
 	return nil
@@ -219,10 +219,10 @@ func (of field) set(flag *pflag.Flag) error {
 // scalar returns the field's value as it is written, without its quotes.
 func (of field) scalar() (string, error) {
 	if of.value.Kind != yaml.ScalarNode {
-		return "", usagef("%s: it is %s, where one value is needed", of.where, kindOf(of.value))
+		return "", fmt.Errorf("%s: it is %s, where one value is needed", of.where, kindOf(of.value))
 	}
 	if of.value.ShortTag() == "!!null" {
-		return "", usagef("%s: it has no value", of.where)
+		return "", fmt.Errorf("%s: it has no value", of.where)
 	}
 	return of.value.Value, nil
 }
@@ -254,7 +254,7 @@ func kindOf(n *yaml.Node) string {
 
 func unknownKey(of field, known []string) error {
 	slices.Sort(known)
-	return usagef("%s: there is no such key; there are %s", of.where, strings.Join(known, ", "))
+	return fmt.Errorf("%s: there is no such key; there are %s", of.where, strings.Join(known, ", "))
 }
 
 // names returns the names of the flags that a file may set.

@@ -1,4 +1,4 @@
-package cli
+package config
 
 import (
 	"errors"
@@ -58,7 +58,7 @@ func expandSetting(flags *pflag.FlagSet, name string, expand func(string) (strin
 	}
 	text, err := expand(flag.Value.String())
 	if err != nil {
-		return usagef("%s: %w", origin(flags, name), err)
+		return fmt.Errorf("%s: %w", Origin(flags, name), err)
 	}
 	return flag.Value.Set(text)
 }

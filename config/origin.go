@@ -1,7 +1,8 @@
-package cli
+package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -29,17 +30,37 @@ func setOrigin(flag *pflag.Flag, where string) { annotate(flag, originKey, where
 // as one that is not set.
 func emptyCounts(flags *pflag.FlagSet, name string) { annotate(flags.Lookup(name), emptyKey, "") }
 
-// origin returns what a message calls the value of a flag: as it was given.
-func origin(flags *pflag.FlagSet, name string) string {
-	if where := flags.Lookup(name).Annotations[originKey]; where != nil {
-		return where[0]
+// Origin returns what a message calls the value of a flag: --every, FEVER_EVERY or
+// fever.yaml:2: every.
+func Origin(flags *pflag.FlagSet, name string) string {
+	if flag := flags.Lookup(name); flag != nil && flag.Annotations[originKey] != nil {
+		return flag.Annotations[originKey][0]
 	}
 	return "--" + name
+}
+
+// Given returns the names of the flags on the command line.
+func Given(flags *pflag.FlagSet) (names []string) {
+	flags.Visit(func(flag *pflag.Flag) {
+		if flag.Annotations[originKey] == nil {
+			names = append(names, flag.Name)
+		}
+	})
+	return names
 }
 
 // isSet reports whether a flag has another value than its default.
 func isSet(flag *pflag.Flag) bool {
 	return flag.Changed || flag.Annotations[originKey] != nil
+}
+
+// Environment gives the flags that are not on the command line the values of their
+// environment variables. It refuses flags that the command line sets to nothing.
+func Environment(flags *pflag.FlagSet) error {
+	if err := refuseEmpty(flags); err != nil {
+		return err
+	}
+	return setFromEnvironment(flags)
 }
 
 // refuseEmpty refuses flags that the command line sets to nothing. Most often a script has
@@ -53,7 +74,7 @@ func refuseEmpty(flags *pflag.FlagSet) error {
 			value = ""
 		}
 		if value == "" && flag.Annotations[emptyKey] == nil && failed == nil {
-			failed = usagef("--%s is empty: give it a value, or leave it out", flag.Name)
+			failed = fmt.Errorf("--%s is empty: give it a value, or leave it out", flag.Name)
 		}
 	})
 	return failed
@@ -64,13 +85,13 @@ func refuseEmpty(flags *pflag.FlagSet) error {
 func setFromEnvironment(flags *pflag.FlagSet) error {
 	var failed error
 	flags.VisitAll(func(flag *pflag.Flag) {
-		name := environmentName(flag.Name)
+		name := Variable(flag.Name)
 		value, set := os.LookupEnv(name)
 		if flag.Changed || flag.Name == "help" || !set || value == "" && flag.Annotations[emptyKey] == nil {
 			return
 		}
 		if err := flag.Value.Set(value); err != nil && failed == nil {
-			failed = usagef("%s: %.40q: %w", name, value, invalid(flag, err))
+			failed = fmt.Errorf("%s: %.40q: %w", name, value, invalid(flag, err))
 		}
 		flag.Changed = true
 		setOrigin(flag, name)
@@ -78,12 +99,13 @@ func setFromEnvironment(flags *pflag.FlagSet) error {
 	return failed
 }
 
-// environmentName returns the name of the environment variable that sets a flag.
-func environmentName(flag string) string {
-	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+// Variable returns the name of the environment variable that sets a flag.
+func Variable(flag string) string {
+	return VariablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-const environmentPrefix = "FEVER_"
+// VariablePrefix begins the names of the environment variables that are settings.
+const VariablePrefix = "FEVER_"
 
 // invalid says what is wrong with the value of a flag, given the flag's own error.
 func invalid(flag *pflag.Flag, err error) error {

@@ -1,14 +1,13 @@
-package cli
+package config
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -19,32 +18,24 @@ import (
 
 var update = flag.Bool("update", false, "write what is refused into the golden file")
 
-// TestRefused holds what the program says of every file in testdata/config/refused.txtar.
+// TestRefused holds what is said of every file in testdata/refused.txtar.
 func TestRefused(t *testing.T) {
 	t.Parallel()
-	archive, err := txtar.ParseFile(filepath.Join("testdata", "config", "refused.txtar"))
+	archive, err := txtar.ParseFile(filepath.Join("testdata", "refused.txtar"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "fever.yaml")
-	stopped, stop := context.WithCancel(t.Context())
-	stop() // so that a file that is not refused does not serve
 	var got bytes.Buffer
 	for _, file := range archive.Files {
-		if err := os.WriteFile(path, file.Data, 0o600); err != nil {
-			t.Fatal(err)
+		_, err := complete(t, string(file.Data))
+		if err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: the error is %v", file.Name, err)
+			continue
 		}
-		var printed bytes.Buffer
-		if code := Main(stopped, []string{"serve", "--config", path}, strings.NewReader(""), &printed, &printed); code != exitUsage {
-			t.Errorf("%s: exit code %d, want %d", file.Name, code, exitUsage)
-		}
-		message, help, _ := strings.Cut(printed.String(), "\n")
-		if help != "Run 'fever serve --help' for how to use it.\n" || strings.Contains(message, "s3cret") {
-			t.Errorf("%s: printed %q", file.Name, printed.String())
-		}
-		fmt.Fprintf(&got, "%s\n\t%s\n", file.Name, strings.ReplaceAll(strings.TrimPrefix(message, "fever: "), path, "fever.yaml"))
+		folder := regexp.MustCompile(`/\S*/fever\.yaml`)
+		fmt.Fprintf(&got, "%s\n\t%s\n", file.Name, folder.ReplaceAllString(err.Error(), "fever.yaml"))
 	}
-	golden := filepath.Join("testdata", "config", "refused.golden")
+	golden := filepath.Join("testdata", "refused.golden")
 	if *update {
 		if err := os.WriteFile(golden, got.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
@@ -60,19 +51,19 @@ func TestRefused(t *testing.T) {
 }
 
 // complete returns the settings of fever serve with the given file.
-func complete(t *testing.T, yaml string, args ...string) (*serving, error) {
+func complete(t *testing.T, yaml string, args ...string) (*Serve, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fever.yaml")
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var s serving
+	var s Serve
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	s.register(flags)
+	s.Register(flags)
 	if err := flags.Parse(append(args, "--config", path)); err != nil {
 		t.Fatal(err)
 	}
-	return &s, s.complete(flags)
+	return &s, s.Complete(flags)
 }
 
 func TestSettings(t *testing.T) {
@@ -97,9 +88,9 @@ provider-url: https://example.com/feed
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := s.providers[0]
-	got := fmt.Sprintln(s.listen, s.db, s.workers, s.keepJobs, s.format, s.level, s.noSync, s.maxAge, s.maxInFlight, s.grace,
-		len(s.providers), p.name, p.every, p.maxInterval, p.timeZone, p.timeout, p.maxBytes, p.URL)
+	p := s.Providers[0]
+	got := fmt.Sprintln(s.Listen, s.DB, s.Workers, s.KeepJobs, s.LogFormat, s.LogLevel, s.NoSync, s.MaxAge, s.MaxInFlight, s.Grace,
+		len(s.Providers), p.Name, p.Every, p.MaxInterval, p.Location, p.Timeout, size(p.MaxBytes), p.URL)
 	want := fmt.Sprintln("127.0.0.1:8081", "/var/lib/fever/fever.db", 3, 16, "json", "DEBUG", true, time.Minute, 9, time.Duration(0),
 		1, "feverup", 90*time.Second, 22*time.Minute+30*time.Second, "Europe/Madrid", 5*time.Second, "2MiB", "https://example.com/feed")
 	if got != want {
@@ -115,8 +106,8 @@ func TestEmptyFile(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
-		if len(s.providers) != 1 || s.providers[0].URL != defaultURL || s.providers[0].every != time.Minute {
-			t.Errorf("%q: providers %+v", text, s.providers)
+		if len(s.Providers) != 1 || s.Providers[0].URL != defaultURL || s.Providers[0].Every != time.Minute {
+			t.Errorf("%q: providers %+v", text, s.Providers)
 		}
 	}
 }
@@ -146,8 +137,8 @@ providers:
 		t.Fatal(err)
 	}
 	var got []string
-	for _, p := range s.providers {
-		got = append(got, fmt.Sprint(p.name, " ", p.URL, " ", p.Format, " ", p.timeZone, " ", p.every, " ", p.maxInterval, " ", p.Timeout, " ", p.MaxBytes, " ", p.AllowPrivateRedirects))
+	for _, p := range s.Providers {
+		got = append(got, fmt.Sprint(p.Name, " ", p.URL, " ", p.Format, " ", p.Location, " ", p.Every, " ", p.MaxInterval, " ", p.Timeout, " ", p.MaxBytes, " ", p.AllowPrivateRedirects))
 	}
 	want := []string{
 		"full https://example.com/feed json Europe/Madrid 2m0s 20m0s 10s 3145728 true",
@@ -158,12 +149,12 @@ providers:
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("providers\n%s, want\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if header := fmt.Sprint(s.providers[0].Header); header != fmt.Sprint(http.Header{"Authorization": {"Bearer s3cret $1"}, "X-Empty": {""}}) {
+	if header := fmt.Sprint(s.Providers[0].Header); header != fmt.Sprint(http.Header{"Authorization": {"Bearer s3cret $1"}, "X-Empty": {""}}) {
 		t.Errorf("headers %s", header)
 	}
-	for i, p := range s.collected() {
-		if (p.Next != nil) != (p.Name == "clock") || p.Name != s.providers[i].name || p.Location == nil || p.Fetch == nil {
-			t.Errorf("collected %+v", p)
+	for _, p := range s.Providers {
+		if (p.Next != nil) != (p.Name == "clock") || p.Location == nil || p.Suspect != "warn" {
+			t.Errorf("provider %+v", p)
 		}
 	}
 }
@@ -203,11 +194,11 @@ func TestCronClocks(t *testing.T) {
 // name.
 func FuzzConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
-		parsed, err := parseConfig("fever.yaml", text)
+		parsed, err := parseFile("fever.yaml", text)
 		if err == nil {
-			_, err = parsed.sources()
+			_, err = parsed.list()
 		}
-		if _, ok := errors.AsType[*usageError](err); err != nil && (!ok || !strings.HasPrefix(err.Error(), "fever.yaml:")) {
+		if err != nil && !strings.HasPrefix(err.Error(), "fever.yaml:") {
 			t.Errorf("%q: %v", text, err)
 		}
 	})

@@ -1,0 +1,95 @@
+// Package config reads the settings: a flag wins over the environment, that over the
+// configuration file, and that over the default.
+//
+// Each value keeps its origin: the flag, the variable, or the file with line and key. All
+// errors are mistakes in the settings, and name it. None repeats what may be a secret.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/pflag"
+
+	"fever/provider"
+)
+
+// DefaultDB is the data file of all commands when nothing else is said.
+const DefaultDB = "fever.db"
+
+// A Config holds the settings of the commands that collect.
+type Config struct {
+	File      string // the configuration file, or ""
+	DB        string // the data file
+	Workers   int    // how many providers to collect from at once
+	KeepJobs  int    // how many outcomes to keep for each provider
+	LogFormat string // text or json
+	LogLevel  slog.Level
+	Providers []Provider // the file's, or the only one; set by Complete
+	Variables []string   // of the environment, that the file refers to; set by Complete
+
+	only entry // what the flags say of the only provider
+}
+
+// Register adds the flags of the settings.
+func (c *Config) Register(flags *pflag.FlagSet) {
+	flags.StringVar(&c.File, "config", "", "YAML `file` with settings, and providers (see above)")
+	flags.StringVar(&c.DB, "db", DefaultDB, "the data `file`; created when missing")
+	flags.IntVar(&c.Workers, "workers", 8, "`number` of providers to collect from at once")
+	flags.IntVar(&c.KeepJobs, "keep-jobs", 100, "`number` of job outcomes to keep for each provider")
+	c.only.register(flags)
+	flags.StringVar(&c.LogFormat, "log-format", "text", "`form` of the log on standard error: text or json")
+	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "`level` from which on to log: debug, info, warn or error")
+	flags.Lookup("log-level").DefValue = "info" // as people write it
+}
+
+// Complete takes from the file what neither flags nor environment say, and refuses
+// what makes no sense. The flags are those of Register, parsed.
+func (c *Config) Complete(flags *pflag.FlagSet) error {
+	f, err := readFile(c.File)
+	if err != nil {
+		return err
+	}
+	if err := f.apply(flags); err != nil {
+		return err
+	}
+	if err := provider.CheckProxies(); err != nil {
+		return err
+	}
+	c.Variables = f.variables
+	switch {
+	case c.DB == "":
+		return fmt.Errorf("%s names no file", Origin(flags, "db"))
+	case c.Workers < 1:
+		return fmt.Errorf("%s must be at least 1", Origin(flags, "workers"))
+	case c.KeepJobs < 1:
+		return fmt.Errorf("%s must be at least 1", Origin(flags, "keep-jobs"))
+	case c.LogFormat != "text" && c.LogFormat != "json":
+		return fmt.Errorf("%s %.40q is neither text nor json", Origin(flags, "log-format"), c.LogFormat)
+	}
+	if len(f.providers) == 0 {
+		if err := expandSetting(flags, "provider-url", expandURL); err != nil {
+			return err
+		}
+		only, err := c.only.provider(flags, "provider-url")
+		c.Providers = []Provider{only}
+		return err
+	}
+	only := pflag.NewFlagSet("", pflag.ContinueOnError)
+	new(entry).register(only)
+	only.VisitAll(func(flag *pflag.Flag) {
+		if err == nil && isSet(flags.Lookup(flag.Name)) {
+			err = onlyProviders(flags, flag.Name, c.File)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	c.Providers, err = f.list()
+	return err
+}
+
+// onlyProviders is the error of a flag that is set beside a list of providers.
+func onlyProviders(flags *pflag.FlagSet, flag, path string) error {
+	return fmt.Errorf("%s is for the only provider, but %s lists providers: say it there, for each", Origin(flags, flag), path)
+}

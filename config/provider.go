@@ -1,0 +1,240 @@
+package config
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+
+	"fever/event"
+	"fever/provider"
+)
+
+// The provider that is collected from when nothing else is said.
+const (
+	defaultProvider = "feverup"
+	defaultURL      = "https://provider.code-challenge.feverup.com/api/events"
+)
+
+// A Provider says how to collect from one provider.
+type Provider struct {
+	*provider.Provider
+	Every       time.Duration             // from one fetch to the next, where Next is nil
+	Next        func(time.Time) time.Time // when it is due after a time, by its cron expression; the zero time is never
+	MaxInterval time.Duration             // how far Every is stretched while it fails
+	Suspect     string                    // what becomes of a suspect feed: warn, refuse or off
+}
+
+// An entry holds what flags and file say of one provider.
+type entry struct {
+	provider.Config
+	headersAt   string // in the file
+	timeZone    timeZone
+	every       time.Duration
+	cron        crontab // instead of every
+	maxInterval time.Duration
+	suspect     string
+}
+
+// register adds the flags of the one provider that there is without a list of them.
+func (e *entry) register(flags *pflag.FlagSet) {
+	e.Name, e.suspect = defaultProvider, policies[0]
+	flags.StringVar(&e.URL, "provider-url", defaultURL, "`URL` of the provider's feed")
+	e.registerCommon(flags)
+}
+
+// registerEntry adds what an entry of the list of providers may hold.
+func (e *entry) registerEntry(flags *pflag.FlagSet) {
+	flags.StringVar(&e.Name, "name", "", "")
+	flags.StringVar(&e.URL, "url", "", "")
+	flags.StringVar(&e.Format, "format", "", "")
+	flags.TextVar(&e.cron, "cron", crontab{}, "")
+	flags.DurationVar(&e.maxInterval, "max-interval", 0, "")
+	flags.StringVar(&e.CA, "ca", "", "")
+	flags.StringVar(&e.ClientCert, "client-cert", "", "")
+	flags.StringVar(&e.ClientKey, "client-key", "", "")
+	flags.BoolVar(&e.AllowPrivateRedirects, "allow-private-redirects", false, "")
+	flags.StringVar(&e.suspect, "suspect", policies[0], "")
+	e.registerCommon(flags)
+}
+
+func (e *entry) registerCommon(flags *pflag.FlagSet) {
+	flags.TextVar(&e.timeZone, "timezone", timeZone{time.UTC}, "time `zone` of the provider's local times, an IANA name")
+	flags.DurationVar(&e.Timeout, "timeout", 30*time.Second, "time limit of one fetch")
+	flags.TextVar((*size)(&e.MaxBytes), "max-bytes", size(1<<30), "`size` limit of one feed, after decompression")
+	flags.TextVar(&e.Tolerate, "tolerate", provider.Tolerance(0), "`faults` of an XML feed to read over: leading-blanks, control-characters")
+	flags.DurationVar(&e.every, "every", time.Minute, "time from one fetch to the next")
+}
+
+// list returns the providers that the file lists, in order.
+func (f *file) list() ([]Provider, error) {
+	var all []Provider
+	lines := make(map[string]int)
+	for i, node := range f.providers {
+		p, err := f.provider(node, fmt.Sprintf("providers[%d]", i))
+		if err != nil {
+			return nil, err
+		}
+		if line, ok := lines[p.Name]; ok {
+			return nil, f.errorf(node, fmt.Sprintf("providers[%d].name", i), "%q is the name of the provider on line %d already", p.Name, line)
+		}
+		lines[p.Name] = node.Line
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// locations returns the time zones of the providers that the file lists, by name.
+func (f *file) locations() (map[string]*time.Location, error) {
+	locations := make(map[string]*time.Location)
+	for i, node := range f.providers {
+		var e entry
+		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+		e.registerEntry(flags)
+		fields, err := f.fields(node, fmt.Sprintf("providers[%d]", i))
+		if err != nil {
+			return nil, err
+		}
+		for _, field := range fields {
+			if field.key != "name" && field.key != "timezone" {
+				continue
+			}
+			if err := field.set(flags.Lookup(field.key)); err != nil {
+				return nil, err
+			}
+		}
+		locations[e.Name] = e.timeZone.Location
+	}
+	return locations, nil
+}
+
+// provider reads one entry of the list of providers.
+func (f *file) provider(node *yaml.Node, path string) (Provider, error) {
+	var e entry
+	flags := pflag.NewFlagSet(path, pflag.ContinueOnError)
+	e.registerEntry(flags)
+	fields, err := f.fields(node, path)
+	if err != nil {
+		return Provider{}, err
+	}
+	for _, field := range fields {
+		flag := flags.Lookup(field.key)
+		switch {
+		case field.key == "headers":
+			e.Header, err = f.headers(field)
+			e.headersAt = field.where
+		case flag == nil:
+			err = unknownKey(field, append(names(flags), "headers"))
+		default:
+			err = field.set(flag)
+		}
+		if err != nil {
+			return Provider{}, err
+		}
+	}
+	for _, key := range []string{"name", "url"} {
+		if !isSet(flags.Lookup(key)) {
+			return Provider{}, f.errorf(node, path, "it has no %s", key)
+		}
+	}
+	if isSet(flags.Lookup("every")) && isSet(flags.Lookup("cron")) {
+		return Provider{}, fmt.Errorf("%s: the entry has every as well, and can have one of the two", Origin(flags, "cron"))
+	}
+	if e.URL, err = expandURL(e.URL); err != nil {
+		return Provider{}, fmt.Errorf("%s: %w", Origin(flags, "url"), err)
+	}
+	return e.provider(flags, "url")
+}
+
+// headers reads the header fields that go with every request to a provider. The
+// values may be secrets, and so may what stands in a name's place by mistake: neither
+// is repeated.
+func (f *file) headers(of field) (http.Header, error) {
+	if of.value.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%s: it is %s, where names with values are needed", of.where, kindOf(of.value))
+	}
+	headers := make(http.Header)
+	for pair := range slices.Chunk(of.value.Content, 2) {
+		name, value := pair[0], pair[1]
+		if name.Kind != yaml.ScalarNode || strings.ContainsAny(name.Value, " :") || value.Kind != yaml.ScalarNode || value.ShortTag() != "!!str" {
+			return nil, f.errorf(name, of.path, "this is not a header's name with a text as its value")
+		}
+		text, err := expand(value.Value)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%s.%s: %w", f.where(name, of.path), name.Value, err)
+		case headers[name.Value] != nil:
+			return nil, fmt.Errorf("%s.%s: it is there twice", f.where(name, of.path), name.Value)
+		}
+		headers[name.Value] = []string{text}
+	}
+	return headers, nil
+}
+
+// policies are what can become of a suspect feed; the first is the default.
+var policies = []string{"warn", "refuse", "off"}
+
+// provider refuses settings that make no sense, and makes the provider of the others.
+// The flag that holds the URL goes by several names.
+func (e *entry) provider(flags *pflag.FlagSet, urlFlag string) (Provider, error) {
+	if flag := flags.Lookup("max-interval"); flag == nil || !isSet(flag) {
+		e.maxInterval = e.defaultMaxInterval()
+	}
+	p := Provider{Every: e.every, MaxInterval: e.maxInterval, Suspect: e.suspect}
+	switch {
+	case event.ValidProvider(e.Name) != nil:
+		return p, fmt.Errorf("%s: %w", Origin(flags, "name"), event.ValidProvider(e.Name))
+	case e.Format != "" && !slices.Contains(provider.Formats(), e.Format):
+		return p, fmt.Errorf("%s: %.40q is none of %s", Origin(flags, "format"), e.Format, strings.Join(provider.Formats(), ", "))
+	case !slices.Contains(policies, e.suspect):
+		return p, fmt.Errorf("%s: %.40q is none of %s", Origin(flags, "suspect"), e.suspect, strings.Join(policies, ", "))
+	case e.every < time.Second:
+		return p, fmt.Errorf("%s must be at least 1s", Origin(flags, "every"))
+	case e.Timeout <= 0:
+		return p, fmt.Errorf("%s must be more than 0", Origin(flags, "timeout"))
+	case e.maxInterval < e.every && e.cron.schedule == nil:
+		return p, fmt.Errorf("%s must be at least the time from one fetch to the next, %s", Origin(flags, "max-interval"), e.every)
+	case e.maxInterval < time.Second:
+		return p, fmt.Errorf("%s must be at least 1s", Origin(flags, "max-interval"))
+	}
+	if e.cron.schedule != nil {
+		p.Next = func(t time.Time) time.Time { return e.cron.after(t, e.timeZone.Location) }
+	}
+	certificate := "client-cert"
+	if e.ClientCert == "" {
+		certificate = "client-key"
+	}
+	// One part after the other, to know which of them is refused.
+	c := e.Config
+	c.Location = e.timeZone.Location
+	c.CA, c.ClientCert, c.ClientKey, c.Header = "", "", "", nil
+	for _, part := range []struct {
+		origin string
+		add    func()
+	}{
+		{Origin(flags, urlFlag), func() {}}, // all but the URL is in order
+		{Origin(flags, "ca"), func() { c.CA = e.CA }},
+		{Origin(flags, certificate), func() { c.ClientCert, c.ClientKey = e.ClientCert, e.ClientKey }},
+		{e.headersAt, func() { c.Header = e.Header }},
+	} {
+		part.add()
+		var err error
+		if p.Provider, err = provider.New(c); err != nil {
+			return p, fmt.Errorf("%s: %w", part.origin, err)
+		}
+	}
+	return p, nil
+}
+
+// defaultMaxInterval is long enough to leave a provider in peace that is down, and
+// short enough to find out soon that it is up again.
+func (e *entry) defaultMaxInterval() time.Duration {
+	if e.cron.schedule != nil {
+		return time.Hour
+	}
+	return max(e.every, min(15*min(e.every, time.Hour), time.Hour))
+}
