@@ -21,21 +21,22 @@ import (
 // Tests may import more: a benchmark of the store loads an index, too.
 var allowed = map[string][]string{
 	".":                  {"cli"},
-	"cli":                {"config", "ops", "httpapi", "ingest", "provider", "store", "index", "event"},
+	"cli":                {"config", "ops", "httpapi", "ingest", "provider", "provider/feed", "store", "index", "event"},
 	"config":             {"provider", "event"},
 	"internal/caches":    {"internal/harness"},
 	"internal/clients":   {"internal/harness"},
 	"internal/demo":      {"internal/harness"},
 	"httpapi":            {"index", "index/deflate", "event"},
-	"ops":                {"httpapi", "ingest", "provider", "store", "index", "event"},
-	"ingest":             {"provider", "store", "event"},
+	"ops":                {"httpapi", "ingest", "provider", "provider/feed", "store", "index", "event"},
+	"ingest":             {"provider/feed", "store", "event"},
 	"internal/leak":      {}, // for tests, which these rules leave alone
 	"internal/harness":   {},
 	"internal/load":      {"internal/harness"},
-	"provider":           {"event"},
+	"provider":           {"provider/feed", "event"},
+	"provider/feed":      {"event"},
 	"provider/simulator": {}, // for tests, too
 	"internal/soak":      {"internal/harness"},
-	"store":              {"event"},
+	"store":              {"provider/feed", "event"},
 	"index":              {"index/deflate", "event"},
 	"index/deflate":      {},
 	"event":              {},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -42,7 +43,7 @@ func pour(w io.Writer, name string, in io.Reader) error {
 }
 
 // readSnapshot reads one snapshot of p from a file, or from in when the name is "-".
-func readSnapshot(ctx context.Context, p *provider.Provider, name string, in io.Reader, progress *provider.Progress) (*provider.Feed, error) {
+func readSnapshot(ctx context.Context, p *provider.Provider, name string, in io.Reader, progress *feed.Progress) (*feed.Feed, error) {
 	document, err := openDocument(ctx, name, in)
 	if err != nil {
 		return nil, cannotRead(p.Name, err)
@@ -51,8 +52,8 @@ func readSnapshot(ctx context.Context, p *provider.Provider, name string, in io.
 	return p.Read(ctx, document, progress)
 }
 
-func cannotRead(name string, err error) *provider.Error {
-	return &provider.Error{Provider: name, Kind: provider.KindConnection, Doing: "read a document", Err: err}
+func cannotRead(name string, err error) *feed.Error {
+	return &feed.Error{Provider: name, Kind: feed.KindConnection, Op: "read a document", Err: err}
 }
 
 // unread is the record of a job for a server whose document could not be read here. It
@@ -60,11 +61,11 @@ func cannotRead(name string, err error) *provider.Error {
 func unread(name string, started time.Time, err error) store.Job {
 	failure := cannotRead(name, err)
 	if errors.Is(err, context.Canceled) {
-		failure.Kind = provider.KindCanceled
+		failure.Kind = feed.KindCanceled
 	}
 	return store.Job{
 		Provider: name, Trigger: store.Document, State: store.Failed, Started: started, Finished: time.Now(), Attempts: 1,
-		Kind: string(failure.Kind), Message: failure.Error(),
+		Kind: failure.Kind, Message: failure.Error(),
 	}
 }
 

@@ -46,7 +46,7 @@ func note(job *store.Job) string {
 	case job.NotModified:
 		return "not modified"
 	case job.State == store.Failed:
-		return cell(job.Kind+": "+strings.TrimPrefix(job.Message, "provider "+job.Provider+": "), maxNote)
+		return cell(string(job.Kind)+": "+strings.TrimPrefix(job.Message, "provider "+job.Provider+": "), maxNote)
 	case job.Message != "":
 		return cell(job.Message, maxNote)
 	}
@@ -89,7 +89,7 @@ func jobRecord(job store.Job) ([]string, error) {
 		moment(job.Scheduled), moment(job.Started), moment(job.Finished),
 		strconv.Itoa(job.Attempts), strconv.Itoa(job.HTTPStatus), strconv.FormatInt(job.Bytes, 10), strconv.FormatBool(job.NotModified),
 		strconv.Itoa(job.Seen), strconv.Itoa(job.New), strconv.Itoa(job.Changed), strconv.Itoa(job.Unchanged), strconv.Itoa(job.Ignored),
-		strconv.Itoa(job.Rejected), strconv.Itoa(job.Gone), job.Kind, job.Message,
+		strconv.Itoa(job.Rejected), strconv.Itoa(job.Gone), string(job.Kind), job.Message,
 	}, nil
 }
 

@@ -14,7 +14,7 @@ import (
 
 	"fever/config"
 	"fever/ingest"
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -224,7 +224,7 @@ func (o *own) fetch(ctx context.Context, provider string) (store.Job, error) {
 
 func (o *own) take(ctx context.Context, name, file string, in io.Reader) (store.Job, error) {
 	i := slices.IndexFunc(o.providers, func(p config.Provider) bool { return p.Name == name })
-	return o.Take(ctx, name, o.force, func(ctx context.Context, p *provider.Progress) (*provider.Feed, error) {
+	return o.Take(ctx, name, o.force, func(ctx context.Context, p *feed.Progress) (*feed.Feed, error) {
 		return readSnapshot(ctx, o.providers[i].Provider, file, in, p)
 	})
 }

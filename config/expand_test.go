@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"fever/provider"
+	"fever/provider/feed"
 )
 
 // odd are values that mean something in one part of a URL or another.
@@ -99,7 +100,7 @@ func TestExpandURLArrives(t *testing.T) {
 				continue
 			}
 			got = nil
-			_, err = p.Fetch(t.Context(), provider.Validators{}, nil) // of an empty body
+			_, err = p.Fetch(t.Context(), feed.Validators{}, nil) // of an empty body
 			if got == nil {
 				t.Errorf("%s %q: nobody was asked: %v", name, value, err)
 				continue

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unsafe"
 
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -55,39 +55,39 @@ func (c *tripwire) Err() error {
 func TestReload(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		fail func(f *fixture, ctx *tripwire, stop context.CancelFunc, feed *provider.Feed)
-		kind provider.Kind
+		fail func(f *fixture, ctx *tripwire, stop context.CancelFunc, snapshot *feed.Feed)
+		kind feed.Kind
 		want int // events in the index that was loaded; -1: it was not
 	}{
 		"a stop": {
-			func(_ *fixture, _ *tripwire, stop context.CancelFunc, _ *provider.Feed) { stop() },
-			provider.KindCanceled, -1,
+			func(_ *fixture, _ *tripwire, stop context.CancelFunc, _ *feed.Feed) { stop() },
+			feed.KindCanceled, -1,
 		},
 		"a snapshot that the store refuses": {
-			func(_ *fixture, _ *tripwire, _ context.CancelFunc, feed *provider.Feed) {
-				feed.Events = append(feed.Events, feed.Events[0])
+			func(_ *fixture, _ *tripwire, _ context.CancelFunc, snapshot *feed.Feed) {
+				snapshot.Events = append(snapshot.Events, snapshot.Events[0])
 			},
-			KindStore, -1,
+			feed.KindStore, -1,
 		},
 		"a panic before the commit": {
-			func(_ *fixture, ctx *tripwire, _ context.CancelFunc, _ *provider.Feed) {
+			func(_ *fixture, ctx *tripwire, _ context.CancelFunc, _ *feed.Feed) {
 				ctx.onErr = func() { panic("bug") }
 			},
-			KindInternal, -1,
+			feed.KindInternal, -1,
 		},
 		"a full disk": {
-			func(f *fixture, _ *tripwire, _ context.CancelFunc, _ *provider.Feed) { failWrite(f.store, false) },
-			KindStore, -1,
+			func(f *fixture, _ *tripwire, _ context.CancelFunc, _ *feed.Feed) { failWrite(f.store, false) },
+			feed.KindStore, -1,
 		},
 		"a commit that fails at its end": {
-			func(f *fixture, _ *tripwire, _ context.CancelFunc, _ *provider.Feed) { failWrite(f.store, true) },
-			KindStore, 1,
+			func(f *fixture, _ *tripwire, _ context.CancelFunc, _ *feed.Feed) { failWrite(f.store, true) },
+			feed.KindStore, 1,
 		},
 		"a panic after the commit": {
-			func(f *fixture, _ *tripwire, _ context.CancelFunc, _ *provider.Feed) {
+			func(f *fixture, _ *tripwire, _ context.CancelFunc, _ *feed.Feed) {
 				f.onApply = func() { panic("bug") }
 			},
-			KindInternal, 1,
+			feed.KindInternal, 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,23 +95,23 @@ func TestReload(t *testing.T) {
 			within, stop := context.WithCancel(t.Context())
 			defer stop()
 			ctx := &tripwire{Context: within}
-			var fetch func() *provider.Feed
-			f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+			var fetch func() *feed.Feed
+			f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 				return fetch(), nil
 			})
-			fetch = func() *provider.Feed {
-				feed := feedOf(t, "1")
-				tc.fail(f, ctx, stop, feed)
-				return feed
+			fetch = func() *feed.Feed {
+				snapshot := feedOf(t, "1")
+				tc.fail(f, ctx, stop, snapshot)
+				return snapshot
 			}
 			job, err := f.Once(ctx, "feverup", store.Manual, false)
-			if err != nil || job.State != store.Failed || job.Kind != string(tc.kind) {
+			if err != nil || job.State != store.Failed || job.Kind != tc.kind {
 				t.Fatalf("job %+v, error %v", job, err)
 			}
 			if len(f.loaded) != 0 {
 				t.Fatal("the index was loaded by the job that failed")
 			}
-			fetch = func() *provider.Feed { return &provider.Feed{NotModified: true, HTTPStatus: 304} }
+			fetch = func() *feed.Feed { return &feed.Feed{NotModified: true, HTTPStatus: 304} }
 			for range 3 {
 				if job := f.once(t); job.State != store.Completed {
 					t.Errorf("job %+v", job)
@@ -132,7 +132,7 @@ func TestReload(t *testing.T) {
 func TestReloadFails(t *testing.T) {
 	t.Parallel()
 	fetched := 0
-	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 		fetched++
 		return feedOf(t, "1"), nil
 	})
@@ -141,7 +141,7 @@ func TestReloadFails(t *testing.T) {
 	f.onApply = nil
 	f.onLoad = func() error { return errors.New("by design") }
 	for range 2 {
-		if job := f.once(t); job.State != store.Failed || job.Kind != string(KindStore) || fetched != 1 {
+		if job := f.once(t); job.State != store.Failed || job.Kind != feed.KindStore || fetched != 1 {
 			t.Errorf("job %+v, fetched %d times", job, fetched)
 		}
 	}
@@ -165,7 +165,7 @@ func TestNoJobWaits(t *testing.T) {
 			}
 			ctx := &tripwire{Context: t.Context()}
 			var f *fixture
-			f = newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+			f = newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 				if where == "comparing" {
 					ctx.onErr = hold
 				} else {
@@ -179,10 +179,10 @@ func TestNoJobWaits(t *testing.T) {
 			f.workers = make(chan struct{}, 2)
 			f.collected = append(f.collected, &collected{first: first{any: &f.Collected}, Provider: Provider{
 				Name: "other", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
-				Fetch: func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
-					feed := feedOf(t, "2")
-					feed.Events[0].Provider = "other"
-					return feed, nil
+				Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+					snapshot := feedOf(t, "2")
+					snapshot.Events[0].Provider = "other"
+					return snapshot, nil
 				},
 			}})
 			ended := make(chan store.Job, 1)

@@ -16,6 +16,7 @@ import (
 	"fever/event"
 	"fever/index"
 	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -220,10 +221,10 @@ func TestForget(t *testing.T) {
 func TestForgetBeside(t *testing.T) {
 	t.Parallel()
 	started, released := make(chan struct{}), make(chan struct{})
-	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 		close(started)
 		<-released
-		return &provider.Feed{HTTPStatus: 200, Events: []event.Event{newEvent(t, "1", "2021-06-30")}}, nil
+		return &feed.Feed{HTTPStatus: 200, Events: []event.Event{newEvent(t, "1", "2021-06-30")}}, nil
 	})
 	stopping := make(chan struct{})
 	f.Stopping = stopping
@@ -263,8 +264,8 @@ func TestForgetBeside(t *testing.T) {
 // and what is not, and the next job makes up for it.
 func TestForgetUnpublished(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
-		return &provider.Feed{HTTPStatus: 200, Events: []event.Event{newEvent(t, "1", "2021-06-30")}}, nil
+	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+		return &feed.Feed{HTTPStatus: 200, Events: []event.Event{newEvent(t, "1", "2021-06-30")}}, nil
 	})
 	f.once(t)
 	f.onLoad = func() error { return errors.New("no memory") }

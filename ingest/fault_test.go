@@ -12,6 +12,7 @@ import (
 	"fever/event"
 	"fever/index"
 	"fever/provider"
+	"fever/provider/feed"
 	"fever/provider/simulator"
 	"fever/store"
 )
@@ -26,7 +27,7 @@ func TestFaults(t *testing.T) {
 		t.Run(fault.Name, func(t *testing.T) {
 			t.Parallel()
 			limit := time.Hour
-			if fault.Kind == string(provider.KindTimeout) {
+			if fault.Kind == string(feed.KindTimeout) {
 				limit = time.Second
 			}
 			sim := simulator.New(t, simulator.Body(before))
@@ -56,7 +57,7 @@ func TestFaults(t *testing.T) {
 			data, answer := everything(t, st), search(x)
 
 			sim.Play(fault.Steps...)
-			if job := collect(limit); job.State != store.Failed || job.Kind != fault.Kind {
+			if job := collect(limit); job.State != store.Failed || string(job.Kind) != fault.Kind {
 				t.Errorf("the fault: %+v, want a failure of kind %s", job, fault.Kind)
 			}
 			if !bytes.Equal(everything(t, st), data) {

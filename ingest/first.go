@@ -3,7 +3,7 @@ package ingest
 import (
 	"sync/atomic"
 
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -28,7 +28,7 @@ func (f *first) settled() bool { return f.here || f.tried && f.any.Load() }
 func (c *collected) recalledFailure(job *store.Job) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	cutOff := job.Kind == string(provider.KindCanceled) || job.Kind == store.KindInterrupted
+	cutOff := job.Kind == feed.KindCanceled || job.Kind == feed.KindInterrupted
 	c.first.tried = c.first.tried || !cutOff && job.Trigger != store.Document
 	return c.first.here || c.first.tried
 }

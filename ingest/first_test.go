@@ -10,7 +10,7 @@ import (
 
 	"fever/event"
 	"fever/index"
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -18,13 +18,13 @@ import (
 func TestFirstSnapshots(t *testing.T) {
 	t.Parallel()
 	type result struct {
-		feed *provider.Feed
-		err  error
+		snapshot *feed.Feed
+		err      error
 	}
-	fails := result{err: failure(provider.KindConnection)}
-	empty := result{feed: &provider.Feed{HTTPStatus: 200}}
-	one := result{feed: feedOf(t, "1")}
-	one.feed.Events[0].Provider = "a"
+	fails := result{err: failure(feed.KindConnection)}
+	empty := result{snapshot: &feed.Feed{HTTPStatus: 200}}
+	one := result{snapshot: feedOf(t, "1")}
+	one.snapshot.Events[0].Provider = "a"
 	const settled, waits = true, false
 	type step struct {
 		do        string // provider, or "restart" or "document"
@@ -56,7 +56,7 @@ func TestFirstSnapshots(t *testing.T) {
 		}},
 		{"a job that is cut off says nothing", []step{
 			{"a", one, true, []bool{settled, waits}},
-			{"b", result{err: failure(provider.KindCanceled)}, true, []bool{settled, waits}},
+			{"b", result{err: failure(feed.KindCanceled)}, true, []bool{settled, waits}},
 			{"restart", result{}, true, []bool{settled, waits}},
 		}},
 		{"a document is a snapshot, and its failure says nothing", []step{
@@ -70,8 +70,8 @@ func TestFirstSnapshots(t *testing.T) {
 			t.Parallel()
 			st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
 			var next result
-			fetch := func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
-				return next.feed, next.err
+			fetch := func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+				return next.snapshot, next.err
 			}
 			load := func(names ...string) *Ingester {
 				t.Helper()
@@ -93,7 +93,7 @@ func TestFirstSnapshots(t *testing.T) {
 				case "restart":
 					g = load("a", "b")
 				case "document":
-					_, err = g.Take(t.Context(), "a", false, func(context.Context, *provider.Progress) (*provider.Feed, error) { return next.feed, next.err })
+					_, err = g.Take(t.Context(), "a", false, func(context.Context, *feed.Progress) (*feed.Feed, error) { return next.snapshot, next.err })
 				default:
 					_, err = g.Once(t.Context(), step.do, store.Schedule, false)
 				}
@@ -119,7 +119,7 @@ func TestFirstSnapshots(t *testing.T) {
 // TestInterruptedBeforeTheFirstSnapshot restarts after a kill: that job says nothing.
 func TestInterruptedBeforeTheFirstSnapshot(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 		return feedOf(t, "1"), nil
 	})
 	if _, err := f.store.Begin(t.Context(), store.Job{Provider: "feverup", Trigger: store.StartUp, Started: time.Now()}); err != nil {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"fever/event"
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -47,7 +47,7 @@ type Provider struct {
 	Attempts int
 	// Fetch brings one snapshot, given the validators of the last, and tells of its
 	// progress. Beside an error the feed says what is known of the attempt, or is nil.
-	Fetch func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error)
+	Fetch func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error)
 }
 
 // An Index is told of what was committed: *index.Index.
@@ -101,7 +101,7 @@ type collected struct {
 	whole    time.Time // end of the newest of those to which the whole feed came
 	first    first
 
-	kind    provider.Kind // of the newest failure, until a job completes
+	kind    feed.Kind // of the newest failure, until a job completes
 	message string
 
 	snapshot           uint64 // the job that brought the latest snapshot

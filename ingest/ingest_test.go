@@ -15,7 +15,7 @@ import (
 
 	"fever/event"
 	"fever/internal/leak"
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -32,7 +32,7 @@ type fixture struct {
 	logged    bytes.Buffer
 }
 
-type fetchFunc = func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error)
+type fetchFunc = func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error)
 
 func newFixture(t *testing.T, fetch fetchFunc) *fixture {
 	t.Helper()
@@ -136,24 +136,24 @@ func newEvent(t *testing.T, id, start string) event.Event {
 }
 
 // feedOf returns a feed of one event with the given id.
-func feedOf(t *testing.T, id string) *provider.Feed {
+func feedOf(t *testing.T, id string) *feed.Feed {
 	t.Helper()
-	return &provider.Feed{Events: []event.Event{newEvent(t, id, "2021-01-01")}, Seen: 1, HTTPStatus: 200}
+	return &feed.Feed{Events: []event.Event{newEvent(t, id, "2021-01-01")}, Seen: 1, HTTPStatus: 200}
 }
 
-func failure(kind provider.Kind) *provider.Error {
-	return &provider.Error{Provider: "feverup", Kind: kind, Doing: "fetch", Err: errors.New("by design")}
+func failure(kind feed.Kind) *feed.Error {
+	return &feed.Error{Provider: "feverup", Kind: kind, Op: "fetch", Err: errors.New("by design")}
 }
 
 func TestOnce(t *testing.T) {
 	t.Parallel()
-	feed := &provider.Feed{
+	snapshot := &feed.Feed{
 		Events: []event.Event{newEvent(t, "2", "2021-02-01"), newEvent(t, "1", "2021-01-01")},
-		Seen:   4, Ignored: 1, Rejected: 1, Rejections: []provider.Rejection{{BaseID: "1", EventID: "3", Line: 7, Reason: "no title"}},
+		Seen:   4, Ignored: 1, Rejected: 1, Rejections: []feed.Rejection{{BaseID: "1", EventID: "3", Line: 7, Reason: "no title"}},
 		Bytes: 100, HTTPStatus: 200,
 	}
-	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
-		return feed, nil
+	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+		return snapshot, nil
 	})
 	f.onApply = func() {
 		if got := len(stored(t, f.store)); got != 2 {
@@ -185,7 +185,7 @@ func TestOnce(t *testing.T) {
 	}
 
 	// What is gone is counted, kept, and not published.
-	feed = &provider.Feed{Events: []event.Event{newEvent(t, "1", "2021-01-02")}, Seen: 1}
+	snapshot = &feed.Feed{Events: []event.Event{newEvent(t, "1", "2021-01-02")}, Seen: 1}
 	if job := f.once(t); job.Changed != 1 || job.Gone != 1 || len(f.published) != 2 || len(f.published[1]) != 1 {
 		t.Errorf("a feed with one event moved and one gone: %+v, %v", job, f.published)
 	}
@@ -202,7 +202,7 @@ func TestOnce(t *testing.T) {
 func TestLogTook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+		f := newFixture(t, func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 			sleep(ctx, 2*time.Second)
 			return feedOf(t, "1"), nil
 		})
@@ -224,7 +224,7 @@ func TestOnceOfAnUnknownProvider(t *testing.T) {
 func TestOnceWhileAnotherRuns(t *testing.T) {
 	t.Parallel()
 	var f *fixture
-	f = newFixture(t, func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+	f = newFixture(t, func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 		if _, err := f.Once(ctx, "feverup", store.Manual, false); !errors.Is(err, ErrBusy) {
 			t.Errorf("%v, want ErrBusy", err)
 		}
@@ -244,8 +244,8 @@ func TestOncePublishesInTheProvidersZone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
-		return &provider.Feed{Events: []event.Event{newEvent(t, "1", "2021-06-30T21:00:00")}, Seen: 1}, nil
+	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+		return &feed.Feed{Events: []event.Event{newEvent(t, "1", "2021-06-30T21:00:00")}, Seen: 1}, nil
 	})
 	f.locate(madrid)
 	f.once(t)
@@ -265,16 +265,16 @@ func TestOncePublishesInTheProvidersZone(t *testing.T) {
 // it counts, and that an unchanged feed costs nothing but its outcome.
 func TestValidators(t *testing.T) {
 	t.Parallel()
-	var told []provider.Validators
-	ours := provider.Validators{ETag: `"1"`, LastModified: "Mon, 01 Feb 2021 10:00:00 GMT", Digest: [32]byte{1}, Source: "here"}
-	feed := feedOf(t, "1")
-	feed.Validators = ours
-	f := newFixture(t, func(_ context.Context, last provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+	var told []feed.Validators
+	ours := feed.Validators{ETag: `"1"`, LastModified: "Mon, 01 Feb 2021 10:00:00 GMT", Digest: [32]byte{1}, Source: "here"}
+	snapshot := feedOf(t, "1")
+	snapshot.Validators = ours
+	f := newFixture(t, func(_ context.Context, last feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 		told = append(told, last)
 		if last == ours {
-			return &provider.Feed{NotModified: true, HTTPStatus: 304, Validators: last}, nil
+			return &feed.Feed{NotModified: true, HTTPStatus: 304, Validators: last}, nil
 		}
-		return feed, nil
+		return snapshot, nil
 	})
 	f.once(t)
 	if job := f.once(t); job.State != store.Completed || !job.NotModified || job.HTTPStatus != 304 || job.Seen+job.New+job.Gone != 0 {
@@ -291,7 +291,7 @@ func TestValidators(t *testing.T) {
 	if job := f.once(t); job.NotModified {
 		t.Errorf("another time zone: %+v", job)
 	}
-	if want := []provider.Validators{{}, ours, {}}; !slices.Equal(told, want) {
+	if want := []feed.Validators{{}, ours, {}}; !slices.Equal(told, want) {
 		t.Errorf("fetches were told %v, want %v", told, want)
 	}
 	if jobs := recorded(t, f.store); len(jobs) != 3 || !jobs[1].NotModified {
@@ -303,49 +303,49 @@ func TestOnceFails(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
-		fetch func(context.CancelFunc) (*provider.Feed, error)
-		kind  provider.Kind
+		fetch func(context.CancelFunc) (*feed.Feed, error)
+		kind  feed.Kind
 	}{
-		{"the provider", func(context.CancelFunc) (*provider.Feed, error) {
-			e := failure(provider.KindHTTPStatus)
+		{"the provider", func(context.CancelFunc) (*feed.Feed, error) {
+			e := failure(feed.KindHTTPStatus)
 			e.HTTPStatus = 403
-			return &provider.Feed{HTTPStatus: 403, Bytes: 9}, e
-		}, provider.KindHTTPStatus},
-		{"with no feed", func(context.CancelFunc) (*provider.Feed, error) {
-			return nil, failure(provider.KindTooLarge)
-		}, provider.KindTooLarge},
-		{"with an error of no kind", func(context.CancelFunc) (*provider.Feed, error) {
+			return &feed.Feed{HTTPStatus: 403, Bytes: 9}, e
+		}, feed.KindHTTPStatus},
+		{"with no feed", func(context.CancelFunc) (*feed.Feed, error) {
+			return nil, failure(feed.KindTooLarge)
+		}, feed.KindTooLarge},
+		{"with an error of no kind", func(context.CancelFunc) (*feed.Feed, error) {
 			return nil, errors.New("what is this?")
-		}, KindInternal},
-		{"a bug", func(context.CancelFunc) (*provider.Feed, error) {
+		}, feed.KindInternal},
+		{"a bug", func(context.CancelFunc) (*feed.Feed, error) {
 			panic("bug")
-		}, KindInternal},
-		{"stopped before the commit", func(cancel context.CancelFunc) (*provider.Feed, error) {
+		}, feed.KindInternal},
+		{"stopped before the commit", func(cancel context.CancelFunc) (*feed.Feed, error) {
 			cancel()
 			return feedOf(t, "3"), nil
-		}, provider.KindCanceled},
+		}, feed.KindCanceled},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			fetch := func() (*provider.Feed, error) { return feedOf(t, "1"), nil }
-			f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) { return fetch() })
+			fetch := func() (*feed.Feed, error) { return feedOf(t, "1"), nil }
+			f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) { return fetch() })
 			f.once(t)
 
-			fetch = func() (*provider.Feed, error) { return test.fetch(cancel) }
+			fetch = func() (*feed.Feed, error) { return test.fetch(cancel) }
 			job, err := f.Once(ctx, "feverup", store.Manual, false)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if job.State != store.Failed || job.Kind != string(test.kind) || job.Message == "" {
+			if job.State != store.Failed || job.Kind != test.kind || job.Message == "" {
 				t.Errorf("job %+v, want a failure of kind %q", job, test.kind)
 			}
 			if job.Seen+job.New+job.Changed+job.Unchanged+job.Gone != 0 {
 				t.Errorf("a failed job counts %+v", job)
 			}
-			if jobs := recorded(t, f.store); len(jobs) != 2 || jobs[1].State != store.Failed || jobs[1].Kind != string(test.kind) {
+			if jobs := recorded(t, f.store); len(jobs) != 2 || jobs[1].State != store.Failed || jobs[1].Kind != test.kind {
 				t.Errorf("recorded %+v", jobs)
 			}
 			if len(f.published) != 1 || !slices.Equal(stored(t, f.store), []string{"feverup/1/1"}) {
@@ -353,7 +353,7 @@ func TestOnceFails(t *testing.T) {
 			}
 
 			// The next good answer is applied.
-			fetch = func() (*provider.Feed, error) { return feedOf(t, "2"), nil }
+			fetch = func() (*feed.Feed, error) { return feedOf(t, "2"), nil }
 			if job := f.once(t); job.New != 1 || job.Gone != 1 {
 				t.Errorf("after the failure: %+v", job)
 			}
@@ -363,14 +363,14 @@ func TestOnceFails(t *testing.T) {
 
 func TestOnceWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 		return feedOf(t, "1"), nil
 	})
 	if err := f.store.Close(); err != nil {
 		t.Fatal(err)
 	}
 	job := f.once(t)
-	if job.State != store.Failed || job.Kind != string(KindStore) || job.Provider != "feverup" || !strings.HasPrefix(job.Message, "provider feverup: commit: ") || job.Started.IsZero() || len(f.published) != 0 {
+	if job.State != store.Failed || job.Kind != feed.KindStore || job.Provider != "feverup" || !strings.HasPrefix(job.Message, "provider feverup: commit: ") || job.Started.IsZero() || len(f.published) != 0 {
 		t.Errorf("job %+v, published %v", job, f.published)
 	}
 }
@@ -388,7 +388,7 @@ func TestInterrupted(t *testing.T) {
 	}
 	x := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
 		Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
-		Fetch: func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+		Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 			return feedOf(t, "1"), nil
 		},
 	})

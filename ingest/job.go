@@ -9,15 +9,8 @@ import (
 	"time"
 
 	"fever/event"
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
-)
-
-// Kinds of failure that arise here; those of fetching are in package provider.
-const (
-	KindStore    provider.Kind = "store"    // the snapshot or its outcome could not be committed
-	KindInternal provider.Kind = "internal" // a bug: the job panicked, or failed without a kind
-	KindSuspect  provider.Kind = "suspect"  // the snapshot as a whole is suspect, and was refused for it
 )
 
 // run takes a pending job through its life. Whatever happens is in its record.
@@ -53,7 +46,7 @@ func (g *Ingester) collect(ctx context.Context, t *task) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			g.log.ErrorContext(ctx, "a job panicked", "provider", c.Name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = &provider.Error{Provider: c.Name, Kind: KindInternal, Doing: "run the job", Err: fmt.Errorf("panic: %v", p)}
+			err = &feed.Error{Provider: c.Name, Kind: feed.KindInternal, Op: "run the job", Err: fmt.Errorf("panic: %v", p)}
 		}
 	}()
 	if err := g.catchUp(ctx); err != nil {
@@ -64,28 +57,26 @@ func (g *Ingester) collect(ctx context.Context, t *task) (err error) {
 	case err != nil:
 		return storeError(ctx, c, err)
 	case t.force:
-		last = provider.Validators{}
+		last = feed.Validators{}
 	case c.wantsWhole(job.Started):
 		last.ETag, last.LastModified = "", ""
 	}
-	feed, err := fetch(ctx, t, last)
+	got, err := fetch(ctx, t, last)
 	if err != nil {
 		return err
 	}
 	job.State = store.Completed
-	if feed.NotModified {
+	if got.NotModified {
 		job.NotModified, job.Finished, job.Suspect = true, time.Now(), string(c.suspicion())
-		v := storedValidators(c, feed)
+		v := storedValidators(c, got)
 		if err := g.store.Finish(ctx, *job, &v); err != nil {
 			return storeError(ctx, c, err)
 		}
 		return nil
 	}
-	job.Seen, job.Ignored, job.Rejected = feed.Seen, feed.Ignored, feed.Rejected
-	for _, r := range feed.Rejections {
-		job.Rejections = append(job.Rejections, store.Rejection(r))
-	}
-	return g.commit(ctx, t, feed)
+	job.Seen, job.Ignored, job.Rejected = got.Seen, got.Ignored, got.Rejected
+	job.Rejections = got.Rejections
+	return g.commit(ctx, t, got)
 }
 
 // commit stores what the feed brought, with the outcome, and then publishes it, unless it
@@ -93,9 +84,9 @@ func (g *Ingester) collect(ctx context.Context, t *task) (err error) {
 //
 // The index falls behind when the commit failed and is in the file all the same, or when
 // publishing it panics. Then the next job loads the index again.
-func (g *Ingester) commit(ctx context.Context, t *task, feed *provider.Feed) error {
+func (g *Ingester) commit(ctx context.Context, t *task, got *feed.Feed) error {
 	c, job := t.collected, &t.job
-	snap := snapshot(c, feed, job.Started)
+	snap := snapshot(c, got, job.Started)
 	snap.Accept = t.accept
 	g.commits.RLock()
 	defer g.commits.RUnlock()
@@ -147,61 +138,61 @@ func (g *Ingester) catchUp(ctx context.Context) error {
 }
 
 // snapshot is what the store is to keep of a feed.
-func snapshot(c *collected, feed *provider.Feed, taken time.Time) store.Snapshot {
+func snapshot(c *collected, got *feed.Feed, taken time.Time) store.Snapshot {
 	return store.Snapshot{
 		Provider:   c.Name,
 		TimeZone:   c.Location.String(),
-		Events:     feed.Events,
-		Past:       feed.Past,
+		Events:     got.Events,
+		Past:       got.Past,
 		Taken:      taken,
-		Validators: storedValidators(c, feed),
+		Validators: storedValidators(c, got),
 	}
 }
 
 // storedValidators are a feed's validators as they are stored. They count for the time
 // zone as well as for the source: a feed that is the same under another zone is to be
 // stored again.
-func storedValidators(c *collected, feed *provider.Feed) store.Validators {
-	v := store.Validators(feed.Validators)
+func storedValidators(c *collected, got *feed.Feed) feed.Validators {
+	v := got.Validators
 	v.Source += " " + c.Location.String()
 	return v
 }
 
 // validators returns those of the last snapshot, as far as they count.
-func (g *Ingester) validators(ctx context.Context, c *collected) (provider.Validators, error) {
+func (g *Ingester) validators(ctx context.Context, c *collected) (feed.Validators, error) {
 	v, err := g.store.Validators(ctx, c.Name)
 	if err != nil {
-		return provider.Validators{}, err
+		return feed.Validators{}, err
 	}
 	source, ours := strings.CutSuffix(v.Source, " "+c.Location.String())
 	if !ours {
-		return provider.Validators{}, nil
+		return feed.Validators{}, nil
 	}
 	v.Source = source
-	return provider.Validators(v), nil
+	return v, nil
 }
 
 // storeError is the failure of a job that could not be committed, for the reason err.
 func storeError(ctx context.Context, c *collected, err error) error {
-	kind := KindStore
+	kind := feed.KindStore
 	if ctx.Err() != nil {
-		kind = provider.KindCanceled
+		kind = feed.KindCanceled
 	}
-	return &provider.Error{Provider: c.Name, Kind: kind, Doing: "commit", Err: err}
+	return &feed.Error{Provider: c.Name, Kind: kind, Op: "commit", Err: err}
 }
 
 // kindOf returns the kind of a job's failure.
-func kindOf(err error) provider.Kind {
-	if failure, ok := errors.AsType[*provider.Error](err); ok {
+func kindOf(err error) feed.Kind {
+	if failure, ok := errors.AsType[*feed.Error](err); ok {
 		return failure.Kind
 	}
-	return KindInternal
+	return feed.KindInternal
 }
 
 // fail makes the job the record of one that changed nothing.
 func fail(job *store.Job, err error) {
 	job.State, job.Finished = store.Failed, time.Now()
-	job.Kind, job.Message = string(kindOf(err)), err.Error()
+	job.Kind, job.Message = kindOf(err), err.Error()
 	job.Seen, job.New, job.Changed, job.Unchanged, job.Ignored, job.Rejected, job.Gone = 0, 0, 0, 0, 0, 0, 0
 	job.NotModified, job.Rejections = false, nil
 }

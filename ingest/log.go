@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -26,13 +26,13 @@ func (g *Ingester) logJob(ctx context.Context, job *store.Job, took time.Duratio
 	}
 	if job.State == store.Failed {
 		level := slog.LevelWarn
-		switch provider.Kind(job.Kind) {
-		case provider.KindCanceled:
+		switch job.Kind {
+		case feed.KindCanceled:
 			level = slog.LevelInfo // we were asked to stop
-		case KindStore, KindInternal:
+		case feed.KindStore, feed.KindInternal:
 			level = slog.LevelError // ours, not the provider's
 		}
-		g.log.LogAttrs(ctx, level, "job failed", append(attrs, slog.String("kind", job.Kind), slog.String("error", job.Message))...)
+		g.log.LogAttrs(ctx, level, "job failed", append(attrs, slog.String("kind", string(job.Kind)), slog.String("error", job.Message))...)
 		return
 	}
 	level := slog.LevelInfo

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"fever/provider"
+	"fever/provider/feed"
 )
 
 // One job tries a few times, over seconds: what has not passed by then is for the next
@@ -23,24 +23,24 @@ const (
 // The waits between attempts double, with full jitter: clients that failed together
 // come back apart. A provider that says when to come back is believed, if that is
 // soon enough for this job.
-func fetch(ctx context.Context, t *task, last provider.Validators) (*provider.Feed, error) {
+func fetch(ctx context.Context, t *task, last feed.Validators) (*feed.Feed, error) {
 	job := &t.job
 	rubbish := 0
 	for {
 		job.Attempts++
-		feed, err := t.fetch(ctx, last, t.attempt(job.Attempts, job.Bytes))
-		if feed != nil {
-			job.HTTPStatus = feed.HTTPStatus
-			job.Bytes += feed.Bytes
+		got, err := t.fetch(ctx, last, t.attempt(job.Attempts, job.Bytes))
+		if got != nil {
+			job.HTTPStatus = got.HTTPStatus
+			job.Bytes += got.Bytes
 		}
 		if err == nil {
-			return feed, nil
+			return got, nil
 		}
 		if isRubbish(err) {
 			rubbish++
 		}
 		wait := rand.N(firstBackoff << job.Attempts) //nolint:gosec // jitter is no secret
-		failure, ok := errors.AsType[*provider.Error](err)
+		failure, ok := errors.AsType[*feed.Error](err)
 		if ok {
 			wait = max(wait, failure.RetryAfter)
 		}
@@ -58,16 +58,16 @@ func fetch(ctx context.Context, t *task, last provider.Validators) (*provider.Fe
 // isRubbish reports whether something came that is no feed. That happens once; twice
 // in a row it will happen again.
 func isRubbish(err error) bool {
-	failure, ok := errors.AsType[*provider.Error](err)
-	return ok && (failure.Kind == provider.KindMalformed || failure.Kind == provider.KindDecode)
+	failure, ok := errors.AsType[*feed.Error](err)
+	return ok && (failure.Kind == feed.KindMalformed || failure.Kind == feed.KindDecode)
 }
 
 // canPass reports whether the same request may do better in a moment.
-func canPass(failure *provider.Error) bool {
+func canPass(failure *feed.Error) bool {
 	switch failure.Kind {
-	case provider.KindTimeout, provider.KindConnection, provider.KindDNS, provider.KindMalformed, provider.KindDecode:
+	case feed.KindTimeout, feed.KindConnection, feed.KindDNS, feed.KindMalformed, feed.KindDecode:
 		return true
-	case provider.KindHTTPStatus:
+	case feed.KindHTTPStatus:
 		switch failure.HTTPStatus {
 		case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 			return true

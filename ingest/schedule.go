@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -191,20 +191,20 @@ func (t *task) ended(err error) {
 		return
 	}
 	kind := kindOf(err)
-	if kind == provider.KindCanceled || t.document && kind != KindStore {
+	if kind == feed.KindCanceled || t.document && kind != feed.KindStore {
 		return
 	}
 	c.kind, c.message = kind, err.Error()
 	c.first.tried = c.first.tried || !t.document
-	if kind == KindStore {
+	if kind == feed.KindStore {
 		return
 	}
 	c.blocked, c.refused = time.Time{}, ""
-	if kind == KindSuspect {
+	if kind == feed.KindSuspect {
 		c.refused = Suspicion(t.job.Suspect)
 	}
 	c.failures++
-	if failure, ok := errors.AsType[*provider.Error](err); ok && failure.RetryAfter > 0 {
+	if failure, ok := errors.AsType[*feed.Error](err); ok && failure.RetryAfter > 0 {
 		c.blocked = time.Now().Add(min(failure.RetryAfter, c.MaxInterval))
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -36,7 +36,7 @@ func TestSchedule(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				starts := simulate(t, 24*time.Hour-time.Second, test.provider, func(ctx context.Context, _ int) (*provider.Feed, error) {
+				starts := simulate(t, 24*time.Hour-time.Second, test.provider, func(ctx context.Context, _ int) (*feed.Feed, error) {
 					sleep(ctx, test.takes)
 					return feedOf(t, "1"), nil
 				})
@@ -56,11 +56,11 @@ func TestScheduleOfAFlakyProvider(t *testing.T) {
 		asked := 0
 		x := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
 			Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
-			Fetch: func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+			Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 				if asked++; asked < 3 {
-					e := failure(provider.KindHTTPStatus)
+					e := failure(feed.KindHTTPStatus)
 					e.HTTPStatus = 503
-					return &provider.Feed{HTTPStatus: 503, Bytes: 10}, e
+					return &feed.Feed{HTTPStatus: 503, Bytes: 10}, e
 				}
 				return feedOf(t, "1"), nil
 			},
@@ -81,8 +81,8 @@ func TestScheduleOfAFlakyProvider(t *testing.T) {
 
 func TestRetries(t *testing.T) {
 	t.Parallel()
-	status := func(code int, after time.Duration) *provider.Error {
-		e := failure(provider.KindHTTPStatus)
+	status := func(code int, after time.Duration) *feed.Error {
+		e := failure(feed.KindHTTPStatus)
 		e.HTTPStatus, e.RetryAfter = code, after
 		return e
 	}
@@ -91,15 +91,15 @@ func TestRetries(t *testing.T) {
 		errs     []error // in turn, the last one for ever
 		attempts int
 	}{
-		{"timeout", []error{failure(provider.KindTimeout)}, 3},
-		{"connection", []error{failure(provider.KindConnection)}, 3},
-		{"dns", []error{failure(provider.KindDNS)}, 3},
-		{"tls", []error{failure(provider.KindTLS)}, 1},
-		{"too large", []error{failure(provider.KindTooLarge)}, 1},
-		{"canceled", []error{failure(provider.KindCanceled)}, 1},
-		{"malformed twice in a row", []error{failure(provider.KindMalformed)}, 2},
-		{"no feed twice in a row", []error{failure(provider.KindDecode)}, 2},
-		{"malformed, then no answer", []error{failure(provider.KindMalformed), failure(provider.KindTimeout)}, 3},
+		{"timeout", []error{failure(feed.KindTimeout)}, 3},
+		{"connection", []error{failure(feed.KindConnection)}, 3},
+		{"dns", []error{failure(feed.KindDNS)}, 3},
+		{"tls", []error{failure(feed.KindTLS)}, 1},
+		{"too large", []error{failure(feed.KindTooLarge)}, 1},
+		{"canceled", []error{failure(feed.KindCanceled)}, 1},
+		{"malformed twice in a row", []error{failure(feed.KindMalformed)}, 2},
+		{"no feed twice in a row", []error{failure(feed.KindDecode)}, 2},
+		{"malformed, then no answer", []error{failure(feed.KindMalformed), failure(feed.KindTimeout)}, 3},
 		{"500", []error{status(500, 0)}, 3},
 		{"503", []error{status(503, 0)}, 3},
 		{"408", []error{status(408, 0)}, 3},
@@ -118,7 +118,7 @@ func TestRetries(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				asked := 0
-				c := &collected{Provider: Provider{Fetch: func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+				c := &collected{Provider: Provider{Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 					asked++
 					return nil, test.errs[min(asked, len(test.errs))-1]
 				}}}
@@ -126,7 +126,7 @@ func TestRetries(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := fetch(t.Context(), task, provider.Validators{}); err == nil {
+				if _, err := fetch(t.Context(), task, feed.Validators{}); err == nil {
 					t.Error("it succeeded")
 				}
 				if asked != test.attempts || task.job.Attempts != asked {
@@ -149,9 +149,9 @@ func TestScheduleHonoursRetryAfter(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				p := Provider{Every: time.Minute, MaxInterval: 30 * time.Minute}
-				starts := simulate(t, test.gets+90*time.Second, p, func(_ context.Context, n int) (*provider.Feed, error) {
+				starts := simulate(t, test.gets+90*time.Second, p, func(_ context.Context, n int) (*feed.Feed, error) {
 					if n == 1 {
-						e := failure(provider.KindHTTPStatus)
+						e := failure(feed.KindHTTPStatus)
 						e.HTTPStatus, e.RetryAfter = 429, test.asks
 						return nil, e
 					}
@@ -173,10 +173,10 @@ func TestScheduleOfADeadProvider(t *testing.T) {
 		began := time.Now()
 		var requests int
 		p := Provider{Every: time.Minute, MaxInterval: 15 * time.Minute}
-		starts := simulate(t, dead+time.Hour, p, func(context.Context, int) (*provider.Feed, error) {
+		starts := simulate(t, dead+time.Hour, p, func(context.Context, int) (*feed.Feed, error) {
 			if time.Since(began) < dead {
 				requests++
-				return nil, failure(provider.KindConnection)
+				return nil, failure(feed.KindConnection)
 			}
 			return feedOf(t, "1"), nil
 		})
@@ -220,7 +220,7 @@ func TestScheduleOfTwo(t *testing.T) {
 		x := New(st, nil, slog.New(slog.DiscardHandler), 2,
 			Provider{
 				Name: "hanging", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
-				Fetch: func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+				Fetch: func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 					hung++
 					hanging++
 					defer func() { hanging-- }()
@@ -228,12 +228,12 @@ func TestScheduleOfTwo(t *testing.T) {
 						t.Errorf("%d jobs of one provider at once", hanging)
 					}
 					<-ctx.Done()
-					return nil, failure(provider.KindCanceled)
+					return nil, failure(feed.KindCanceled)
 				},
 			},
 			Provider{
 				Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
-				Fetch: func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+				Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 					good = append(good, time.Since(began))
 					return feedOf(t, "1"), nil
 				},
@@ -267,7 +267,7 @@ func TestWorkers(t *testing.T) {
 			name := fmt.Sprintf("p%d", i)
 			providers = append(providers, Provider{
 				Name: name, Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour,
-				Fetch: func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+				Fetch: func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 					defer running.Add(-1)
 					if n := running.Add(1); n > 3 {
 						t.Errorf("%d jobs at once", n)
@@ -275,7 +275,7 @@ func TestWorkers(t *testing.T) {
 						most.Store(n)
 					}
 					sleep(ctx, 10*time.Second)
-					return nil, failure(provider.KindTLS)
+					return nil, failure(feed.KindTLS)
 				},
 			})
 		}
@@ -296,9 +296,9 @@ func TestWorkers(t *testing.T) {
 func TestRunStops(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t, func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+		f := newFixture(t, func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 			<-ctx.Done()
-			return nil, failure(provider.KindCanceled)
+			return nil, failure(feed.KindCanceled)
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -314,7 +314,7 @@ func TestRunStops(t *testing.T) {
 		default:
 			t.Error("still running after its context has ended")
 		}
-		if jobs := recorded(t, f.store); len(jobs) != 1 || jobs[0].State != store.Failed || jobs[0].Kind != string(provider.KindCanceled) {
+		if jobs := recorded(t, f.store); len(jobs) != 1 || jobs[0].State != store.Failed || jobs[0].Kind != feed.KindCanceled {
 			t.Errorf("recorded %+v", jobs)
 		}
 	})
@@ -362,14 +362,14 @@ func testTurns(t *testing.T, provider func(i int) Provider) {
 
 // simulate runs one provider's schedule for so long, and returns when its jobs began.
 // collect is told the number of the attempt, from 1.
-func simulate(t *testing.T, length time.Duration, p Provider, collect func(ctx context.Context, n int) (*provider.Feed, error)) (starts []time.Duration) {
+func simulate(t *testing.T, length time.Duration, p Provider, collect func(ctx context.Context, n int) (*feed.Feed, error)) (starts []time.Duration) {
 	t.Helper()
 	st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
 	began := time.Now()
 	n := 0
 	p.Name, p.Location = "feverup", time.UTC
 	p.MaxInterval = max(p.MaxInterval, p.Every)
-	p.Fetch = func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+	p.Fetch = func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 		n++
 		return collect(ctx, n)
 	}
@@ -424,8 +424,8 @@ func TestNext(t *testing.T) {
 func TestJobByHandMovesTheTurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		answer := func() (*provider.Feed, error) { return nil, failure(provider.KindTLS) }
-		f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+		answer := func() (*feed.Feed, error) { return nil, failure(feed.KindTLS) }
+		f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 			return answer()
 		})
 		c := f.collected[0]
@@ -464,25 +464,25 @@ func TestJobByHandMovesTheTurn(t *testing.T) {
 		}
 		check("a failure by hand stretches it further", 47, 7)
 
-		later := failure(provider.KindHTTPStatus)
+		later := failure(feed.KindHTTPStatus)
 		later.HTTPStatus, later.RetryAfter = 429, 50*time.Minute
-		answer = func() (*provider.Feed, error) { return nil, later }
+		answer = func() (*feed.Feed, error) { return nil, later }
 		until(21, 30)
 		f.once(t)
 		check("the provider asks for peace", 15+60, 8) // eight failures are an hour, which is longer
 
-		answer = func() (*provider.Feed, error) { return feedOf(t, "1"), nil }
+		answer = func() (*feed.Feed, error) { return feedOf(t, "1"), nil }
 		until(22, 30)
 		f.once(t)
 		check("a success by hand restores it", 23, 9)
 		until(23, 10)
 		check("that turn", 24, 10)
 
-		answer = func() (*provider.Feed, error) { return nil, later }
+		answer = func() (*feed.Feed, error) { return nil, later }
 		until(23, 30)
 		f.once(t)
 		check("it asks for peace again", 23+51, 11)
-		answer = func() (*provider.Feed, error) { return &provider.Feed{NotModified: true, HTTPStatus: 304}, nil }
+		answer = func() (*feed.Feed, error) { return &feed.Feed{NotModified: true, HTTPStatus: 304}, nil }
 		until(40, 30)
 		f.once(t)
 		check("a 304 restores it", 41, 12)
@@ -501,21 +501,21 @@ func TestWholeFeedOnceADay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
-		ours := provider.Validators{ETag: `"1"`, Digest: [32]byte{1}, Source: "here"}
+		ours := feed.Validators{ETag: `"1"`, Digest: [32]byte{1}, Source: "here"}
 		whole := make(map[string][]time.Time)
 		var providers []Provider
 		for _, name := range []string{"a", "b"} {
 			providers = append(providers, Provider{
 				Name: name, Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Attempts: 1,
-				Fetch: func(_ context.Context, last provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+				Fetch: func(_ context.Context, last feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 					if last.ETag != "" {
-						return &provider.Feed{NotModified: true, HTTPStatus: 304, Validators: last}, nil
+						return &feed.Feed{NotModified: true, HTTPStatus: 304, Validators: last}, nil
 					}
 					whole[name] = append(whole[name], time.Now())
 					if n := len(whole[name]); n == 3 {
-						return nil, failure(provider.KindTLS) // which is no answer: it is tried again
+						return nil, failure(feed.KindTLS) // which is no answer: it is tried again
 					}
-					return &provider.Feed{NotModified: last.Digest == ours.Digest, HTTPStatus: 200, Validators: ours}, nil
+					return &feed.Feed{NotModified: last.Digest == ours.Digest, HTTPStatus: 200, Validators: ours}, nil
 				},
 			})
 		}

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -21,9 +21,9 @@ func TestStart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
-		hang := func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+		hang := func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 			<-ctx.Done()
-			return nil, failure(provider.KindCanceled)
+			return nil, failure(feed.KindCanceled)
 		}
 		var providers []Provider
 		for i := range 3 {
@@ -56,7 +56,7 @@ func TestStart(t *testing.T) {
 			t.Errorf("behind Close: %+v", s)
 		}
 		end, ok := <-ended
-		if !ok || end.ID != 1 || end.State != store.Failed || end.Kind != string(provider.KindCanceled) {
+		if !ok || end.ID != 1 || end.State != store.Failed || end.Kind != feed.KindCanceled {
 			t.Errorf("the end of the job that ran: %+v, %v", end, ok)
 		}
 		if end, ok := <-never; ok {
@@ -65,7 +65,7 @@ func TestStart(t *testing.T) {
 		if _, _, err := g.Start(t.Context(), "p2", store.Manual, false); !errors.Is(err, ErrClosed) {
 			t.Errorf("%v, want ErrClosed", err)
 		}
-		if jobs := recorded(t, st); len(jobs) != 1 || jobs[0].Kind != string(provider.KindCanceled) {
+		if jobs := recorded(t, st); len(jobs) != 1 || jobs[0].Kind != feed.KindCanceled {
 			t.Errorf("recorded %+v", jobs)
 		}
 	})
@@ -77,9 +77,9 @@ func TestStopping(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
-		hang := func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+		hang := func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 			<-ctx.Done()
-			return nil, failure(provider.KindCanceled)
+			return nil, failure(feed.KindCanceled)
 		}
 		every := Provider{Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Fetch: hang}
 		var providers []Provider
@@ -131,7 +131,7 @@ func TestStartWhenTheStoreFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	job, ended, err := f.Start(t.Context(), "feverup", store.Manual, false)
-	if err != nil || job.State != store.Failed || job.Kind != string(KindStore) {
+	if err != nil || job.State != store.Failed || job.Kind != feed.KindStore {
 		t.Errorf("%+v, %v", job, err)
 	}
 	if end := <-ended; end.Kind != job.Kind || end.Message != job.Message {
@@ -144,15 +144,15 @@ func TestStartWhenTheStoreFails(t *testing.T) {
 // and that its failure is not the provider's.
 func TestTake(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
-		return nil, failure(provider.KindTLS)
+	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+		return nil, failure(feed.KindTLS)
 	})
 	tried := 0
-	broken := func(context.Context, *provider.Progress) (*provider.Feed, error) {
+	broken := func(context.Context, *feed.Progress) (*feed.Feed, error) {
 		tried++
-		return nil, failure(provider.KindMalformed)
+		return nil, failure(feed.KindMalformed)
 	}
-	good := func(_ context.Context, p *provider.Progress) (*provider.Feed, error) {
+	good := func(_ context.Context, p *feed.Progress) (*feed.Feed, error) {
 		if p == nil {
 			t.Error("no progress to tell of")
 		}
@@ -166,7 +166,7 @@ func TestTake(t *testing.T) {
 	}
 	f.once(t)
 	job, err := f.Take(t.Context(), "feverup", false, broken)
-	if err != nil || job.State != store.Failed || job.Kind != string(provider.KindMalformed) || job.Attempts != 1 || tried != 1 {
+	if err != nil || job.State != store.Failed || job.Kind != feed.KindMalformed || job.Attempts != 1 || tried != 1 {
 		t.Errorf("a broken document: %+v, %v", job, err)
 	}
 	job, err = f.Take(t.Context(), "feverup", false, good)

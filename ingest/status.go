@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -26,7 +26,7 @@ type Status struct {
 	Trigger store.Trigger
 	Started time.Time // when it began to run
 	Attempt int       // the fetch that was begun last, from 1
-	Bytes   int64     // read over all attempts, as [provider.Progress] counts them
+	Bytes   int64     // read over all attempts, as [feed.Progress] counts them
 	Rows    int64     // seen by the last attempt
 
 	Due      time.Time     // the next turn; zero when nothing is scheduled
@@ -49,7 +49,7 @@ type Status struct {
 	// Kind and Message say why a job failed since one completed: the newest that was not
 	// cancelled. They are empty when none has since the start. Of a document it is told
 	// only that it could not be stored.
-	Kind    provider.Kind
+	Kind    feed.Kind
 	Message string
 
 	// Snapshot is the id of the job that brought the latest snapshot; 0 when none is known.
@@ -69,7 +69,7 @@ type underWay struct {
 	started  time.Time
 	attempt  int
 	bytes    int64 // of the attempts before
-	progress *provider.Progress
+	progress *feed.Progress
 }
 
 // Status returns how each provider is doing, in the configured order.
@@ -195,7 +195,7 @@ func (c *collected) completed(job *store.Job) {
 	if cameWhole(job) {
 		c.whole = job.Finished
 	}
-	if !document || c.kind == KindStore { // of the provider a document says nothing
+	if !document || c.kind == feed.KindStore { // of the provider a document says nothing
 		c.kind, c.message = "", ""
 	}
 	if !job.NotModified {
@@ -223,10 +223,10 @@ func (c *collected) running(started time.Time) {
 }
 
 // attempt takes note that a fetch begins, and returns what counts its progress.
-func (c *collected) attempt(n int, bytes int64) *provider.Progress {
+func (c *collected) attempt(n int, bytes int64) *feed.Progress {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.now.attempt, c.now.bytes, c.now.progress = n, bytes, new(provider.Progress)
+	c.now.attempt, c.now.bytes, c.now.progress = n, bytes, new(feed.Progress)
 	return c.now.progress
 }
 

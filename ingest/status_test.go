@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"fever/event"
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -28,7 +28,7 @@ func TestStatusOfAJob(t *testing.T) {
 		st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
 		steps := make(chan struct{})
 		attempts := 0
-		slow := func(_ context.Context, _ provider.Validators, p *provider.Progress) (*provider.Feed, error) {
+		slow := func(_ context.Context, _ feed.Validators, p *feed.Progress) (*feed.Feed, error) {
 			attempts++
 			for range 2 {
 				p.Bytes.Add(100)
@@ -36,12 +36,12 @@ func TestStatusOfAJob(t *testing.T) {
 				<-steps
 			}
 			if attempts == 1 {
-				return &provider.Feed{Bytes: 200}, failure(provider.KindTimeout)
+				return &feed.Feed{Bytes: 200}, failure(feed.KindTimeout)
 			}
-			return &provider.Feed{}, nil
+			return &feed.Feed{}, nil
 		}
-		quick := func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
-			return &provider.Feed{}, nil
+		quick := func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+			return &feed.Feed{}, nil
 		}
 		g := New(st, discard{}, slog.New(slog.DiscardHandler), 1,
 			Provider{Name: "slow", Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Fetch: slow},
@@ -119,12 +119,12 @@ func TestStatusOfASchedule(t *testing.T) {
 		var fails, slow atomic.Bool
 		g := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
 			Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: 3 * time.Minute, Attempts: 1,
-			Fetch: func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+			Fetch: func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 				if slow.Load() {
 					sleep(ctx, 150*time.Second)
 				}
 				if fails.Load() {
-					return nil, failure(provider.KindTLS)
+					return nil, failure(feed.KindTLS)
 				}
 				return feedOf(t, "1"), nil
 			},
@@ -191,21 +191,21 @@ func TestStatusOfASchedule(t *testing.T) {
 // TestStatusOfFailures follows what is told of the newest failure, and of the snapshot.
 func TestStatusOfFailures(t *testing.T) {
 	t.Parallel()
-	var feed *provider.Feed
+	var snapshot *feed.Feed
 	var failed error
-	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
-		return feed, failed
+	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+		return snapshot, failed
 	})
-	check := func(when string, g *Ingester, kind provider.Kind, failures int, snapshot uint64, accepted, rejected int) {
+	check := func(when string, g *Ingester, kind feed.Kind, failures int, snapshot uint64, accepted, rejected int) {
 		t.Helper()
 		s := g.Status()[0]
 		if s.Kind != kind || (s.Message == "") != (kind == "") || s.Failures != failures || s.Snapshot != snapshot || s.Accepted != accepted || s.Rejected != rejected {
 			t.Errorf("%s: %+v", when, s)
 		}
 	}
-	give := func(feed *provider.Feed, failed error) {
+	give := func(snapshot *feed.Feed, failed error) {
 		t.Helper()
-		_, err := f.Take(t.Context(), "feverup", false, func(context.Context, *provider.Progress) (*provider.Feed, error) { return feed, failed })
+		_, err := f.Take(t.Context(), "feverup", false, func(context.Context, *feed.Progress) (*feed.Feed, error) { return snapshot, failed })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -218,23 +218,23 @@ func TestStatusOfFailures(t *testing.T) {
 		return g
 	}
 	check("at first", f.Ingester, "", 0, 0, 0, 0)
-	give(nil, failure(provider.KindMalformed))
+	give(nil, failure(feed.KindMalformed))
 	check("a bad document", f.Ingester, "", 0, 0, 0, 0)
-	failed = failure(provider.KindTLS)
+	failed = failure(feed.KindTLS)
 	f.once(t)
-	check("a failure", f.Ingester, provider.KindTLS, 1, 0, 0, 0)
-	failed = failure(provider.KindCanceled)
+	check("a failure", f.Ingester, feed.KindTLS, 1, 0, 0, 0)
+	failed = failure(feed.KindCanceled)
 	f.once(t)
-	check("a stop", f.Ingester, provider.KindTLS, 1, 0, 0, 0)
+	check("a stop", f.Ingester, feed.KindTLS, 1, 0, 0, 0)
 	give(feedOf(t, "1"), nil)
-	check("a document", f.Ingester, provider.KindTLS, 1, 4, 1, 0)
+	check("a document", f.Ingester, feed.KindTLS, 1, 4, 1, 0)
 	if s := again().Status()[0]; !f.Status()[0].LastSuccess.IsZero() || !s.LastSuccess.IsZero() || s.Snapshot != 4 {
 		t.Errorf("a document says that the provider answers: %+v", s)
 	}
-	failed, feed = nil, feedOf(t, "1")
-	feed.Seen, feed.Rejected = 3, 2
+	failed, snapshot = nil, feedOf(t, "1")
+	snapshot.Seen, snapshot.Rejected = 3, 2
 	f.once(t)
-	feed = &provider.Feed{NotModified: true}
+	snapshot = &feed.Feed{NotModified: true}
 	f.once(t)
 	check("two successes", f.Ingester, "", 0, 5, 1, 2)
 	check("a restart", again(), "", 0, 5, 1, 2)
@@ -244,7 +244,7 @@ func TestStatusOfFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.once(t)
-	check("nothing can be written", f.Ingester, KindStore, 0, 5, 1, 2)
+	check("nothing can be written", f.Ingester, feed.KindStore, 0, 5, 1, 2)
 	if s := f.Status()[0]; !s.LastSuccess.Equal(success) {
 		t.Errorf("the last success is another: %+v", s)
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -51,7 +51,7 @@ type Policy string
 // The policies. The empty one is Warn.
 const (
 	Warn   Policy = "warn"   // it is applied, and the provider is suspect until a good one comes
-	Refuse Policy = "refuse" // the job fails with KindSuspect, and nothing is changed
+	Refuse Policy = "refuse" // the job fails with feed.KindSuspect, and nothing is changed
 	Off    Policy = "off"    // nothing is suspect: a provider that has seasons, say
 )
 
@@ -119,11 +119,11 @@ func (t *task) accept(a store.Applied) error {
 		r := job.Rejections[0]
 		err = fmt.Errorf("%w; line %d: %s", err, r.Line, r.Reason)
 	}
-	return &provider.Error{Provider: t.Name, Kind: KindSuspect, Doing: "judge the feed", Err: err}
+	return &feed.Error{Provider: t.Name, Kind: feed.KindSuspect, Op: "judge the feed", Err: err}
 }
 
 // refused returns the error of a snapshot that was not accepted, if that is what err is.
-func refused(err error) (*provider.Error, bool) {
-	refusal, ok := errors.AsType[*provider.Error](err)
-	return refusal, ok && refusal.Kind == KindSuspect
+func refused(err error) (*feed.Error, bool) {
+	refusal, ok := errors.AsType[*feed.Error](err)
+	return refusal, ok && refusal.Kind == feed.KindSuspect
 }

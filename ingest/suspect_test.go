@@ -11,46 +11,46 @@ import (
 	"testing"
 	"time"
 
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
 // feedOfMany returns a feed of n events.
-func feedOfMany(t *testing.T, n int) *provider.Feed {
+func feedOfMany(t *testing.T, n int) *feed.Feed {
 	t.Helper()
-	feed := &provider.Feed{Seen: n, HTTPStatus: 200}
+	snapshot := &feed.Feed{Seen: n, HTTPStatus: 200}
 	for i := range n {
-		feed.Events = append(feed.Events, newEvent(t, fmt.Sprint(i), "2021-01-01"))
+		snapshot.Events = append(snapshot.Events, newEvent(t, fmt.Sprint(i), "2021-01-01"))
 	}
-	return feed
+	return snapshot
 }
 
 var (
-	rejections  = []provider.Rejection{{BaseID: "1", EventID: "2", Line: 7, Reason: "no title"}}
-	empty       = &provider.Feed{HTTPStatus: 200}
-	notice      = &provider.Feed{HTTPStatus: 200, Rejections: []provider.Rejection{{Line: 3, Reason: "<notice> is not known"}}}
-	allRejected = &provider.Feed{Seen: 3, Rejected: 2, Ignored: 1, Rejections: rejections, HTTPStatus: 200}
-	allIgnored  = &provider.Feed{Seen: 3, Ignored: 3, HTTPStatus: 200}
+	rejections  = []feed.Rejection{{BaseID: "1", EventID: "2", Line: 7, Reason: "no title"}}
+	empty       = &feed.Feed{HTTPStatus: 200}
+	notice      = &feed.Feed{HTTPStatus: 200, Rejections: []feed.Rejection{{Line: 3, Reason: "<notice> is not known"}}}
+	allRejected = &feed.Feed{Seen: 3, Rejected: 2, Ignored: 1, Rejections: rejections, HTTPStatus: 200}
+	allIgnored  = &feed.Feed{Seen: 3, Ignored: 3, HTTPStatus: 200}
 )
 
 // feedOfPast returns a feed of n events, of which the last ones are past, and so many rows
 // more that are rejected.
-func feedOfPast(t *testing.T, n, past, rejected int) *provider.Feed {
+func feedOfPast(t *testing.T, n, past, rejected int) *feed.Feed {
 	t.Helper()
-	feed := feedOfMany(t, n)
-	feed.Events, feed.Past = feed.Events[:n-past], feed.Events[n-past:]
-	feed.Seen, feed.Rejected = n+rejected, rejected
-	return feed
+	snapshot := feedOfMany(t, n)
+	snapshot.Events, snapshot.Past = snapshot.Events[:n-past], snapshot.Events[n-past:]
+	snapshot.Seen, snapshot.Rejected = n+rejected, rejected
+	return snapshot
 }
 
 // TestSuspect follows what a provider is suspect of from feed to feed: live, in the log,
 // and after a restart at each point.
 func TestSuspect(t *testing.T) {
 	t.Parallel()
-	unchanged := &provider.Feed{NotModified: true, HTTPStatus: 304}
+	unchanged := &feed.Feed{NotModified: true, HTTPStatus: 304}
 	type step struct {
-		feed *provider.Feed
-		want Suspicion
+		snapshot *feed.Feed
+		want     Suspicion
 	}
 	for name, steps := range map[string][]step{
 		"never anything":           {{empty, ""}, {empty, ""}, {feedOfMany(t, 1), ""}},
@@ -71,12 +71,12 @@ func TestSuspect(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var feed *provider.Feed
-			f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
-				return feed, nil
+			var snapshot *feed.Feed
+			f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+				return snapshot, nil
 			})
 			for i, s := range steps {
-				feed = s.feed
+				snapshot = s.snapshot
 				f.logged.Reset()
 				job := f.once(t)
 				if job.State != store.Completed || job.Suspect != string(s.want) {
@@ -103,12 +103,12 @@ func TestSuspect(t *testing.T) {
 // TestSuspectIsApplied shows that what was sold stays searchable.
 func TestSuspectIsApplied(t *testing.T) {
 	t.Parallel()
-	feed := feedOfMany(t, 10)
-	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
-		return feed, nil
+	snapshot := feedOfMany(t, 10)
+	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+		return snapshot, nil
 	})
 	f.once(t)
-	feed = feedOfMany(t, 1)
+	snapshot = feedOfMany(t, 1)
 	if job := f.once(t); job.Gone != 9 || job.Suspect != string(Shrunk) {
 		t.Errorf("%+v", job)
 	}
@@ -120,13 +120,13 @@ func TestSuspectIsApplied(t *testing.T) {
 // TestSuspectOff is for a provider that has seasons.
 func TestSuspectOff(t *testing.T) {
 	t.Parallel()
-	feed := feedOfMany(t, 10)
-	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
-		return feed, nil
+	snapshot := feedOfMany(t, 10)
+	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+		return snapshot, nil
 	})
 	f.collected[0].Suspect = Off
 	f.once(t)
-	for _, feed = range []*provider.Feed{feedOfMany(t, 1), empty, allRejected, allIgnored, notice} {
+	for _, snapshot = range []*feed.Feed{feedOfMany(t, 1), empty, allRejected, allIgnored, notice} {
 		f.logged.Reset()
 		if job := f.once(t); job.State != store.Completed || job.Suspect != "" || f.Status()[0].Suspect != "" || strings.Contains(f.logged.String(), "WARN") {
 			t.Errorf("%+v, logged %s", job, f.logged.String())
@@ -145,35 +145,35 @@ func TestSuspectOff(t *testing.T) {
 // provider, is told until a good one comes, and can be taken by force.
 func TestSuspectRefused(t *testing.T) {
 	t.Parallel()
-	for name, odd := range map[string]*provider.Feed{
+	for name, odd := range map[string]*feed.Feed{
 		"shrunk": feedOfMany(t, 4), "emptied": empty, "all_rejected": allRejected, "all_ignored": allIgnored, "not_understood": notice,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			asked := 0
-			feed := feedOfMany(t, 10)
-			feed.Validators = provider.Validators{ETag: `"good"`, Digest: [32]byte{1}, Source: "here"}
-			var told provider.Validators
-			f := newFixture(t, func(_ context.Context, last provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+			snapshot := feedOfMany(t, 10)
+			snapshot.Validators = feed.Validators{ETag: `"good"`, Digest: [32]byte{1}, Source: "here"}
+			var told feed.Validators
+			f := newFixture(t, func(_ context.Context, last feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 				asked++
 				told = last
-				return feed, nil
+				return snapshot, nil
 			})
 			f.collected[0].Suspect = Refuse
-			good := feed
+			good := snapshot
 			f.once(t)
 			before := f.Status()[0]
 
 			refused := *odd
-			refused.Validators = provider.Validators{ETag: `"odd"`, Digest: [32]byte{2}, Source: "here"}
-			feed = &refused
+			refused.Validators = feed.Validators{ETag: `"odd"`, Digest: [32]byte{2}, Source: "here"}
+			snapshot = &refused
 			asked = 0
 			job := f.once(t)
-			if job.State != store.Failed || job.Kind != string(KindSuspect) || asked != 1 || job.Gone != 0 || !strings.Contains(job.Message, Suspicion(name).String()) {
+			if job.State != store.Failed || job.Kind != feed.KindSuspect || asked != 1 || job.Gone != 0 || !strings.Contains(job.Message, Suspicion(name).String()) {
 				t.Errorf("%+v after %d attempts", job, asked)
 			}
 			s := f.Status()[0]
-			if s.Suspect != Suspicion(name) || s.Kind != KindSuspect || s.Failures != 1 || s.Snapshot != before.Snapshot || !s.LastSuccess.Equal(before.LastSuccess) {
+			if s.Suspect != Suspicion(name) || s.Kind != feed.KindSuspect || s.Failures != 1 || s.Snapshot != before.Snapshot || !s.LastSuccess.Equal(before.LastSuccess) {
 				t.Errorf("%+v", s)
 			}
 			if n := len(stored(t, f.store)); n != 10 || len(f.published) != 1 {
@@ -184,7 +184,7 @@ func TestSuspectRefused(t *testing.T) {
 					t.Fatalf("%+v, %v: it is not current any more", r, err)
 				}
 			}
-			if jobs := recorded(t, f.store); len(jobs) != 2 || jobs[1].Kind != string(KindSuspect) {
+			if jobs := recorded(t, f.store); len(jobs) != 2 || jobs[1].Kind != feed.KindSuspect {
 				t.Errorf("recorded %+v", jobs)
 			}
 
@@ -192,7 +192,7 @@ func TestSuspectRefused(t *testing.T) {
 			if told.ETag != `"good"` {
 				t.Errorf("asked with %s: the validators of a refused feed were stored", told.ETag)
 			}
-			feed = good
+			snapshot = good
 			if job := f.once(t); job.State != store.Completed || job.Unchanged != 10 || job.Gone != 0 {
 				t.Errorf("the next good one: %+v", job)
 			}
@@ -200,7 +200,7 @@ func TestSuspectRefused(t *testing.T) {
 				t.Errorf("afterwards: %+v", s)
 			}
 
-			feed = &refused
+			snapshot = &refused
 			forced, err := f.Once(t.Context(), "feverup", store.Manual, true)
 			if err != nil || forced.State != store.Completed || forced.Suspect != name {
 				t.Errorf("by force: %+v, %v", forced, err)
@@ -215,13 +215,13 @@ func TestSuspectRefused(t *testing.T) {
 // TestSuspectDocument shows what a document that somebody gives means for the provider.
 func TestSuspectDocument(t *testing.T) {
 	t.Parallel()
-	feed := feedOfMany(t, 10)
-	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
-		return feed, nil
+	snapshot := feedOfMany(t, 10)
+	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+		return snapshot, nil
 	})
-	give := func(feed *provider.Feed, force bool) store.Job {
+	give := func(snapshot *feed.Feed, force bool) store.Job {
 		t.Helper()
-		job, err := f.Take(t.Context(), "feverup", force, func(context.Context, *provider.Progress) (*provider.Feed, error) { return feed, nil })
+		job, err := f.Take(t.Context(), "feverup", force, func(context.Context, *feed.Progress) (*feed.Feed, error) { return snapshot, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,10 +242,10 @@ func TestSuspectDocument(t *testing.T) {
 	check("a good one replaces it", "", 0)
 
 	f.collected[0].Suspect = Refuse
-	feed = empty
+	snapshot = empty
 	f.once(t)
 	check("a refused feed", Emptied, 1)
-	if job := give(feedOfMany(t, 2), false); job.State != store.Failed || job.Kind != string(KindSuspect) {
+	if job := give(feedOfMany(t, 2), false); job.State != store.Failed || job.Kind != feed.KindSuspect {
 		t.Errorf("%+v", job)
 	}
 	check("a refused document is no failure of the provider", Emptied, 1)
@@ -254,7 +254,7 @@ func TestSuspectDocument(t *testing.T) {
 	if job := give(feedOfMany(t, 2), true); job.State != store.Completed || job.Suspect != string(Shrunk) {
 		t.Errorf("by force: %+v", job)
 	}
-	feed = feedOfMany(t, 10)
+	snapshot = feedOfMany(t, 10)
 	f.once(t)
 	check("a good feed", "", 0)
 }
@@ -304,7 +304,7 @@ func TestSuspectTurns(t *testing.T) {
 	st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
 	g := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
 		Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Suspect: Refuse,
-		Fetch: func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+		Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 			return allIgnored, nil
 		},
 	})
@@ -324,10 +324,10 @@ func TestSuspectTurns(t *testing.T) {
 func TestSuspectPast(t *testing.T) {
 	t.Parallel()
 	current := 10
-	f := newFixture(t, func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
-		feed := feedOfMany(t, 10)
-		feed.Events, feed.Past = feed.Events[:current], feed.Events[current:]
-		return feed, nil
+	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+		snapshot := feedOfMany(t, 10)
+		snapshot.Events, snapshot.Past = snapshot.Events[:current], snapshot.Events[current:]
+		return snapshot, nil
 	})
 	for _, step := range []struct {
 		current int

@@ -7,7 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -15,7 +15,7 @@ import (
 type task struct {
 	*collected
 	job      store.Job
-	fetch    func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error)
+	fetch    func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error)
 	attempts int
 	force    bool           // the feed is to come, to be decoded and to be applied, whatever is known of it
 	document bool           // its fetch is not the provider's: how it ends says nothing of the provider
@@ -39,12 +39,12 @@ func (g *Ingester) Once(ctx context.Context, name string, trigger store.Trigger,
 // Take is [Ingester.Once] for a snapshot that comes from somewhere else, such as a
 // file: fetch brings it, in one attempt. Its failure is not counted as one of the
 // provider. With force it is not refused, however suspect it is; nor is that of Once.
-func (g *Ingester) Take(ctx context.Context, name string, force bool, fetch func(context.Context, *provider.Progress) (*provider.Feed, error)) (store.Job, error) {
+func (g *Ingester) Take(ctx context.Context, name string, force bool, fetch func(context.Context, *feed.Progress) (*feed.Feed, error)) (store.Job, error) {
 	t, err := g.reserve(name, store.Document)
 	if err != nil {
 		return store.Job{}, err
 	}
-	t.fetch = func(ctx context.Context, _ provider.Validators, p *provider.Progress) (*provider.Feed, error) {
+	t.fetch = func(ctx context.Context, _ feed.Validators, p *feed.Progress) (*feed.Feed, error) {
 		return fetch(ctx, p)
 	}
 	t.attempts, t.document, t.force = 1, true, force

@@ -135,7 +135,7 @@ func TestControlSnapshot(t *testing.T) {
 		{"b", list(0), "completed 0", 5},
 	} {
 		job := c.give(t, test.provider, strings.NewReader(test.document))
-		got := job.Kind
+		got := string(job.Kind)
 		if job.State == store.Completed {
 			got = fmt.Sprint("completed ", job.Seen)
 		}

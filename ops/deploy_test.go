@@ -17,7 +17,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"fever/provider"
+	"fever/provider/feed"
 )
 
 const manual = "../docs/operations.md"
@@ -46,7 +46,7 @@ func parseYAML(t *testing.T, path string, into any) {
 // exposed returns the types and the labels of all metrics that a scrape has.
 func exposed(t *testing.T) (types map[string]string, labels map[string][]string) {
 	t.Helper()
-	w := watch(t, map[string]func(context.Context) (*provider.Feed, error){"a": nil})
+	w := watch(t, map[string]func(context.Context) (*feed.Feed, error){"a": nil})
 	values, types := scrape(t, w.Metrics)
 	labels = make(map[string][]string)
 	label := regexp.MustCompile(`(\w+)="`)

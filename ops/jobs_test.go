@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -84,8 +84,8 @@ func TestJobs(t *testing.T) {
 // TestJobsText has a message come as it is: it is read by people, and is no HTML.
 func TestJobsText(t *testing.T) {
 	t.Parallel()
-	d := deploy(t, "", fetched("a", func(context.Context) (*provider.Feed, error) {
-		return nil, &provider.Error{Provider: "a", Kind: provider.KindDecode, Doing: "fetch", Err: errors.New("it begins with <html> & co")}
+	d := deploy(t, "", fetched("a", func(context.Context) (*feed.Feed, error) {
+		return nil, &feed.Error{Provider: "a", Kind: feed.KindDecode, Op: "fetch", Err: errors.New("it begins with <html> & co")}
 	}))
 	d.collect(t, "a")
 	for target, name := range map[string]string{"/jobs": "message", "/providers": "failure_message"} {
@@ -98,11 +98,11 @@ func TestJobsText(t *testing.T) {
 // TestJobsPageBytes lists jobs that have all a great deal to say.
 func TestJobsPageBytes(t *testing.T) {
 	t.Parallel()
-	feed := &provider.Feed{HTTPStatus: 200, Seen: 100, Rejected: 100}
+	snapshot := &feed.Feed{HTTPStatus: 200, Seen: 100, Rejected: 100}
 	for line := range 100 {
-		feed.Rejections = append(feed.Rejections, provider.Rejection{Line: line, Reason: strings.Repeat("no ", 340)})
+		snapshot.Rejections = append(snapshot.Rejections, feed.Rejection{Line: line, Reason: strings.Repeat("no ", 340)})
 	}
-	d := deploy(t, "", fetched("a", func(context.Context) (*provider.Feed, error) { return feed, nil }))
+	d := deploy(t, "", fetched("a", func(context.Context) (*feed.Feed, error) { return snapshot, nil }))
 	const n = 45 // of 100 KiB each
 	for range n {
 		d.collect(t, "a")
@@ -169,7 +169,7 @@ func TestProviders(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	if b.Name != "b" || !b.LastSuccess.IsZero() || b.AgeSeconds != nil || !b.Stale || b.Failures != 4 || b.StretchSeconds != 180 ||
-		b.LastJob == nil || b.LastJob.Kind != string(provider.KindTimeout) {
+		b.LastJob == nil || b.LastJob.Kind != feed.KindTimeout {
 		t.Errorf("%+v", b)
 	}
 	if c.State != "running" || c.Trigger != "manual" || c.Started.IsZero() || c.LastJob == nil || c.LastJob.State != store.Running {

@@ -5,16 +5,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"fever/ingest"
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
 // failureKinds are the kinds of failure that a job can end with.
-var failureKinds = []provider.Kind{
-	provider.KindTimeout, provider.KindConnection, provider.KindDNS, provider.KindTLS,
-	provider.KindHTTPStatus, provider.KindTooLarge, provider.KindMalformed, provider.KindDecode,
-	provider.KindCanceled, ingest.KindStore, ingest.KindInternal, ingest.KindSuspect,
+var failureKinds = []feed.Kind{
+	feed.KindTimeout, feed.KindConnection, feed.KindDNS, feed.KindTLS,
+	feed.KindHTTPStatus, feed.KindTooLarge, feed.KindMalformed, feed.KindDecode,
+	feed.KindCanceled, feed.KindStore, feed.KindInternal, feed.KindSuspect,
 }
 
 // The values of the label result.
@@ -71,17 +70,17 @@ func (m jobMetrics) ended(job *store.Job) {
 		m.add(job)
 		return
 	}
-	result, kind := resultCompleted, ""
+	result, kind := resultCompleted, feed.Kind("")
 	switch {
 	case job.State == store.Failed:
 		result, kind = resultFailed, job.Kind
-		if !slices.Contains(failureKinds, provider.Kind(kind)) {
-			kind = string(ingest.KindInternal)
+		if !slices.Contains(failureKinds, kind) {
+			kind = feed.KindInternal
 		}
 	case job.NotModified:
 		result = resultNotModified
 	}
-	m.total.WithLabelValues(job.Provider, result, kind).Inc()
+	m.total.WithLabelValues(job.Provider, result, string(kind)).Inc()
 	m.duration.WithLabelValues(job.Provider).Observe(job.Finished.Sub(job.Started).Seconds())
 	m.attempts.WithLabelValues(job.Provider).Add(float64(job.Attempts))
 	m.add(job)

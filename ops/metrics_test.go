@@ -25,7 +25,7 @@ import (
 	"fever/httpapi"
 	"fever/index"
 	"fever/ingest"
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -38,7 +38,7 @@ type watched struct {
 }
 
 // watch makes a service with providers whose fetches do what is said.
-func watch(t testing.TB, fetches map[string]func(context.Context) (*provider.Feed, error)) *watched {
+func watch(t testing.TB, fetches map[string]func(context.Context) (*feed.Feed, error)) *watched {
 	t.Helper()
 	w := &watched{index: index.New()}
 	var err error
@@ -54,7 +54,7 @@ func watch(t testing.TB, fetches map[string]func(context.Context) (*provider.Fee
 	for _, name := range slices.Sorted(maps.Keys(fetches)) {
 		providers = append(providers, ingest.Provider{
 			Name: name, Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1,
-			Fetch: func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+			Fetch: func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 				return fetches[name](ctx)
 			},
 		})
@@ -146,22 +146,22 @@ func concert(provider string, day int) event.Event {
 
 func TestMetricsJobs(t *testing.T) {
 	t.Parallel()
-	feeds := []provider.Feed{
+	feeds := []feed.Feed{
 		{HTTPStatus: 200, Bytes: 1000, Seen: 5, Ignored: 1, Rejected: 2, Events: []event.Event{concert("good", 1), concert("good", 2)}},
 		{HTTPStatus: 304, NotModified: true},
 		{HTTPStatus: 200, Bytes: 500, Seen: 2, Events: []event.Event{concert("good", 2), concert("good", 3)}},
 	}
-	w := watch(t, map[string]func(context.Context) (*provider.Feed, error){
-		"good": func(context.Context) (*provider.Feed, error) {
+	w := watch(t, map[string]func(context.Context) (*feed.Feed, error){
+		"good": func(context.Context) (*feed.Feed, error) {
 			feed := feeds[0]
 			feeds = feeds[1:]
 			return &feed, nil
 		},
-		"bad": func(context.Context) (*provider.Feed, error) {
-			return &provider.Feed{Bytes: 7}, &provider.Error{Provider: "bad", Kind: provider.KindTLS, Doing: "fetch", Err: io.EOF}
+		"bad": func(context.Context) (*feed.Feed, error) {
+			return &feed.Feed{Bytes: 7}, &feed.Error{Provider: "bad", Kind: feed.KindTLS, Op: "fetch", Err: io.EOF}
 		},
-		"odd": func(context.Context) (*provider.Feed, error) {
-			return nil, &provider.Error{Provider: "odd", Kind: "whatever", Doing: "fetch", Err: io.EOF}
+		"odd": func(context.Context) (*feed.Feed, error) {
+			return nil, &feed.Error{Provider: "odd", Kind: "whatever", Op: "fetch", Err: io.EOF}
 		},
 		"idle": nil,
 	})
@@ -225,10 +225,10 @@ func TestMetricsJobs(t *testing.T) {
 // TestMetricsOfDocuments counts what documents hold, and not their jobs as the provider's.
 func TestMetricsOfDocuments(t *testing.T) {
 	t.Parallel()
-	w := watch(t, map[string]func(context.Context) (*provider.Feed, error){"a": nil})
-	for _, failed := range []error{nil, &provider.Error{Provider: "a", Kind: provider.KindMalformed, Doing: "read", Err: io.EOF}} {
-		_, err := w.ingester.Take(t.Context(), "a", false, func(context.Context, *provider.Progress) (*provider.Feed, error) {
-			return &provider.Feed{Bytes: 100, Seen: 2, Rejected: 1, Events: []event.Event{concert("a", 1)}}, failed
+	w := watch(t, map[string]func(context.Context) (*feed.Feed, error){"a": nil})
+	for _, failed := range []error{nil, &feed.Error{Provider: "a", Kind: feed.KindMalformed, Op: "read", Err: io.EOF}} {
+		_, err := w.ingester.Take(t.Context(), "a", false, func(context.Context, *feed.Progress) (*feed.Feed, error) {
+			return &feed.Feed{Bytes: 100, Seen: 2, Rejected: 1, Events: []event.Event{concert("a", 1)}}, failed
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -252,12 +252,12 @@ func TestMetricsOfDocuments(t *testing.T) {
 func TestMetricsUnderWay(t *testing.T) {
 	t.Parallel()
 	began, end := make(chan struct{}, 5), make(chan struct{})
-	hang := func(context.Context) (*provider.Feed, error) {
+	hang := func(context.Context) (*feed.Feed, error) {
 		began <- struct{}{}
 		<-end
-		return &provider.Feed{NotModified: true}, nil
+		return &feed.Feed{NotModified: true}, nil
 	}
-	fetches := make(map[string]func(context.Context) (*provider.Feed, error))
+	fetches := make(map[string]func(context.Context) (*feed.Feed, error))
 	for i := range 5 {
 		fetches["p"+strconv.Itoa(i)] = hang
 	}
@@ -357,7 +357,7 @@ func TestMetricsConnections(t *testing.T) {
 // TestMetricsLint holds the conventions of prometheus.io.
 func TestMetricsLint(t *testing.T) {
 	t.Parallel()
-	text := scrapeText(t, watch(t, map[string]func(context.Context) (*provider.Feed, error){"a": nil}).Metrics)
+	text := scrapeText(t, watch(t, map[string]func(context.Context) (*feed.Feed, error){"a": nil}).Metrics)
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	if err != nil {
 		t.Fatal(err)
@@ -370,24 +370,22 @@ func TestMetricsLint(t *testing.T) {
 // TestFailureKinds compares the kinds that are counted with those that there are.
 func TestFailureKinds(t *testing.T) {
 	t.Parallel()
-	var declared []string
-	for _, path := range []string{"../provider/errors.go", "../ingest/job.go"} {
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			spec, ok := n.(*ast.ValueSpec)
-			if ok && strings.HasPrefix(spec.Names[0].Name, "Kind") {
-				value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-				if err != nil {
-					t.Fatal(err)
-				}
-				declared = append(declared, value)
-			}
-			return true
-		})
+	file, err := parser.ParseFile(token.NewFileSet(), "../provider/feed/errors.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
+	var declared []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if ok && strings.HasPrefix(spec.Names[0].Name, "Kind") && spec.Names[0].Name != "KindInterrupted" { // which no job of this process can be
+			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			declared = append(declared, value)
+		}
+		return true
+	})
 	var counted []string
 	for _, kind := range failureKinds {
 		counted = append(counted, string(kind))

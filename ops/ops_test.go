@@ -17,7 +17,7 @@ import (
 	"fever/httpapi"
 	"fever/index"
 	"fever/ingest"
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -117,10 +117,10 @@ func (r *record) String() string {
 }
 
 // fetched returns a provider that f fetches from.
-func fetched(name string, f func(context.Context) (*provider.Feed, error)) ingest.Provider {
+func fetched(name string, f func(context.Context) (*feed.Feed, error)) ingest.Provider {
 	return ingest.Provider{
 		Name: name, Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1,
-		Fetch: func(ctx context.Context, _ provider.Validators, _ *provider.Progress) (*provider.Feed, error) {
+		Fetch: func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 			return f(ctx)
 		},
 	}
@@ -128,25 +128,25 @@ func fetched(name string, f func(context.Context) (*provider.Feed, error)) inges
 
 // well is a provider that has nothing to sell.
 func well(name string) ingest.Provider {
-	return fetched(name, func(context.Context) (*provider.Feed, error) { return &provider.Feed{HTTPStatus: 200}, nil })
+	return fetched(name, func(context.Context) (*feed.Feed, error) { return &feed.Feed{HTTPStatus: 200}, nil })
 }
 
 // ill is a provider that is out of order.
 func ill(name string) ingest.Provider {
-	return fetched(name, func(context.Context) (*provider.Feed, error) {
-		return nil, &provider.Error{Provider: name, Kind: provider.KindTimeout, Doing: "fetch from example.com", Err: errors.New("no answer")}
+	return fetched(name, func(context.Context) (*feed.Feed, error) {
+		return nil, &feed.Error{Provider: name, Kind: feed.KindTimeout, Op: "fetch from example.com", Err: errors.New("no answer")}
 	})
 }
 
 // slow is a provider that answers when it is told to.
 func slow(name string) (p ingest.Provider, release func()) {
 	released := make(chan struct{})
-	p = fetched(name, func(ctx context.Context) (*provider.Feed, error) {
+	p = fetched(name, func(ctx context.Context) (*feed.Feed, error) {
 		select {
 		case <-released:
-			return &provider.Feed{HTTPStatus: 200}, nil
+			return &feed.Feed{HTTPStatus: 200}, nil
 		case <-ctx.Done():
-			return nil, &provider.Error{Provider: name, Kind: provider.KindCanceled, Doing: "fetch from example.com", Err: ctx.Err()}
+			return nil, &feed.Error{Provider: name, Kind: feed.KindCanceled, Op: "fetch from example.com", Err: ctx.Err()}
 		}
 	})
 	return p, sync.OnceFunc(func() { close(released) })

@@ -20,7 +20,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -189,8 +189,8 @@ func TestPageInBrowser(t *testing.T) {
 	b := startBrowser(t)
 	t.Parallel()
 	s := show(t, time.Minute, "feverup", "opera", "stadium")
-	program := func(name string) *provider.Feed {
-		f := feed(gig(name, "now", "2030-05-03", "Camela en concierto "+evil))
+	program := func(name string) *feed.Feed {
+		f := feedOf(gig(name, "now", "2030-05-03", "Camela en concierto "+evil))
 		for n := range 40 {
 			f.Events = append(f.Events, gig(name, fmt.Sprint(n), "2030-04-01", "Aida"))
 		}
@@ -201,7 +201,7 @@ func TestPageInBrowser(t *testing.T) {
 		s.set(name, program(name))
 	}
 	s.feeds["opera"].Rejected = 2 // no more than a tenth
-	s.feeds["opera"].Rejections = []provider.Rejection{
+	s.feeds["opera"].Rejections = []feed.Rejection{
 		{BaseID: "444", EventID: "1642", Line: 31, Reason: `the start "2021-09-31T20:00:00" names a day that does not exist`},
 		{BaseID: "17", EventID: "12", Line: 112, Reason: "no title " + evil},
 	}

@@ -16,7 +16,7 @@ import (
 	"fever/event"
 	"fever/index"
 	"fever/ingest"
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -69,8 +69,8 @@ func TestJudge(t *testing.T) {
 		return newCard(now, s, jobs, nil)
 	}
 	fine := make1("fine", func(*ingest.Status) {})
-	failing := make1("failing", func(s *ingest.Status) { s.Failures, s.Kind = 1, provider.KindHTTPStatus })
-	unstored := make1("unstored", func(s *ingest.Status) { s.Kind, s.Message = ingest.KindStore, "commit: no space left on device" })
+	failing := make1("failing", func(s *ingest.Status) { s.Failures, s.Kind = 1, feed.KindHTTPStatus })
+	unstored := make1("unstored", func(s *ingest.Status) { s.Kind, s.Message = feed.KindStore, "commit: no space left on device" })
 	rejecting := make1("rejecting", func(s *ingest.Status) { s.Accepted, s.Rejected = 1700, 300 })
 	nonsense := make1("nonsense", func(s *ingest.Status) { s.Rejected = 3 })
 	tenth := make1("tenth", func(s *ingest.Status) { s.Accepted, s.Rejected = 9, 1 })
@@ -128,7 +128,7 @@ func TestCard(t *testing.T) {
 		return store.Job{ID: id, State: store.Completed, Started: now, Finished: now, Rejected: rejected}
 	}
 	old := done(1, 2)
-	old.Rejections = make([]store.Rejection, 2)
+	old.Rejections = make([]feed.Rejection, 2)
 	c := newCard(now, ingest.Status{State: store.Running, Started: now.Add(-70 * time.Second), Bytes: 1_500_000, Rows: 4321},
 		[]store.Job{{ID: 9, State: store.Running}, done(8, 0), done(7, 2), done(6, 5)}, &old)
 	if c.Last.ID != 8 || c.Rejected != &old || len(c.Chart.Runs) != 3 || c.Next != "runs now" {
@@ -287,7 +287,7 @@ func TestDayCache(t *testing.T) {
 	t.Parallel()
 	s := show(t, never, "alpha")
 	s.load(t)
-	s.set("alpha", feed(gig("alpha", "1", "2030-05-03", "One")))
+	s.set("alpha", feedOf(gig("alpha", "1", "2030-05-03", "One")))
 	s.collect(t, "alpha")
 	var c dayCache
 	snapshot := s.Index.Snapshot()

@@ -22,7 +22,7 @@ import (
 	"fever/httpapi"
 	"fever/index"
 	"fever/ingest"
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -37,8 +37,8 @@ type shown struct {
 	stop func() // stops serving the page
 
 	mu    sync.Mutex
-	feeds map[string]*provider.Feed // nil: the provider fails
-	ended chan struct{}             // gets something for each job
+	feeds map[string]*feed.Feed // nil: the provider fails
+	ended chan struct{}         // gets something for each job
 }
 
 // never is an interval that no test lasts for.
@@ -52,18 +52,18 @@ func show(t *testing.T, every time.Duration, providers ...string) *shown {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &shown{feeds: make(map[string]*provider.Feed), ended: make(chan struct{}, 1000)}
+	s := &shown{feeds: make(map[string]*feed.Feed), ended: make(chan struct{}, 1000)}
 	var configured []ingest.Provider
 	for _, name := range providers {
 		configured = append(configured, ingest.Provider{
 			Name: name, Location: time.UTC, Every: every, MaxInterval: time.Hour, Attempts: 1,
-			Fetch: func(context.Context, provider.Validators, *provider.Progress) (*provider.Feed, error) {
+			Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				if feed := s.feeds[name]; feed != nil {
 					return feed, nil
 				}
-				return nil, &provider.Error{Provider: name, Kind: provider.KindTimeout, Doing: "fetch from example.com", Err: errors.New("no answer within 30s; " + evil)}
+				return nil, &feed.Error{Provider: name, Kind: feed.KindTimeout, Op: "fetch from example.com", Err: errors.New("no answer within 30s; " + evil)}
 			},
 		})
 	}
@@ -88,7 +88,7 @@ func show(t *testing.T, every time.Duration, providers ...string) *shown {
 }
 
 // set says what a provider brings from now on.
-func (s *shown) set(name string, feed *provider.Feed) {
+func (s *shown) set(name string, feed *feed.Feed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.feeds[name] = feed
@@ -192,8 +192,8 @@ func gig(provider, id, date, title string) event.Event {
 	return e
 }
 
-func feed(events ...event.Event) *provider.Feed {
-	return &provider.Feed{Events: events, Seen: len(events), HTTPStatus: http.StatusOK, Bytes: 1234}
+func feedOf(events ...event.Event) *feed.Feed {
+	return &feed.Feed{Events: events, Seen: len(events), HTTPStatus: http.StatusOK, Bytes: 1234}
 }
 
 func TestPageWell(t *testing.T) {
@@ -202,8 +202,8 @@ func TestPageWell(t *testing.T) {
 	s.load(t)
 	wants(t, s.page(t, ""), `<h1>All is well</h1>`, `Nothing is collected.`, `class="card off off"`, `It has not run yet.`)
 
-	s.set("alpha", feed(gig("alpha", "1", "2030-05-03", "One"), gig("alpha", "2", "2030-05-03", "Two")))
-	s.set("beta", feed())
+	s.set("alpha", feedOf(gig("alpha", "1", "2030-05-03", "One"), gig("alpha", "2", "2030-05-03", "Two")))
+	s.set("beta", feedOf())
 	s.run(t)
 	page := s.page(t, "")
 	wants(t, page,
@@ -226,13 +226,13 @@ func TestPageWell(t *testing.T) {
 func TestPageFailing(t *testing.T) {
 	t.Parallel()
 	s := show(t, never, "alpha", "broken")
-	rejecting := feed(gig("alpha", "1", "2030-05-03", evil))
+	rejecting := feedOf(gig("alpha", "1", "2030-05-03", evil))
 	rejecting.Seen, rejecting.Rejected = 4, 3
-	rejecting.Rejections = []provider.Rejection{{BaseID: "base-7", EventID: evil, Line: 12, Reason: "no title " + evil}, {Reason: "no start date"}}
+	rejecting.Rejections = []feed.Rejection{{BaseID: "base-7", EventID: evil, Line: 12, Reason: "no title " + evil}, {Reason: "no start date"}}
 	s.set("alpha", rejecting)
 	s.run(t)
 	s.collect(t, "broken")
-	s.set("alpha", &provider.Feed{NotModified: true, HTTPStatus: http.StatusNotModified})
+	s.set("alpha", &feed.Feed{NotModified: true, HTTPStatus: http.StatusNotModified})
 	s.collect(t, "alpha")
 
 	page := s.page(t, "starts_at=2030-01-01T00:00")
@@ -255,12 +255,12 @@ func TestPageFullDisk(t *testing.T) {
 	t.Parallel()
 	s := show(t, never, "alpha")
 	s.load(t)
-	s.set("alpha", feed(gig("alpha", "1", "2030-05-03", "One")))
+	s.set("alpha", feedOf(gig("alpha", "1", "2030-05-03", "One")))
 	s.collect(t, "alpha")
-	job, err := s.Ingester.Take(t.Context(), "alpha", false, func(context.Context, *provider.Progress) (*provider.Feed, error) {
-		return feed(gig("alpha", "1", "2030-05-03", "One"), gig("alpha", "1", "2030-05-03", "One")), nil // which the store refuses
+	job, err := s.Ingester.Take(t.Context(), "alpha", false, func(context.Context, *feed.Progress) (*feed.Feed, error) {
+		return feedOf(gig("alpha", "1", "2030-05-03", "One"), gig("alpha", "1", "2030-05-03", "One")), nil // which the store refuses
 	})
-	if err != nil || job.Kind != string(ingest.KindStore) {
+	if err != nil || job.Kind != feed.KindStore {
 		t.Fatalf("%+v, %v", job, err)
 	}
 	wants(t, s.page(t, ""), `<h1>The data file cannot be written</h1>`, `is in it twice. Searches are answered from what is stored.`, `class="card bad failing"`)
@@ -275,10 +275,10 @@ func TestPageFullDisk(t *testing.T) {
 func TestPageRejectedLongAgo(t *testing.T) {
 	t.Parallel()
 	s := show(t, never, "alpha")
-	rubbish := &provider.Feed{Seen: 2, Rejected: 2, Rejections: []provider.Rejection{{Reason: "no title"}, {Reason: "no start date"}}, HTTPStatus: http.StatusOK}
+	rubbish := &feed.Feed{Seen: 2, Rejected: 2, Rejections: []feed.Rejection{{Reason: "no title"}, {Reason: "no start date"}}, HTTPStatus: http.StatusOK}
 	s.set("alpha", rubbish)
 	s.run(t)
-	s.set("alpha", &provider.Feed{NotModified: true, HTTPStatus: http.StatusNotModified})
+	s.set("alpha", &feed.Feed{NotModified: true, HTTPStatus: http.StatusNotModified})
 	for range 101 { // one more than are kept
 		s.collect(t, "alpha")
 	}
@@ -293,26 +293,26 @@ func TestPageSuspect(t *testing.T) {
 	for n := range 10 {
 		many = append(many, gig("alpha", fmt.Sprint(n), "2030-05-03", "One"))
 	}
-	s.set("alpha", feed(many...))
-	s.set("beta", feed(gig("beta", "1", "2030-05-03", "One")))
+	s.set("alpha", feedOf(many...))
+	s.set("beta", feedOf(gig("beta", "1", "2030-05-03", "One")))
 	s.run(t)
 	s.collect(t, "beta")
 	wants(t, s.page(t, ""), `<h1>All is well</h1>`)
 
-	s.set("alpha", feed(many[:4]...))
+	s.set("alpha", feedOf(many[:4]...))
 	s.collect(t, "alpha")
 	wants(t, s.page(t, ""), `<h1>1 provider is suspect</h1>`, `alpha: it has less than half of the events before it. What was sold stays searchable.`,
 		`class="verdict wait"`, `class="card wait suspect"`, `<b>suspect</b> The latest feed: it has less than half of the events before it.`)
 
-	s.set("alpha", &provider.Feed{HTTPStatus: http.StatusOK, Rejections: []provider.Rejection{{Line: 3, Reason: "<notice> is not known"}}})
+	s.set("alpha", &feed.Feed{HTTPStatus: http.StatusOK, Rejections: []feed.Rejection{{Line: 3, Reason: "<notice> is not known"}}})
 	s.collect(t, "alpha")
 	wants(t, s.page(t, ""), `alpha: it has no rows, and something that is not known.`, `class="verdict bad"`, `class="card bad suspect"`, `<summary>Not known`, `&lt;notice&gt; is not known`)
 
-	s.set("beta", feed())
+	s.set("beta", feedOf())
 	s.collect(t, "beta")
 	wants(t, s.page(t, ""), `<h1>2 providers are suspect</h1>`)
-	s.set("alpha", feed(many...))
-	s.set("beta", feed(gig("beta", "1", "2030-05-03", "One")))
+	s.set("alpha", feedOf(many...))
+	s.set("beta", feedOf(gig("beta", "1", "2030-05-03", "One")))
 	s.collect(t, "alpha", "beta")
 	wants(t, s.page(t, ""), `<h1>All is well</h1>`)
 }
@@ -325,7 +325,7 @@ func TestPageChartOfFailures(t *testing.T) {
 	s.collect(t, "alpha")
 	page := s.page(t, "")
 	wants(t, page, `<figcaption><span class="key failed">1 failed</span></figcaption>`)
-	s.set("alpha", feed())
+	s.set("alpha", feedOf())
 	s.collect(t, "alpha")
 	wants(t, s.page(t, ""), `<span class="key time">time, up to`, `<span class="key changes">changes, up to 0</span>`)
 }
@@ -338,12 +338,12 @@ func TestPageUnderWay(t *testing.T) {
 	reading, goOn := make(chan struct{}), make(chan struct{})
 	taken := make(chan error)
 	go func() {
-		_, err := s.Ingester.Take(t.Context(), "alpha", false, func(_ context.Context, p *provider.Progress) (*provider.Feed, error) {
+		_, err := s.Ingester.Take(t.Context(), "alpha", false, func(_ context.Context, p *feed.Progress) (*feed.Feed, error) {
 			p.Bytes.Store(1_234_567)
 			p.Rows.Store(1)
 			close(reading)
 			<-goOn
-			return feed(), nil
+			return feedOf(), nil
 		})
 		taken <- err
 	}()
@@ -369,7 +369,7 @@ func TestPageWithoutStore(t *testing.T) {
 	t.Parallel()
 	s := show(t, never, "alpha")
 	s.load(t)
-	s.set("alpha", feed(gig("alpha", "1", "2030-05-03", "One")))
+	s.set("alpha", feedOf(gig("alpha", "1", "2030-05-03", "One")))
 	s.collect(t, "alpha")
 	if err := s.Store.Close(); err != nil {
 		t.Fatal(err)
@@ -396,7 +396,7 @@ func TestPageSearch(t *testing.T) {
 		}
 		events = append(events, e)
 	}
-	s.set("alpha", feed(events...))
+	s.set("alpha", feedOf(events...))
 	s.collect(t, "alpha")
 	if page := s.page(t, ""); strings.Contains(page, "Event 1") {
 		t.Errorf("an answer without a question:\n%s", page)
@@ -429,8 +429,8 @@ func TestPageStored(t *testing.T) {
 	t.Parallel()
 	s := show(t, never, "alpha", "beta")
 	s.load(t)
-	s.set("alpha", feed(gig("alpha", "1", "2030-02-28", "x"), gig("alpha", "2", "2030-02-28", "x"), gig("alpha", "3", "2031-07-01", "x")))
-	s.set("beta", feed(gig("beta", "1", "2030-02-28", "x")))
+	s.set("alpha", feedOf(gig("alpha", "1", "2030-02-28", "x"), gig("alpha", "2", "2030-02-28", "x"), gig("alpha", "3", "2031-07-01", "x")))
+	s.set("beta", feedOf(gig("beta", "1", "2030-02-28", "x")))
 	s.collect(t, "alpha", "beta")
 	wants(t, s.page(t, "year=2030"),
 		`<b>4</b> events stored; <b>3</b> start in 2030`, `<title>Thu 28 Feb 2030: 3 events</title>`,

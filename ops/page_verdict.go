@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"fever/ingest"
+	"fever/provider/feed"
 )
 
 // A level says how bad something is. It is the name of a class, an icon and a file.
@@ -37,7 +37,7 @@ func judge(draining, stopping, loaded, collecting bool, problems []error, search
 		by[c.State] = append(by[c.State], c)
 	}
 	failing, stale, suspect, rejecting := by[stateFailing], by[stateStale], by[stateSuspect], by[stateRejecting]
-	unstored := slices.IndexFunc(cards, func(c card) bool { return c.Kind == ingest.KindStore })
+	unstored := slices.IndexFunc(cards, func(c card) bool { return c.Kind == feed.KindStore })
 	switch {
 	case stopping:
 		return verdict{levelWait, "Stopping", "Searches under way are answered. Nothing new begins."}

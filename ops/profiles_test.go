@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"fever/provider"
+	"fever/provider/feed"
 )
 
 // TestLongOutlivesTimeouts asks for what takes longer than the server lets others take.
@@ -21,9 +21,9 @@ func TestLongOutlivesTimeouts(t *testing.T) {
 	t.Parallel()
 	for _, target := range []string{"GET /debug/pprof/heap?seconds=60", "POST /sync?wait=1"} {
 		synctest.Test(t, func(t *testing.T) {
-			d := idle(t, fetched("a", func(context.Context) (*provider.Feed, error) {
+			d := idle(t, fetched("a", func(context.Context) (*feed.Feed, error) {
 				time.Sleep(time.Minute) // it is slow
-				return &provider.Feed{HTTPStatus: 200}, nil
+				return &feed.Feed{HTTPStatus: 200}, nil
 			}))
 			d.load(t)
 			server := &http.Server{Handler: New(d.Ops), ReadTimeout: time.Second, WriteTimeout: time.Second}

@@ -8,7 +8,7 @@ import (
 
 	"fever/httpapi"
 	"fever/ingest"
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -32,9 +32,9 @@ type providerStatus struct {
 	StretchSeconds float64    `json:"stretch_seconds"`
 	Skipped        uint64     `json:"skipped"` // turns, since the start
 
-	FailureKind    provider.Kind `json:"failure_kind,omitempty"`    // of the newest failure, until a job completes
-	FailureMessage string        `json:"failure_message,omitempty"` // the same for people
-	RejectedRows   int           `json:"rejected_rows"`             // of the latest snapshot
+	FailureKind    feed.Kind `json:"failure_kind,omitempty"`    // of the newest failure, until a job completes
+	FailureMessage string    `json:"failure_message,omitempty"` // the same for people
+	RejectedRows   int       `json:"rejected_rows"`             // of the latest snapshot
 
 	Suspect ingest.Suspicion `json:"suspect,omitempty"` // why the latest snapshot is, as a whole
 

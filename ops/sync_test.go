@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"fever/provider"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -137,7 +137,7 @@ func TestSyncWaitsForWorker(t *testing.T) {
 func TestSyncWaitsAtStop(t *testing.T) {
 	t.Parallel()
 	begun := make(chan struct{})
-	d := deploy(t, "", fetched("a", func(ctx context.Context) (*provider.Feed, error) {
+	d := deploy(t, "", fetched("a", func(ctx context.Context) (*feed.Feed, error) {
 		close(begun)
 		<-ctx.Done()
 		return nil, ctx.Err()

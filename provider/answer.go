@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fever/provider/feed"
 )
 
 // maxRetryAfter bounds what a provider can ask for. More than that is no advice.
@@ -16,26 +18,26 @@ const maxRetryAfter = time.Hour
 
 // answer makes a feed of the answer to a request that was conditional on last.
 // Beside an error the feed holds Bytes.
-func (p *Provider) answer(ctx context.Context, x *exchange, last Validators, progress *Progress) (*Feed, error) {
+func (p *Provider) answer(ctx context.Context, x *exchange, last feed.Validators, progress *feed.Progress) (*feed.Feed, error) {
 	res := x.answer
 	defer func() { _ = res.Body.Close() }() // read to its end, or given up
-	if res.StatusCode == http.StatusNotModified && last.conditional() {
-		return &Feed{NotModified: true, Validators: last.renewed(res.Header)}, nil
+	if res.StatusCode == http.StatusNotModified && isConditional(&last) {
+		return &feed.Feed{NotModified: true, Validators: renewed(last, res.Header)}, nil
 	}
 	switch res.StatusCode {
 	case http.StatusOK, http.StatusNonAuthoritativeInfo: // a proxy has changed the answer, RFC 9110 section 15.3.4
 	case http.StatusNotModified:
-		return &Feed{}, statusFault(res, " to a request without a condition")
+		return &feed.Feed{}, statusFault(res, " to a request without a condition")
 	case http.StatusProxyAuthRequired:
-		return &Feed{}, statusFault(res, ": a proxy wants a user and a password, in HTTP_PROXY")
+		return &feed.Feed{}, statusFault(res, ": a proxy wants a user and a password, in HTTP_PROXY")
 	default:
-		return &Feed{}, statusFault(res, "")
+		return &feed.Feed{}, statusFault(res, "")
 	}
 	if coding := unknownCoding(res.Header); coding != "" {
-		return &Feed{}, &fault{KindDecode, fmt.Sprintf("the body has the content coding %.40q, which was not asked for: only gzip is", coding)}
+		return &feed.Feed{}, &fault{feed.KindDecode, fmt.Sprintf("the body has the content coding %.40q, which was not asked for: only gzip is", coding)}
 	}
 	if res.ContentLength > p.MaxBytes {
-		return &Feed{}, tooLarge(p.MaxBytes)
+		return &feed.Feed{}, tooLarge(p.MaxBytes)
 	}
 
 	received := &source{ctx: ctx, r: res.Body, limit: p.MaxBytes, progress: progress}
@@ -47,22 +49,22 @@ func (p *Provider) answer(ctx context.Context, x *exchange, last Validators, pro
 	charset := charset(res)
 	fmt.Fprintf(digest, "%q ", charset)
 	if err := body.fill(digest); err != nil {
-		return &Feed{Bytes: received.n}, x.explain(err)
+		return &feed.Feed{Bytes: received.n}, x.explain(err)
 	}
 	validators := p.validators(res.Header)
 	if body.whole() {
 		digest.Sum(validators.Digest[:0])
 		if validators.Digest == last.Digest {
-			return &Feed{NotModified: true, Validators: validators, Bytes: received.n}, nil
+			return &feed.Feed{NotModified: true, Validators: validators, Bytes: received.n}, nil
 		}
 	}
 
-	feed, err := p.decode(ctx, body.reader(), charset, progress)
+	got, err := p.decode(ctx, body.reader(), charset, progress)
 	if err != nil {
-		return feed, x.explain(err)
+		return got, x.explain(err)
 	}
-	feed.Validators = validators
-	return feed, nil
+	got.Validators = validators
+	return got, nil
 }
 
 // unknownCoding returns the first content coding of an answer that nothing is known of, or

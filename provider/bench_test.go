@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 // bigFeed returns a feed of 100 MB: 2,000 base events with two occurrences each, and
@@ -53,11 +54,11 @@ func BenchmarkDecode(b *testing.B) {
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
 			for b.Loop() {
-				feed, err := decodeXML(bytes.NewReader(doc), plainly)
+				snapshot, err := decodeXML(bytes.NewReader(doc), plainly)
 				if err != nil {
 					b.Fatal(err)
 				}
-				checkBig(b, feed.Events)
+				checkBig(b, snapshot.Events)
 			}
 		})
 	}
@@ -182,19 +183,19 @@ func (row *xmlRow) event(b *testing.B, g *xmlGroup) event.Event {
 
 // BenchmarkDecodeJSON is for the events of BenchmarkDecode, as they are dumped.
 func BenchmarkDecodeJSON(b *testing.B) {
-	feed, err := decodeXML(bytes.NewReader(bigFeed()), plainly)
+	snapshot, err := decodeXML(bytes.NewReader(bigFeed()), plainly)
 	if err != nil {
 		b.Fatal(err)
 	}
-	doc, _ := dumped(b, feed.Events)
+	doc, _ := dumped(b, snapshot.Events)
 	b.SetBytes(int64(len(doc)))
 	b.ReportAllocs()
 	for b.Loop() {
-		feed, err := decodeJSON(bytes.NewReader(doc), plainly)
+		snapshot, err := decodeJSON(bytes.NewReader(doc), plainly)
 		if err != nil {
 			b.Fatal(err)
 		}
-		checkBig(b, feed.Events)
+		checkBig(b, snapshot.Events)
 	}
 }
 
@@ -206,32 +207,32 @@ func BenchmarkAnswer(b *testing.B) {
 		b.Fatal(err)
 	}
 	for coding, body := range map[string][]byte{"identity": bigFeed(), "gzip": gzipped(b, bigFeed())} {
-		answer := func(last Validators) *Feed {
+		answer := func(last feed.Validators) *feed.Feed {
 			x := &exchange{answer: &http.Response{
 				StatusCode: http.StatusOK,
 				Header:     http.Header{"Content-Encoding": {coding}},
 				Body:       io.NopCloser(bytes.NewReader(body)),
 			}}
-			feed, err := p.answer(b.Context(), x, last, nil)
+			snapshot, err := p.answer(b.Context(), x, last, nil)
 			if err != nil {
 				b.Fatal(err)
 			}
-			return feed
+			return snapshot
 		}
-		last := answer(Validators{}).Validators
+		last := answer(feed.Validators{}).Validators
 		b.Run(coding+"/new", func(b *testing.B) {
 			b.SetBytes(int64(len(bigFeed())))
 			b.ReportAllocs()
 			for b.Loop() {
-				checkBig(b, answer(Validators{}).Events)
+				checkBig(b, answer(feed.Validators{}).Events)
 			}
 		})
 		b.Run(coding+"/same", func(b *testing.B) {
 			b.SetBytes(int64(len(bigFeed())))
 			b.ReportAllocs()
 			for b.Loop() {
-				if feed := answer(last); !feed.NotModified || feed.Events != nil {
-					b.Fatalf("%+v", feed)
+				if snapshot := answer(last); !snapshot.NotModified || snapshot.Events != nil {
+					b.Fatalf("%+v", snapshot)
 				}
 			}
 		})

@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"fever/provider/feed"
 )
 
 const (
@@ -80,7 +82,7 @@ func (c *conn) Read(b []byte) (int, error) {
 //
 // It asks the transport and not an http.Client, which would hand on the URL in a Referer
 // header and repeat it, or where a redirect leads, in its errors.
-func (p *Provider) get(ctx context.Context, last Validators) (*exchange, error) {
+func (p *Provider) get(ctx context.Context, last feed.Validators) (*exchange, error) {
 	u, x := p.url, &exchange{trusted: true}
 	if err := p.send(ctx, x, u, last); err != nil {
 		return x, err
@@ -108,7 +110,7 @@ func (p *Provider) get(ctx context.Context, last Validators) (*exchange, error) 
 }
 
 // send does one exchange, up to the header of its answer.
-func (p *Provider) send(ctx context.Context, x *exchange, u *url.URL, last Validators) error {
+func (p *Provider) send(ctx context.Context, x *exchange, u *url.URL, last feed.Validators) error {
 	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: p.header(u, last, x.trusted)}).WithContext(x.begin(ctx))
 	if p.transport.Proxy != nil {
 		proxy, err := p.transport.Proxy(req)
@@ -159,7 +161,7 @@ func sendable(u *url.URL) {
 }
 
 // header returns that of a request. What is configured goes to trusted hosts only.
-func (p *Provider) header(u *url.URL, last Validators, trusted bool) http.Header {
+func (p *Provider) header(u *url.URL, last feed.Validators, trusted bool) http.Header {
 	h := http.Header{
 		"User-Agent": {userAgent},
 		"Accept":     {p.format.accept},
@@ -174,7 +176,7 @@ func (p *Provider) header(u *url.URL, last Validators, trusted bool) http.Header
 		password, _ := user.Password()
 		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
 	}
-	last.ask(h)
+	setConditions(h, &last)
 	if trusted {
 		maps.Copy(h, p.Header)
 	}
@@ -217,7 +219,7 @@ func fetchable(u *url.URL) bool {
 // statusFault is the failure for an answer with a status that brings no feed, and says
 // more of it if there is more to say.
 func statusFault(res *http.Response, more string) error {
-	return &fault{KindHTTPStatus, fmt.Sprintf("answered %d %s%s", res.StatusCode, http.StatusText(res.StatusCode), more)}
+	return &fault{feed.KindHTTPStatus, fmt.Sprintf("answered %d %s%s", res.StatusCode, http.StatusText(res.StatusCode), more)}
 }
 
 // charset returns the encoding that the Content-Type header names, or "".

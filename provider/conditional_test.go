@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"fever/provider/feed"
 )
 
 const (
@@ -17,16 +19,16 @@ const (
 )
 
 // fetched returns a good feed.
-func fetched(t *testing.T, p *Provider, last Validators) *Feed {
+func fetched(t *testing.T, p *Provider, last feed.Validators) *feed.Feed {
 	t.Helper()
-	feed, err := p.Fetch(t.Context(), last, nil)
+	snapshot, err := p.Fetch(t.Context(), last, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if feed.Validators.Source == "" || feed.Validators.Digest == [32]byte{} {
-		t.Fatalf("validators %+v", feed.Validators)
+	if snapshot.Validators.Source == "" || snapshot.Validators.Digest == [32]byte{} {
+		t.Fatalf("validators %+v", snapshot.Validators)
 	}
-	return feed
+	return snapshot
 }
 
 func TestFetchNotModified(t *testing.T) {
@@ -45,7 +47,7 @@ func TestFetchNotModified(t *testing.T) {
 		}
 		write(t, w, doc)
 	})
-	first := fetched(t, p, Validators{})
+	first := fetched(t, p, feed.Validators{})
 	if first.NotModified || len(first.Events) != 4 || first.Validators.ETag != tag || first.Validators.LastModified != date {
 		t.Errorf("%+v", first)
 	}
@@ -66,9 +68,9 @@ func TestFetchNotModified(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		feed := fetched(t, other, first.Validators)
-		if feed.NotModified || feed.Validators.Source == first.Validators.Source || feed.Validators.Digest != first.Validators.Digest {
-			t.Errorf("with another %s: %+v", name, feed)
+		snapshot := fetched(t, other, first.Validators)
+		if snapshot.NotModified || snapshot.Validators.Source == first.Validators.Source || snapshot.Validators.Digest != first.Validators.Digest {
+			t.Errorf("with another %s: %+v", name, snapshot)
 		}
 	}
 	c := p.Config
@@ -77,8 +79,8 @@ func TestFetchNotModified(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	feed, err := other.Fetch(t.Context(), first.Validators, nil)
-	wantFailure(t, feed, err, KindMalformed, 200)
+	snapshot, err := other.Fetch(t.Context(), first.Validators, nil)
+	wantFailure(t, snapshot, err, feed.KindMalformed, 200)
 }
 
 func TestFetchNotModifiedUnasked(t *testing.T) {
@@ -89,14 +91,14 @@ func TestFetchNotModifiedUnasked(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusNotModified)
 	})
-	for name, last := range map[string]Validators{
+	for name, last := range map[string]feed.Validators{
 		"nothing known":  {},
 		"another source": {ETag: tag, LastModified: date, Source: "another"},
 		"only a digest":  {Source: p.source, Digest: sha256.Sum256(nil)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			feed, err := p.Fetch(t.Context(), last, nil)
-			wantFailure(t, feed, err, KindHTTPStatus, 304)
+			snapshot, err := p.Fetch(t.Context(), last, nil)
+			wantFailure(t, snapshot, err, feed.KindHTTPStatus, 304)
 			if !strings.Contains(err.Error(), "without a condition") {
 				t.Error(err)
 			}
@@ -138,21 +140,21 @@ func TestFetchSameBody(t *testing.T) {
 	var current answer
 	p := serve(t, plenty, func(w http.ResponseWriter, r *http.Request) { serving(t, current)(w, r) })
 	current = answers["plain"]
-	plain := fetched(t, p, Validators{}).Validators
+	plain := fetched(t, p, feed.Validators{}).Validators
 	current = answers["gzip"]
-	compressed := fetched(t, p, Validators{}).Validators
+	compressed := fetched(t, p, feed.Validators{}).Validators
 	for name, a := range answers {
 		current = a
 		for _, test := range []struct {
-			last Validators
+			last feed.Validators
 			same bool
 		}{{plain, a.sameAsPlain}, {compressed, a.sameAsGz}} {
-			feed := fetched(t, p, test.last)
-			if feed.NotModified != test.same || (feed.Events == nil) != test.same || feed.HTTPStatus != 200 || feed.Validators.ETag != a.etag {
-				t.Errorf("%s: %+v, not modified should be %t", name, feed, test.same)
+			snapshot := fetched(t, p, test.last)
+			if snapshot.NotModified != test.same || (snapshot.Events == nil) != test.same || snapshot.HTTPStatus != 200 || snapshot.Validators.ETag != a.etag {
+				t.Errorf("%s: %+v, not modified should be %t", name, snapshot, test.same)
 			}
-			if test.same && (feed.Validators.Digest != test.last.Digest || feed.Bytes != int64(len(a.body))) {
-				t.Errorf("%s: %d bytes, validators %+v", name, feed.Bytes, feed.Validators)
+			if test.same && (snapshot.Validators.Digest != test.last.Digest || snapshot.Bytes != int64(len(a.body))) {
+				t.Errorf("%s: %d bytes, validators %+v", name, snapshot.Bytes, snapshot.Validators)
 			}
 		}
 	}
@@ -166,10 +168,10 @@ func TestFetchSameBytesOtherCoding(t *testing.T) {
 		w.Header().Set("Content-Encoding", coding)
 		write(t, w, gzipped(t, []byte(emptyFeed)))
 	})
-	last := fetched(t, p, Validators{}).Validators
+	last := fetched(t, p, feed.Validators{}).Validators
 	coding = "identity"
-	if feed := fetched(t, p, last); !feed.NotModified {
-		t.Errorf("%+v", feed)
+	if snapshot := fetched(t, p, last); !snapshot.NotModified {
+		t.Errorf("%+v", snapshot)
 	}
 }
 
@@ -214,7 +216,7 @@ func TestFetchHeader(t *testing.T) {
 		write(t, w, []byte(emptyFeed))
 	})
 	p.Header = http.Header{"X-Key": {"secret"}, "Accept": {"text/plain"}}
-	fetched(t, p, Validators{})
+	fetched(t, p, feed.Validators{})
 }
 
 // What is configured for a host goes to no other, nor in the clear, nor back again
@@ -254,7 +256,7 @@ func TestFetchHeaderStaysWithHost(t *testing.T) {
 			p := newProvider(t, first.URL, plenty)
 			p.Header = secrets
 			p.transport = first.Client().Transport.(*http.Transport)
-			fetched(t, p, Validators{})
+			fetched(t, p, feed.Validators{})
 		})
 	}
 }
@@ -333,8 +335,8 @@ func TestFetchRetryAfter(t *testing.T) {
 	})
 	for s, want := range map[int]time.Duration{429: 30 * time.Second, 503: 30 * time.Second, 200: 0} {
 		status = s
-		_, err := p.Fetch(t.Context(), Validators{}, nil)
-		failure, ok := err.(*Error) //nolint:errorlint // exactly this type is promised
+		_, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+		failure, ok := err.(*feed.Error) //nolint:errorlint // exactly this type is promised
 		if !ok || failure.HTTPStatus != s || failure.RetryAfter != want {
 			t.Errorf("status %d: %+v", s, err)
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"fever/provider/feed"
 )
 
 // stricter holds what is in the messages about documents that encoding/xml accepts
@@ -35,10 +37,10 @@ func compare(tb testing.TB, doc []byte, charset string) {
 	tb.Helper()
 	how := plainly
 	how.charset = charset
-	feed, err := decodeXML(bytes.NewReader(doc), how)
+	snapshot, err := decodeXML(bytes.NewReader(doc), how)
 	want, naiveErr := naiveDecode(doc, charset)
 	if small, smallErr := decodeBuffered(doc, 1+len(doc)%97, how); (smallErr == nil) != (err == nil) ||
-		err == nil && toJSON(tb, small) != toJSON(tb, feed) || err != nil && smallErr.Error() != err.Error() {
+		err == nil && toJSON(tb, small) != toJSON(tb, snapshot) || err != nil && smallErr.Error() != err.Error() {
 		tb.Fatalf("a small buffer makes a difference: %v, not %v\n%q", smallErr, err, doc)
 	}
 	if err != nil {
@@ -50,12 +52,12 @@ func compare(tb testing.TB, doc []byte, charset string) {
 		}
 		return
 	}
-	listed := min(feed.Rejected, MaxRejections)
-	if feed.Seen == 0 {
-		listed = min(len(feed.Rejections), 1) // what stands in the place of rows
+	listed := min(snapshot.Rejected, feed.MaxRejections)
+	if snapshot.Seen == 0 {
+		listed = min(len(snapshot.Rejections), 1) // what stands in the place of rows
 	}
-	if feed.Seen != len(feed.Events)+feed.Ignored+feed.Rejected || len(feed.Rejections) != listed {
-		tb.Fatalf("the counts do not add up: %+v\n%q", feed, doc)
+	if snapshot.Seen != len(snapshot.Events)+snapshot.Ignored+snapshot.Rejected || len(snapshot.Rejections) != listed {
+		tb.Fatalf("the counts do not add up: %+v\n%q", snapshot, doc)
 	}
 	if naiveErr != nil {
 		// encoding/xml knows the names of the fourth edition, which are fewer.
@@ -64,7 +66,7 @@ func compare(tb testing.TB, doc []byte, charset string) {
 		}
 		tb.Fatalf("accepted what encoding/xml refuses: %v\n%q", naiveErr, doc)
 	}
-	got := &naiveFeed{Events: feed.Events, Seen: feed.Seen, Ignored: feed.Ignored, Rejected: feed.Rejected}
+	got := &naiveFeed{Events: snapshot.Events, Seen: snapshot.Seen, Ignored: snapshot.Ignored, Rejected: snapshot.Rejected}
 	if a, b := toJSON(tb, got), toJSON(tb, want); a != b {
 		tb.Fatalf("decoded\n%s\nwant\n%s\nof %q", a, b, doc)
 	}

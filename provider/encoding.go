@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/transform"
+
+	"fever/provider/feed"
 )
 
 // maxDeclaration bounds the XML declaration, in bytes.
@@ -136,7 +138,7 @@ func (s *scanner) transcode(charset, declared string) error {
 		if e.characters <= e.others && e.fits(table, otherTable) {
 			return nil
 		}
-		return s.fault(KindDecode, 0, "the encoding is in doubt: HTTP says %.40q and the XML declaration %.40q, "+
+		return s.fault(feed.KindDecode, 0, "the encoding is in doubt: HTTP says %.40q and the XML declaration %.40q, "+
 			"and %d characters beyond ASCII are UTF-8 while %d bytes are not", charset, declared, e.characters, e.others)
 	}
 	s.reread(func(r io.Reader) io.Reader { return transform.NewReader(r, table.NewDecoder()) })
@@ -211,6 +213,6 @@ func tableOf(name string) *charmap.Charmap {
 }
 
 func (s *scanner) unknownEncoding(label string) error {
-	return s.fault(KindDecode, 0,
+	return s.fault(feed.KindDecode, 0,
 		"the encoding %.40q is not known: UTF-8, UTF-16, US-ASCII, and those of the families ISO-8859 and Windows-125x are", label)
 }

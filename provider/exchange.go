@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"fever/provider/feed"
 )
 
 // A stage is how far an exchange has come.
@@ -153,7 +155,7 @@ func refusedByProxy(ctx context.Context, proxy *url.URL, _ *http.Request, res *h
 		defer x.mu.Unlock()
 		x.answer = res
 	}
-	return &fault{KindHTTPStatus, fmt.Sprintf("the proxy %s does not connect to it: it answered %d %s",
+	return &fault{feed.KindHTTPStatus, fmt.Sprintf("the proxy %s does not connect to it: it answered %d %s",
 		proxy.Host, res.StatusCode, http.StatusText(res.StatusCode))}
 }
 

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"fever/provider"
+	"fever/provider/feed"
 	"fever/provider/simulator"
 )
 
@@ -39,25 +40,25 @@ func TestFaults(t *testing.T) {
 	for _, fault := range simulator.Faults(before) {
 		t.Run(fault.Name, func(t *testing.T) {
 			limit := patience
-			if fault.Kind == string(provider.KindTimeout) {
+			if fault.Kind == string(feed.KindTimeout) {
 				t.Parallel()
 				limit = haste
 			}
 			sim := simulator.New(t, simulator.Body(before))
 			patient, hasty := newProvider(t, sim, patience), newProvider(t, sim, limit)
-			last, err := patient.Fetch(t.Context(), provider.Validators{}, nil)
+			last, err := patient.Fetch(t.Context(), feed.Validators{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 
 			sim.Play(fault.Steps...)
 			grown := watchHeap()
-			feed, err := hasty.Fetch(t.Context(), last.Validators, nil)
+			snapshot, err := hasty.Fetch(t.Context(), last.Validators, nil)
 			peak := grown()
-			t.Logf("%d bytes read, the heap grew by up to %d KiB: %v", feed.Bytes, peak>>10, err)
-			wantFault(t, feed, err, &fault)
-			if feed.Bytes > simulator.MaxBytes+1 || peak > maxGrowth {
-				t.Errorf("%d bytes read, the heap grew by up to %d bytes", feed.Bytes, peak)
+			t.Logf("%d bytes read, the heap grew by up to %d KiB: %v", snapshot.Bytes, peak>>10, err)
+			wantFault(t, snapshot, err, &fault)
+			if snapshot.Bytes > simulator.MaxBytes+1 || peak > maxGrowth {
+				t.Errorf("%d bytes read, the heap grew by up to %d bytes", snapshot.Bytes, peak)
 			}
 
 			sim.Play(simulator.Gzip(after))
@@ -77,13 +78,13 @@ func TestFaults(t *testing.T) {
 }
 
 // wantFault checks what a fetch made of a fault.
-func wantFault(t *testing.T, feed *provider.Feed, err error, fault *simulator.Fault) {
+func wantFault(t *testing.T, snapshot *feed.Feed, err error, fault *simulator.Fault) {
 	t.Helper()
-	failure, ok := errors.AsType[*provider.Error](err)
+	failure, ok := errors.AsType[*feed.Error](err)
 	if !ok {
 		t.Fatalf("the error is %#v", err)
 	}
-	if failure.Kind != provider.Kind(fault.Kind) {
+	if failure.Kind != feed.Kind(fault.Kind) {
 		t.Errorf("kind %s, want %s", failure.Kind, fault.Kind)
 	}
 	if failure.HTTPStatus != fault.Status && fault.Status != simulator.AnyStatus {
@@ -92,8 +93,8 @@ func wantFault(t *testing.T, feed *provider.Feed, err error, fault *simulator.Fa
 	if failure.RetryAfter != fault.RetryAfter {
 		t.Errorf("to be tried again after %s, want %s", failure.RetryAfter, fault.RetryAfter)
 	}
-	if feed.Events != nil || feed.Seen != 0 || feed.NotModified || feed.HTTPStatus != failure.HTTPStatus {
-		t.Errorf("the feed is %+v, want none", feed)
+	if snapshot.Events != nil || snapshot.Seen != 0 || snapshot.NotModified || snapshot.HTTPStatus != failure.HTTPStatus {
+		t.Errorf("the feed is %+v, want none", snapshot)
 	}
 	text := err.Error()
 	if !strings.HasPrefix(text, "provider test: fetch from 127.0.0.1:") || !strings.Contains(text, fault.Says) {

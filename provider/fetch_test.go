@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 const (
@@ -79,9 +80,9 @@ func gzipped(tb testing.TB, doc []byte) []byte {
 }
 
 // wantFailure checks an error of Fetch or Read and what the feed holds beside it.
-func wantFailure(t *testing.T, feed *Feed, err error, kind Kind, status int) {
+func wantFailure(t *testing.T, snapshot *feed.Feed, err error, kind feed.Kind, status int) {
 	t.Helper()
-	failure, ok := errors.AsType[*Error](err)
+	failure, ok := errors.AsType[*feed.Error](err)
 	if !ok || failure.Kind != kind || failure.Provider != "test" || failure.Err == nil {
 		t.Fatalf("error %#v, want kind %s", err, kind)
 	}
@@ -91,8 +92,8 @@ func wantFailure(t *testing.T, feed *Feed, err error, kind Kind, status int) {
 	if failure.HTTPStatus != status {
 		t.Errorf("the error has status %d, want %d", failure.HTTPStatus, status)
 	}
-	if feed == nil || feed.NotModified || feed.Validators != (Validators{}) || feed.Events != nil || feed.Seen != 0 || feed.HTTPStatus != status {
-		t.Errorf("feed %+v, want none, with status %d", feed, status)
+	if snapshot == nil || snapshot.NotModified || snapshot.Validators != (feed.Validators{}) || snapshot.Events != nil || snapshot.Seen != 0 || snapshot.HTTPStatus != status {
+		t.Errorf("feed %+v, want none, with status %d", snapshot, status)
 	}
 	t.Log(err)
 }
@@ -159,16 +160,16 @@ func TestFetch(t *testing.T) {
 	for name, handler := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := serve(t, plenty, handler).Fetch(t.Context(), Validators{}, nil)
+			snapshot, err := serve(t, plenty, handler).Fetch(t.Context(), feed.Validators{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(feed.Events) != 4 || feed.Seen != 4 || feed.HTTPStatus != http.StatusOK || feed.Bytes != int64(len(doc)) {
-				t.Errorf("%d events of %d, status %d, %d bytes", len(feed.Events), feed.Seen, feed.HTTPStatus, feed.Bytes)
+			if len(snapshot.Events) != 4 || snapshot.Seen != 4 || snapshot.HTTPStatus != http.StatusOK || snapshot.Bytes != int64(len(doc)) {
+				t.Errorf("%d events of %d, status %d, %d bytes", len(snapshot.Events), snapshot.Seen, snapshot.HTTPStatus, snapshot.Bytes)
 			}
 			want := event.Key{Provider: "test", BaseID: "291", EventID: "291"}
-			if feed.Events[0].Key != want || feed.Events[0].Zones[2].Price.String() != "30" {
-				t.Errorf("%+v", feed.Events[0])
+			if snapshot.Events[0].Key != want || snapshot.Events[0].Zones[2].Price.String() != "30" {
+				t.Errorf("%+v", snapshot.Events[0])
 			}
 		})
 	}
@@ -182,28 +183,28 @@ func TestFetchCharset(t *testing.T) {
 	tests := map[string]struct {
 		contentType string
 		doc         []byte
-		kind        Kind
+		kind        feed.Kind
 	}{
 		"in the header":             {"text/xml; charset=ISO-8859-1", latin1(""), ""},
 		"in quotes":                 {`application/xml;charset="latin1"`, latin1(`<?xml version="1.0"?>`), ""},
 		"declared otherwise":        {"text/xml; charset=utf-8", latin1(`<?xml version="1.0" encoding="ISO-8859-1"?>`), ""},
 		"of a header that is wrong": {"text/xml; charset", latin1(`<?xml version="1.0" encoding="ISO-8859-1"?>`), ""},
-		"nowhere":                   {"text/xml", latin1(""), KindMalformed},
-		"unknown":                   {"text/xml; charset=klingon", latin1(""), KindDecode},
+		"nowhere":                   {"text/xml", latin1(""), feed.KindMalformed},
+		"unknown":                   {"text/xml; charset=klingon", latin1(""), feed.KindDecode},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := serve(t, plenty, func(w http.ResponseWriter, _ *http.Request) {
+			snapshot, err := serve(t, plenty, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", test.contentType)
 				write(t, w, test.doc)
-			}).Fetch(t.Context(), Validators{}, nil)
+			}).Fetch(t.Context(), feed.Validators{}, nil)
 			if test.kind != "" {
-				wantFailure(t, feed, err, test.kind, http.StatusOK)
+				wantFailure(t, snapshot, err, test.kind, http.StatusOK)
 				return
 			}
-			if err != nil || len(feed.Events) != 1 || feed.Events[0].Title != "caña" {
-				t.Errorf("%+v, %v", feed, err)
+			if err != nil || len(snapshot.Events) != 1 || snapshot.Events[0].Title != "caña" {
+				t.Errorf("%+v, %v", snapshot, err)
 			}
 		})
 	}
@@ -214,77 +215,77 @@ func TestFetchFails(t *testing.T) {
 	doc := fixture(t, "plan-list-1.xml")
 	spaces := bytes.Repeat([]byte(" "), maxBytes)
 	tests := map[string]struct {
-		kind    Kind
+		kind    feed.Kind
 		status  int
 		handler http.HandlerFunc
 	}{
-		"not found":    {KindHTTPStatus, 404, http.NotFound},
-		"server error": {KindHTTPStatus, 500, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, emptyFeed, 500) }},
-		"no content":   {KindHTTPStatus, 204, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }},
-		"HTML": {KindDecode, 200, func(w http.ResponseWriter, _ *http.Request) {
+		"not found":    {feed.KindHTTPStatus, 404, http.NotFound},
+		"server error": {feed.KindHTTPStatus, 500, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, emptyFeed, 500) }},
+		"no content":   {feed.KindHTTPStatus, 204, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }},
+		"HTML": {feed.KindDecode, 200, func(w http.ResponseWriter, _ *http.Request) {
 			write(t, w, []byte("<!DOCTYPE html>\n<html><head><title>502 Bad Gateway<br></html>"))
 		}},
-		"cut document": {KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) { write(t, w, doc[:len(doc)/2]) }},
-		"cut body": {KindConnection, 200, func(w http.ResponseWriter, _ *http.Request) {
+		"cut document": {feed.KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) { write(t, w, doc[:len(doc)/2]) }},
+		"cut body": {feed.KindConnection, 200, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", strconv.Itoa(len(doc)))
 			write(t, w, doc[:len(doc)/2])
 		}},
-		"cut behind the root": {KindConnection, 200, func(w http.ResponseWriter, _ *http.Request) {
+		"cut behind the root": {feed.KindConnection, 200, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", strconv.Itoa(len(doc)+1))
 			write(t, w, doc)
 		}},
-		"cut gzip": {KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) {
+		"cut gzip": {feed.KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			write(t, w, gzipped(t, doc)[:200])
 		}},
-		"cut gzip body": {KindConnection, 200, func(w http.ResponseWriter, _ *http.Request) {
+		"cut gzip body": {feed.KindConnection, 200, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			w.Header().Set("Content-Length", "300")
 			write(t, w, gzipped(t, doc)[:200])
 		}},
-		"an empty body": {KindMalformed, 200, func(http.ResponseWriter, *http.Request) {}},
-		"an empty gzip": {KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) {
+		"an empty body": {feed.KindMalformed, 200, func(http.ResponseWriter, *http.Request) {}},
+		"an empty gzip": {feed.KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 		}},
-		"more behind the gzip": {KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) {
+		"more behind the gzip": {feed.KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			write(t, w, append(gzipped(t, doc), "more"...))
 		}},
-		"zeros behind the gzip": {KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) {
+		"zeros behind the gzip": {feed.KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			write(t, w, append(gzipped(t, doc), make([]byte, 512)...))
 		}},
-		"damaged gzip": {KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) {
+		"damaged gzip": {feed.KindMalformed, 200, func(w http.ResponseWriter, _ *http.Request) {
 			body := gzipped(t, doc)
 			body[len(body)-6]++ // of the checksum
 			w.Header().Set("Content-Encoding", "gzip")
 			write(t, w, body)
 		}},
-		"another compression": {KindDecode, 200, func(w http.ResponseWriter, _ *http.Request) {
+		"another compression": {feed.KindDecode, 200, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "br")
 			write(t, w, doc)
 		}},
-		"too large by its length": {KindTooLarge, 200, func(w http.ResponseWriter, _ *http.Request) {
+		"too large by its length": {feed.KindTooLarge, 200, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", strconv.Itoa(maxBytes+1))
 		}},
-		"too large": {KindTooLarge, 200, func(w http.ResponseWriter, _ *http.Request) {
+		"too large": {feed.KindTooLarge, 200, func(w http.ResponseWriter, _ *http.Request) {
 			w.(http.Flusher).Flush() // no Content-Length
 			_, _ = w.Write(append([]byte(emptyFeed), spaces...))
 		}},
-		"a redirect loop": {KindHTTPStatus, 302, func(w http.ResponseWriter, r *http.Request) {
+		"a redirect loop": {feed.KindHTTPStatus, 302, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, r.URL.String(), http.StatusFound)
 		}},
-		"a redirect to a file": {KindHTTPStatus, 301, func(w http.ResponseWriter, _ *http.Request) {
+		"a redirect to a file": {feed.KindHTTPStatus, 301, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "file:///etc/passwd?secret")
 			w.WriteHeader(301)
 		}},
-		"a redirect to nowhere": {KindHTTPStatus, 307, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(307) }},
-		"a redirect to rubbish": {KindHTTPStatus, 308, func(w http.ResponseWriter, _ *http.Request) {
+		"a redirect to nowhere": {feed.KindHTTPStatus, 307, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(307) }},
+		"a redirect to rubbish": {feed.KindHTTPStatus, 308, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "http://[secret")
 			w.WriteHeader(308)
 		}},
-		"no answer": {KindConnection, 0, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
-		"reset in the body": {KindConnection, 200, func(w http.ResponseWriter, _ *http.Request) {
+		"no answer": {feed.KindConnection, 0, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		"reset in the body": {feed.KindConnection, 200, func(w http.ResponseWriter, _ *http.Request) {
 			write(t, w, doc[:100])
 			w.(http.Flusher).Flush()
 			panic(http.ErrAbortHandler)
@@ -293,8 +294,8 @@ func TestFetchFails(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := serve(t, plenty, test.handler).Fetch(t.Context(), Validators{}, nil)
-			wantFailure(t, feed, err, test.kind, test.status)
+			snapshot, err := serve(t, plenty, test.handler).Fetch(t.Context(), feed.Validators{}, nil)
+			wantFailure(t, snapshot, err, test.kind, test.status)
 		})
 	}
 }
@@ -343,11 +344,11 @@ func TestFetchTimeout(t *testing.T) {
 					return near, nil
 				}
 				begun := time.Now()
-				feed, err := p.Fetch(t.Context(), Validators{}, nil)
+				snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
 				if took := time.Since(begun); took != plenty {
 					t.Errorf("it took %v", took)
 				}
-				wantFailure(t, feed, err, KindTimeout, test.status)
+				wantFailure(t, snapshot, err, feed.KindTimeout, test.status)
 				if !strings.Contains(err.Error(), "not done within 1m0s: ") || !strings.Contains(err.Error(), test.says) {
 					t.Errorf("%v does not say the limit and %q", err, test.says)
 				}
@@ -365,9 +366,9 @@ func TestFetchCanceled(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	})
-	feed, err := p.Fetch(ctx, Validators{}, nil)
+	snapshot, err := p.Fetch(ctx, feed.Validators{}, nil)
 	// The header may or may not have come before the end.
-	wantFailure(t, feed, err, KindCanceled, feed.HTTPStatus)
+	wantFailure(t, snapshot, err, feed.KindCanceled, snapshot.HTTPStatus)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v is not context.Canceled", err)
 	}
@@ -377,8 +378,8 @@ func TestFetchCallersDeadline(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
 	defer cancel()
-	feed, err := newProvider(t, "http://127.0.0.1:1", plenty).Fetch(ctx, Validators{}, nil)
-	wantFailure(t, feed, err, KindTimeout, 0)
+	snapshot, err := newProvider(t, "http://127.0.0.1:1", plenty).Fetch(ctx, feed.Validators{}, nil)
+	wantFailure(t, snapshot, err, feed.KindTimeout, 0)
 }
 
 // What a small answer becomes when it is decompressed counts, and no more than the
@@ -403,10 +404,10 @@ func TestFetchGzipBomb(t *testing.T) {
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = w.Write(bomb.Bytes())
 	})
-	feed, err := p.Fetch(t.Context(), Validators{}, nil)
-	wantFailure(t, feed, err, KindTooLarge, http.StatusOK)
-	if feed.Bytes != maxBytes+1 {
-		t.Errorf("read %d bytes", feed.Bytes)
+	snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+	wantFailure(t, snapshot, err, feed.KindTooLarge, http.StatusOK)
+	if snapshot.Bytes != maxBytes+1 {
+		t.Errorf("read %d bytes", snapshot.Bytes)
 	}
 }
 
@@ -424,8 +425,8 @@ func TestFetchRefused(t *testing.T) {
 	}
 	defer func() { _ = client.Close() }()
 	address := client.LocalAddr().String()
-	feed, err := newProvider(t, "http://user:secret@"+address+"/secret?secret", plenty).Fetch(t.Context(), Validators{}, nil)
-	wantFailure(t, feed, err, KindConnection, 0)
+	snapshot, err := newProvider(t, "http://user:secret@"+address+"/secret?secret", plenty).Fetch(t.Context(), feed.Validators{}, nil)
+	wantFailure(t, snapshot, err, feed.KindConnection, 0)
 	if want := "provider test: fetch from " + address + ": "; !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v does not start with %q", err, want)
 	}
@@ -437,12 +438,12 @@ func TestFetchTLS(t *testing.T) {
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
-	feed, err := newProvider(t, srv.URL, plenty).Fetch(t.Context(), Validators{}, nil)
-	wantFailure(t, feed, err, KindTLS, 0)
+	snapshot, err := newProvider(t, srv.URL, plenty).Fetch(t.Context(), feed.Validators{}, nil)
+	wantFailure(t, snapshot, err, feed.KindTLS, 0)
 
 	plain := serve(t, plenty, http.NotFound)
-	feed, err = newProvider(t, strings.Replace(plain.URL, "http", "https", 1), plenty).Fetch(t.Context(), Validators{}, nil)
-	wantFailure(t, feed, err, KindTLS, 0)
+	snapshot, err = newProvider(t, strings.Replace(plain.URL, "http", "https", 1), plenty).Fetch(t.Context(), feed.Validators{}, nil)
+	wantFailure(t, snapshot, err, feed.KindTLS, 0)
 }
 
 // The name is looked up by a resolver that does not exist, and nothing leaves the
@@ -455,17 +456,17 @@ func TestFetchDNS(t *testing.T) {
 	}}
 	p.transport.DialContext = (&net.Dialer{Resolver: unreachable}).DialContext
 	p.transport.Proxy = nil // one in the environment would look the name up
-	feed, err := p.Fetch(t.Context(), Validators{}, nil)
-	wantFailure(t, feed, err, KindDNS, 0)
+	snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+	wantFailure(t, snapshot, err, feed.KindDNS, 0)
 }
 
 func TestRead(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "http://127.0.0.1:1", plenty)
 	doc := fixture(t, "mixed.xml")
-	feed, err := p.Read(t.Context(), bytes.NewReader(doc), nil)
-	if err != nil || len(feed.Events) != 7 || feed.Seen != 30 || feed.HTTPStatus != 0 || feed.Bytes != int64(len(doc)) {
-		t.Errorf("%+v, %v", feed, err)
+	snapshot, err := p.Read(t.Context(), bytes.NewReader(doc), nil)
+	if err != nil || len(snapshot.Events) != 7 || snapshot.Seen != 30 || snapshot.HTTPStatus != 0 || snapshot.Bytes != int64(len(doc)) {
+		t.Errorf("%+v, %v", snapshot, err)
 	}
 
 	p.MaxBytes = int64(len(doc))
@@ -473,18 +474,18 @@ func TestRead(t *testing.T) {
 		t.Errorf("a document of just the limit: %v", err)
 	}
 	p.MaxBytes--
-	feed, err = p.Read(t.Context(), bytes.NewReader(doc), nil)
-	wantFailure(t, feed, err, KindTooLarge, 0)
+	snapshot, err = p.Read(t.Context(), bytes.NewReader(doc), nil)
+	wantFailure(t, snapshot, err, feed.KindTooLarge, 0)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	feed, err = p.Read(ctx, bytes.NewReader(doc), nil)
-	wantFailure(t, feed, err, KindCanceled, 0)
+	snapshot, err = p.Read(ctx, bytes.NewReader(doc), nil)
+	wantFailure(t, snapshot, err, feed.KindCanceled, 0)
 
-	feed, err = p.Read(t.Context(), failing(doc[:100], os.ErrClosed), nil)
-	wantFailure(t, feed, err, KindConnection, 0)
-	if !errors.Is(err, os.ErrClosed) || feed.Bytes != 100 {
-		t.Errorf("%v after %d bytes", err, feed.Bytes)
+	snapshot, err = p.Read(t.Context(), failing(doc[:100], os.ErrClosed), nil)
+	wantFailure(t, snapshot, err, feed.KindConnection, 0)
+	if !errors.Is(err, os.ErrClosed) || snapshot.Bytes != 100 {
+		t.Errorf("%v after %d bytes", err, snapshot.Bytes)
 	}
 }
 
@@ -494,9 +495,9 @@ func TestReadSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProvider(t, "http://127.0.0.1:1", plenty)
 		doc := "<planList>" + strings.Repeat(" ", 100) + "</planList>"
-		feed, err := p.Read(t.Context(), slow{strings.NewReader(doc)}, nil)
-		if err != nil || feed.Bytes != int64(len(doc)) {
-			t.Errorf("%+v, %v", feed, err)
+		snapshot, err := p.Read(t.Context(), slow{strings.NewReader(doc)}, nil)
+		if err != nil || snapshot.Bytes != int64(len(doc)) {
+			t.Errorf("%+v, %v", snapshot, err)
 		}
 	})
 }
@@ -516,35 +517,35 @@ func TestFetchSays(t *testing.T) {
 	tests := map[string]struct {
 		scheme string
 		answer string // behind which the server closes the connection
-		kind   Kind
+		kind   feed.Kind
 		status int
 		says   string
 	}{
-		"nothing":            {"http", "", KindConnection, 0, "the connection ended while waiting for an answer: "},
-		"a part of a header": {"http", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", KindConnection, 0, "the connection ended while reading the header of the answer: "},
-		"a part of a line":   {"http", "HTTP/1.1 200 OK\r\nConte", KindConnection, 0, "the header of the answer is malformed or cut short: "},
+		"nothing":            {"http", "", feed.KindConnection, 0, "the connection ended while waiting for an answer: "},
+		"a part of a header": {"http", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", feed.KindConnection, 0, "the connection ended while reading the header of the answer: "},
+		"a part of a line":   {"http", "HTTP/1.1 200 OK\r\nConte", feed.KindConnection, 0, "the header of the answer is malformed or cut short: "},
 		"a part of a body": {
-			"http", "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n<planList>", KindConnection, 200,
+			"http", "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n<planList>", feed.KindConnection, 200,
 			"the connection ended while reading the body of the answer (10 bytes of 20 have come): ",
 		},
 		"a part of chunks": {
-			"http", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n<planList>\r\n", KindConnection, 200,
+			"http", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n<planList>\r\n", feed.KindConnection, 200,
 			"the connection ended while reading the body of the answer (10 bytes of an unknown length have come): ",
 		},
 		"less than it said first": {
-			"http", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n<planList/>", KindMalformed, 200, "the document is cut short",
+			"http", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n<planList/>", feed.KindMalformed, 200, "the document is cut short",
 		},
-		"TLS":               {"http", "\x15\x03\x01\x00\x02\x02\x46", KindTLS, 0, "this port answers in TLS: the URL may have to begin with https://: "},
-		"HTTP without TLS":  {"https", "HTTP/1.1 400 Bad Request\r\n\r\n", KindTLS, 0, "this port answers in plain HTTP, without TLS: the URL may have to begin with http://: "},
-		"SSH for TLS":       {"https", "SSH-2.0-OpenSSH_9.9\r\n", KindTLS, 0, "this port does not answer in TLS: "},
-		"SSH":               {"http", "SSH-2.0-OpenSSH_9.9\r\n", KindConnection, 0, "this port does not answer in HTTP: "},
-		"HTTP/0.9":          {"http", "<planList/>\n", KindConnection, 0, "this port does not answer in HTTP: "},
-		"a proxy's refusal": {"http", "HTTP/1.1 407 No\r\n\r\n", KindHTTPStatus, 407, "a proxy wants a user and a password"},
+		"TLS":               {"http", "\x15\x03\x01\x00\x02\x02\x46", feed.KindTLS, 0, "this port answers in TLS: the URL may have to begin with https://: "},
+		"HTTP without TLS":  {"https", "HTTP/1.1 400 Bad Request\r\n\r\n", feed.KindTLS, 0, "this port answers in plain HTTP, without TLS: the URL may have to begin with http://: "},
+		"SSH for TLS":       {"https", "SSH-2.0-OpenSSH_9.9\r\n", feed.KindTLS, 0, "this port does not answer in TLS: "},
+		"SSH":               {"http", "SSH-2.0-OpenSSH_9.9\r\n", feed.KindConnection, 0, "this port does not answer in HTTP: "},
+		"HTTP/0.9":          {"http", "<planList/>\n", feed.KindConnection, 0, "this port does not answer in HTTP: "},
+		"a proxy's refusal": {"http", "HTTP/1.1 407 No\r\n\r\n", feed.KindHTTPStatus, 407, "a proxy wants a user and a password"},
 		"too many redirects": {
-			"http", "HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", KindHTTPStatus, 302, "answered 302 Found: more than 5 redirects in a row",
+			"http", "HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", feed.KindHTTPStatus, 302, "answered 302 Found: more than 5 redirects in a row",
 		},
 		"a redirect to nowhere": {
-			"http", "HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1\r\n\r\n", KindHTTPStatus, 302, "answered 302 Found: a redirect without an http or https address",
+			"http", "HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1\r\n\r\n", feed.KindHTTPStatus, 302, "answered 302 Found: a redirect without an http or https address",
 		},
 	}
 	for name, test := range tests {
@@ -567,10 +568,10 @@ func TestFetchSays(t *testing.T) {
 					_ = conn.Close()
 				}
 			})
-			feed, err := newProvider(t, test.scheme+"://user:secret@"+l.Addr().String()+"/secret", plenty).Fetch(t.Context(), Validators{}, nil)
+			snapshot, err := newProvider(t, test.scheme+"://user:secret@"+l.Addr().String()+"/secret", plenty).Fetch(t.Context(), feed.Validators{}, nil)
 			_ = l.Close() // which ends the server
 			server.Wait()
-			wantFailure(t, feed, err, test.kind, test.status)
+			wantFailure(t, snapshot, err, test.kind, test.status)
 			if !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%v does not say %q", err, test.says)
 			}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"fever/provider/feed"
 )
 
 // A format is how a feed is written.
@@ -14,7 +16,7 @@ type format struct {
 	// is said of how to read them, but for the progress that it tells of; r has to return
 	// an error again when it is asked again; such an error comes out wrapped, and all others
 	// are a *fault.
-	decode func(r io.Reader, how decoding) (*Feed, error)
+	decode func(r io.Reader, how decoding) (*feed.Feed, error)
 }
 
 // A decoding says how a document is to be read.
@@ -23,7 +25,7 @@ type decoding struct {
 	location *time.Location // in which its local times count
 	charset  string         // what HTTP says that it is encoded in; may be empty
 	tolerate Tolerance
-	progress *Progress // may be nil
+	progress *feed.Progress // may be nil
 }
 
 var formats = map[string]format{

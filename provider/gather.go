@@ -8,17 +8,18 @@ import (
 	"unicode/utf8"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 // A gatherer makes a Feed of the rows of a document, in whatever format. Its user
 // counts those ignored.
 type gatherer struct {
-	progress *Progress
-	feed     *Feed
+	progress *feed.Progress
+	feed     *feed.Feed
 	rows     map[rowKey]rowPlace // of feed.Events
 	past     map[int]bool        // the places in feed.Events of what belongs into feed.Past
 	zones    int                 // of all rows that were kept
-	odd      *Rejection          // the first of what is no row and stands in the place of one
+	odd      *feed.Rejection     // the first of what is no row and stands in the place of one
 }
 
 // Bounds on what one feed may have in memory, whatever the size of its document: seven
@@ -35,14 +36,17 @@ type rowKey struct{ baseID, eventID string }
 // A rowPlace says where a row is: in Feed.Events, and in the document.
 type rowPlace struct{ index, line int }
 
-func newGatherer(progress *Progress) *gatherer {
-	return &gatherer{progress: progress, feed: &Feed{}, rows: make(map[rowKey]rowPlace), past: make(map[int]bool)}
+func newGatherer(progress *feed.Progress) *gatherer {
+	if progress == nil {
+		progress = new(feed.Progress)
+	}
+	return &gatherer{progress: progress, feed: &feed.Feed{}, rows: make(map[rowKey]rowPlace), past: make(map[int]bool)}
 }
 
 // see counts a row.
 func (g *gatherer) see() {
 	g.feed.Seen++
-	g.progress.seen(g.feed.Seen)
+	g.progress.Rows.Store(int64(g.feed.Seen))
 }
 
 // keep adds a valid event to the feed, in place of one with its key. The error is a
@@ -50,7 +54,7 @@ func (g *gatherer) see() {
 func (g *gatherer) keep(e event.Event, line int, past bool) error {
 	g.zones += len(e.Zones)
 	if g.zones > maxZones || len(g.feed.Events) == maxRows {
-		return &fault{KindTooLarge, fmt.Sprintf("the feed has more than %d events, or %d zones", maxRows, maxZones)}
+		return &fault{feed.KindTooLarge, fmt.Sprintf("the feed has more than %d events, or %d zones", maxRows, maxZones)}
 	}
 	key := rowKey{e.BaseID, e.EventID}
 	place, again := g.rows[key]
@@ -74,14 +78,14 @@ func (g *gatherer) keep(e event.Event, line int, past bool) error {
 // of a document without rows.
 func (g *gatherer) misplaced(line int, reason string) {
 	if g.odd == nil {
-		g.odd = &Rejection{Line: line, Reason: reason}
+		g.odd = &feed.Rejection{Line: line, Reason: reason}
 	}
 }
 
 // whole returns the feed when all rows are in it.
-func (g *gatherer) whole() *Feed {
+func (g *gatherer) whole() *feed.Feed {
 	if g.feed.Seen == 0 && g.odd != nil {
-		g.feed.Rejections = []Rejection{*g.odd}
+		g.feed.Rejections = []feed.Rejection{*g.odd}
 	}
 	if len(g.past) == 0 {
 		return g.feed
@@ -102,8 +106,10 @@ func (g *gatherer) whole() *Feed {
 // characters in its ids, which no event has, would steer the terminal it is shown on.
 func (g *gatherer) reject(baseID, eventID string, line int, reason string) {
 	g.feed.Rejected++
-	if len(g.feed.Rejections) < MaxRejections {
-		g.feed.Rejections = append(g.feed.Rejections, Rejection{shorten(plain(baseID)), shorten(plain(eventID)), line, reason})
+	if len(g.feed.Rejections) < feed.MaxRejections {
+		g.feed.Rejections = append(g.feed.Rejections, feed.Rejection{
+			BaseID: shorten(plain(baseID)), EventID: shorten(plain(eventID)), Line: line, Reason: reason,
+		})
 	}
 }
 

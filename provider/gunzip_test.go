@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"fever/provider/feed"
 )
 
 // Whether a body is compressed is seen from its first bytes. What headers say of that is
@@ -33,15 +35,15 @@ func TestFetchCompressed(t *testing.T) {
 	} {
 		for name, body := range bodies {
 			for _, status := range []int{http.StatusOK, http.StatusNonAuthoritativeInfo} {
-				feed, err := serve(t, plenty, func(w http.ResponseWriter, _ *http.Request) {
+				snapshot, err := serve(t, plenty, func(w http.ResponseWriter, _ *http.Request) {
 					for key, values := range header {
 						w.Header()[key] = values
 					}
 					w.WriteHeader(status)
 					write(t, w, body)
-				}).Fetch(t.Context(), Validators{}, nil)
-				if err != nil || len(feed.Events) != 4 || feed.Bytes != int64(len(doc)) || feed.HTTPStatus != status {
-					t.Errorf("%s, %v, %d: %+v, %v", name, header, status, feed, err)
+				}).Fetch(t.Context(), feed.Validators{}, nil)
+				if err != nil || len(snapshot.Events) != 4 || snapshot.Bytes != int64(len(doc)) || snapshot.HTTPStatus != status {
+					t.Errorf("%s, %v, %d: %+v, %v", name, header, status, snapshot, err)
 				}
 			}
 		}
@@ -60,31 +62,31 @@ func TestReadCompressed(t *testing.T) {
 	once := gzipped(t, doc)
 	twice := gzipped(t, once)
 	for _, body := range [][]byte{once, twice, append(gzipped(t, doc[:100]), gzipped(t, doc[100:])...)} {
-		feed, err := p.Read(t.Context(), iotest.OneByteReader(bytes.NewReader(body)), nil)
-		if err != nil || !reflect.DeepEqual(feed, plain) {
-			t.Errorf("%+v, %v", feed, err)
+		snapshot, err := p.Read(t.Context(), iotest.OneByteReader(bytes.NewReader(body)), nil)
+		if err != nil || !reflect.DeepEqual(snapshot, plain) {
+			t.Errorf("%+v, %v", snapshot, err)
 		}
 	}
 	for name, test := range map[string]struct {
 		body []byte
-		kind Kind
+		kind feed.Kind
 		text string
 	}{
-		"one byte of it":    {once[:1], KindMalformed, ""},
-		"two bytes of it":   {once[:2], KindMalformed, "cut short"},
-		"half of it":        {once[:len(once)/2], KindMalformed, "cut short"},
-		"half of it inside": {gzipped(t, once[:len(once)/2]), KindMalformed, "cut short"},
-		"three times":       {gzipped(t, twice), KindDecode, "compressed more than 2 times"},
-		"another method":    {append([]byte("\x1f\x8b\x07"), once[3:]...), KindMalformed, "gzip: invalid header"},
-		"a bomb":            {gzipped(t, bytes.Repeat([]byte(" "), maxBytes+1)), KindTooLarge, "larger than its limit"},
-		"a bomb inside":     {gzipped(t, gzipped(t, bytes.Repeat([]byte(" "), maxBytes+1))), KindTooLarge, "larger than its limit"},
+		"one byte of it":    {once[:1], feed.KindMalformed, ""},
+		"two bytes of it":   {once[:2], feed.KindMalformed, "cut short"},
+		"half of it":        {once[:len(once)/2], feed.KindMalformed, "cut short"},
+		"half of it inside": {gzipped(t, once[:len(once)/2]), feed.KindMalformed, "cut short"},
+		"three times":       {gzipped(t, twice), feed.KindDecode, "compressed more than 2 times"},
+		"another method":    {append([]byte("\x1f\x8b\x07"), once[3:]...), feed.KindMalformed, "gzip: invalid header"},
+		"a bomb":            {gzipped(t, bytes.Repeat([]byte(" "), maxBytes+1)), feed.KindTooLarge, "larger than its limit"},
+		"a bomb inside":     {gzipped(t, gzipped(t, bytes.Repeat([]byte(" "), maxBytes+1))), feed.KindTooLarge, "larger than its limit"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := p.Read(t.Context(), bytes.NewReader(test.body), nil)
-			wantFailure(t, feed, err, test.kind, 0)
-			if !strings.Contains(err.Error(), test.text) || feed.Bytes > maxBytes+1 {
-				t.Errorf("%v, %d bytes", err, feed.Bytes)
+			snapshot, err := p.Read(t.Context(), bytes.NewReader(test.body), nil)
+			wantFailure(t, snapshot, err, test.kind, 0)
+			if !strings.Contains(err.Error(), test.text) || snapshot.Bytes > maxBytes+1 {
+				t.Errorf("%v, %d bytes", err, snapshot.Bytes)
 			}
 		})
 	}
@@ -95,6 +97,6 @@ func TestReadCompressedLimit(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "http://127.0.0.1:1", plenty)
 	middle := bytes.Repeat(gzipped(t, nil), maxBytes/20) // more than the limit, of nothing
-	feed, err := p.Read(t.Context(), bytes.NewReader(gzipped(t, middle)), nil)
-	wantFailure(t, feed, err, KindTooLarge, 0)
+	snapshot, err := p.Read(t.Context(), bytes.NewReader(gzipped(t, middle)), nil)
+	wantFailure(t, snapshot, err, feed.KindTooLarge, 0)
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"unicode/utf8"
+
+	"fever/provider/feed"
 )
 
 // A jsonDecoder turns the records of one document into a Feed.
@@ -34,7 +36,7 @@ type jsonDecoder struct {
 // which no value has the ids of an event. Lines that are missing at the end show in a dump,
 // whose first line says that it has a last one. Of lines that are no dump they cannot be
 // noticed when the last one is whole: an array, which has to be closed, is the safer form.
-func decodeJSON(r io.Reader, how decoding) (*Feed, error) {
+func decodeJSON(r io.Reader, how decoding) (*feed.Feed, error) {
 	bounds, first, err := newJSONBounds(r)
 	if err != nil {
 		return nil, err
@@ -52,7 +54,7 @@ func decodeJSON(r io.Reader, how decoding) (*Feed, error) {
 		return nil, d.malformed("the dump is cut short: the line that ends it is missing")
 	}
 	if d.feed.Seen > 0 && !d.named {
-		return nil, &fault{KindDecode, "not a feed: no value in it has the ids of an event"}
+		return nil, &fault{feed.KindDecode, "not a feed: no value in it has the ids of an event"}
 	}
 	return d.whole(), nil
 }
@@ -176,7 +178,7 @@ func (d *jsonDecoder) line() int {
 }
 
 func (d *jsonDecoder) malformed(text string) error {
-	return &fault{KindMalformed, fmt.Sprintf("line %d (byte %d): %s", d.line(), d.InputOffset(), text)}
+	return &fault{feed.KindMalformed, fmt.Sprintf("line %d (byte %d): %s", d.line(), d.InputOffset(), text)}
 }
 
 // broken returns the error of a document that the JSON decoder cannot go on with.

@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 // dumped returns events as lines and as an array. With marks around them, the lines are
@@ -112,9 +113,9 @@ func TestJSONAccepts(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeJSON(strings.NewReader(test.doc), plainly)
-			if err != nil || len(feed.Events) != 1 {
-				t.Fatalf("%+v, %v", feed, err)
+			snapshot, err := decodeJSON(strings.NewReader(test.doc), plainly)
+			if err != nil || len(snapshot.Events) != 1 {
+				t.Fatalf("%+v, %v", snapshot, err)
 			}
 			want := test.want
 			want.Key = event.Key{Provider: "test", BaseID: "b", EventID: "1"}
@@ -122,8 +123,8 @@ func TestJSONAccepts(t *testing.T) {
 			if want.Zones == nil {
 				want.Zones = []event.Zone{}
 			}
-			if !reflect.DeepEqual(feed.Events[0], want) {
-				t.Errorf("%+v\nwant %+v", feed.Events[0], want)
+			if !reflect.DeepEqual(snapshot.Events[0], want) {
+				t.Errorf("%+v\nwant %+v", snapshot.Events[0], want)
 			}
 		})
 	}
@@ -180,8 +181,8 @@ func TestJSONSeveralDumps(t *testing.T) {
 		"[" + strings.Join([]string{strings.TrimSpace(begin), row, other, strings.TrimSpace(end(2))}, ",") + "]",
 		strings.ReplaceAll(begin+row+other+end(2), ":", " :\n "),
 	} {
-		if feed, err := decodeJSON(strings.NewReader(doc), plainly); err != nil || feed.Seen != 2 || len(feed.Events) != 2 {
-			t.Errorf("%s: %+v, %v", doc, feed, err)
+		if snapshot, err := decodeJSON(strings.NewReader(doc), plainly); err != nil || snapshot.Seen != 2 || len(snapshot.Events) != 2 {
+			t.Errorf("%s: %+v, %v", doc, snapshot, err)
 		}
 	}
 }
@@ -194,7 +195,7 @@ func TestJSONPast(t *testing.T) {
 	}
 	const no, yes = `,"current":false`, `,"current":true`
 	doc := with("1", no) + with("2", yes) + with("3", "") + with("4", `,"Current":null`) + with("5", yes) + with("5", no) + with("6", no) + with("6", "") + with("7", `,"CURRENT":false`)
-	feed, err := decodeJSON(strings.NewReader(doc), plainly)
+	snapshot, err := decodeJSON(strings.NewReader(doc), plainly)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,8 +205,8 @@ func TestJSONPast(t *testing.T) {
 		}
 		return ids
 	}
-	if ids(feed.Events) != "2346" || ids(feed.Past) != "157" || feed.Seen != 9 || feed.Rejected != 2 {
-		t.Errorf("current %s, past %s, %d seen, %d rejected", ids(feed.Events), ids(feed.Past), feed.Seen, feed.Rejected)
+	if ids(snapshot.Events) != "2346" || ids(snapshot.Past) != "157" || snapshot.Seen != 9 || snapshot.Rejected != 2 {
+		t.Errorf("current %s, past %s, %d seen, %d rejected", ids(snapshot.Events), ids(snapshot.Past), snapshot.Seen, snapshot.Rejected)
 	}
 }
 
@@ -286,20 +287,20 @@ func TestJSONRejections(t *testing.T) {
 				"lines": good + "\n" + test.row + "\n" + good,
 				"array": "[" + good + ",\n" + test.row + "\n,\n" + good + "]",
 			} {
-				feed, err := decodeJSON(strings.NewReader(doc), plainly)
+				snapshot, err := decodeJSON(strings.NewReader(doc), plainly)
 				if err != nil {
 					t.Fatal(form, err)
 				}
-				if feed.Seen != 3 || feed.Rejected != 2 || len(feed.Events) != 1 || feed.Events[0].EventID != "good" {
-					t.Fatalf("%s: seen %d, rejected %d, events %v", form, feed.Seen, feed.Rejected, feed.Events)
+				if snapshot.Seen != 3 || snapshot.Rejected != 2 || len(snapshot.Events) != 1 || snapshot.Events[0].EventID != "good" {
+					t.Fatalf("%s: seen %d, rejected %d, events %v", form, snapshot.Seen, snapshot.Rejected, snapshot.Events)
 				}
-				r := feed.Rejections[0]
+				r := snapshot.Rejections[0]
 				if r.BaseID != test.baseID || r.EventID != test.eventID || r.Line != 2 || !strings.Contains(r.Reason, test.reason) || len(r.Reason) > 300 {
 					t.Errorf("%s: %+v, want event %s/%s because of %q", form, r, test.baseID, test.eventID, test.reason)
 				}
 				last := 3 + strings.Count(form, "array")
-				if want := "replaced by a later row with the same ids, on line " + strconv.Itoa(last); feed.Rejections[1].Reason != want {
-					t.Errorf("%s: %+v, want %q", form, feed.Rejections[1], want)
+				if want := "replaced by a later row with the same ids, on line " + strconv.Itoa(last); snapshot.Rejections[1].Reason != want {
+					t.Errorf("%s: %+v, want %q", form, snapshot.Rejections[1], want)
 				}
 			}
 		})
@@ -310,55 +311,55 @@ func TestJSONRefuses(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		doc  string
-		kind Kind
+		kind feed.Kind
 		text string
 	}{
-		"empty":                    {"", KindMalformed, "the document is empty"},
-		"a mark alone":             {"\xef\xbb\xbf", KindMalformed, "the document is empty"},
-		"white space":              {" \r\n\t ", KindMalformed, "the document is empty"},
-		"HTML":                     {"\n<!DOCTYPE html>", KindMalformed, "line 2 (byte 0): what follows is not JSON: invalid character '<'"},
-		"XML":                      {emptyFeed, KindMalformed, "invalid character '<'"},
-		"UTF-16":                   {"[\x00]\x00", KindMalformed, "not JSON"},
-		"an error's document":      {`{"error":{"code":"internal","message":"m"},"data":null}`, KindDecode, "not a feed"},
-		"null":                     {"null", KindDecode, "not a feed"},
-		"numbers":                  {"[1,2]", KindDecode, "not a feed"},
-		"an array in an array":     {"[[" + row + "]]", KindDecode, "not a feed"},
-		"empty objects":            {"{}\n{}", KindDecode, "not a feed"},
-		"cut in a line":            {row + "\n" + row[:20], KindMalformed, "line 1 (byte 63): the document is cut short"},
-		"cut in a word":            {row + "\nnul", KindMalformed, "cut short"},
-		"cut in an array":          {"[" + row, KindMalformed, "cut short"},
-		"cut behind a comma":       {"[" + row + ",", KindMalformed, "cut short"},
-		"cut in a value":           {"[" + row + ",{", KindMalformed, "cut short"},
-		"a bracket alone":          {"[", KindMalformed, "cut short"},
-		"closed twice":             {"[]]", KindMalformed, "not JSON"},
-		"two arrays":               {"[]\n[]", KindMalformed, "more behind the array"},
-		"more behind the array":    {"[" + row + "]\n" + row, KindMalformed, "more behind the array"},
-		"rubbish behind":           {"[] rubbish", KindMalformed, "not JSON"},
-		"rubbish in a line":        {row + "\nrubbish\n" + row, KindMalformed, "line 1 (byte 63): what follows is not JSON"},
-		"no comma":                 {"[" + row + " " + row + "]", KindMalformed, "expected comma"},
-		"a comma too many":         {"[" + row + ",]", KindMalformed, "not JSON"},
-		"a comma first":            {"[," + row + "]", KindMalformed, "not JSON"},
-		"commas between lines":     {row + ",\n" + row, KindMalformed, "not JSON"},
-		"closed with a brace":      {"[" + row + "}", KindMalformed, "not JSON"},
-		"a control in a string":    {`{"title":"` + "\n" + `"}`, KindMalformed, "not JSON"},
-		"ISO-8859-1":               {strings.Replace(row, `"t"`, "\"\xe9\"", 1), KindMalformed, "not UTF-8"},
-		"deep":                     {strings.Repeat("[", 100_000), KindMalformed, "max depth"},
-		"a dump without an end":    {begin + row + "\n", KindMalformed, "line 2 (byte 80): the dump is cut short"},
-		"a dump's begin alone":     {begin, KindMalformed, "cut short"},
-		"a dump in an array, cut":  {"[" + strings.TrimSpace(begin) + "," + row + "]", KindMalformed, "cut short"},
-		"a dump without a begin":   {row + "\n" + end(1), KindMalformed, "its first line is missing"},
-		"a dump with a line less":  {begin + row + "\n" + end(2), KindMalformed, "the dump has 1 events"},
-		"a dump with a line more":  {begin + row + "\n" + end(0), KindMalformed, "the dump has 1 events"},
-		"an end without a number":  {begin + row + `{"dump":"end"}`, KindMalformed, "the dump has 1 events"},
-		"two dumps, the first cut": {begin + row + "\n" + begin + row + "\n" + end(1), KindMalformed, "has not ended"},
-		"two dumps, the last cut":  {begin + row + "\n" + end(1) + begin + row + "\n", KindMalformed, "cut short"},
-		"a dump twice at its end":  {begin + row + "\n" + end(1) + end(1), KindMalformed, "its first line is missing"},
-		"deep in a record":         {`{"x":` + strings.Repeat(`{"x":`, 100_000), KindMalformed, "max depth"},
-		"a record that is large":   {`{"x":"` + strings.Repeat("x", maxRecord) + `"}`, KindMalformed, "more than 16 MiB"},
-		"a record without an end":  {`[{"x":"` + strings.Repeat("x", 3*maxRecord), KindMalformed, "more than 16 MiB"},
-		"space in an array":        {"[" + strings.Repeat(" ", maxRecord) + "]", KindMalformed, "more than 64 KiB of white space"},
-		"space before a comma":     {"[" + row + strings.Repeat("\n", 2*maxSpace) + ",", KindMalformed, "more than 64 KiB of white space"},
-		"space behind an array":    {"[" + row + "]" + strings.Repeat("\t", 2*maxSpace), KindMalformed, "more than 64 KiB of white space"},
+		"empty":                    {"", feed.KindMalformed, "the document is empty"},
+		"a mark alone":             {"\xef\xbb\xbf", feed.KindMalformed, "the document is empty"},
+		"white space":              {" \r\n\t ", feed.KindMalformed, "the document is empty"},
+		"HTML":                     {"\n<!DOCTYPE html>", feed.KindMalformed, "line 2 (byte 0): what follows is not JSON: invalid character '<'"},
+		"XML":                      {emptyFeed, feed.KindMalformed, "invalid character '<'"},
+		"UTF-16":                   {"[\x00]\x00", feed.KindMalformed, "not JSON"},
+		"an error's document":      {`{"error":{"code":"internal","message":"m"},"data":null}`, feed.KindDecode, "not a feed"},
+		"null":                     {"null", feed.KindDecode, "not a feed"},
+		"numbers":                  {"[1,2]", feed.KindDecode, "not a feed"},
+		"an array in an array":     {"[[" + row + "]]", feed.KindDecode, "not a feed"},
+		"empty objects":            {"{}\n{}", feed.KindDecode, "not a feed"},
+		"cut in a line":            {row + "\n" + row[:20], feed.KindMalformed, "line 1 (byte 63): the document is cut short"},
+		"cut in a word":            {row + "\nnul", feed.KindMalformed, "cut short"},
+		"cut in an array":          {"[" + row, feed.KindMalformed, "cut short"},
+		"cut behind a comma":       {"[" + row + ",", feed.KindMalformed, "cut short"},
+		"cut in a value":           {"[" + row + ",{", feed.KindMalformed, "cut short"},
+		"a bracket alone":          {"[", feed.KindMalformed, "cut short"},
+		"closed twice":             {"[]]", feed.KindMalformed, "not JSON"},
+		"two arrays":               {"[]\n[]", feed.KindMalformed, "more behind the array"},
+		"more behind the array":    {"[" + row + "]\n" + row, feed.KindMalformed, "more behind the array"},
+		"rubbish behind":           {"[] rubbish", feed.KindMalformed, "not JSON"},
+		"rubbish in a line":        {row + "\nrubbish\n" + row, feed.KindMalformed, "line 1 (byte 63): what follows is not JSON"},
+		"no comma":                 {"[" + row + " " + row + "]", feed.KindMalformed, "expected comma"},
+		"a comma too many":         {"[" + row + ",]", feed.KindMalformed, "not JSON"},
+		"a comma first":            {"[," + row + "]", feed.KindMalformed, "not JSON"},
+		"commas between lines":     {row + ",\n" + row, feed.KindMalformed, "not JSON"},
+		"closed with a brace":      {"[" + row + "}", feed.KindMalformed, "not JSON"},
+		"a control in a string":    {`{"title":"` + "\n" + `"}`, feed.KindMalformed, "not JSON"},
+		"ISO-8859-1":               {strings.Replace(row, `"t"`, "\"\xe9\"", 1), feed.KindMalformed, "not UTF-8"},
+		"deep":                     {strings.Repeat("[", 100_000), feed.KindMalformed, "max depth"},
+		"a dump without an end":    {begin + row + "\n", feed.KindMalformed, "line 2 (byte 80): the dump is cut short"},
+		"a dump's begin alone":     {begin, feed.KindMalformed, "cut short"},
+		"a dump in an array, cut":  {"[" + strings.TrimSpace(begin) + "," + row + "]", feed.KindMalformed, "cut short"},
+		"a dump without a begin":   {row + "\n" + end(1), feed.KindMalformed, "its first line is missing"},
+		"a dump with a line less":  {begin + row + "\n" + end(2), feed.KindMalformed, "the dump has 1 events"},
+		"a dump with a line more":  {begin + row + "\n" + end(0), feed.KindMalformed, "the dump has 1 events"},
+		"an end without a number":  {begin + row + `{"dump":"end"}`, feed.KindMalformed, "the dump has 1 events"},
+		"two dumps, the first cut": {begin + row + "\n" + begin + row + "\n" + end(1), feed.KindMalformed, "has not ended"},
+		"two dumps, the last cut":  {begin + row + "\n" + end(1) + begin + row + "\n", feed.KindMalformed, "cut short"},
+		"a dump twice at its end":  {begin + row + "\n" + end(1) + end(1), feed.KindMalformed, "its first line is missing"},
+		"deep in a record":         {`{"x":` + strings.Repeat(`{"x":`, 100_000), feed.KindMalformed, "max depth"},
+		"a record that is large":   {`{"x":"` + strings.Repeat("x", maxRecord) + `"}`, feed.KindMalformed, "more than 16 MiB"},
+		"a record without an end":  {`[{"x":"` + strings.Repeat("x", 3*maxRecord), feed.KindMalformed, "more than 16 MiB"},
+		"space in an array":        {"[" + strings.Repeat(" ", maxRecord) + "]", feed.KindMalformed, "more than 64 KiB of white space"},
+		"space before a comma":     {"[" + row + strings.Repeat("\n", 2*maxSpace) + ",", feed.KindMalformed, "more than 64 KiB of white space"},
+		"space behind an array":    {"[" + row + "]" + strings.Repeat("\t", 2*maxSpace), feed.KindMalformed, "more than 64 KiB of white space"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -367,10 +368,10 @@ func TestJSONRefuses(t *testing.T) {
 				"whole":     func(r io.Reader) io.Reader { return r },
 				"byte-wise": iotest.HalfReader,
 			} {
-				feed, err := decodeJSON(reader(strings.NewReader(test.doc)), plainly)
+				snapshot, err := decodeJSON(reader(strings.NewReader(test.doc)), plainly)
 				failure, ok := errors.AsType[*fault](err)
-				if !ok || feed != nil || failure.kind != test.kind || !strings.Contains(failure.text, test.text) || len(failure.text) > 300 {
-					t.Errorf("%s: %+v, %v", kind, feed, err)
+				if !ok || snapshot != nil || failure.kind != test.kind || !strings.Contains(failure.text, test.text) || len(failure.text) > 300 {
+					t.Errorf("%s: %+v, %v", kind, snapshot, err)
 				}
 			}
 		})
@@ -381,35 +382,35 @@ func TestJSONRefuses(t *testing.T) {
 // one. An error of the reader comes out whatever was read before.
 func TestJSONCut(t *testing.T) {
 	t.Parallel()
-	feed, err := decodeXML(bytes.NewReader(fixture(t, "plan-list-1.xml")), plainly)
+	snapshot, err := decodeXML(bytes.NewReader(fixture(t, "plan-list-1.xml")), plainly)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ndjson, array := dumped(t, feed.Events)
+	ndjson, array := dumped(t, snapshot.Events)
 	broken := errors.New("broken")
 	for n := range array {
-		if feed, err := decodeJSON(bytes.NewReader(array[:n]), plainly); err == nil && n < len(array)-1 {
-			t.Errorf("the first %d bytes of the array are taken for a feed of %d", n, feed.Seen)
+		if snapshot, err := decodeJSON(bytes.NewReader(array[:n]), plainly); err == nil && n < len(array)-1 {
+			t.Errorf("the first %d bytes of the array are taken for a feed of %d", n, snapshot.Seen)
 		}
 		if _, err := decodeJSON(failing(array[:n], broken), plainly); !errors.Is(err, broken) {
 			t.Errorf("failing after %d bytes of the array: %v", n, err)
 		}
 	}
 	// Of a dump no part is taken for all of it.
-	dump := begin + string(ndjson) + end(len(feed.Events))
+	dump := begin + string(ndjson) + end(len(snapshot.Events))
 	for n := range len(dump) - 1 {
-		if feed, err := decodeJSON(strings.NewReader(dump[:n]), plainly); kindAt(err) != KindMalformed {
-			t.Errorf("the first %d bytes of the dump are taken for a feed: %+v, %v", n, feed, err)
+		if snapshot, err := decodeJSON(strings.NewReader(dump[:n]), plainly); kindAt(err) != feed.KindMalformed {
+			t.Errorf("the first %d bytes of the dump are taken for a feed: %+v, %v", n, snapshot, err)
 		}
 	}
-	if whole, err := decodeJSON(strings.NewReader(dump), plainly); err != nil || !reflect.DeepEqual(whole.Events, feed.Events) {
+	if whole, err := decodeJSON(strings.NewReader(dump), plainly); err != nil || !reflect.DeepEqual(whole.Events, snapshot.Events) {
 		t.Errorf("the dump: %+v, %v", whole, err)
 	}
 	for n := range ndjson {
-		feed, err := decodeJSON(bytes.NewReader(ndjson[:n]), plainly)
+		snapshot, err := decodeJSON(bytes.NewReader(ndjson[:n]), plainly)
 		whole := n > 0 && (ndjson[n] == '\n' || ndjson[n-1] == '\n')
-		if (err == nil) != whole || whole && feed.Seen != bytes.Count(ndjson[:n+1], []byte("\"id\"")) {
-			t.Errorf("the first %d bytes of the lines: %+v, %v", n, feed, err)
+		if (err == nil) != whole || whole && snapshot.Seen != bytes.Count(ndjson[:n+1], []byte("\"id\"")) {
+			t.Errorf("the first %d bytes of the lines: %+v, %v", n, snapshot, err)
 		}
 		if _, err := decodeJSON(failing(ndjson[:n], broken), plainly); !errors.Is(err, broken) {
 			t.Errorf("failing after %d bytes of the lines: %v", n, err)
@@ -420,9 +421,9 @@ func TestJSONCut(t *testing.T) {
 func TestJSONEmptyFeed(t *testing.T) {
 	t.Parallel()
 	for _, doc := range []string{"[]", " [\n] \n", "\xef\xbb\xbf[]", begin + end(0), begin + end(0) + begin + end(0), "[" + strings.TrimSpace(begin) + "," + end(0) + "]"} {
-		feed, err := decodeJSON(strings.NewReader(doc), plainly)
-		if err != nil || feed.Seen != 0 || feed.Events != nil {
-			t.Errorf("%q: %+v, %v", doc, feed, err)
+		snapshot, err := decodeJSON(strings.NewReader(doc), plainly)
+		if err != nil || snapshot.Seen != 0 || snapshot.Events != nil {
+			t.Errorf("%q: %+v, %v", doc, snapshot, err)
 		}
 	}
 }
@@ -444,10 +445,10 @@ func TestJSONMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC() // what other tests left behind would be collected meanwhile, or not
 	runtime.ReadMemStats(&before)
-	feed, err := decodeJSON(doc, plainly)
+	snapshot, err := decodeJSON(doc, plainly)
 	runtime.ReadMemStats(&after)
-	if err != nil || feed.Rejected != 50_000 || feed.Rejections[99].Line != 100 {
-		t.Fatalf("%+v, %v", feed, err)
+	if err != nil || snapshot.Rejected != 50_000 || snapshot.Rejections[99].Line != 100 {
+		t.Fatalf("%+v, %v", snapshot, err)
 	}
 	if after.HeapInuse > before.HeapInuse+8<<20 {
 		t.Errorf("the heap grew from %d to %d bytes", before.HeapInuse, after.HeapInuse)
@@ -456,10 +457,10 @@ func TestJSONMemory(t *testing.T) {
 	// The worst record there can be: all that is allocated for it.
 	zones := strings.Repeat("{},", maxRecord/3-100)
 	runtime.ReadMemStats(&before)
-	feed, err = decodeJSON(strings.NewReader(`{"base_id":"b","zones":[`+zones+`{}]}`), plainly)
+	snapshot, err = decodeJSON(strings.NewReader(`{"base_id":"b","zones":[`+zones+`{}]}`), plainly)
 	runtime.ReadMemStats(&after)
-	if err != nil || feed.Rejected != 1 {
-		t.Fatalf("%+v, %v", feed, err)
+	if err != nil || snapshot.Rejected != 1 {
+		t.Fatalf("%+v, %v", snapshot, err)
 	}
 	if n := after.TotalAlloc - before.TotalAlloc; n > 8*maxRecord {
 		t.Errorf("%d bytes were allocated for a record of %d", n, maxRecord)
@@ -471,10 +472,10 @@ func TestJSONMemory(t *testing.T) {
 // again after a dump.
 func FuzzDecodeJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		feed, err := decodeJSON(bytes.NewReader(doc), plainly)
+		snapshot, err := decodeJSON(bytes.NewReader(doc), plainly)
 		halves, err2 := decodeJSON(iotest.HalfReader(bytes.NewReader(doc)), plainly)
-		if !reflect.DeepEqual(feed, halves) || (err == nil) != (err2 == nil) {
-			t.Fatalf("read in halves: %+v, %v\nwhole: %+v, %v", halves, err2, feed, err)
+		if !reflect.DeepEqual(snapshot, halves) || (err == nil) != (err2 == nil) {
+			t.Fatalf("read in halves: %+v, %v\nwhole: %+v, %v", halves, err2, snapshot, err)
 		}
 		if err != nil {
 			if _, ok := errors.AsType[*fault](err); !ok {
@@ -482,11 +483,11 @@ func FuzzDecodeJSON(f *testing.F) {
 			}
 			return
 		}
-		if feed.Seen != len(feed.Events)+len(feed.Past)+feed.Rejected || len(feed.Rejections) != min(feed.Rejected, MaxRejections) {
-			t.Fatalf("%+v", feed)
+		if snapshot.Seen != len(snapshot.Events)+len(snapshot.Past)+snapshot.Rejected || len(snapshot.Rejections) != min(snapshot.Rejected, feed.MaxRejections) {
+			t.Fatalf("%+v", snapshot)
 		}
 		keys := map[event.Key]bool{}
-		all := slices.Concat(feed.Events, feed.Past)
+		all := slices.Concat(snapshot.Events, snapshot.Past)
 		for i := range all {
 			e := &all[i]
 			if err := e.ValidateIn(time.UTC); err != nil || e.Provider != "test" || keys[e.Key] || e.Zones == nil {
@@ -494,19 +495,19 @@ func FuzzDecodeJSON(f *testing.F) {
 			}
 			keys[e.Key] = true
 		}
-		for _, r := range feed.Rejections {
+		for _, r := range snapshot.Rejections {
 			if r.Line < 1 || r.Line > 1+bytes.Count(doc, []byte("\n")) || r.Reason == "" || len(r.BaseID) > event.MaxIDBytes || len(r.EventID) > event.MaxIDBytes {
 				t.Fatalf("%+v", r)
 			}
 		}
-		if len(feed.Events) == 0 {
+		if len(snapshot.Events) == 0 {
 			return
 		}
-		ndjson, array := dumped(t, feed.Events)
+		ndjson, array := dumped(t, snapshot.Events)
 		for _, doc := range [][]byte{ndjson, array} {
 			again, err := decodeJSON(bytes.NewReader(doc), plainly)
-			if err != nil || !reflect.DeepEqual(again.Events, feed.Events) {
-				t.Fatalf("dumped: %s\nread again: %+v, %v\nwant %+v", doc, again, err, feed.Events)
+			if err != nil || !reflect.DeepEqual(again.Events, snapshot.Events) {
+				t.Fatalf("dumped: %s\nread again: %+v, %v\nwant %+v", doc, again, err, snapshot.Events)
 			}
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 // The bounds of a JSON document, in bytes.
@@ -40,7 +41,7 @@ func newJSONBounds(r io.Reader) (*jsonBounds, byte, error) {
 		c, err := b.r.ReadByte()
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil, 0, &fault{KindMalformed, "the document is empty; one with no events is written as []"}
+			return nil, 0, &fault{feed.KindMalformed, "the document is empty; one with no events is written as []"}
 		case err != nil:
 			return nil, 0, fmt.Errorf("line %d: %w", b.lines+1, err)
 		case c == '\n':
@@ -53,7 +54,7 @@ func newJSONBounds(r io.Reader) (*jsonBounds, byte, error) {
 
 func (b *jsonBounds) Read(p []byte) (int, error) {
 	if b.err == nil && b.n >= b.limit {
-		b.err = &fault{KindMalformed, fmt.Sprintf("a record of more than %d MiB, or more than %d KiB of white space", maxRecord>>20, maxSpace>>10)}
+		b.err = &fault{feed.KindMalformed, fmt.Sprintf("a record of more than %d MiB, or more than %d KiB of white space", maxRecord>>20, maxSpace>>10)}
 	}
 	if b.err == nil {
 		_, b.err = b.r.Peek(1) // which does not wait for ever on a reader that brings nothing

@@ -17,10 +17,10 @@ func TestDecodeMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC() // what other tests left behind would be collected meanwhile, or not
 	runtime.ReadMemStats(&before)
-	feed, err := decodeXML(doc, plainly)
+	snapshot, err := decodeXML(doc, plainly)
 	runtime.ReadMemStats(&after)
-	if err != nil || feed.Ignored != 100_000 || feed.Rejected != 100_000 {
-		t.Fatalf("%+v, %v", feed, err)
+	if err != nil || snapshot.Ignored != 100_000 || snapshot.Rejected != 100_000 {
+		t.Fatalf("%+v, %v", snapshot, err)
 	}
 	// The document has 40 MB. What a rejected row leaves behind is collected in time.
 	if after.HeapInuse > before.HeapInuse+8<<20 {

@@ -210,7 +210,7 @@ func newXMLDecoder(doc []byte) *xml.Decoder {
 }
 
 func naiveRoot(root *node) *naiveFeed {
-	feed := &naiveFeed{}
+	snapshot := &naiveFeed{}
 	places := make(map[event.Key]int)
 	group := func(g *node) {
 		if g.name != "base_event" && g.name != "base_plan" {
@@ -220,9 +220,9 @@ func naiveRoot(root *node) *naiveFeed {
 			if row.name != "event" && row.name != "plan" {
 				continue
 			}
-			feed.Seen++
+			snapshot.Seen++
 			if g.attrs["sell_mode"] != "online" {
-				feed.Ignored++
+				snapshot.Ignored++
 				continue
 			}
 			e, err := naiveRow(g, row)
@@ -230,16 +230,16 @@ func naiveRoot(root *node) *naiveFeed {
 				err = e.ValidateIn(time.UTC)
 			}
 			if err != nil {
-				feed.Rejected++
+				snapshot.Rejected++
 				continue
 			}
 			if i, again := places[e.Key]; again {
-				feed.Rejected++
-				feed.Events[i] = *e
+				snapshot.Rejected++
+				snapshot.Events[i] = *e
 				continue
 			}
-			places[e.Key] = len(feed.Events)
-			feed.Events = append(feed.Events, *e)
+			places[e.Key] = len(snapshot.Events)
+			snapshot.Events = append(snapshot.Events, *e)
 		}
 	}
 	for _, child := range root.children {
@@ -250,7 +250,7 @@ func naiveRoot(root *node) *naiveFeed {
 			}
 		}
 	}
-	return feed
+	return snapshot
 }
 
 // first returns the value of the first of the names that is there.

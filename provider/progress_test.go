@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"fever/provider/feed"
 )
 
 // reads tells of each read before it is done.
@@ -23,9 +25,9 @@ func (r *reads) Read(p []byte) (int, error) {
 func TestProgressOfARead(t *testing.T) {
 	t.Parallel()
 	doc := fixture(t, "plan-list-1.xml")
-	var p Progress
+	var p feed.Progress
 	given, seen := bytes.NewReader(doc), int64(0)
-	feed, err := newProvider(t, "http://a", plenty).Read(t.Context(), &reads{given, func() {
+	snapshot, err := newProvider(t, "http://a", plenty).Read(t.Context(), &reads{given, func() {
 		if got, want := p.Bytes.Load(), given.Size()-int64(given.Len()); got != want {
 			t.Errorf("%d bytes read, counted %d", want, got)
 		}
@@ -35,8 +37,8 @@ func TestProgressOfARead(t *testing.T) {
 			seen = rows
 		}
 	}}, &p)
-	if err != nil || feed.Seen != 4 || p.Rows.Load() != 4 || p.Bytes.Load() != int64(len(doc)) {
-		t.Errorf("%d bytes and %d rows counted, of %d and %d, %v", p.Bytes.Load(), p.Rows.Load(), len(doc), feed.Seen, err)
+	if err != nil || snapshot.Seen != 4 || p.Rows.Load() != 4 || p.Bytes.Load() != int64(len(doc)) {
+		t.Errorf("%d bytes and %d rows counted, of %d and %d, %v", p.Bytes.Load(), p.Rows.Load(), len(doc), snapshot.Seen, err)
 	}
 }
 
@@ -57,13 +59,13 @@ func TestProgressOfAFetch(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			var p Progress
+			var p feed.Progress
 			_, err := serve(t, plenty, func(w http.ResponseWriter, _ *http.Request) {
 				if test.coding != "" {
 					w.Header().Set("Content-Encoding", test.coding)
 				}
 				write(t, w, test.body)
-			}).Fetch(t.Context(), Validators{}, &p)
+			}).Fetch(t.Context(), feed.Validators{}, &p)
 			if p.Bytes.Load() != test.bytes || p.Rows.Load() != test.rows {
 				t.Errorf("counted %d bytes and %d rows, want %d and %d; %v", p.Bytes.Load(), p.Rows.Load(), test.bytes, test.rows, err)
 			}

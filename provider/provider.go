@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 // A Config says where a feed comes from and what one reading of it may cost.
@@ -103,60 +104,66 @@ func New(c Config) (*Provider, error) {
 //
 // The error is nil or an [*Error]. The feed is never nil: beside an error it holds
 // HTTPStatus and Bytes as far as they are known, and nothing else.
-func (p *Provider) Fetch(ctx context.Context, last Validators, progress *Progress) (*Feed, error) {
+func (p *Provider) Fetch(ctx context.Context, last feed.Validators, progress *feed.Progress) (*feed.Feed, error) {
+	if progress == nil {
+		progress = new(feed.Progress)
+	}
 	if last.Source != p.source {
-		last = Validators{}
+		last = feed.Validators{}
 	}
 	limited, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
 	x, err := p.get(limited, last)
-	feed := &Feed{}
+	got := &feed.Feed{}
 	if err == nil {
-		feed, err = p.answer(limited, x, last, progress)
+		got, err = p.answer(limited, x, last, progress)
 	}
-	feed.HTTPStatus = x.status()
+	got.HTTPStatus = x.status()
 	if err != nil {
 		failure := p.fail(limited, ctx, err, "fetch from "+p.url.Host)
-		failure.HTTPStatus = feed.HTTPStatus
-		if failure.Kind == KindHTTPStatus {
+		failure.HTTPStatus = got.HTTPStatus
+		if failure.Kind == feed.KindHTTPStatus {
 			failure.RetryAfter = retryAfter(x.answer.Header.Get("Retry-After"))
 		}
-		return feed, failure
+		return got, failure
 	}
-	return feed, nil
+	return got, nil
 }
 
 // Read reads the feed from r, such as a file, under the same limits as [Provider.Fetch]
 // but that of time, and with the same results but for Validators: there are none. A
 // Read of r that blocks is not interrupted: ctx is looked at before each.
-func (p *Provider) Read(ctx context.Context, r io.Reader, progress *Progress) (*Feed, error) {
-	feed, err := p.decode(ctx, r, "", progress)
-	if err != nil {
-		return feed, p.fail(ctx, ctx, err, "read a document")
+func (p *Provider) Read(ctx context.Context, r io.Reader, progress *feed.Progress) (*feed.Feed, error) {
+	if progress == nil {
+		progress = new(feed.Progress)
 	}
-	return feed, nil
+	got, err := p.decode(ctx, r, "", progress)
+	if err != nil {
+		return got, p.fail(ctx, ctx, err, "read a document")
+	}
+	return got, nil
 }
 
 // decode reads a document under the limits. Beside an error the feed holds Bytes.
-func (p *Provider) decode(ctx context.Context, r io.Reader, charset string, progress *Progress) (*Feed, error) {
+func (p *Provider) decode(ctx context.Context, r io.Reader, charset string, progress *feed.Progress) (*feed.Feed, error) {
 	src := &source{ctx: ctx, r: r, limit: p.MaxBytes, progress: progress}
 	doc, src, err := p.decompressed(ctx, src, progress)
 	if err != nil {
-		return &Feed{Bytes: src.n}, err
+		return &feed.Feed{Bytes: src.n}, err
 	}
-	feed, err := p.format.decode(doc, decoding{p.Name, p.Location, charset, p.Tolerate, progress})
+	got, err := p.format.decode(doc, decoding{p.Name, p.Location, charset, p.Tolerate, progress})
 	if err != nil {
-		return &Feed{Bytes: src.n}, err
+		return &feed.Feed{Bytes: src.n}, err
 	}
-	feed.Bytes = src.n
-	return feed, nil
+	got.Bytes = src.n
+	return got, nil
 }
 
 // fail makes the error of a failure that came up under ctx, which derives from caller.
-func (p *Provider) fail(ctx, caller context.Context, err error, doing string) *Error {
+func (p *Provider) fail(ctx, caller context.Context, err error, op string) *feed.Error {
 	kind := kindOf(ctx, caller, err)
-	if kind == KindTimeout && ctx.Err() != nil && caller.Err() == nil {
+	if kind == feed.KindTimeout && ctx.Err() != nil && caller.Err() == nil {
 		err = fmt.Errorf("not done within %s: %w", p.Timeout, err)
 	}
-	return &Error{Provider: p.Name, Kind: kind, Doing: doing, Err: printable{err}}
+	return &feed.Error{Provider: p.Name, Kind: kind, Op: op, Err: printable{err}}
 }

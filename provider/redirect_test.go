@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"fever/provider/feed"
 )
 
 // outsideAddress is a loopback address that tests of redirects take for a public one.
@@ -37,7 +39,7 @@ func serveAt(t *testing.T, ip string, h http.HandlerFunc) string {
 // that. One that begins inside may lead anywhere.
 func TestRedirectInside(t *testing.T) {
 	t.Parallel()
-	feed := func(w http.ResponseWriter, _ *http.Request) { write(t, w, []byte(emptyFeed)) }
+	snapshot := func(w http.ResponseWriter, _ *http.Request) { write(t, w, []byte(emptyFeed)) }
 	untouched := func(_ http.ResponseWriter, r *http.Request) { t.Errorf("it was asked for %s%s", r.Host, r.URL) }
 	to := func(address string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -48,8 +50,8 @@ func TestRedirectInside(t *testing.T) {
 	}
 	named := func(address string) string { return strings.Replace(address, "127.0.0.1", "localhost", 1) }
 	mapped := func(address string) string { return strings.Replace(address, "127.0.0.1", "[::ffff:127.0.0.1]", 1) }
-	local := serveAt(t, "127.0.0.1", feed)
-	outside := serveAt(t, outsideAddress, feed)
+	local := serveAt(t, "127.0.0.1", snapshot)
+	outside := serveAt(t, outsideAddress, snapshot)
 	closed := serveAt(t, "127.0.0.1", untouched)
 	tests := map[string]struct {
 		start   string
@@ -76,14 +78,14 @@ func TestRedirectInside(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.isPublic = isOutside
-			feed, err := p.Fetch(t.Context(), Validators{}, nil)
+			snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
 			if !test.refused {
-				if err != nil || feed.HTTPStatus != http.StatusOK {
-					t.Errorf("%+v, %v", feed, err)
+				if err != nil || snapshot.HTTPStatus != http.StatusOK {
+					t.Errorf("%+v, %v", snapshot, err)
 				}
 				return
 			}
-			wantFailure(t, feed, err, KindHTTPStatus, http.StatusFound)
+			wantFailure(t, snapshot, err, feed.KindHTTPStatus, http.StatusFound)
 			for _, part := range []string{"answered 302 Found: a redirect to ", "127.0.0.1, which is not public", "allow-private-redirects"} {
 				if !strings.Contains(err.Error(), part) {
 					t.Errorf("%v does not say %q", err, part)
@@ -114,8 +116,8 @@ func TestRedirectRebinding(t *testing.T) {
 		}
 		return dialer.DialContext(ctx, network, "127.0.0.1:"+port)
 	}
-	feed, err := p.Fetch(t.Context(), Validators{}, nil)
-	wantFailure(t, feed, err, KindHTTPStatus, http.StatusFound)
+	snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+	wantFailure(t, snapshot, err, feed.KindHTTPStatus, http.StatusFound)
 	if !strings.Contains(err.Error(), "127.0.0.1, which is not public") {
 		t.Error(err)
 	}
@@ -169,10 +171,10 @@ func TestRedirectInsideByProxy(t *testing.T) {
 				}
 				return proxy, nil
 			}
-			feed, err := p.Fetch(t.Context(), Validators{}, nil)
+			snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
 			switch {
 			case test.refused:
-				wantFailure(t, feed, err, KindHTTPStatus, http.StatusFound)
+				wantFailure(t, snapshot, err, feed.KindHTTPStatus, http.StatusFound)
 			case err != nil:
 				t.Error(err)
 			}
@@ -218,7 +220,7 @@ func TestRedirectCredentials(t *testing.T) {
 			write(t, w, []byte(emptyFeed))
 		}
 	})
-	if _, err := newProvider(t, "http://user:secret@"+first+"/feed", plenty).Fetch(t.Context(), Validators{}, nil); err != nil {
+	if _, err := newProvider(t, "http://user:secret@"+first+"/feed", plenty).Fetch(t.Context(), feed.Validators{}, nil); err != nil {
 		t.Error(err)
 	}
 	if asked.Load() != 6 {
@@ -241,12 +243,12 @@ func TestProxyRefuses(t *testing.T) {
 		})
 		p := newProvider(t, "https://user:secret@provider.example/secret", plenty)
 		p.transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", User: url.UserPassword("me", "secret"), Host: proxy})
-		feed, err := p.Fetch(t.Context(), Validators{}, nil)
-		wantFailure(t, feed, err, KindHTTPStatus, status)
+		snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+		wantFailure(t, snapshot, err, feed.KindHTTPStatus, status)
 		if want := "the proxy " + proxy + " does not connect to it: it " + text; !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}
-		if failure, _ := errors.AsType[*Error](err); failure.RetryAfter.Seconds() != 7 {
+		if failure, _ := errors.AsType[*feed.Error](err); failure.RetryAfter.Seconds() != 7 {
 			t.Errorf("to be asked again after %s", failure.RetryAfter)
 		}
 	}
@@ -274,5 +276,5 @@ func TestQueryIsSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fetched(t, p, Validators{})
+	fetched(t, p, feed.Validators{})
 }

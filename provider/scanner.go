@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"fever/provider/feed"
 )
 
 // The bounds of the scanner. A document that is beyond one of them counts as
@@ -238,10 +240,10 @@ func (s *scanner) tagLine() int {
 // malformed returns an error about what is n bytes ahead. Places are those in the
 // document as UTF-8.
 func (s *scanner) malformed(n int, format string, args ...any) error {
-	return s.fault(KindMalformed, n, format, args...)
+	return s.fault(feed.KindMalformed, n, format, args...)
 }
 
-func (s *scanner) fault(kind Kind, n int, format string, args ...any) error {
+func (s *scanner) fault(kind feed.Kind, n int, format string, args ...any) error {
 	line := s.line() + bytes.Count(s.buf[s.pos:s.pos+n], []byte{'\n'})
 	return &fault{kind, fmt.Sprintf("line %d (byte %d): ", line, s.offset()+int64(n)) + fmt.Sprintf(format, args...)}
 }

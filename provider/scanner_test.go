@@ -12,10 +12,12 @@ import (
 	"testing/iotest"
 	"time"
 	"unicode/utf16"
+
+	"fever/provider/feed"
 )
 
 // kindAt returns the kind of a decode error, or "" for none.
-func kindAt(err error) Kind {
+func kindAt(err error) feed.Kind {
 	if f, ok := errors.AsType[*fault](err); ok {
 		return f.kind
 	}
@@ -32,129 +34,129 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 	tests := map[string]struct {
 		doc  string
-		kind Kind
+		kind feed.Kind
 		text string // in the message
 	}{
-		"nothing":                     {"", KindMalformed, "line 1 (byte 0): the document is cut short"},
-		"white space":                 {" \n\n ", KindMalformed, "line 3 (byte 4): the document is cut short"},
-		"byte order mark alone":       {"\xef\xbb\xbf", KindMalformed, "cut short"},
-		"text":                        {"Service Unavailable", KindMalformed, "text outside"},
-		"JSON":                        {`{"data":{"events":[]}}`, KindMalformed, "text outside"},
-		"HTML":                        {"<!DOCTYPE html>\n<html><body>502</body></html>", KindDecode, "line 2 (byte 22): not a feed: the root element is <html>"},
-		"another root":                {"<events/>", KindDecode, "<events>"},
-		"a root with a prefix of XML": {`<xml:eventList/>`, KindDecode, "<xml:eventList>"},
-		"a comment alone":             {"<!-- nothing -->", KindMalformed, "cut short"},
-		"a second root":               {"<planList/><planList/>", KindMalformed, "second root"},
-		"text behind the root":        {"<planList/>\n.", KindMalformed, "text outside"},
-		"a reference behind the root": {"<planList/>&#32;", KindMalformed, "text outside"},
-		"CDATA behind the root":       {"<planList/><![CDATA[]]>", KindMalformed, "declaration"},
-		"CDATA before the root":       {"<![CDATA[]]><planList/>", KindMalformed, "declaration"},
-		"an end tag behind the root":  {"<planList/></planList>", KindMalformed, "nothing is open"},
-		"an end tag before the root":  {"</planList>", KindMalformed, "nothing is open"},
-		"not closed":                  {"<planList>", KindMalformed, "cut short"},
-		"not closed inside":           {"<planList><a></planList>", KindMalformed, "does not close <a>"},
-		"crossed":                     {"<planList><a><b></a></b></planList>", KindMalformed, "does not close <b>"},
-		"a longer end tag":            {"<planList></planLists>", KindMalformed, "does not close"},
-		"a shorter end tag":           {"<planList></planLis>\n ", KindMalformed, "does not close"},
-		"an end tag with attributes":  {`<planList></planList a="">`, KindMalformed, "inside an end tag"},
-		"space before a name":         {"<planList>< a/></planList>", KindMalformed, "name is expected"},
-		"space before a closing name": {"<planList></ planList>", KindMalformed, "does not close"},
-		"a digit before a name":       {"<planList><1/></planList>", KindMalformed, "name is expected"},
-		"a hyphen before a name":      {"<planList><-a/></planList>", KindMalformed, "name is expected"},
-		"a slash in a tag":            {"<planList><a / b=''/></planList>", KindMalformed, "slash"},
-		"a tag in a tag":              {"<planList><a <b/></planList>", KindMalformed, "name is expected"},
-		"a colon first":               {"<planList><:a/></planList>", KindMalformed, "colon"},
-		"a colon last":                {"<planList><a:/></planList>", KindMalformed, "colon"},
-		"two colons":                  {"<planList><a:b:c/></planList>", KindMalformed, "colon"},
-		"a digit behind a colon":      {"<planList><a:1/></planList>", KindMalformed, "colon"},
-		"a name with a multiply sign": {"<planList><a×/></planList>", KindMalformed, "white space"},
-		"a name of half a character":  {"<planList><a\xc3/></planList>", KindMalformed, "name is expected"},
-		"a long name":                 {"<planList><" + long + "/></planList>", KindMalformed, "longer than 1 KiB"},
-		"a long attribute name":       {"<planList " + long + "=''/>", KindMalformed, "longer than 1 KiB"},
-		"an attribute without value":  {"<planList a/>", KindMalformed, "has no value"},
-		"an attribute without quotes": {"<planList a=1/>", KindMalformed, "not in quotes"},
-		"an attribute of mixed quote": {`<planList a="1'/>`, KindMalformed, "cut short"},
-		"an attribute twice":          {`<planList a="1" b="" a="1"/>`, KindMalformed, "the attribute a is there twice"},
-		"attributes without space":    {`<planList a="1"b="2"/>`, KindMalformed, "white space"},
-		"too many attributes":         {"<planList" + attrs.String() + "/>", KindMalformed, "more than 256 attributes"},
-		"too deep":                    {"<planList>" + deep, KindMalformed, "more than 64 deep"},
-		"a tag too long":              {`<planList a="` + strings.Repeat(" ", maxTag) + `"/>`, KindMalformed, "more than 1 MiB"},
-		"a tag too long, not ended":   {`<planList ` + strings.Repeat(" ", 3*maxTag), KindMalformed, "more than 1 MiB"},
-		"< in a value":                {`<planList a="<"/>`, KindMalformed, "a < inside"},
-		"a bare & in a value":         {`<planList a="b & c"/>`, KindMalformed, "bare &"},
-		"a bare & in text":            {"<planList>b & c</planList>", KindMalformed, "bare &"},
-		"an unknown entity":           {"<planList>&nbsp;</planList>", KindMalformed, "not known"},
-		"an empty reference":          {"<planList>&#;</planList>", KindMalformed, "not known"},
-		"an empty hex reference":      {"<planList>&#x;</planList>", KindMalformed, "not known"},
-		"a signed reference":          {"<planList>&#+65;</planList>", KindMalformed, "not known"},
-		"a reference to zero":         {`<planList a="&#0;"/>`, KindMalformed, "does not allow"},
-		"a reference to a control":    {`<planList a="&#x1F;"/>`, KindMalformed, "does not allow"},
-		"a reference to a surrogate":  {`<planList a="&#xD800;"/>`, KindMalformed, "not known"},
-		"a reference to U+FFFE":       {`<planList a="&#xFFFE;"/>`, KindMalformed, "not known"},
-		"a reference out of Unicode":  {`<planList a="&#x110000;"/>`, KindMalformed, "not known"},
-		"a reference too long":        {"<planList>&#" + strings.Repeat("0", maxReference) + "65;</planList>", KindMalformed, "not known"},
-		"a reference in upper case":   {"<planList>&#X41;</planList>", KindMalformed, "not known"},
-		"]]> in text":                 {"<planList>a]]]>b</planList>", KindMalformed, "]]> in text"},
-		"-- in a comment":             {"<planList><!-- a -- b --></planList>", KindMalformed, "comment"},
-		"--- ending a comment":        {"<planList><!-- a ---></planList>", KindMalformed, "comment"},
-		"an endless comment":          {"<planList><!-- a ->", KindMalformed, "cut short inside a comment"},
-		"an endless CDATA section":    {"<planList><![CDATA[ ]]", KindMalformed, "cut short inside a CDATA"},
-		"an endless instruction":      {"<planList><?a ?", KindMalformed, "cut short inside a processing"},
-		"an instruction named xml":    {"<planList><?xml version='1.0'?></planList>", KindMalformed, "XML declaration"},
-		"an instruction named XML":    {"<?XML version='1.0'?><planList/>", KindMalformed, "XML declaration"},
-		"an instruction without name": {"<planList><? a?></planList>", KindMalformed, "name is expected"},
-		"an instruction run together": {"<planList><?a+b?></planList>", KindMalformed, "white space"},
-		"a declaration behind space":  {" <?xml version='1.0'?><planList/>", KindMalformed, "XML declaration"},
-		"a declaration, no version":   {"<?xml encoding='utf-8'?><planList/>", KindMalformed, "not right"},
-		"a declaration, version 2":    {"<?xml version='2.0'?><planList/>", KindMalformed, "not right"},
-		"a declaration, other order":  {"<?xml encoding='utf-8' version='1.0'?><planList/>", KindMalformed, "not right"},
-		"a declaration, mixed quotes": {`<?xml version="1.0'?><planList/>`, KindMalformed, "not right"},
-		"a declaration, cut":          {"<?xml version='1.0'", KindMalformed, "cut short"},
-		"a declaration, too long":     {"<?xml version='1.0'" + strings.Repeat(" ", maxDeclaration) + "?><planList/>", KindMalformed, "more than 1 KiB"},
-		"an internal subset":          {`<!DOCTYPE planList [<!ENTITY a "b">]><planList/>`, KindMalformed, "internal subset"},
-		"one behind an external id":   {`<!DOCTYPE planList SYSTEM "a" [ ]><planList/>`, KindMalformed, "internal subset"},
-		"a doctype twice":             {"<!DOCTYPE planList><!DOCTYPE planList><planList/>", KindMalformed, "declaration"},
-		"a doctype inside":            {"<planList><!DOCTYPE planList></planList>", KindMalformed, "declaration"},
-		"a doctype without name":      {"<!DOCTYPE><planList/>", KindMalformed, "DOCTYPE"},
-		"a doctype run together":      {"<!DOCTYPEplanList><planList/>", KindMalformed, "DOCTYPE"},
-		"a doctype in lower case":     {"<!doctype planList><planList/>", KindMalformed, "declaration"},
-		"a doctype with rubbish":      {"<!DOCTYPE planList rubbish><planList/>", KindMalformed, "DOCTYPE"},
-		"a public id alone":           {`<!DOCTYPE planList PUBLIC "a"><planList/>`, KindMalformed, "DOCTYPE"},
-		"a public id with a brace":    {`<!DOCTYPE planList PUBLIC "{" "b"><planList/>`, KindMalformed, "DOCTYPE"},
-		"a doctype, cut":              {`<!DOCTYPE planList SYSTEM "a`, KindMalformed, "cut short inside a DOCTYPE"},
-		"an element declaration":      {"<planList><!ELEMENT a ANY></planList>", KindMalformed, "declaration"},
-		"a zero byte":                 {"<planList>\x00</planList>", KindMalformed, "not allow"},
-		"a control character":         {"<planList>\n\n\x0b</planList>", KindMalformed, "line 3 (byte 12)"},
-		"a control in a value":        {"<planList a=\"\n\x1b\"/>", KindMalformed, "line 2 (byte 14): the character 0x1b"},
-		"a control in a comment":      {"<planList><!-- \x01 --></planList>", KindMalformed, "not allow"},
-		"a control in CDATA":          {"<planList><![CDATA[\x01]]></planList>", KindMalformed, "not allow"},
-		"a control in an instruction": {"<planList><?a \x01?></planList>", KindMalformed, "not allow"},
-		"U+FFFF in text":              {"<planList>\uffff</planList>", KindMalformed, "not allow"},
-		"U+FFFE in a value":           {"<planList a='é\ufffe'/>", KindMalformed, "line 1 (byte 15): invalid UTF-8"},
-		"invalid UTF-8 in text":       {"<planList>caf\xe9</planList>", KindMalformed, "invalid UTF-8"},
-		"invalid UTF-8 in a value":    {"<planList a='caf\xe9 '/>", KindMalformed, "invalid UTF-8"},
-		"invalid UTF-8 in a comment":  {"<planList><!--\xc0\x80--></planList>", KindMalformed, "invalid UTF-8"},
-		"a surrogate in UTF-8":        {"<planList>\xed\xa0\x80</planList>", KindMalformed, "invalid UTF-8"},
-		"half a character at the end": {"<planList>\xe2\x82", KindMalformed, "cut short inside a character"},
-		"an unknown encoding":         {"<?xml version='1.0' encoding='EBCDIC-CP-ES'?><planList/>", KindDecode, `the encoding "EBCDIC-CP-ES" is not known: UTF-8,`},
-		"UTF-16, cut":                 {"\xff\xfe<\x00p\x00", KindMalformed, "cut short inside a start tag"},
-		"UTF-16, cut in a unit":       {inUTF16(true, "\ufeff<planList/>") + "\n", KindMalformed, "cut short inside a character of UTF-16"},
-		"UTF-16, cut in a pair":       {inUTF16(true, "<planList><!--") + "\x3d\xd8", KindMalformed, "cut short inside a character of UTF-16"},
-		"UTF-16, half a pair":         {inUTF16(false, "<planList><!--") + "\xd8\x3d\x00-" + inUTF16(false, "-></planList>"), KindMalformed, "half of a surrogate pair"},
-		"UTF-16, the wrong half":      {inUTF16(false, "<planList><!--") + "\xdc\x00\xd8\x00" + inUTF16(false, "--></planList>"), KindMalformed, "half of a surrogate pair"},
-		"UTF-16, a zero byte":         {inUTF16(true, "<planList>\x00</planList>"), KindMalformed, "the character 0x0"},
-		"UTF-32":                      {"\xff\xfe\x00\x00<\x00\x00\x00", KindDecode, `"UTF-32"`},
-		"UTF-32, big, no mark":        {"\x00\x00\x00<\x00\x00\x00p", KindDecode, `"UTF-32"`},
-		"no UTF-16, nor UTF-8":        {"<?xml version='1.0' encoding='utf-16'?><planList>\xe9</planList>", KindMalformed, "invalid UTF-8"},
-		"mostly UTF-8, not declared":  {"<?xml version='1.0' encoding='iso-8859-1'?>\n<planList>éé\xe9</planList>", KindDecode, `line 1 (byte 43): the encoding is in doubt: HTTP says "" and the XML declaration "iso-8859-1", and 2 characters beyond ASCII are UTF-8 while 1 bytes are not`},
-		"bytes that it does not have": {"<?xml version='1.0' encoding='iso-8859-7'?><planList>\xff\xe1</planList>", KindDecode, "the encoding is in doubt"},
+		"nothing":                     {"", feed.KindMalformed, "line 1 (byte 0): the document is cut short"},
+		"white space":                 {" \n\n ", feed.KindMalformed, "line 3 (byte 4): the document is cut short"},
+		"byte order mark alone":       {"\xef\xbb\xbf", feed.KindMalformed, "cut short"},
+		"text":                        {"Service Unavailable", feed.KindMalformed, "text outside"},
+		"JSON":                        {`{"data":{"events":[]}}`, feed.KindMalformed, "text outside"},
+		"HTML":                        {"<!DOCTYPE html>\n<html><body>502</body></html>", feed.KindDecode, "line 2 (byte 22): not a feed: the root element is <html>"},
+		"another root":                {"<events/>", feed.KindDecode, "<events>"},
+		"a root with a prefix of XML": {`<xml:eventList/>`, feed.KindDecode, "<xml:eventList>"},
+		"a comment alone":             {"<!-- nothing -->", feed.KindMalformed, "cut short"},
+		"a second root":               {"<planList/><planList/>", feed.KindMalformed, "second root"},
+		"text behind the root":        {"<planList/>\n.", feed.KindMalformed, "text outside"},
+		"a reference behind the root": {"<planList/>&#32;", feed.KindMalformed, "text outside"},
+		"CDATA behind the root":       {"<planList/><![CDATA[]]>", feed.KindMalformed, "declaration"},
+		"CDATA before the root":       {"<![CDATA[]]><planList/>", feed.KindMalformed, "declaration"},
+		"an end tag behind the root":  {"<planList/></planList>", feed.KindMalformed, "nothing is open"},
+		"an end tag before the root":  {"</planList>", feed.KindMalformed, "nothing is open"},
+		"not closed":                  {"<planList>", feed.KindMalformed, "cut short"},
+		"not closed inside":           {"<planList><a></planList>", feed.KindMalformed, "does not close <a>"},
+		"crossed":                     {"<planList><a><b></a></b></planList>", feed.KindMalformed, "does not close <b>"},
+		"a longer end tag":            {"<planList></planLists>", feed.KindMalformed, "does not close"},
+		"a shorter end tag":           {"<planList></planLis>\n ", feed.KindMalformed, "does not close"},
+		"an end tag with attributes":  {`<planList></planList a="">`, feed.KindMalformed, "inside an end tag"},
+		"space before a name":         {"<planList>< a/></planList>", feed.KindMalformed, "name is expected"},
+		"space before a closing name": {"<planList></ planList>", feed.KindMalformed, "does not close"},
+		"a digit before a name":       {"<planList><1/></planList>", feed.KindMalformed, "name is expected"},
+		"a hyphen before a name":      {"<planList><-a/></planList>", feed.KindMalformed, "name is expected"},
+		"a slash in a tag":            {"<planList><a / b=''/></planList>", feed.KindMalformed, "slash"},
+		"a tag in a tag":              {"<planList><a <b/></planList>", feed.KindMalformed, "name is expected"},
+		"a colon first":               {"<planList><:a/></planList>", feed.KindMalformed, "colon"},
+		"a colon last":                {"<planList><a:/></planList>", feed.KindMalformed, "colon"},
+		"two colons":                  {"<planList><a:b:c/></planList>", feed.KindMalformed, "colon"},
+		"a digit behind a colon":      {"<planList><a:1/></planList>", feed.KindMalformed, "colon"},
+		"a name with a multiply sign": {"<planList><a×/></planList>", feed.KindMalformed, "white space"},
+		"a name of half a character":  {"<planList><a\xc3/></planList>", feed.KindMalformed, "name is expected"},
+		"a long name":                 {"<planList><" + long + "/></planList>", feed.KindMalformed, "longer than 1 KiB"},
+		"a long attribute name":       {"<planList " + long + "=''/>", feed.KindMalformed, "longer than 1 KiB"},
+		"an attribute without value":  {"<planList a/>", feed.KindMalformed, "has no value"},
+		"an attribute without quotes": {"<planList a=1/>", feed.KindMalformed, "not in quotes"},
+		"an attribute of mixed quote": {`<planList a="1'/>`, feed.KindMalformed, "cut short"},
+		"an attribute twice":          {`<planList a="1" b="" a="1"/>`, feed.KindMalformed, "the attribute a is there twice"},
+		"attributes without space":    {`<planList a="1"b="2"/>`, feed.KindMalformed, "white space"},
+		"too many attributes":         {"<planList" + attrs.String() + "/>", feed.KindMalformed, "more than 256 attributes"},
+		"too deep":                    {"<planList>" + deep, feed.KindMalformed, "more than 64 deep"},
+		"a tag too long":              {`<planList a="` + strings.Repeat(" ", maxTag) + `"/>`, feed.KindMalformed, "more than 1 MiB"},
+		"a tag too long, not ended":   {`<planList ` + strings.Repeat(" ", 3*maxTag), feed.KindMalformed, "more than 1 MiB"},
+		"< in a value":                {`<planList a="<"/>`, feed.KindMalformed, "a < inside"},
+		"a bare & in a value":         {`<planList a="b & c"/>`, feed.KindMalformed, "bare &"},
+		"a bare & in text":            {"<planList>b & c</planList>", feed.KindMalformed, "bare &"},
+		"an unknown entity":           {"<planList>&nbsp;</planList>", feed.KindMalformed, "not known"},
+		"an empty reference":          {"<planList>&#;</planList>", feed.KindMalformed, "not known"},
+		"an empty hex reference":      {"<planList>&#x;</planList>", feed.KindMalformed, "not known"},
+		"a signed reference":          {"<planList>&#+65;</planList>", feed.KindMalformed, "not known"},
+		"a reference to zero":         {`<planList a="&#0;"/>`, feed.KindMalformed, "does not allow"},
+		"a reference to a control":    {`<planList a="&#x1F;"/>`, feed.KindMalformed, "does not allow"},
+		"a reference to a surrogate":  {`<planList a="&#xD800;"/>`, feed.KindMalformed, "not known"},
+		"a reference to U+FFFE":       {`<planList a="&#xFFFE;"/>`, feed.KindMalformed, "not known"},
+		"a reference out of Unicode":  {`<planList a="&#x110000;"/>`, feed.KindMalformed, "not known"},
+		"a reference too long":        {"<planList>&#" + strings.Repeat("0", maxReference) + "65;</planList>", feed.KindMalformed, "not known"},
+		"a reference in upper case":   {"<planList>&#X41;</planList>", feed.KindMalformed, "not known"},
+		"]]> in text":                 {"<planList>a]]]>b</planList>", feed.KindMalformed, "]]> in text"},
+		"-- in a comment":             {"<planList><!-- a -- b --></planList>", feed.KindMalformed, "comment"},
+		"--- ending a comment":        {"<planList><!-- a ---></planList>", feed.KindMalformed, "comment"},
+		"an endless comment":          {"<planList><!-- a ->", feed.KindMalformed, "cut short inside a comment"},
+		"an endless CDATA section":    {"<planList><![CDATA[ ]]", feed.KindMalformed, "cut short inside a CDATA"},
+		"an endless instruction":      {"<planList><?a ?", feed.KindMalformed, "cut short inside a processing"},
+		"an instruction named xml":    {"<planList><?xml version='1.0'?></planList>", feed.KindMalformed, "XML declaration"},
+		"an instruction named XML":    {"<?XML version='1.0'?><planList/>", feed.KindMalformed, "XML declaration"},
+		"an instruction without name": {"<planList><? a?></planList>", feed.KindMalformed, "name is expected"},
+		"an instruction run together": {"<planList><?a+b?></planList>", feed.KindMalformed, "white space"},
+		"a declaration behind space":  {" <?xml version='1.0'?><planList/>", feed.KindMalformed, "XML declaration"},
+		"a declaration, no version":   {"<?xml encoding='utf-8'?><planList/>", feed.KindMalformed, "not right"},
+		"a declaration, version 2":    {"<?xml version='2.0'?><planList/>", feed.KindMalformed, "not right"},
+		"a declaration, other order":  {"<?xml encoding='utf-8' version='1.0'?><planList/>", feed.KindMalformed, "not right"},
+		"a declaration, mixed quotes": {`<?xml version="1.0'?><planList/>`, feed.KindMalformed, "not right"},
+		"a declaration, cut":          {"<?xml version='1.0'", feed.KindMalformed, "cut short"},
+		"a declaration, too long":     {"<?xml version='1.0'" + strings.Repeat(" ", maxDeclaration) + "?><planList/>", feed.KindMalformed, "more than 1 KiB"},
+		"an internal subset":          {`<!DOCTYPE planList [<!ENTITY a "b">]><planList/>`, feed.KindMalformed, "internal subset"},
+		"one behind an external id":   {`<!DOCTYPE planList SYSTEM "a" [ ]><planList/>`, feed.KindMalformed, "internal subset"},
+		"a doctype twice":             {"<!DOCTYPE planList><!DOCTYPE planList><planList/>", feed.KindMalformed, "declaration"},
+		"a doctype inside":            {"<planList><!DOCTYPE planList></planList>", feed.KindMalformed, "declaration"},
+		"a doctype without name":      {"<!DOCTYPE><planList/>", feed.KindMalformed, "DOCTYPE"},
+		"a doctype run together":      {"<!DOCTYPEplanList><planList/>", feed.KindMalformed, "DOCTYPE"},
+		"a doctype in lower case":     {"<!doctype planList><planList/>", feed.KindMalformed, "declaration"},
+		"a doctype with rubbish":      {"<!DOCTYPE planList rubbish><planList/>", feed.KindMalformed, "DOCTYPE"},
+		"a public id alone":           {`<!DOCTYPE planList PUBLIC "a"><planList/>`, feed.KindMalformed, "DOCTYPE"},
+		"a public id with a brace":    {`<!DOCTYPE planList PUBLIC "{" "b"><planList/>`, feed.KindMalformed, "DOCTYPE"},
+		"a doctype, cut":              {`<!DOCTYPE planList SYSTEM "a`, feed.KindMalformed, "cut short inside a DOCTYPE"},
+		"an element declaration":      {"<planList><!ELEMENT a ANY></planList>", feed.KindMalformed, "declaration"},
+		"a zero byte":                 {"<planList>\x00</planList>", feed.KindMalformed, "not allow"},
+		"a control character":         {"<planList>\n\n\x0b</planList>", feed.KindMalformed, "line 3 (byte 12)"},
+		"a control in a value":        {"<planList a=\"\n\x1b\"/>", feed.KindMalformed, "line 2 (byte 14): the character 0x1b"},
+		"a control in a comment":      {"<planList><!-- \x01 --></planList>", feed.KindMalformed, "not allow"},
+		"a control in CDATA":          {"<planList><![CDATA[\x01]]></planList>", feed.KindMalformed, "not allow"},
+		"a control in an instruction": {"<planList><?a \x01?></planList>", feed.KindMalformed, "not allow"},
+		"U+FFFF in text":              {"<planList>\uffff</planList>", feed.KindMalformed, "not allow"},
+		"U+FFFE in a value":           {"<planList a='é\ufffe'/>", feed.KindMalformed, "line 1 (byte 15): invalid UTF-8"},
+		"invalid UTF-8 in text":       {"<planList>caf\xe9</planList>", feed.KindMalformed, "invalid UTF-8"},
+		"invalid UTF-8 in a value":    {"<planList a='caf\xe9 '/>", feed.KindMalformed, "invalid UTF-8"},
+		"invalid UTF-8 in a comment":  {"<planList><!--\xc0\x80--></planList>", feed.KindMalformed, "invalid UTF-8"},
+		"a surrogate in UTF-8":        {"<planList>\xed\xa0\x80</planList>", feed.KindMalformed, "invalid UTF-8"},
+		"half a character at the end": {"<planList>\xe2\x82", feed.KindMalformed, "cut short inside a character"},
+		"an unknown encoding":         {"<?xml version='1.0' encoding='EBCDIC-CP-ES'?><planList/>", feed.KindDecode, `the encoding "EBCDIC-CP-ES" is not known: UTF-8,`},
+		"UTF-16, cut":                 {"\xff\xfe<\x00p\x00", feed.KindMalformed, "cut short inside a start tag"},
+		"UTF-16, cut in a unit":       {inUTF16(true, "\ufeff<planList/>") + "\n", feed.KindMalformed, "cut short inside a character of UTF-16"},
+		"UTF-16, cut in a pair":       {inUTF16(true, "<planList><!--") + "\x3d\xd8", feed.KindMalformed, "cut short inside a character of UTF-16"},
+		"UTF-16, half a pair":         {inUTF16(false, "<planList><!--") + "\xd8\x3d\x00-" + inUTF16(false, "-></planList>"), feed.KindMalformed, "half of a surrogate pair"},
+		"UTF-16, the wrong half":      {inUTF16(false, "<planList><!--") + "\xdc\x00\xd8\x00" + inUTF16(false, "--></planList>"), feed.KindMalformed, "half of a surrogate pair"},
+		"UTF-16, a zero byte":         {inUTF16(true, "<planList>\x00</planList>"), feed.KindMalformed, "the character 0x0"},
+		"UTF-32":                      {"\xff\xfe\x00\x00<\x00\x00\x00", feed.KindDecode, `"UTF-32"`},
+		"UTF-32, big, no mark":        {"\x00\x00\x00<\x00\x00\x00p", feed.KindDecode, `"UTF-32"`},
+		"no UTF-16, nor UTF-8":        {"<?xml version='1.0' encoding='utf-16'?><planList>\xe9</planList>", feed.KindMalformed, "invalid UTF-8"},
+		"mostly UTF-8, not declared":  {"<?xml version='1.0' encoding='iso-8859-1'?>\n<planList>éé\xe9</planList>", feed.KindDecode, `line 1 (byte 43): the encoding is in doubt: HTTP says "" and the XML declaration "iso-8859-1", and 2 characters beyond ASCII are UTF-8 while 1 bytes are not`},
+		"bytes that it does not have": {"<?xml version='1.0' encoding='iso-8859-7'?><planList>\xff\xe1</planList>", feed.KindDecode, "the encoding is in doubt"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeXML(strings.NewReader(test.doc), plainly)
-			if feed != nil || err == nil {
-				t.Fatalf("feed %+v, error %v", feed, err)
+			snapshot, err := decodeXML(strings.NewReader(test.doc), plainly)
+			if snapshot != nil || err == nil {
+				t.Fatalf("feed %+v, error %v", snapshot, err)
 			}
 			if kindAt(err) != test.kind || !strings.Contains(err.Error(), test.text) {
 				t.Errorf("%q: %v, want %s with %q", kindAt(err), err, test.kind, test.text)
@@ -194,9 +196,9 @@ func TestDecodeAccepts(t *testing.T) {
 	for name, doc := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeXML(strings.NewReader(doc), plainly)
-			if err != nil || feed.Seen != 0 {
-				t.Errorf("%+v, %v", feed, err)
+			snapshot, err := decodeXML(strings.NewReader(doc), plainly)
+			if err != nil || snapshot.Seen != 0 {
+				t.Errorf("%+v, %v", snapshot, err)
 			}
 		})
 	}
@@ -251,9 +253,9 @@ func TestDecodeEncodings(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeXML(&source{ctx: t.Context(), r: strings.NewReader(test.doc), limit: 1 << 20}, decoding{provider: "test", location: time.UTC, charset: test.charset})
-			if err != nil || feed.Seen != 1 || test.title != "" && (len(feed.Events) != 1 || feed.Events[0].Title != test.title) {
-				t.Errorf("%+v, %v, want %q", feed, err, test.title)
+			snapshot, err := decodeXML(&source{ctx: t.Context(), r: strings.NewReader(test.doc), limit: 1 << 20, progress: new(feed.Progress)}, decoding{provider: "test", location: time.UTC, charset: test.charset})
+			if err != nil || snapshot.Seen != 1 || test.title != "" && (len(snapshot.Events) != 1 || snapshot.Events[0].Title != test.title) {
+				t.Errorf("%+v, %v, want %q", snapshot, err, test.title)
 			}
 		})
 	}
@@ -267,12 +269,12 @@ func TestDecodeEncodingInDoubt(t *testing.T) {
 	how := plainly
 	how.charset = "latin1"
 	_, err := decodeXML(strings.NewReader(doc), how)
-	if kindAt(err) != KindDecode || !strings.Contains(err.Error(), `HTTP says "latin1" and the XML declaration "ISO-8859-15"`) {
+	if kindAt(err) != feed.KindDecode || !strings.Contains(err.Error(), `HTTP says "latin1" and the XML declaration "ISO-8859-15"`) {
 		t.Error(err)
 	}
 	// What HTTP says counts, also when it is not known: some server may have converted it.
 	how.charset = "klingon"
-	if _, err := decodeXML(strings.NewReader(doc), how); kindAt(err) != KindDecode || !strings.Contains(err.Error(), `the encoding "klingon" is not known`) {
+	if _, err := decodeXML(strings.NewReader(doc), how); kindAt(err) != feed.KindDecode || !strings.Contains(err.Error(), `the encoding "klingon" is not known`) {
 		t.Error(err)
 	}
 }
@@ -302,14 +304,14 @@ func TestDecodeEncodingWithoutRoom(t *testing.T) {
 				`<base_plan base_plan_id="1" sell_mode="online" title="` + test.title + `"><plan plan_id="1" plan_start_date="2026-01-01"/></base_plan></planList>`
 			how := plainly
 			how.charset = test.charset
-			feed, err := decodeXML(strings.NewReader(doc), how)
+			snapshot, err := decodeXML(strings.NewReader(doc), how)
 			switch {
 			case test.want == "":
-				if kindAt(err) != KindDecode || !strings.Contains(err.Error(), "in doubt") {
-					t.Errorf("%+v, %v", feed, err)
+				if kindAt(err) != feed.KindDecode || !strings.Contains(err.Error(), "in doubt") {
+					t.Errorf("%+v, %v", snapshot, err)
 				}
-			case err != nil || len(feed.Events) != 1 || feed.Events[0].Title != test.want:
-				t.Errorf("%+v, %v, want %q", feed, err, test.want)
+			case err != nil || len(snapshot.Events) != 1 || snapshot.Events[0].Title != test.want:
+				t.Errorf("%+v, %v, want %q", snapshot, err, test.want)
 			}
 		})
 	}
@@ -342,13 +344,13 @@ func TestDecodeCutAnywhere(t *testing.T) {
 				step = 7 // which is in no phase with anything
 			}
 			for n := 0; n < end; n += step {
-				feed, err := decodeXML(bytes.NewReader(doc[:n]), plainly)
-				if feed != nil || kindAt(err) != KindMalformed {
-					t.Fatalf("cut at %d: %v, %v", n, feed, err)
+				snapshot, err := decodeXML(bytes.NewReader(doc[:n]), plainly)
+				if snapshot != nil || kindAt(err) != feed.KindMalformed {
+					t.Fatalf("cut at %d: %v, %v", n, snapshot, err)
 				}
-				feed, err = decodeXML(&source{ctx: t.Context(), r: failing(doc[:n], broken), limit: 1 << 20}, plainly)
-				if feed != nil || !errors.Is(err, broken) {
-					t.Fatalf("broken at %d: %v, %v", n, feed, err)
+				snapshot, err = decodeXML(&source{ctx: t.Context(), r: failing(doc[:n], broken), limit: 1 << 20, progress: new(feed.Progress)}, plainly)
+				if snapshot != nil || !errors.Is(err, broken) {
+					t.Fatalf("broken at %d: %v, %v", n, snapshot, err)
 				}
 			}
 		})
@@ -377,14 +379,14 @@ func TestDecodeReaders(t *testing.T) {
 			}
 			want := toJSON(t, whole)
 			for kind, reader := range readers {
-				feed, err := decodeXML(reader(bytes.NewReader(doc)), plainly)
-				if err != nil || toJSON(t, feed) != want {
+				snapshot, err := decodeXML(reader(bytes.NewReader(doc)), plainly)
+				if err != nil || toJSON(t, snapshot) != want {
 					t.Errorf("%s: %v", kind, err)
 				}
 			}
 			for size := 1; size < 200; size++ {
-				feed, err := decodeBuffered(doc, size, plainly)
-				if err != nil || toJSON(t, feed) != want {
+				snapshot, err := decodeBuffered(doc, size, plainly)
+				if err != nil || toJSON(t, snapshot) != want {
 					t.Errorf("a buffer of %d: %v", size, err)
 				}
 			}
@@ -394,7 +396,7 @@ func TestDecodeReaders(t *testing.T) {
 
 // decodeBuffered decodes doc with a buffer that has the given size at first, so that
 // it ends at other places.
-func decodeBuffered(doc []byte, size int, how decoding) (*Feed, error) {
+func decodeBuffered(doc []byte, size int, how decoding) (*feed.Feed, error) {
 	d := newDecoder(bytes.NewReader(doc), how)
 	defer d.closeSpool()
 	d.buf = make([]byte, size)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+
+	"fever/provider/feed"
 )
 
 // A source is a document's bytes under its limits. Once it has returned an error it
@@ -15,7 +17,7 @@ type source struct {
 	n     int64 // bytes read
 	err   error
 
-	progress *Progress
+	progress *feed.Progress
 }
 
 func (s *source) Read(p []byte) (int, error) {
@@ -31,7 +33,9 @@ func (s *source) Read(p []byte) (int, error) {
 	}
 	n, err := s.r.Read(p)
 	s.n += int64(n)
-	s.progress.read(s.n)
+	if s.n > s.progress.Bytes.Load() { // only this fetch writes it
+		s.progress.Bytes.Store(s.n)
+	}
 	if s.n > s.limit {
 		err = tooLarge(s.limit)
 	}
@@ -40,5 +44,5 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 func tooLarge(limit int64) error {
-	return &fault{KindTooLarge, fmt.Sprintf("the feed is larger than its limit of %d bytes", limit)}
+	return &fault{feed.KindTooLarge, fmt.Sprintf("the feed is larger than its limit of %d bytes", limit)}
 }

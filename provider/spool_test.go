@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"fever/provider/feed"
 )
 
 // mixedUp returns n bytes that differ from place to place.
@@ -124,20 +126,20 @@ func TestFetchLarge(t *testing.T) {
 				p.MaxBytes = 2 * size
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
-				feed, err := p.Fetch(t.Context(), Validators{}, nil)
+				snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
 				runtime.ReadMemStats(&after)
-				if err != nil || len(feed.Events) != 1 || feed.Bytes < size {
-					t.Fatalf("%+v, %v", feed, err)
+				if err != nil || len(snapshot.Events) != 1 || snapshot.Bytes < size {
+					t.Fatalf("%+v, %v", snapshot, err)
 				}
-				if known := feed.Validators.Digest != [32]byte{}; known != test.digest {
+				if known := snapshot.Validators.Digest != [32]byte{}; known != test.digest {
 					t.Errorf("the digest is known: %t", known)
 				}
 				// All that was ever allocated, garbage included: half of it while memory grew.
 				if n := after.TotalAlloc - before.TotalAlloc; n > 3*maxMemory {
 					t.Errorf("%d bytes were allocated for a body of %d", n, size)
 				}
-				again, err := p.Fetch(t.Context(), feed.Validators, nil)
-				if err != nil || again.NotModified != test.digest || again.Validators != feed.Validators {
+				again, err := p.Fetch(t.Context(), snapshot.Validators, nil)
+				if err != nil || again.NotModified != test.digest || again.Validators != snapshot.Validators {
 					t.Errorf("again: %+v, %v", again, err)
 				}
 				if left, err := filepath.Glob(filepath.Join(test.folder, "*")); err != nil || left != nil {
@@ -169,14 +171,14 @@ func TestFetchLargeFails(t *testing.T) {
 					panic(http.ErrAbortHandler)
 				})
 				p.MaxBytes = 4 * maxMemory
-				feed, err := p.Fetch(t.Context(), Validators{}, nil)
-				wantFailure(t, feed, err, KindConnection, 200)
+				snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+				wantFailure(t, snapshot, err, feed.KindConnection, 200)
 
 				p.MaxBytes = maxMemory + 1000
-				feed, err = p.Fetch(t.Context(), Validators{}, nil)
-				wantFailure(t, feed, err, KindTooLarge, 200)
-				if feed.Bytes > p.MaxBytes+1 {
-					t.Errorf("%d bytes were read", feed.Bytes)
+				snapshot, err = p.Fetch(t.Context(), feed.Validators{}, nil)
+				wantFailure(t, snapshot, err, feed.KindTooLarge, 200)
+				if snapshot.Bytes > p.MaxBytes+1 {
+					t.Errorf("%d bytes were read", snapshot.Bytes)
 				}
 			})
 		}

@@ -21,6 +21,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"fever/provider/feed"
 )
 
 // An authority signs certificates for tests.
@@ -139,7 +141,7 @@ func TestClientCertificate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			fetched(t, p, Validators{})
+			fetched(t, p, feed.Validators{})
 			if serial.Load() != 7 {
 				t.Errorf("the certificate has the serial %d", serial.Load())
 			}
@@ -149,15 +151,15 @@ func TestClientCertificate(t *testing.T) {
 			if err := os.WriteFile(c.ClientCert, cert, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			feed, err := p.Fetch(t.Context(), Validators{}, nil)
-			wantFailure(t, feed, err, KindTLS, 0)
+			snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+			wantFailure(t, snapshot, err, feed.KindTLS, 0)
 			if !strings.Contains(err.Error(), "read the client certificate") || !strings.Contains(err.Error(), "does not match") {
 				t.Error(err)
 			}
 			if err := os.WriteFile(c.ClientKey, key, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			fetched(t, p, Validators{})
+			fetched(t, p, feed.Validators{})
 			if serial.Load() != 8 {
 				t.Errorf("the certificate has the serial %d", serial.Load())
 			}
@@ -224,8 +226,8 @@ func TestFetchTLSRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			feed, err := p.Fetch(t.Context(), Validators{}, nil)
-			wantFailure(t, feed, err, KindTLS, 0)
+			snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+			wantFailure(t, snapshot, err, feed.KindTLS, 0)
 			if !strings.Contains(err.Error(), test.text) {
 				t.Errorf("%v does not say %q", err, test.text)
 			}
@@ -255,8 +257,8 @@ func TestFetchTLSBreaks(t *testing.T) {
 			}
 			served <- err
 		}()
-		feed, err := newProvider(t, "https://"+l.Addr().String(), plenty).Fetch(t.Context(), Validators{}, nil)
-		wantFailure(t, feed, err, KindConnection, 0)
+		snapshot, err := newProvider(t, "https://"+l.Addr().String(), plenty).Fetch(t.Context(), feed.Validators{}, nil)
+		wantFailure(t, snapshot, err, feed.KindConnection, 0)
 		if err := errors.Join(<-served, l.Close()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

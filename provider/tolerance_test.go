@@ -3,12 +3,14 @@ package provider
 import (
 	"strings"
 	"testing"
+
+	"fever/provider/feed"
 )
 
 func TestTolerance(t *testing.T) {
 	t.Parallel()
 	const blanks, controls = "leading-blanks", "control-characters"
-	feed := func(title string) string {
+	document := func(title string) string {
 		return `<?xml version="1.0" encoding="iso-8859-1"?>` + strings.Replace(inFeed(`<event event_id="1" event_date="2026-01-01"/>`), `title="t"`, `title="`+title+`"`, 1)
 	}
 	for name, test := range map[string]struct {
@@ -16,17 +18,17 @@ func TestTolerance(t *testing.T) {
 		tolerate string // what it takes
 		title    string
 	}{
-		"a blank line":                 {"\n" + feed("ca\xf1a"), blanks, "caña"},
-		"many blanks":                  {strings.Repeat(" \r\n\t", 50<<10) + feed("ca\xf1a"), blanks, "caña"},
-		"a blank behind a mark":        {"\xef\xbb\xbf\n" + feed("caña"), blanks, "caña"},
-		"a blank in UTF-16":            {inUTF16(true, "\ufeff\n"+feed("caña")), blanks, "caña"},
-		"a blank in UTF-16, no mark":   {inUTF16(false, "\n"+feed("caña")), blanks, "caña"},
-		"a control in a value":         {feed("a\x0bb\xf1"), controls, "a bñ"},
-		"a zero byte in a value":       {feed("a\x00b\xf1"), controls, "a bñ"},
-		"a control in a reference":     {feed("a&#11;b&#x1f;c&#0;\xf1"), controls, "a b c ñ"},
-		"a control in a value, UTF-16": {inUTF16(true, "\ufeff"+feed("a\x0bbñ")), controls, "a bñ"},
-		"a control in text":            {strings.Replace(feed("\xf1"), "</event", "\x1b&#x1b;</event", 1), controls, "ñ"},
-		"a control in a comment":       {strings.Replace(feed("\xf1"), "<output>", "<output><!--\x01-->", 1), controls, "ñ"},
+		"a blank line":                 {"\n" + document("ca\xf1a"), blanks, "caña"},
+		"many blanks":                  {strings.Repeat(" \r\n\t", 50<<10) + document("ca\xf1a"), blanks, "caña"},
+		"a blank behind a mark":        {"\xef\xbb\xbf\n" + document("caña"), blanks, "caña"},
+		"a blank in UTF-16":            {inUTF16(true, "\ufeff\n"+document("caña")), blanks, "caña"},
+		"a blank in UTF-16, no mark":   {inUTF16(false, "\n"+document("caña")), blanks, "caña"},
+		"a control in a value":         {document("a\x0bb\xf1"), controls, "a bñ"},
+		"a zero byte in a value":       {document("a\x00b\xf1"), controls, "a bñ"},
+		"a control in a reference":     {document("a&#11;b&#x1f;c&#0;\xf1"), controls, "a b c ñ"},
+		"a control in a value, UTF-16": {inUTF16(true, "\ufeff"+document("a\x0bbñ")), controls, "a bñ"},
+		"a control in text":            {strings.Replace(document("\xf1"), "</event", "\x1b&#x1b;</event", 1), controls, "ñ"},
+		"a control in a comment":       {strings.Replace(document("\xf1"), "<output>", "<output><!--\x01-->", 1), controls, "ñ"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,7 +38,7 @@ func TestTolerance(t *testing.T) {
 					t.Fatal(err)
 				}
 				_, err := decodeXML(strings.NewReader(test.doc), how)
-				if kindAt(err) != KindMalformed || !strings.Contains(err.Error(), "tolerate: "+test.tolerate) {
+				if kindAt(err) != feed.KindMalformed || !strings.Contains(err.Error(), "tolerate: "+test.tolerate) {
 					t.Errorf("with %q: %v, want one that names %s", other, err, test.tolerate)
 				}
 			}
@@ -46,9 +48,9 @@ func TestTolerance(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, size := range []int{1, 7, 64 << 10} {
-					feed, err := decodeBuffered([]byte(test.doc), size, how)
-					if err != nil || len(feed.Events) != 1 || feed.Events[0].Title != test.title {
-						t.Errorf("with %q and a buffer of %d: %+v, %v", names, size, feed, err)
+					snapshot, err := decodeBuffered([]byte(test.doc), size, how)
+					if err != nil || len(snapshot.Events) != 1 || snapshot.Events[0].Title != test.title {
+						t.Errorf("with %q and a buffer of %d: %+v, %v", names, size, snapshot, err)
 					}
 				}
 			}
@@ -65,8 +67,8 @@ func TestToleranceHasAnEnd(t *testing.T) {
 		"text <?xml version='1.0'?><planList/>", "<!-- --><?xml version='1.0'?><planList/>", "\n<?xml?><planList/>", "<planList>\uffff</planList>",
 		"<planList>&#xFFFE;</planList>", "<planList>&#xD800;</planList>", "<planList>\xff</planList>", "<planList>&#;</planList>", "<planList>&#-1;</planList>", "\n\n",
 	} {
-		if feed, err := decodeXML(strings.NewReader(doc), how); kindAt(err) != KindMalformed {
-			t.Errorf("%q: %+v, %v", doc, feed, err)
+		if snapshot, err := decodeXML(strings.NewReader(doc), how); kindAt(err) != feed.KindMalformed {
+			t.Errorf("%q: %+v, %v", doc, snapshot, err)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/transform"
+
+	"fever/provider/feed"
 )
 
 // A utf16Decoder reads UTF-16. Unlike the one of golang.org/x/text it refuses what is
@@ -26,14 +28,14 @@ func (d utf16Decoder) Transform(dst, src []byte, atEOF bool) (written, read int,
 		}
 		if len(b) < size {
 			if atEOF {
-				return written, read, &fault{KindMalformed, "the document is cut short inside a character of UTF-16"}
+				return written, read, &fault{feed.KindMalformed, "the document is cut short inside a character of UTF-16"}
 			}
 			return written, read, transform.ErrShortSrc
 		}
 		r := rune(d.order.Uint16(b))
 		if size == 4 {
 			if r = utf16.DecodeRune(r, rune(d.order.Uint16(b[2:]))); r == utf8.RuneError {
-				return written, read, &fault{KindMalformed, "half of a surrogate pair of UTF-16 without the other"}
+				return written, read, &fault{feed.KindMalformed, "half of a surrogate pair of UTF-16 without the other"}
 			}
 		}
 		if len(dst)-written < utf8.RuneLen(r) {

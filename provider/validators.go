@@ -8,19 +8,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"fever/provider/feed"
 )
 
 // maxValidator bounds an entity tag and a date of change, in bytes.
 const maxValidator = 1 << 10
-
-// Validators are what an answer is recognised by the next time. The zero value
-// recognises none.
-type Validators struct {
-	ETag         string   // of the answer, as received; empty when it had none that can be sent back
-	LastModified string   // the same
-	Digest       [32]byte // SHA-256 of its body as received and of what that is encoded with; zero when unknown
-	Source       string   // a digest of what was asked of whom, and of the format: with another, these say nothing
-}
 
 // revision is to be raised when a decoder comes to read a document differently, so that
 // feeds which have not changed since are read again.
@@ -40,13 +33,13 @@ func sourceOf(c *Config) string {
 }
 
 // validators returns those of an answer, but for its digest.
-func (p *Provider) validators(header http.Header) Validators {
-	return Validators{Source: p.source}.renewed(header)
+func (p *Provider) validators(header http.Header) feed.Validators {
+	return renewed(feed.Validators{Source: p.source}, header)
 }
 
 // renewed returns the validators with those that an answer brings in their place: a 304
 // replaces what it names and leaves the others, RFC 9111 section 3.2.
-func (v Validators) renewed(header http.Header) Validators {
+func renewed(v feed.Validators, header http.Header) feed.Validators {
 	if tag := header.Get("ETag"); len(tag) <= maxValidator && isEntityTag(tag) {
 		v.ETag = tag
 	}
@@ -70,12 +63,12 @@ func isEntityTag(s string) bool {
 	return true
 }
 
-// conditional reports whether ask sets any condition.
-func (v *Validators) conditional() bool { return v.ETag != "" || v.LastModified != "" }
+// isConditional reports whether setConditions sets any.
+func isConditional(v *feed.Validators) bool { return v.ETag != "" || v.LastModified != "" }
 
-// ask sets the conditions under which the feed is wanted. A server that knows the
+// setConditions sets the conditions under which the feed is wanted. A server that knows the
 // tag does not look at the date (RFC 9110 section 13.1.3).
-func (v *Validators) ask(header http.Header) {
+func setConditions(header http.Header, v *feed.Validators) {
 	if v.ETag != "" {
 		header.Set("If-None-Match", v.ETag)
 	}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 // A role is what an element is to a feed, by its name and the place it stands at.
@@ -37,7 +38,7 @@ type decoder struct {
 }
 
 // decodeXML reads eventList and planList documents.
-func decodeXML(r io.Reader, how decoding) (*Feed, error) {
+func decodeXML(r io.Reader, how decoding) (*feed.Feed, error) {
 	d := newDecoder(r, how)
 	defer d.closeSpool()
 	return d.decode()
@@ -54,7 +55,7 @@ func newDecoder(r io.Reader, how decoding) *decoder {
 	return d
 }
 
-func (d *decoder) decode() (*Feed, error) {
+func (d *decoder) decode() (*feed.Feed, error) {
 	if err := d.begin(d.how.charset); err != nil {
 		return nil, err
 	}
@@ -84,7 +85,7 @@ func (d *decoder) decode() (*Feed, error) {
 func (d *decoder) enter() error {
 	r, own := roleOf(d.localName(), d.roles[d.depth-1])
 	if r == other && d.depth == 1 {
-		return d.fault(KindDecode, 0, "not a feed: the root element is <%.40s>, neither eventList nor planList", d.name)
+		return d.fault(feed.KindDecode, 0, "not a feed: the root element is <%.40s>, neither eventList nor planList", d.name)
 	}
 	switch r {
 	case other:

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -41,7 +42,7 @@ func TestDecodeGolden(t *testing.T) {
 	for name, doc := range fixtures(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			feed, err := decodeXML(bytes.NewReader(doc), plainly)
+			snapshot, err := decodeXML(bytes.NewReader(doc), plainly)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -52,8 +53,8 @@ func TestDecodeGolden(t *testing.T) {
 			if err := enc.Encode(struct {
 				Events                  []event.Event
 				Seen, Ignored, Rejected int
-				Rejections              []Rejection
-			}{feed.Events, feed.Seen, feed.Ignored, feed.Rejected, feed.Rejections}); err != nil {
+				Rejections              []feed.Rejection
+			}{snapshot.Events, snapshot.Seen, snapshot.Ignored, snapshot.Rejected, snapshot.Rejections}); err != nil {
 				t.Fatal(err)
 			}
 			golden := filepath.Join("testdata", "golden", strings.TrimSuffix(name, ".xml")+".json")
@@ -135,14 +136,14 @@ func TestDecodeRejections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			good := "\n<event event_id=\"good\"" + start + "/>"
-			feed, err := decodeXML(strings.NewReader(inFeed("\n"+test.rows+good)), plainly)
+			snapshot, err := decodeXML(strings.NewReader(inFeed("\n"+test.rows+good)), plainly)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if feed.Seen != 2 || feed.Rejected != 1 || len(feed.Events) != 1 || feed.Events[0].EventID != "good" {
-				t.Fatalf("seen %d, rejected %d, events %v", feed.Seen, feed.Rejected, feed.Events)
+			if snapshot.Seen != 2 || snapshot.Rejected != 1 || len(snapshot.Events) != 1 || snapshot.Events[0].EventID != "good" {
+				t.Fatalf("seen %d, rejected %d, events %v", snapshot.Seen, snapshot.Rejected, snapshot.Events)
 			}
-			r := feed.Rejections[0]
+			r := snapshot.Rejections[0]
 			if r.BaseID != "b" || r.EventID != test.eventID || r.Line != 2 || !strings.Contains(r.Reason, test.reason) {
 				t.Errorf("%+v, want event %q because of %q", r, test.eventID, test.reason)
 			}
@@ -152,21 +153,21 @@ func TestDecodeRejections(t *testing.T) {
 
 func TestDecodeListsSomeRejections(t *testing.T) {
 	t.Parallel()
-	feed, err := decodeXML(strings.NewReader(inFeed(strings.Repeat("<event/>", 3*MaxRejections))), plainly)
+	snapshot, err := decodeXML(strings.NewReader(inFeed(strings.Repeat("<event/>", 3*feed.MaxRejections))), plainly)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if feed.Seen != 300 || feed.Rejected != 300 || len(feed.Rejections) != MaxRejections {
-		t.Errorf("seen %d, rejected %d, listed %d", feed.Seen, feed.Rejected, len(feed.Rejections))
+	if snapshot.Seen != 300 || snapshot.Rejected != 300 || len(snapshot.Rejections) != feed.MaxRejections {
+		t.Errorf("seen %d, rejected %d, listed %d", snapshot.Seen, snapshot.Rejected, len(snapshot.Rejections))
 	}
 }
 
 func TestDecodeEmptyFeed(t *testing.T) {
 	t.Parallel()
 	for _, doc := range []string{"<planList/>", "<eventList><output></output></eventList>\n<!-- nothing on -->", "\xef\xbb\xbf<planList><output/></planList>"} {
-		feed, err := decodeXML(strings.NewReader(doc), plainly)
-		if err != nil || feed.Seen != 0 || feed.Events != nil {
-			t.Errorf("%q: %+v, %v", doc, feed, err)
+		snapshot, err := decodeXML(strings.NewReader(doc), plainly)
+		if err != nil || snapshot.Seen != 0 || snapshot.Events != nil {
+			t.Errorf("%q: %+v, %v", doc, snapshot, err)
 		}
 	}
 }
@@ -174,10 +175,10 @@ func TestDecodeEmptyFeed(t *testing.T) {
 // A control character in a text that people read is worth a space, and not the row.
 func TestDecodeControlCharacters(t *testing.T) {
 	t.Parallel()
-	feed, err := decodeXML(strings.NewReader(`<planList><base_plan base_plan_id="1" sell_mode="online" title="&#9;Tom&#10;&#13;Jerry&#x85;"><plan plan_id="1" plan_start_date="2026-01-01">`+
+	snapshot, err := decodeXML(strings.NewReader(`<planList><base_plan base_plan_id="1" sell_mode="online" title="&#9;Tom&#10;&#13;Jerry&#x85;"><plan plan_id="1" plan_start_date="2026-01-01">`+
 		`<zone name="A&#9;1"/></plan></base_plan></planList>`), plainly)
-	if err != nil || len(feed.Events) != 1 || feed.Events[0].Title != "Tom  Jerry" || feed.Events[0].Zones[0].Name != "A 1" {
-		t.Errorf("%+v, %v", feed, err)
+	if err != nil || len(snapshot.Events) != 1 || snapshot.Events[0].Title != "Tom  Jerry" || snapshot.Events[0].Zones[0].Name != "A 1" {
+		t.Errorf("%+v, %v", snapshot, err)
 	}
 }
 
@@ -190,7 +191,7 @@ func TestGathererBounds(t *testing.T) {
 	if err := g.keep(e, 1, false); err != nil {
 		t.Errorf("at the limit of zones: %v", err)
 	}
-	if err := g.keep(e, 2, false); kindAt(err) != KindTooLarge {
+	if err := g.keep(e, 2, false); kindAt(err) != feed.KindTooLarge {
 		t.Errorf("past the limit of zones: %v", err)
 	}
 
@@ -200,7 +201,7 @@ func TestGathererBounds(t *testing.T) {
 		t.Errorf("at the limit of events: %v", err)
 	}
 	e.EventID = "2"
-	if err := g.keep(e, 2, false); kindAt(err) != KindTooLarge {
+	if err := g.keep(e, 2, false); kindAt(err) != feed.KindTooLarge {
 		t.Errorf("past the limit of events: %v", err)
 	}
 }
@@ -238,11 +239,11 @@ func TestDecodePrefixes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			compare(t, []byte(test.doc), "")
-			feed, err := decodeXML(strings.NewReader(test.doc), plainly)
-			if err != nil || feed.Seen != 1 || len(feed.Events) != 1 || len(feed.Events[0].Zones) != 1 {
-				t.Fatalf("%+v, %v", feed, err)
+			snapshot, err := decodeXML(strings.NewReader(test.doc), plainly)
+			if err != nil || snapshot.Seen != 1 || len(snapshot.Events) != 1 || len(snapshot.Events[0].Zones) != 1 {
+				t.Fatalf("%+v, %v", snapshot, err)
 			}
-			e := &feed.Events[0]
+			e := &snapshot.Events[0]
 			if got := e.BaseID + "/" + e.EventID + " " + e.Title + " " + e.Zones[0].ID; got != test.want {
 				t.Errorf("%q, want %q", got, test.want)
 			}

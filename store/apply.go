@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 // A Snapshot is what a provider sells online at one moment.
@@ -22,7 +23,7 @@ type Snapshot struct {
 	Past     []event.Event // sold before: kept with their values, but not current; none is in Events
 	Taken    time.Time     // becomes FirstSeen and LastChanged, to the millisecond
 
-	Validators Validators // of the answer that it was decoded from
+	Validators feed.Validators // of the answer that it was decoded from
 
 	// Accept is asked, unless it is nil, when all is compared and nothing is written. Its
 	// error keeps the snapshot out, and is that of [Store.Apply].

@@ -13,6 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 // with returns e changed by f.
@@ -245,9 +246,9 @@ func TestApplyFails(t *testing.T) {
 		{"an event that is past as well", t.Context(), past(snapshot("a", 2, sample("a", 3, 1)), sample("a", 3, 1)), "a/3/3 is in it twice"},
 		{"another provider's past event", t.Context(), past(snapshot("a", 2), sample("a-b", 4, 1)), "a-b/4/4"},
 		{"an invalid event", t.Context(), snapshot("a", 2, sample("a", 3, 1), with(sample("a", 4, 1), func(e *event.Event) { e.Title = "" })), "a/4/4: no title"},
-		{"an entity tag that is too long", t.Context(), Snapshot{Provider: "a", TimeZone: "UTC", Validators: Validators{ETag: strings.Repeat("x", 1025)}}, "entity tag of 1025"},
-		{"a time of modification that is too long", t.Context(), Snapshot{Provider: "a", TimeZone: "UTC", Validators: Validators{LastModified: strings.Repeat("x", 1025)}}, "modification of 1025"},
-		{"a source that is no text", t.Context(), Snapshot{Provider: "a", TimeZone: "UTC", Validators: Validators{Source: "\xff"}}, "source"},
+		{"an entity tag that is too long", t.Context(), Snapshot{Provider: "a", TimeZone: "UTC", Validators: feed.Validators{ETag: strings.Repeat("x", 1025)}}, "entity tag of 1025"},
+		{"a time of modification that is too long", t.Context(), Snapshot{Provider: "a", TimeZone: "UTC", Validators: feed.Validators{LastModified: strings.Repeat("x", 1025)}}, "modification of 1025"},
+		{"a source that is no text", t.Context(), Snapshot{Provider: "a", TimeZone: "UTC", Validators: feed.Validators{Source: "\xff"}}, "source"},
 		{"no time zone", t.Context(), Snapshot{Provider: "a", Events: stored.Events}, "time zone"},
 		{"this machine's time zone", t.Context(), Snapshot{Provider: "a", Events: stored.Events, TimeZone: "Local"}, "time zone"},
 		{"an unknown time zone", t.Context(), Snapshot{Provider: "a", Events: stored.Events, TimeZone: "Europe/Nowhere"}, "Europe/Nowhere"},

@@ -19,13 +19,14 @@ import (
 	"go.etcd.io/bbolt"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 // state is what a store held at one time.
 type state struct {
 	records    []event.Record
 	jobs       []Job
-	validators Validators // of provider a
+	validators feed.Validators // of provider a
 }
 
 func stateOf(t *testing.T, s *Store) state {
@@ -76,7 +77,7 @@ func victimAndPast(t *testing.T) (file []byte, states []state, past []version) {
 		past = append(past, version{read(t, s.path), stateOf(t, s)})
 		apply(t, s, snapshot("a-b", i, sample("a-b", int(i), 100)))
 		job := begin(t, s, "b")
-		job.Rejections = slices.Repeat([]Rejection{{Reason: strings.Repeat("x", 100)}}, 40)
+		job.Rejections = slices.Repeat([]feed.Rejection{{Reason: strings.Repeat("x", 100)}}, 40)
 		finish(t, s, job)
 	}
 	states = append(states, stateOf(t, s))
@@ -392,7 +393,7 @@ func TestFlippedValue(t *testing.T) {
 	snap.Validators.ETag = "the tag"
 	apply(t, s, snap)
 	job := begin(t, s, "a")
-	job.Rejections = []Rejection{{Reason: "the reason"}}
+	job.Rejections = []feed.Rejection{{Reason: "the reason"}}
 	finish(t, s, job)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"go.etcd.io/bbolt"
+
+	"fever/provider/feed"
 )
 
 // TestRecordsAreJobs looks at how the records of what was done by hand are written: as jobs
@@ -26,7 +28,7 @@ func TestRecordsAreJobs(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		job     Job
-		kind    string
+		kind    feed.Kind
 		message string
 	}{
 		{renamed.Record, "renamed", "all that was stored of old: 2 events, 1 of them known already, and 1 outcome of a job"},
@@ -38,7 +40,7 @@ func TestRecordsAreJobs(t *testing.T) {
 		var f jobFields
 		key := jobKey("new", tc.job.ID)
 		err := s.view(func(tx *bbolt.Tx) error { return unseal(key, tx.Bucket(jobsBucket).Get(key), &f) })
-		if err != nil || f.Trigger != Manual || f.State != Failed || f.Kind != tc.kind || f.Message != tc.message {
+		if err != nil || f.Trigger != Manual || f.State != Failed || f.Kind != string(tc.kind) || f.Message != tc.message {
 			t.Errorf("written is %+v, %v", f, err)
 		}
 		if tc.job.answered() || tc.job.applied() || tc.job.Trigger.Collects() {

@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 // exampleRecord is the event of the examples in docs/store-format.md, and of the file
@@ -55,7 +56,7 @@ var exampleJobs = []Job{
 		Finished:  exampleRecord.LastChanged.Add(1250 * time.Millisecond),
 		Attempts:  2, HTTPStatus: 200, Bytes: 1771,
 		Seen: 3, Changed: 1, Ignored: 1, Rejected: 1,
-		Rejections: []Rejection{{BaseID: "444", EventID: "1642", Line: 21, Reason: "no such day"}},
+		Rejections: []feed.Rejection{{BaseID: "444", EventID: "1642", Line: 21, Reason: "no such day"}},
 	},
 	{
 		ID: 1, Provider: "feverup", Trigger: StartUp, State: Completed,
@@ -64,7 +65,7 @@ var exampleJobs = []Job{
 	},
 }
 
-var exampleValidators = Validators{
+var exampleValidators = feed.Validators{
 	ETag:         `"6a5e"`,
 	LastModified: "Mon, 01 Feb 2021 10:01:00 GMT",
 	Digest:       sha256.Sum256([]byte("fever")),

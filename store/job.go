@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 // A Job is one run of one provider's collector, as it is recorded. Times are in UTC,
@@ -33,24 +34,16 @@ type Job struct {
 	Rejected  int `json:"rejected"`
 	Gone      int `json:"gone"` // current with the provider's snapshot before, and not with this one
 
-	// Rejections are the first of the rejected rows, 100 at most, or the one thing that a
-	// feed without rows has instead. Their texts are cut when they are long.
-	Rejections []Rejection `json:"rejections,omitempty"`
+	// Rejections are the first of the rejected rows, [feed.MaxRejections] at most, or the one
+	// thing that a feed without rows has instead. Their texts are cut when they are long.
+	Rejections []feed.Rejection `json:"rejections,omitempty"`
 
-	Kind    string `json:"kind,omitempty"`    // of a failure, one word; cut at 64 bytes
-	Message string `json:"message,omitempty"` // of a failure, or of a record of Forget or Rename, for people; cut at 2 KiB
+	Kind    feed.Kind `json:"kind,omitempty"`    // of a failure; cut at 64 bytes
+	Message string    `json:"message,omitempty"` // of a failure, or of a record of Forget or Rename, for people; cut at 2 KiB
 
 	// Suspect says of a job that has just ended, in one word, why its provider's snapshot
 	// as a whole is suspect. It is not stored: package ingest finds it out again.
 	Suspect string `json:"suspect,omitempty"`
-}
-
-// A Rejection is a row of a feed that was left out.
-type Rejection struct {
-	BaseID  string `json:"base_id"`
-	EventID string `json:"event_id"`
-	Line    int    `json:"line"` // of the document, from 1; 0 when unknown
-	Reason  string `json:"reason"`
 }
 
 // A Trigger says why a job runs.
@@ -83,17 +76,12 @@ const (
 	Failed    State = "failed"
 )
 
-// KindInterrupted is the kind of failure of a job that was found running when nobody
-// could be running it any more.
-const KindInterrupted = "interrupted"
-
-// Bounds of what is stored of a job, in bytes where nothing else is said. What feeds
+// Bounds of what is stored of a job, in bytes. What feeds
 // and servers say must not make a job impossible to record, so texts are cut.
 const (
-	maxRejections = 100 // a number
-	maxReason     = 1 << 10
-	maxKind       = 64
-	maxMessage    = 2 << 10
+	maxReason  = 1 << 10
+	maxKind    = 64
+	maxMessage = 2 << 10
 )
 
 // normalize makes j what is read back after it was stored.
@@ -101,8 +89,8 @@ func (j *Job) normalize() {
 	for _, t := range []*time.Time{&j.Scheduled, &j.Started, &j.Finished} {
 		*t = moment(millis(*t))
 	}
-	j.Kind, j.Message = clip(j.Kind, maxKind), clip(j.Message, maxMessage)
-	var rejections []Rejection
+	j.Kind, j.Message = feed.Kind(clip(string(j.Kind), maxKind)), clip(j.Message, maxMessage)
+	var rejections []feed.Rejection
 	for _, r := range j.Rejections {
 		r.BaseID, r.EventID = clip(r.BaseID, event.MaxIDBytes), clip(r.EventID, event.MaxIDBytes)
 		r.Reason = clip(r.Reason, maxReason)
@@ -136,8 +124,8 @@ func (j *Job) validate() error {
 			return fmt.Errorf("the clock said %s", t)
 		}
 	}
-	if len(j.Rejections) > maxRejections {
-		return fmt.Errorf("%d rejections, more than %d", len(j.Rejections), maxRejections)
+	if len(j.Rejections) > feed.MaxRejections {
+		return fmt.Errorf("%d rejections, more than %d", len(j.Rejections), feed.MaxRejections)
 	}
 	numbers := []int64{
 		int64(j.Attempts), int64(j.HTTPStatus), j.Bytes, int64(j.Seen), int64(j.New), int64(j.Changed),

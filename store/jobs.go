@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"fever/provider/feed"
 )
 
 // Begin records a job as running and returns it as it is recorded, with its id. It
@@ -58,7 +60,7 @@ func (s *Store) Begin(ctx context.Context, job Job) (Job, error) {
 // they replace those of the provider's latest snapshot, if they are of the same body.
 //
 // The record of a job that was cancelled needs a context that was not.
-func (s *Store) Finish(ctx context.Context, job Job, v *Validators) error {
+func (s *Store) Finish(ctx context.Context, job Job, v *feed.Validators) error {
 	err := s.update(ctx, func(tx *bbolt.Tx) error {
 		if job.State == Completed && !job.NotModified {
 			return errors.New("it completed, and its snapshot was not applied")

@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 // finish records the end of a running job that failed.
@@ -66,7 +67,7 @@ func TestJobsOfTheDead(t *testing.T) {
 		}
 	}()
 	got := jobs(t, r, JobFilter{State: Failed})
-	if len(got) != 1 || got[0].ID != begun.ID || got[0].Kind != KindInterrupted || got[0].Message == "" || !got[0].Finished.IsZero() {
+	if len(got) != 1 || got[0].ID != begun.ID || got[0].Kind != feed.KindInterrupted || got[0].Message == "" || !got[0].Finished.IsZero() {
 		t.Errorf("interrupted is %+v", got)
 	}
 	if got := jobs(t, r, JobFilter{State: Running}); len(got) != 0 {
@@ -90,7 +91,7 @@ func TestJobs(t *testing.T) {
 
 	job := began
 	job.Finished, job.Attempts, job.HTTPStatus, job.Bytes, job.Seen, job.Ignored, job.Rejected = noon.Add(time.Second).In(here), 2, 200, 1234, 7, 2, 3
-	job.Rejections = []Rejection{{BaseID: "1", EventID: "2", Line: 3, Reason: "no title"}, {}}
+	job.Rejections = []feed.Rejection{{BaseID: "1", EventID: "2", Line: 3, Reason: "no title"}, {}}
 	job.New, job.Gone = 50, 60 // what Apply finds out counts
 	applied, ended, err := s.Apply(t.Context(), snapshot("a", 1, sample("a", 1, 1), sample("a", 2, 1)), job)
 	want = job
@@ -126,16 +127,16 @@ func TestJobs(t *testing.T) {
 func TestFinishRevalidates(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	old := Validators{ETag: "1", LastModified: "then", Digest: [32]byte{1}, Source: "here"}
-	newer := Validators{ETag: "2", Digest: [32]byte{1}, Source: "here"}
-	check := func(when string, want Validators) {
+	old := feed.Validators{ETag: "1", LastModified: "then", Digest: [32]byte{1}, Source: "here"}
+	newer := feed.Validators{ETag: "2", Digest: [32]byte{1}, Source: "here"}
+	check := func(when string, want feed.Validators) {
 		t.Helper()
 		reopen(t, s)
 		if v, err := s.Validators(t.Context(), "a"); err != nil || v != want {
 			t.Errorf("%s: %+v, %v, want %+v", when, v, err, want)
 		}
 	}
-	finish := func(v Validators) error {
+	finish := func(v feed.Validators) error {
 		job := begin(t, s, "a")
 		job.State, job.NotModified, job.Finished = Completed, true, job.Started
 		return s.Finish(t.Context(), job, &v)
@@ -143,11 +144,11 @@ func TestFinishRevalidates(t *testing.T) {
 	if err := finish(newer); err != nil {
 		t.Fatal(err)
 	}
-	check("without a snapshot", Validators{})
+	check("without a snapshot", feed.Validators{})
 	snap := snapshot("a", 1, sample("a", 1, 1))
 	snap.Validators = old
 	apply(t, s, snap)
-	for name, v := range map[string]Validators{
+	for name, v := range map[string]feed.Validators{
 		"of another body":     {ETag: "2", Digest: [32]byte{2}, Source: "here"},
 		"from another source": {ETag: "2", Digest: [32]byte{1}, Source: "there"},
 		"the same":            old,
@@ -233,7 +234,7 @@ func TestApplyIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	apply(t, s, snapshot("a", 1, sample("a", 1, 1)))
-	old := Validators{ETag: "old"}
+	old := feed.Validators{ETag: "old"}
 	if _, _, err := s.Apply(t.Context(), Snapshot{Provider: "a", TimeZone: "UTC", Validators: old}, begin(t, s, "a")); err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +272,7 @@ func TestApplyIsAllOrNothing(t *testing.T) {
 			t.Errorf("stopped at %d: %d interrupted, %v", stops, n, err)
 		}
 		got = jobs(t, s, JobFilter{Limit: 1})[0]
-		if got.ID != job.ID || got.State != Failed || got.Kind != KindInterrupted || !got.Finished.Equal(noon.Add(time.Hour)) {
+		if got.ID != job.ID || got.State != Failed || got.Kind != feed.KindInterrupted || !got.Finished.Equal(noon.Add(time.Hour)) {
 			t.Errorf("stopped at %d: then %+v", stops, got)
 		}
 	}
@@ -301,7 +302,7 @@ func TestInterrupt(t *testing.T) {
 	}
 	before := jobs(t, s, JobFilter{})
 	for _, job := range before {
-		if (job.Kind == KindInterrupted) != (job.ID%2 == 0) || (job.Message == "") != (job.ID%2 == 1) {
+		if (job.Kind == feed.KindInterrupted) != (job.ID%2 == 0) || (job.Message == "") != (job.ID%2 == 1) {
 			t.Errorf("%+v", job)
 		}
 	}
@@ -320,7 +321,7 @@ func TestBeginInterrupts(t *testing.T) {
 	if got, want := ids(t, s, JobFilter{}), "a/3:r a-b/2:r a/1:f"; got != want {
 		t.Errorf("%s, not %s", got, want)
 	}
-	if got := jobs(t, s, JobFilter{Provider: "a"})[1]; got.Kind != KindInterrupted || !got.Finished.Equal(noon) {
+	if got := jobs(t, s, JobFilter{Provider: "a"})[1]; got.Kind != feed.KindInterrupted || !got.Finished.Equal(noon) {
 		t.Errorf("%+v", got)
 	}
 	if _, _, err := s.Apply(t.Context(), snapshot("a", 1, sample("a", 1, 1)), lost); err == nil || !strings.Contains(err.Error(), "job 1: it has failed already") {
@@ -615,8 +616,8 @@ func TestJobsRefused(t *testing.T) {
 		{func(j *Job) { j.State, j.Kind, j.Finished = Running, "", time.Time{} }, "still runs"},
 		{func(j *Job) { j.State = Pending }, `state "pending"`},
 		{func(j *Job) { j.State = "" }, `state ""`},
-		{func(j *Job) { j.Rejections = make([]Rejection, 101) }, "101 rejections"},
-		{func(j *Job) { j.Rejections = []Rejection{{Line: -3}} }, "a count of -3"},
+		{func(j *Job) { j.Rejections = make([]feed.Rejection, 101) }, "101 rejections"},
+		{func(j *Job) { j.Rejections = []feed.Rejection{{Line: -3}} }, "a count of -3"},
 	} {
 		job := running
 		tc.change(&job)
@@ -715,24 +716,24 @@ func TestJobsInParallel(t *testing.T) {
 func TestValidators(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	check := func(provider string, want Validators) {
+	check := func(provider string, want feed.Validators) {
 		t.Helper()
 		reopen(t, s)
 		if got, err := s.Validators(t.Context(), provider); err != nil || got != want {
 			t.Errorf("%s: %+v, %v, not %+v", provider, got, err, want)
 		}
 	}
-	check("a", Validators{})
-	check("", Validators{})
-	first := Validators{ETag: "W/\"\xff\x80\"", LastModified: strings.Repeat("\x01", 1024), Digest: [32]byte{0: 1, 31: 2}, Source: "source"}
+	check("a", feed.Validators{})
+	check("", feed.Validators{})
+	first := feed.Validators{ETag: "W/\"\xff\x80\"", LastModified: strings.Repeat("\x01", 1024), Digest: [32]byte{0: 1, 31: 2}, Source: "source"}
 	snap := snapshot("a", 1, sample("a", 1, 1))
 	snap.Validators = first
 	apply(t, s, snap)
 	check("a", first)
-	check("a-b", Validators{})
+	check("a-b", feed.Validators{})
 	finish(t, s, begin(t, s, "a"))
 	check("a", first)
-	second := Validators{ETag: "2"}
+	second := feed.Validators{ETag: "2"}
 	snap.Validators, snap.Events = second, nil
 	bad := snap
 	bad.Events = []event.Event{{Key: event.Key{Provider: "a", BaseID: "1", EventID: "1"}}}
@@ -743,5 +744,5 @@ func TestValidators(t *testing.T) {
 	apply(t, s, snap)
 	check("a", second)
 	apply(t, s, snapshot("a", 1)) // from a file, say
-	check("a", Validators{})
+	check("a", feed.Validators{})
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+
+	"fever/provider/feed"
 )
 
 // jobFields is what stands in the bucket of jobs. Times are Unix milliseconds, 0 for
@@ -96,7 +98,7 @@ func (j *Job) fields() *jobFields {
 		Rejected:    j.Rejected,
 		Gone:        j.Gone,
 		Rejections:  rejections,
-		Kind:        j.Kind,
+		Kind:        string(j.Kind),
 		Message:     j.Message,
 	}
 	switch j.Trigger {
@@ -137,7 +139,7 @@ func decodeJob(key, b []byte) (Job, error) {
 		Ignored:     f.Ignored,
 		Rejected:    f.Rejected,
 		Gone:        f.Gone,
-		Kind:        f.Kind,
+		Kind:        feed.Kind(f.Kind),
 		Message:     f.Message,
 	}
 	switch f.Kind {
@@ -147,7 +149,7 @@ func decodeJob(key, b []byte) (Job, error) {
 		j.Trigger, j.State, j.Kind = Rename, Completed, ""
 	}
 	for _, r := range f.Rejections {
-		j.Rejections = append(j.Rejections, Rejection{BaseID: r.BaseID, EventID: r.EventID, Line: r.Line, Reason: r.Reason})
+		j.Rejections = append(j.Rejections, feed.Rejection{BaseID: r.BaseID, EventID: r.EventID, Line: r.Line, Reason: r.Reason})
 	}
 	j.normalize()
 	_, again, err := j.encode()

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"fever/provider/feed"
 )
 
 // TestJobLimits records a job at all of its limits, and one beyond what is cut.
@@ -26,14 +28,14 @@ func TestJobLimits(t *testing.T) {
 		}
 		return jobs(t, s, JobFilter{Limit: 1})[0]
 	}
-	full := Rejection{
+	full := feed.Rejection{
 		BaseID: strings.Repeat("é", 64), EventID: strings.Repeat("e", 128), Line: math.MaxInt, Reason: strings.Repeat("\U0001F600", 256),
 	}
 	want := Job{
 		Scheduled: time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC), Finished: time.UnixMilli(1).UTC(),
 		Attempts: math.MaxInt, HTTPStatus: math.MaxInt, Bytes: math.MaxInt64,
 		Seen: math.MaxInt, New: math.MaxInt, Changed: math.MaxInt, Unchanged: math.MaxInt, Ignored: math.MaxInt, Rejected: math.MaxInt, Gone: math.MaxInt,
-		Kind: strings.Repeat("k", 64), Message: strings.Repeat("é", 1024), State: Failed, NotModified: true,
+		Kind: feed.Kind(strings.Repeat("k", 64)), Message: strings.Repeat("é", 1024), State: Failed, NotModified: true,
 	}
 	for range 100 {
 		want.Rejections = append(want.Rejections, full)
@@ -47,15 +49,15 @@ func TestJobLimits(t *testing.T) {
 	}
 
 	got = record(func(j *Job) {
-		j.Kind = "k" + strings.Repeat("é", 64)
+		j.Kind = feed.Kind("k" + strings.Repeat("é", 64))
 		j.Message = "a\xff" + strings.Repeat("\U0001F600", 1<<20)
-		j.Rejections = []Rejection{{BaseID: full.BaseID + "é", EventID: "\xff", Reason: "x" + full.Reason}}
+		j.Rejections = []feed.Rejection{{BaseID: full.BaseID + "é", EventID: "\xff", Reason: "x" + full.Reason}}
 	})
 	for name, s := range map[string]struct {
 		text string
 		want int
 	}{
-		"kind":     {got.Kind, 63},
+		"kind":     {string(got.Kind), 63},
 		"message":  {got.Message, 2048},
 		"base id":  {got.Rejections[0].BaseID, 128},
 		"event id": {got.Rejections[0].EventID, 3}, // the replacement character

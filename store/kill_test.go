@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 // collectVariable names the file that a process started by TestKilled writes.
@@ -84,7 +85,7 @@ func TestKilled(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	path := filepath.Join(t.TempDir(), "fever.db")
-	m := &model{records: make(map[event.Key]event.Record), validators: make(map[string]Validators)}
+	m := &model{records: make(map[event.Key]event.Record), validators: make(map[string]feed.Validators)}
 	world := newFlipping()
 	stored := 0 // the version that the model is at
 	for range 10 {
@@ -182,7 +183,7 @@ func checkInterrupted(t *testing.T, s *Store, n int) {
 		t.Errorf("%d interrupted, not %d: %v", got, running, err)
 	}
 	if running == 1 {
-		if got := jobs(t, s, JobFilter{Limit: 1})[0]; got.ID != all[0].ID || got.State != Failed || got.Kind != KindInterrupted {
+		if got := jobs(t, s, JobFilter{Limit: 1})[0]; got.ID != all[0].ID || got.State != Failed || got.Kind != feed.KindInterrupted {
 			t.Errorf("the job that ran is %+v", got)
 		}
 	}

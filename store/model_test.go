@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"fever/event"
+	"fever/provider/feed"
 )
 
 // model is the store as simply as it can be said.
@@ -20,7 +21,7 @@ type model struct {
 	records    map[event.Key]event.Record
 	jobs       []Job // by id
 	last       uint64
-	validators map[string]Validators
+	validators map[string]feed.Validators
 }
 
 // begin is told the job that the store returned.
@@ -59,7 +60,7 @@ func (m *model) end(job Job, keep int) {
 }
 
 func (m *model) interrupt(job Job, now time.Time, keep int) {
-	job.State, job.Finished, job.Kind = Failed, now, KindInterrupted
+	job.State, job.Finished, job.Kind = Failed, now, feed.KindInterrupted
 	job.Message = "the process ended, or could not record the job's end"
 	m.end(job, keep)
 }
@@ -165,7 +166,7 @@ func TestModel(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		m := &model{records: make(map[event.Key]event.Record), validators: make(map[string]Validators)}
+		m := &model{records: make(map[event.Key]event.Record), validators: make(map[string]feed.Validators)}
 		begin := func(t *rapid.T, provider string) Job {
 			job, err := s.Begin(t.Context(), Job{
 				Provider:  provider,
@@ -190,7 +191,7 @@ func TestModel(t *testing.T) {
 			job.Attempts = rapid.IntMin(0).Draw(t, "attempts")
 			job.Bytes = rapid.Int64Min(0).Draw(t, "bytes")
 			for i := range rapid.IntRange(0, 3).Draw(t, "rejections") {
-				job.Rejections = append(job.Rejections, Rejection{BaseID: "1", EventID: "2", Line: i, Reason: "no title"})
+				job.Rejections = append(job.Rejections, feed.Rejection{BaseID: "1", EventID: "2", Line: i, Reason: "no title"})
 			}
 			return *job
 		}
@@ -301,7 +302,7 @@ func drawSnapshot(t *rapid.T) Snapshot {
 		Taken:    time.UnixMilli(rapid.Int64Range(-1e12, 1e13).Draw(t, "taken")),
 	}
 	if rapid.Bool().Draw(t, "validators") {
-		snap.Validators = Validators{
+		snap.Validators = feed.Validators{
 			ETag:         string(rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "etag")),
 			LastModified: string(rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "last modified")),
 			Digest:       [32]byte{rapid.Byte().Draw(t, "digest")},

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"fever/provider/feed"
 )
 
 // end records the end of a running job, which is its provider's newest, deletes
@@ -94,7 +96,7 @@ func (s *Store) interrupt(jobs *bbolt.Bucket, job Job, now time.Time) error {
 // interrupted makes j, which was found running, failed. The time may be unknown.
 func (j *Job) interrupted(now time.Time) {
 	j.State, j.Finished = Failed, now
-	j.Kind, j.Message = KindInterrupted, "the process ended, or could not record the job's end"
+	j.Kind, j.Message = feed.KindInterrupted, "the process ended, or could not record the job's end"
 }
 
 // newestJob returns the provider's newest job, or the zero value when it has none. No

@@ -8,25 +8,14 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 	"go.etcd.io/bbolt"
+
+	"fever/provider/feed"
 )
 
-// Validators are what a provider's next answer can be compared with, to find out that
-// nothing has changed. They are stored with the snapshot that they belong to, and
-// replaced by those of later answers with the same body. The zero value compares with
-// nothing.
-type Validators struct {
-	ETag         string   // as received, at most 1 KiB; empty when absent
-	LastModified string   // the same
-	Digest       [32]byte // SHA-256 of the body as received; zero when unknown
-	// Source identifies what they were got from, and how that was read: they say
-	// nothing of another one. Text of at most 1 KiB.
-	Source string
-}
-
-// maxValidator bounds each text of Validators.
+// maxValidator bounds each text of validators.
 const maxValidator = 1 << 10
 
-func (v *Validators) validate() error {
+func validate(v *feed.Validators) error {
 	switch {
 	case len(v.ETag) > maxValidator:
 		return fmt.Errorf("an entity tag of %d bytes", len(v.ETag))
@@ -40,7 +29,7 @@ func (v *Validators) validate() error {
 
 // Validators returns what was stored with the provider's latest snapshot, or the zero
 // value when there is none.
-func (s *Store) Validators(ctx context.Context, provider string) (v Validators, err error) {
+func (s *Store) Validators(ctx context.Context, provider string) (v feed.Validators, err error) {
 	if err := ctx.Err(); err != nil {
 		return v, err
 	}
@@ -57,14 +46,14 @@ func (s *Store) Validators(ctx context.Context, provider string) (v Validators, 
 		return nil
 	})
 	if err != nil {
-		return Validators{}, fmt.Errorf("read the validators of %s: %w", provider, err)
+		return feed.Validators{}, fmt.Errorf("read the validators of %s: %w", provider, err)
 	}
 	return v, nil
 }
 
 // revalidate replaces the validators of the provider's latest snapshot by newer ones of
 // the same body from the same source.
-func (s *Store) revalidate(tx *bbolt.Tx, provider string, v Validators) error {
+func (s *Store) revalidate(tx *bbolt.Tx, provider string, v feed.Validators) error {
 	providers, key := tx.Bucket(providersBucket), []byte(provider)
 	b := providers.Get(key)
 	if b == nil {
@@ -96,7 +85,7 @@ type providerFields struct {
 
 func encodeProvider(snap *Snapshot) ([]byte, error) {
 	v := &snap.Validators
-	if err := v.validate(); err != nil {
+	if err := validate(v); err != nil {
 		return nil, err
 	}
 	return seal([]byte(snap.Provider), &providerFields{
@@ -113,8 +102,8 @@ func decodeProvider(name, b []byte) (p providerFields, err error) {
 	return p, err
 }
 
-func (p *providerFields) validators() Validators {
-	return Validators{ETag: string(p.ETag), LastModified: string(p.LastModified), Digest: p.Digest, Source: p.Source}
+func (p *providerFields) validators() feed.Validators {
+	return feed.Validators{ETag: string(p.ETag), LastModified: string(p.LastModified), Digest: p.Digest, Source: p.Source}
 }
 
 // loadZone is [time.LoadLocation] without the names that mean something else on each

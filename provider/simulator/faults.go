@@ -10,7 +10,7 @@ import (
 type Fault struct {
 	Name       string
 	Steps      []Step        // for one fetch
-	Kind       string        // of the failure, in the words of package provider
+	Kind       string        // of the failure, in the words of package feed
 	Status     int           // of the last answer, 0 when none is complete, or AnyStatus
 	RetryAfter time.Duration // what the answer asks for, cut to an hour
 	Says       string        // what its message has to contain

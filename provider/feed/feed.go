@@ -1,4 +1,6 @@
-package provider
+// Package feed says what a provider's feed is: the events that it holds, how the next
+// one is recognised as the same, how far the reading of one has come, and why it failed.
+package feed
 
 import "fever/event"
 
@@ -35,6 +37,15 @@ type Feed struct {
 type Rejection struct {
 	BaseID  string `json:"base_id"`
 	EventID string `json:"event_id"`
-	Line    int    `json:"line"` // of the document, from 1
+	Line    int    `json:"line"` // of the document, from 1; 0 when unknown
 	Reason  string `json:"reason"`
+}
+
+// Validators are what the next answer of a provider is compared with, to recognise that
+// nothing has changed. The zero value recognises nothing.
+type Validators struct {
+	ETag         string   // of the answer, as received; empty when it had none that can be sent back
+	LastModified string   // the same
+	Digest       [32]byte // SHA-256 of its body as received and of what that is encoded with; zero when unknown
+	Source       string   // a digest of what was asked of whom, and of the format: with another, these say nothing
 }

@@ -1,4 +1,4 @@
-package provider
+package feed
 
 import "sync/atomic"
 
@@ -9,17 +9,4 @@ type Progress struct {
 	// of them, came out of the decompression.
 	Bytes atomic.Int64
 	Rows  atomic.Int64 // occurrences seen: Feed.Seen in the end
-}
-
-// read takes note of how much has been read. Only the fetch itself writes.
-func (p *Progress) read(n int64) {
-	if p != nil && n > p.Bytes.Load() {
-		p.Bytes.Store(n)
-	}
-}
-
-func (p *Progress) seen(rows int) {
-	if p != nil {
-		p.Rows.Store(int64(rows))
-	}
 }
