@@ -21,14 +21,14 @@ import (
 // Tests may import more: a benchmark of the store loads an index, too.
 var allowed = map[string][]string{
 	".":                  {"cli"},
-	"cli":                {"config", "ops", "httpapi", "ingest", "provider", "provider/feed", "store", "index", "event"},
+	"cli":                {"config", "ops", "httpapi", "ingest", "provider", "provider/feed", "store", "store/bolt", "index", "event"},
 	"config":             {"provider", "event"},
 	"internal/caches":    {"internal/harness"},
 	"internal/clients":   {"internal/harness"},
 	"internal/demo":      {"internal/harness"},
 	"httpapi":            {"index", "index/deflate", "event"},
-	"ops":                {"httpapi", "ingest", "provider", "provider/feed", "store", "index", "event"},
-	"ingest":             {"provider/feed", "store", "event"},
+	"ops":                {"httpapi", "ingest", "provider", "provider/feed", "store", "store/bolt", "index", "event"},
+	"ingest":             {"provider/feed", "store", "store/bolt", "event"},
 	"internal/leak":      {}, // for tests, which these rules leave alone
 	"internal/harness":   {},
 	"internal/load":      {"internal/harness"},
@@ -37,10 +37,11 @@ var allowed = map[string][]string{
 	"provider/simulator": {}, // for tests, too
 	"internal/soak":      {"internal/harness"},
 	"store":              {"provider/feed", "event"},
+	"store/bolt":         {"store", "provider/feed", "event"},
 	"index":              {"index/deflate", "event"},
 	"index/deflate":      {},
 	"event":              {},
-	"internal/torture":   {"internal/harness", "store"}, // to check the files that it has a process leave behind
+	"internal/torture":   {"internal/harness", "store", "store/bolt"}, // to check the files that it has a process leave behind
 }
 
 // only says which packages alone may import a module, so that it can be replaced by
@@ -50,7 +51,7 @@ var only = map[string]string{
 	"github.com/spf13/pflag":              "cli config",
 	"go.yaml.in/yaml/v3":                  "config ops",
 	"github.com/robfig/cron/v3":           "config",
-	"go.etcd.io/bbolt":                    "store",
+	"go.etcd.io/bbolt":                    "store/bolt",
 	"github.com/fxamacker/cbor/v2":        "store",
 	"github.com/google/btree":             "index",
 	"github.com/julienschmidt/httprouter": "httpapi",

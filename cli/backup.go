@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fever/config"
-	"fever/store"
+	"fever/store/bolt"
 )
 
 // backing holds the settings of fever backup.
@@ -151,7 +151,7 @@ func (b *backing) copy(ctx context.Context, w io.Writer) (n int64, err error) {
 
 // check opens a copy as what it is to be, and looks at all that is in it.
 func check(path string) (err error) {
-	st, err := store.OpenReadOnly(path)
+	st, err := bolt.OpenReadOnly(path)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 
 	"fever/event"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // socketPath returns where the fever serve that holds a data file listens for those
@@ -48,7 +49,7 @@ const settling = 2 * time.Second
 
 // openOrReach opens a data file or, while a fever serve holds it, reaches that: one of
 // the two is not nil, or else the error.
-func openOrReach(ctx context.Context, db string, open func() (*store.Store, error)) (*store.Store, *server, error) {
+func openOrReach(ctx context.Context, db string, open func() (*bolt.Store, error)) (*bolt.Store, *server, error) {
 	for started := time.Now(); ; {
 		st, err := open() // waits a moment for the file itself
 		if !errors.Is(err, store.ErrLocked) {
@@ -62,8 +63,8 @@ func openOrReach(ctx context.Context, db string, open func() (*store.Store, erro
 }
 
 // readOrReach is openOrReach for who only reads, and makes no file.
-func readOrReach(ctx context.Context, db string) (*store.Store, *server, error) {
-	st, server, err := openOrReach(ctx, db, func() (*store.Store, error) { return store.OpenReadOnly(db) })
+func readOrReach(ctx context.Context, db string) (*bolt.Store, *server, error) {
+	st, server, err := openOrReach(ctx, db, func() (*bolt.Store, error) { return bolt.OpenReadOnly(db) })
 	return st, server, noFile(err)
 }
 
@@ -167,7 +168,7 @@ func (s *server) failed(ctx context.Context, err error) error {
 	return fmt.Errorf("the server that holds %s %w: %w", s.db, errBroken, err)
 }
 
-// records yields stored events as [store.Store.Records] does.
+// records yields stored events as [bolt.Store.Records] does.
 func (s *server) records(ctx context.Context, query url.Values) iter.Seq2[event.Record, error] {
 	return func(yield func(event.Record, error) bool) {
 		res, err := s.do(ctx, http.MethodGet, "/events", query, nil)
@@ -195,7 +196,7 @@ func (s *server) records(ctx context.Context, query url.Values) iter.Seq2[event.
 // jobsPage is the number of jobs that are asked for at a time.
 const jobsPage = 1000
 
-// jobs yields recorded jobs as [store.Store.Jobs] does.
+// jobs yields recorded jobs as [bolt.Store.Jobs] does.
 func (s *server) jobs(ctx context.Context, f store.JobFilter) iter.Seq2[store.Job, error] {
 	return func(yield func(store.Job, error) bool) {
 		query := url.Values{}

@@ -21,13 +21,14 @@ import (
 	"fever/httpapi"
 	"fever/ops"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // held returns a data file that is held by a server which answers as h does.
 func held(t *testing.T, h http.HandlerFunc) (db string) {
 	t.Helper()
 	db = filepath.Join(shortFolder(t), "fever.db")
-	st, err := store.Open(db, 1)
+	st, err := bolt.Open(db, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,15 +283,15 @@ func TestOpenOrReach(t *testing.T) {
 func testOpenOrReach(t *testing.T) {
 	folder := shortFolder(t)
 	var ln net.Listener
-	for name, later := range map[string]func(db string) (*store.Store, error){
-		"stops": func(db string) (*store.Store, error) { return store.Open(db, 1) },
-		"starts": func(db string) (_ *store.Store, err error) {
+	for name, later := range map[string]func(db string) (*bolt.Store, error){
+		"stops": func(db string) (*bolt.Store, error) { return bolt.Open(db, 1) },
+		"starts": func(db string) (_ *bolt.Store, err error) {
 			ln, err = ops.ListenSocket(socketPath(db))
 			return nil, errors.Join(err, store.ErrLocked)
 		},
 	} {
 		db, n := filepath.Join(folder, name), 0
-		st, server, err := openOrReach(t.Context(), db, func() (*store.Store, error) {
+		st, server, err := openOrReach(t.Context(), db, func() (*bolt.Store, error) {
 			if n++; n < 3 {
 				return nil, store.ErrLocked
 			}

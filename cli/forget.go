@@ -16,6 +16,7 @@ import (
 	"fever/config"
 	"fever/event"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // editing holds the settings that fever forget and fever rename have in common.
@@ -89,7 +90,7 @@ func (f *forgetting) run(ctx context.Context, out io.Writer) error {
 		}
 		query.Set("gone_before", f.goneBefore)
 	}
-	done, err := edit(ctx, &f.editing, "/forget", query, f.provider, func(st *store.Store) (store.Forgotten, error) {
+	done, err := edit(ctx, &f.editing, "/forget", query, f.provider, func(st *bolt.Store) (store.Forgotten, error) {
 		return st.Forget(ctx, what)
 	})
 	if err != nil {
@@ -119,8 +120,8 @@ func (f *forgetting) print(out io.Writer, done *store.Forgotten) error {
 }
 
 // edit has what is stored changed: by the server that holds the data file, or here.
-func edit[T any](ctx context.Context, e *editing, path string, query url.Values, provider string, change func(*store.Store) (T, error)) (done T, err error) {
-	st, server, err := openOrReach(ctx, e.DB, func() (*store.Store, error) { return openToEdit(e.DB, e.dryRun) })
+func edit[T any](ctx context.Context, e *editing, path string, query url.Values, provider string, change func(*bolt.Store) (T, error)) (done T, err error) {
+	st, server, err := openOrReach(ctx, e.DB, func() (*bolt.Store, error) { return openToEdit(e.DB, e.dryRun) })
 	switch {
 	case err != nil:
 		return done, noFile(err)
@@ -141,15 +142,15 @@ func edit[T any](ctx context.Context, e *editing, path string, query url.Values,
 
 // openToEdit opens a data file that is there. All outcomes of jobs in it stay: how many are
 // to be kept is not known here.
-func openToEdit(db string, dryRun bool) (*store.Store, error) {
-	st, err := store.OpenReadOnly(db)
+func openToEdit(db string, dryRun bool) (*bolt.Store, error) {
+	st, err := bolt.OpenReadOnly(db)
 	if err != nil || dryRun {
 		return st, err
 	}
 	if err := st.Close(); err != nil {
 		return nil, err
 	}
-	return store.Open(db, math.MaxInt)
+	return bolt.Open(db, math.MaxInt)
 }
 
 // A printer writes lines, and keeps the first error.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fever/store"
+	"fever/store/bolt"
 )
 
 func TestJobCells(t *testing.T) {
@@ -43,7 +44,7 @@ func TestJobCells(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	db := filepath.Join(t.TempDir(), "fever.db")
-	st, err := store.Open(db, 1)
+	st, err := bolt.Open(db, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

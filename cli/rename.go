@@ -9,6 +9,7 @@ import (
 
 	"fever/event"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // renaming holds the settings of fever rename.
@@ -63,7 +64,7 @@ func (r *renaming) run(ctx context.Context, out io.Writer) error {
 		return usagef("%s is to be renamed to itself", r.from)
 	}
 	names := store.Renaming{From: r.from, To: r.to, DryRun: r.dryRun}
-	done, err := edit(ctx, &r.editing, "/rename", url.Values{"from": {r.from}, "to": {r.to}}, r.from, func(st *store.Store) (store.Renamed, error) {
+	done, err := edit(ctx, &r.editing, "/rename", url.Values{"from": {r.from}, "to": {r.to}}, r.from, func(st *bolt.Store) (store.Renamed, error) {
 		return st.Rename(ctx, names)
 	})
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 	"fever/ingest"
 	"fever/ops"
 	"fever/provider"
-	"fever/store"
+	"fever/store/bolt"
 )
 
 // serving is fever serve with its settings.
@@ -133,7 +133,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 		watch(opsListener, &shown)
 	}
 
-	st, err := claim(ctx, waits, func() (*store.Store, error) { return store.Open(s.DB, s.KeepJobs) })
+	st, err := claim(ctx, waits, func() (*bolt.Store, error) { return bolt.Open(s.DB, s.KeepJobs) })
 	if st == nil {
 		return err
 	}

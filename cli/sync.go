@@ -16,6 +16,7 @@ import (
 	"fever/ingest"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // syncing holds the settings of fever sync.
@@ -94,8 +95,8 @@ type streams struct {
 }
 
 func (s *syncing) run(ctx context.Context, files []string, std streams) (err error) {
-	open := func() (*store.Store, error) { return store.Open(s.DB, s.KeepJobs) }
-	var st *store.Store
+	open := func() (*bolt.Store, error) { return bolt.Open(s.DB, s.KeepJobs) }
+	var st *bolt.Store
 	var holder *server
 	switch unknown := s.choose(files); {
 	case unknown != nil && s.once: // which providers there are is for a server to say, if one holds the file
@@ -157,7 +158,7 @@ func choose(known, asked, files []string) (names []string, err error) {
 }
 
 // collect does the work with a data file of its own.
-func (s *syncing) collect(ctx context.Context, st *store.Store, files []string, std streams) error {
+func (s *syncing) collect(ctx context.Context, st *bolt.Store, files []string, std streams) error {
 	log := newLog(&s.Config, std.err)
 	interrupt(ctx, st, log)
 	if s.once {
@@ -309,7 +310,7 @@ func report(out io.Writer, label string, job *store.Job, err error) error {
 
 // interrupt sees to the jobs of a process that died. A file that cannot be written
 // makes jobs fail one by one, and is no reason not to start.
-func interrupt(ctx context.Context, st *store.Store, log *slog.Logger) {
+func interrupt(ctx context.Context, st *bolt.Store, log *slog.Logger) {
 	n, err := st.Interrupt(ctx, time.Now())
 	if err != nil {
 		log.ErrorContext(ctx, "interrupted jobs were not recorded", "error", err)

@@ -12,12 +12,13 @@ import (
 
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // failWrite has the next write that is of a meta page, or the next that is not, be one
 // that the disk says has failed. A meta page is written all the same: it is the last
 // write of a commit, so readers find its data. bbolt has a hook for its own tests.
-func failWrite(st *store.Store, ofMeta bool) {
+func failWrite(st *bolt.Store, ofMeta bool) {
 	db := reflect.ValueOf(st).Elem().FieldByName("db").Elem()
 	hook := (*func([]byte, int64) (int, error))(unsafe.Pointer(db.FieldByName("ops").FieldByName("writeAt").UnsafeAddr()))
 	write := *hook

@@ -18,12 +18,13 @@ import (
 	"fever/provider"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // A shop is a provider that answers conditional requests, under two names.
 type shop struct {
 	*Ingester
-	st    *store.Store
+	st    *bolt.Store
 	index *index.Index
 	sells atomic.Pointer[string] // the numbers of its events, with spaces between them
 	asked atomic.Pointer[string] // If-None-Match of the last request

@@ -15,6 +15,7 @@ import (
 	"fever/provider/feed"
 	"fever/provider/simulator"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // TestFaults plays every fault of a provider to a whole job, between two good answers:
@@ -88,7 +89,7 @@ func feedFile(t *testing.T, name string) []byte {
 }
 
 // everything returns all that is stored of events, with their history.
-func everything(t *testing.T, st *store.Store) []byte {
+func everything(t *testing.T, st *bolt.Store) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

@@ -12,6 +12,7 @@ import (
 	"fever/index"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // TestFirstSnapshots follows two providers from a blank store on, and over restarts.
@@ -141,7 +142,7 @@ func TestInterruptedBeforeTheFirstSnapshot(t *testing.T) {
 	}
 }
 
-func everyEvent(t *testing.T, st *store.Store) []*event.Entry {
+func everyEvent(t *testing.T, st *bolt.Store) []*event.Entry {
 	t.Helper()
 	entries, err := st.Load(t.Context())
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"fever/event"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // What stands in the way of a job. None leaves a record.
@@ -71,7 +72,7 @@ type Ingester struct {
 	// unset while nothing was ever collected.
 	Collected atomic.Bool
 
-	store     *store.Store
+	store     *bolt.Store
 	index     Index
 	log       *slog.Logger
 	collected []*collected
@@ -113,7 +114,7 @@ type collected struct {
 // New returns an ingester with so many workers, at least one. It keeps the index up
 // with the store, unless that is nil, and logs one line for each job. From now on local
 // times count in the providers' zones as they are set, in all that the store does.
-func New(st *store.Store, x Index, log *slog.Logger, workers int, providers ...Provider) *Ingester {
+func New(st *bolt.Store, x Index, log *slog.Logger, workers int, providers ...Provider) *Ingester {
 	g := &Ingester{store: st, index: x, log: log, workers: make(chan struct{}, max(workers, 1))}
 	st.Zones = make(map[string]*time.Location)
 	for _, p := range providers {

@@ -17,6 +17,7 @@ import (
 	"fever/internal/leak"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 func TestMain(m *testing.M) { os.Exit(leak.Check(m.Run())) }
@@ -71,9 +72,9 @@ func (f *fixture) Load(entries []*event.Entry) error {
 }
 
 // openStore opens a store that is closed, opened again and checked at the end.
-func openStore(t *testing.T, path string) *store.Store {
+func openStore(t *testing.T, path string) *bolt.Store {
 	t.Helper()
-	st, err := store.Open(path, 5000)
+	st, err := bolt.Open(path, 5000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +82,7 @@ func openStore(t *testing.T, path string) *store.Store {
 		if err := st.Close(); err != nil {
 			t.Error(err)
 		}
-		again, err := store.OpenReadOnly(path)
+		again, err := bolt.OpenReadOnly(path)
 		if err != nil {
 			t.Error(err)
 			return
@@ -103,7 +104,7 @@ func (f *fixture) once(t *testing.T) store.Job {
 }
 
 // recorded returns the records of all jobs, oldest first.
-func recorded(t *testing.T, st *store.Store) (jobs []store.Job) {
+func recorded(t *testing.T, st *bolt.Store) (jobs []store.Job) {
 	t.Helper()
 	for job, err := range st.Jobs(context.WithoutCancel(t.Context()), store.JobFilter{}) {
 		if err != nil {
@@ -115,7 +116,7 @@ func recorded(t *testing.T, st *store.Store) (jobs []store.Job) {
 	return jobs
 }
 
-func stored(t *testing.T, st *store.Store) (keys []string) {
+func stored(t *testing.T, st *bolt.Store) (keys []string) {
 	t.Helper()
 	for r, err := range st.Records(t.Context(), store.Filter{Window: event.Always}) {
 		if err != nil {

@@ -21,6 +21,7 @@ import (
 	"fever/httpapi"
 	"fever/provider"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // A controlled deployment is asked over its control socket.
@@ -365,7 +366,7 @@ func TestControlBackup(t *testing.T) {
 	if err := os.WriteFile(path, []byte(got.body), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	st, err := store.OpenReadOnly(path)
+	st, err := bolt.OpenReadOnly(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"fever/index"
 	"fever/ingest"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // Metrics counts what the service does and shows it to Prometheus, as an [http.Handler].
@@ -38,7 +39,7 @@ type Metrics struct {
 // NewMetrics returns the metrics of a process of this version. Whoever makes the search
 // handler gives it [Metrics.Search], InFlight and Shed, whoever serves it Connections, and
 // g is told of [Metrics.JobEnded].
-func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st *store.Store, log *slog.Logger) *Metrics {
+func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st *bolt.Store, log *slog.Logger) *Metrics {
 	m := &Metrics{
 		searches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "fever_search_duration_seconds",

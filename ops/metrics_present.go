@@ -8,6 +8,7 @@ import (
 	"fever/index"
 	"fever/ingest"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // present is what is asked for at each scrape: how things are now. None of it waits for
@@ -15,7 +16,7 @@ import (
 type present struct {
 	index    *index.Index
 	ingester *ingest.Ingester
-	store    *store.Store
+	store    *bolt.Store
 }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {

@@ -27,6 +27,7 @@ import (
 	"fever/ingest"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // watched is a service whose metrics are looked at.
@@ -34,7 +35,7 @@ type watched struct {
 	*Metrics
 	index    *index.Index
 	ingester *ingest.Ingester
-	store    *store.Store
+	store    *bolt.Store
 }
 
 // watch makes a service with providers whose fetches do what is said.
@@ -42,7 +43,7 @@ func watch(t testing.TB, fetches map[string]func(context.Context) (*feed.Feed, e
 	t.Helper()
 	w := &watched{index: index.New()}
 	var err error
-	if w.store, err = store.Open(filepath.Join(t.TempDir(), "fever.db"), 10); err != nil {
+	if w.store, err = bolt.Open(filepath.Join(t.TempDir(), "fever.db"), 10); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -12,14 +12,14 @@ import (
 	"fever/httpapi"
 	"fever/index"
 	"fever/ingest"
-	"fever/store"
+	"fever/store/bolt"
 )
 
 // An Ops has all that there is to see and to steer.
 type Ops struct {
 	Index    *index.Index
 	Ingester *ingest.Ingester
-	Store    *store.Store
+	Store    *bolt.Store
 	Search   http.Handler // the public handler, for the status page to try a search with
 	Metrics  *Metrics
 	// Token is asked of every request but those for health, which without it say no more

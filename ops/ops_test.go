@@ -19,6 +19,7 @@ import (
 	"fever/ingest"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // A deployment is a service whose ops listener is asked over HTTP. It is loaded, and no
@@ -47,7 +48,7 @@ func idle(t *testing.T, providers ...ingest.Provider) *deployment {
 	t.Helper()
 	d := &deployment{log: new(record), db: filepath.Join(t.TempDir(), "fever.db")}
 	log := slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	st, err := store.Open(d.db, 100)
+	st, err := bolt.Open(d.db, 100)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"fever/index"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // countRest is how many times as long as counting took a count is good for, although the
@@ -23,7 +24,7 @@ type dayCache struct {
 }
 
 // get returns the count for a snapshot, or one that is a little older.
-func (c *dayCache) get(ctx context.Context, st *store.Store, snapshot *index.Snapshot) ([]store.Day, error) {
+func (c *dayCache) get(ctx context.Context, st *bolt.Store, snapshot *index.Snapshot) ([]store.Day, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	began := time.Now()

@@ -24,6 +24,7 @@ import (
 	"fever/ingest"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // evil is what a feed may say that a page must show as text.
@@ -48,7 +49,7 @@ const never = 10_000 * time.Hour
 func show(t *testing.T, every time.Duration, providers ...string) *shown {
 	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
-	st, err := store.Open(filepath.Join(t.TempDir(), "fever.db"), 100)
+	st, err := bolt.Open(filepath.Join(t.TempDir(), "fever.db"), 100)
 	if err != nil {
 		t.Fatal(err)
 	}

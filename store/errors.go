@@ -2,8 +2,6 @@ package store
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
 )
 
 // What can be wrong with a data file. The errors that wrap these name the file, say
@@ -29,29 +27,9 @@ var (
 // the file holds what it held before.
 var ErrUncertain = errors.New("stored, perhaps not for good")
 
+// ErrNothing is returned (wrapped) by Forget and Rename when nothing is
+// stored of the provider.
+var ErrNothing = errors.New("nothing is stored")
+
 // errNotOurs is what makes a value damaged that has the right checksum and type.
 var errNotOurs = errors.New("not as fever writes it")
-
-func locked(path string) error {
-	return fmt.Errorf("%s is %w; stop it or use another --db", path, ErrLocked)
-}
-
-func foreign(path, reason string) error {
-	return fmt.Errorf("%s is %w (%s); it was left as it is: use another --db", path, ErrForeign, reason)
-}
-
-func newer(path string, format uint64) error {
-	return fmt.Errorf("%s is %w (format %d, this one knows %d); upgrade fever or use another --db", path, ErrNewer, format, formatVersion)
-}
-
-func damaged(path, reason string) error {
-	return fmt.Errorf("%s is %w (%s); restore it from a backup, or move it away to start with an empty one", path, ErrDamaged, reason)
-}
-
-// unopened says that the file could not be opened, for a reason that names it.
-func unopened(err error) error {
-	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("open the store: %w; let this user read and write it, or use another --db", err)
-	}
-	return fmt.Errorf("open the store: %w", err)
-}

@@ -14,7 +14,7 @@ import (
 // A Job is one run of one provider's collector, as it is recorded. Times are in UTC,
 // to the millisecond; the zero time means not yet, or that nobody said.
 type Job struct {
-	ID          uint64    `json:"id"` // ascends with time, unique in a data file; 0 before [Store.Begin]
+	ID          uint64    `json:"id"` // ascends with time, unique in a data file; 0 before Begin
 	Provider    string    `json:"provider"`
 	Trigger     Trigger   `json:"trigger"`
 	State       State     `json:"state"`
@@ -57,8 +57,8 @@ const (
 	StartUp  Trigger = "start-up"
 	Manual   Trigger = "manual"
 	Document Trigger = "document" // somebody gave one: the provider itself was not asked
-	Forget   Trigger = "forget"   // [Store.Forget]
-	Rename   Trigger = "rename"   // [Store.Rename]
+	Forget   Trigger = "forget"   // events were removed
+	Rename   Trigger = "rename"   // events got another provider's name
 )
 
 // Collects reports whether it is the trigger of a job, and not of a record of what
@@ -166,13 +166,19 @@ func (j *Job) validateState() error {
 	return nil
 }
 
-// answered reports whether the job says that its provider is there.
-func (j *Job) answered() bool {
+// Answered reports whether the job says that its provider is there.
+func (j *Job) Answered() bool {
 	return j.State == Completed && j.Trigger != Document && j.Trigger.Collects()
 }
 
-// applied reports whether the job brought a snapshot.
-func (j *Job) applied() bool { return j.State == Completed && !j.NotModified && j.Trigger.Collects() }
+// Applied reports whether the job brought a snapshot.
+func (j *Job) Applied() bool { return j.State == Completed && !j.NotModified && j.Trigger.Collects() }
+
+// Interrupt makes j, which was found running, failed. The time may be unknown.
+func (j *Job) Interrupt(now time.Time) {
+	j.State, j.Finished = Failed, now
+	j.Kind, j.Message = feed.KindInterrupted, "the process ended, or could not record the job's end"
+}
 
 // clip makes s valid UTF-8 of at most so many bytes.
 func clip(s string, most int) string {

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"fever/store"
+	"fever/store/bolt"
 )
 
 func main() {
@@ -264,7 +265,7 @@ func (v *victim) examine(ctx context.Context) error {
 
 // isUnborn reports whether there is no data file, or one that nothing was stored in.
 func isUnborn(db string) bool {
-	s, err := store.OpenReadOnly(db)
+	s, err := bolt.OpenReadOnly(db)
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, store.ErrForeign)
 	}
@@ -273,7 +274,7 @@ func isUnborn(db string) bool {
 
 // check does what fever's tests do with every data file of theirs.
 func check(db string) error {
-	s, err := store.OpenReadOnly(db)
+	s, err := bolt.OpenReadOnly(db)
 	if err != nil {
 		return err
 	}

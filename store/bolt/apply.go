@@ -1,0 +1,270 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"fever/event"
+	"fever/store"
+)
+
+// Apply makes snap its provider's latest snapshot and records the end of the job that
+// brought it, in one transaction: all of it is on disk, or nothing has changed and the
+// job still runs. An error means the latter, unless it is ErrUncertain (wrapped). So does
+// a panic. A snapshot equal to the one before it writes nothing but the job.
+//
+// The job must have begun. It is recorded as completed, with the counts of what the
+// snapshot changed, and returned as it is recorded. Unless it says when it finished, that
+// is when all is ready to be written to disk.
+//
+// An event keeps its FirstSeen for ever, and its LastChanged while its values stay the
+// same. Going and coming back changes no value. It costs a look-up for every event of
+// the snapshot, writing in proportion to what changed, and one commit. Other writers wait
+// for the latter two alone.
+func (s *Store) Apply(ctx context.Context, snap store.Snapshot, job store.Job) (store.Applied, store.Job, error) {
+	applied, job, err := s.apply(ctx, snap, job)
+	if err != nil {
+		return store.Applied{}, store.Job{}, fmt.Errorf("store the snapshot of %s: %w", snap.Provider, err)
+	}
+	return applied, job, nil
+}
+
+func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (applied store.Applied, _ store.Job, err error) {
+	rows, err := sortRows(snap)
+	if err != nil {
+		return applied, job, err
+	}
+	if job.Provider != snap.Provider {
+		return applied, job, fmt.Errorf("job %d is of another provider, %q", job.ID, job.Provider)
+	}
+	job.State, job.Kind, job.Message = store.Completed, "", ""
+	// The comparison holds no other provider's job up. Nothing of this provider is written
+	// between it and the transaction that follows: that is for the job that runs, and end
+	// finds out whether it is still this one.
+	var c *changes
+	err = s.view(func(tx *bbolt.Tx) (err error) {
+		c, err = compare(ctx, tx, snap, rows)
+		return err
+	})
+	if err != nil {
+		return applied, job, err
+	}
+	applied = c.applied
+	if snap.Accept != nil {
+		if err := snap.Accept(applied); err != nil {
+			return applied, job, err
+		}
+	}
+	job.New, job.Changed, job.Unchanged, job.Gone = applied.New, applied.Changed, applied.Unchanged, applied.Gone
+	err = s.update(ctx, func(tx *bbolt.Tx) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := c.write(tx, snap.Provider); err != nil {
+			return err
+		}
+		if job.Finished.IsZero() {
+			job.Finished = time.Now()
+		}
+		ended, err := s.end(tx.Bucket(jobsBucket), job)
+		if err != nil {
+			return fmt.Errorf("job %d: %w", job.ID, err)
+		}
+		job = ended
+		return nil
+	})
+	if err == nil {
+		s.applied(snap.Provider, len(snap.Events))
+	}
+	return applied, job, err
+}
+
+// fillPercent is how full the pages are left that an insertion splits. A provider's
+// first snapshot, sorted, is most of what is ever inserted: it takes half of the space
+// that bbolt's own 0.5 makes it take.
+const fillPercent = 0.9
+
+// row is an event of a snapshot with its key in the buckets.
+type row struct {
+	key   []byte
+	event *event.Event
+	past  bool
+}
+
+// sortRows brings the events in the order of their keys, in which bbolt finds and
+// inserts them fastest.
+func sortRows(snap store.Snapshot) ([]row, error) {
+	if err := event.ValidProvider(snap.Provider); err != nil {
+		return nil, err
+	}
+	rows := make([]row, 0, len(snap.Events)+len(snap.Past))
+	for i := range snap.Events {
+		e := &snap.Events[i]
+		rows = append(rows, row{e.Bytes(), e, false})
+	}
+	for i := range snap.Past {
+		e := &snap.Past[i]
+		rows = append(rows, row{e.Bytes(), e, true})
+	}
+	for _, r := range rows {
+		if r.event.Provider != snap.Provider {
+			return nil, fmt.Errorf("event %s belongs to another provider", r.event.Key)
+		}
+	}
+	slices.SortFunc(rows, func(a, b row) int { return bytes.Compare(a.key, b.key) })
+	for i := 1; i < len(rows); i++ {
+		if bytes.Equal(rows[i-1].key, rows[i].key) {
+			return nil, fmt.Errorf("event %s is in it twice", rows[i].event.Key)
+		}
+	}
+	return rows, nil
+}
+
+// changes is the difference between what is stored and a snapshot.
+type changes struct {
+	applied  store.Applied
+	provider []byte // the provider's new record, nil when it is the same
+	keys     [][]byte
+	values   [][]byte // for keys, of new and changed events
+	came     [][]byte // keys to enter in current
+	went     [][]byte // and to remove from it
+}
+
+// compare finds the changes. They hold nothing of tx's pages.
+func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []row) (*changes, error) {
+	c := new(changes)
+	if err := c.compareProvider(tx, snap); err != nil {
+		return nil, err
+	}
+	events := tx.Bucket(eventsBucket)
+	c.applied.Current, c.applied.Known = len(snap.Events), known(events, snap.Provider)
+	var enc store.Encoder
+	for i, r := range rows {
+		if i%256 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err := c.compareEvent(events, r, &enc, snap.Taken); err != nil {
+			return nil, fmt.Errorf("event %s: %w", r.event.Key, err)
+		}
+	}
+	if len(snap.Past) > 0 {
+		rows = slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.past })
+	}
+	c.compareCurrent(tx, snap.Provider, rows)
+	return c, nil
+}
+
+// known reports whether any event of a provider is stored.
+func known(events *bbolt.Bucket, provider string) bool {
+	prefix := append([]byte(provider), 0)
+	k, _ := events.Cursor().Seek(prefix)
+	return bytes.HasPrefix(k, prefix)
+}
+
+// Known reports whether any event of a provider is stored.
+func (s *Store) Known(ctx context.Context, provider string) (is bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	err = s.view(func(tx *bbolt.Tx) error {
+		is = known(tx.Bucket(eventsBucket), provider)
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for events of %s: %w", provider, err)
+	}
+	return is, nil
+}
+
+func (c *changes) compareProvider(tx *bbolt.Tx, snap store.Snapshot) error {
+	key := []byte(snap.Provider)
+	p := store.Provider{TimeZone: snap.TimeZone, Validators: snap.Validators}
+	record, err := p.Encode(key)
+	if err != nil || bytes.Equal(record, tx.Bucket(providersBucket).Get(key)) {
+		return err
+	}
+	if _, err := store.LoadZone(snap.TimeZone); err != nil {
+		return err
+	}
+	c.provider = record
+	return nil
+}
+
+func (c *changes) compareEvent(events *bbolt.Bucket, r row, enc *store.Encoder, taken time.Time) error {
+	fields, err := enc.Encode(r.event)
+	if err != nil {
+		return err
+	}
+	v := store.Value{FirstSeen: taken.UnixMilli(), LastChanged: taken.UnixMilli(), Event: fields}
+	if stored := events.Get(r.key); stored == nil {
+		c.applied.New++
+	} else {
+		old, err := store.DecodeValue(r.key, stored)
+		if err != nil {
+			return damaged(events.Tx().DB().Path(), err.Error())
+		}
+		if bytes.Equal(old.Event, fields) {
+			c.applied.Unchanged++
+			return nil
+		}
+		c.applied.Changed++
+		v.FirstSeen = old.FirstSeen
+	}
+	if err := r.event.Validate(); err != nil {
+		return err // it could not be read back
+	}
+	b, err := v.Encode(r.key)
+	if err != nil {
+		return err
+	}
+	c.keys, c.values = append(c.keys, r.key), append(c.values, b)
+	c.applied.Events = append(c.applied.Events, r.event)
+	return nil
+}
+
+// compareCurrent merges two sorted lists: the provider's current keys and the rows.
+func (c *changes) compareCurrent(tx *bbolt.Tx, provider string, rows []row) {
+	prefix := append([]byte(provider), 0)
+	cursor := tx.Bucket(currentBucket).Cursor()
+	for k, _ := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = cursor.Next() {
+		c.applied.Before++
+		for len(rows) > 0 && bytes.Compare(rows[0].key, k) < 0 {
+			c.came = append(c.came, rows[0].key)
+			rows = rows[1:]
+		}
+		if len(rows) > 0 && bytes.Equal(rows[0].key, k) {
+			rows = rows[1:]
+			continue
+		}
+		c.went = append(c.went, bytes.Clone(k))
+	}
+	for _, r := range rows {
+		c.came = append(c.came, r.key)
+	}
+	c.applied.Gone = len(c.went)
+}
+
+func (c *changes) write(tx *bbolt.Tx, provider string) error {
+	events, current := tx.Bucket(eventsBucket), tx.Bucket(currentBucket)
+	events.FillPercent, current.FillPercent = fillPercent, fillPercent
+	var err error
+	if c.provider != nil {
+		err = tx.Bucket(providersBucket).Put([]byte(provider), c.provider)
+	}
+	for i, key := range c.keys {
+		err = errors.Join(err, events.Put(key, c.values[i]))
+	}
+	for _, key := range c.came {
+		err = errors.Join(err, current.Put(key, nil))
+	}
+	for _, key := range c.went {
+		err = errors.Join(err, current.Delete(key))
+	}
+	return err
+}

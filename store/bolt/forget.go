@@ -1,0 +1,253 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"fever/event"
+	"fever/store"
+)
+
+// Forget removes what is stored of a provider, and records that, in one transaction.
+// Without a cutoff it removes the events, what the latest snapshot says of the provider,
+// the validators included, and the outcomes of its jobs. With one it removes events alone.
+//
+// Records of [Store.Forget] and [Store.Rename] stay. No job of the provider may run
+// meanwhile. Events that come in a later snapshot are new. It looks at every event of the
+// provider.
+func (s *Store) Forget(ctx context.Context, f store.Forgetting) (store.Forgotten, error) {
+	var done store.Forgotten
+	err := s.edit(ctx, f.DryRun, func(tx *bbolt.Tx) (err error) {
+		done, err = s.forget(ctx, tx, f)
+		return err
+	})
+	if err != nil {
+		return store.Forgotten{}, fmt.Errorf("forget what is stored of %s: %w", f.Provider, err)
+	}
+	if done.Record.ID != 0 && f.GoneBefore.IsZero() {
+		s.moved(f.Provider, "", 0)
+	}
+	return done, nil
+}
+
+// edit runs f in a write transaction or, in a dry run, in a read transaction.
+func (s *Store) edit(ctx context.Context, dryRun bool, f func(*bbolt.Tx) error) error {
+	if dryRun {
+		return s.view(f)
+	}
+	return s.update(ctx, f)
+}
+
+func (s *Store) forget(ctx context.Context, tx *bbolt.Tx, f store.Forgetting) (done store.Forgotten, err error) {
+	started, name := time.Now(), []byte(f.Provider)
+	jobs, err := s.ordinaryJobs(tx, f.Provider)
+	if err != nil {
+		return done, err
+	}
+	if len(jobs) == 0 && tx.Bucket(providersBucket).Get(name) == nil {
+		return done, s.nothing(tx, f.Provider)
+	}
+	places, err := s.places(tx)
+	if err != nil {
+		return done, err
+	}
+	end := f.GoneBefore.Second(places[f.Provider])
+	keys, err := s.selectEvents(ctx, tx, f.Provider, places, &done.Selection, func(e *event.Entry, current bool) bool {
+		return f.GoneBefore.IsZero() || !current && e.End < end
+	})
+	if err != nil {
+		return done, err
+	}
+	done.Jobs = len(jobs)
+	message := fmt.Sprintf("all that was stored: %s and %s", amount(done.Events, "event"), amount(done.Jobs, "outcome of a job", "outcomes of jobs"))
+	if !f.GoneBefore.IsZero() {
+		done.Jobs = 0
+		message = fmt.Sprintf("what had left the feed and ended before %s: %s", f.GoneBefore, amount(done.Events, "event"))
+	}
+	if f.DryRun || len(keys) == 0 && !f.GoneBefore.IsZero() {
+		return done, nil
+	}
+	err = deleteAll(tx.Bucket(eventsBucket), keys)
+	if f.GoneBefore.IsZero() {
+		err = errors.Join(err, deleteAll(tx.Bucket(currentBucket), keys), // a key that is not there is no error
+			deleteAll(tx.Bucket(jobsBucket), jobs), tx.Bucket(providersBucket).Delete(name))
+	}
+	if err != nil {
+		return done, err
+	}
+	done.Record, err = s.putRecord(tx, store.Job{
+		Provider: f.Provider, Trigger: store.Forget, Started: started, Gone: done.Events, Message: message,
+	})
+	return done, err
+}
+
+// amount writes how many things there are: "1 event", "2 events". The plural is to be given
+// where it is not made with an s.
+func amount(n int, thing string, things ...string) string {
+	switch {
+	case n == 1:
+		return "1 " + thing
+	case len(things) > 0:
+		return fmt.Sprintf("%d %s", n, things[0])
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+func deleteAll(b *bbolt.Bucket, keys [][]byte) error {
+	for _, key := range keys {
+		if err := b.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mostNames bounds the providers that an error lists.
+const mostNames = 10
+
+// nothing is the error for a provider of which nothing is stored. It names those of which
+// something is.
+func (s *Store) nothing(tx *bbolt.Tx, provider string) error {
+	var names []string
+	cursor := tx.Bucket(providersBucket).Cursor()
+	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
+		if len(names) == mostNames {
+			names = append(names, "and others")
+			break
+		}
+		names = append(names, string(k))
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("%w of %s, nor of any other", store.ErrNothing, provider)
+	}
+	return fmt.Errorf("%w of %s: there is something of %s", store.ErrNothing, provider, strings.Join(names, ", "))
+}
+
+// selectEvents sums up in sel those events of a provider for which want returns true, and
+// returns their keys in the order of bytes.
+func (s *Store) selectEvents(ctx context.Context, tx *bbolt.Tx, provider string, places map[string]*time.Location,
+	sel *store.Selection, want func(e *event.Entry, current bool) bool,
+) (keys [][]byte, err error) {
+	type first struct {
+		*event.Entry
+		pair
+		current bool
+	}
+	var firsts []first
+	prefix := append([]byte(provider), 0)
+	marks := tx.Bucket(currentBucket).Cursor()
+	mark, _ := marks.Seek(prefix)
+	cursor := tx.Bucket(eventsBucket).Cursor()
+	for k, v := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = cursor.Next() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		e, err := s.entry(pair{k, v}, places)
+		if err != nil {
+			return nil, err
+		}
+		current := bytes.Equal(mark, k)
+		if current {
+			mark, _ = marks.Next()
+		}
+		if !want(e, current) {
+			continue
+		}
+		if from := time.Unix(e.Start, 0).UTC(); len(keys) == 0 || from.Before(sel.From) {
+			sel.From = from
+		}
+		if to := time.Unix(e.End, 0).UTC(); len(keys) == 0 || to.After(sel.To) {
+			sel.To = to
+		}
+		if current {
+			sel.Current++
+		}
+		keys = append(keys, bytes.Clone(k))
+		i, _ := slices.BinarySearchFunc(firsts, &e.Place, func(f first, p *event.Place) int { return f.Compare(p) })
+		if i < store.MostFirst {
+			firsts = slices.Insert(firsts, i, first{e, pair{k, v}, current})
+			firsts = firsts[:min(len(firsts), store.MostFirst)]
+		}
+	}
+	sel.Events = len(keys)
+	for _, f := range firsts {
+		r, err := store.DecodeRecord(f.key, f.value)
+		if err != nil {
+			return nil, damaged(s.path, fmt.Sprintf("event %q: %v", f.key, err))
+		}
+		r.Current = f.current
+		sel.First = append(sel.First, r)
+	}
+	return keys, nil
+}
+
+// providerJobs returns the recorded jobs of a provider, the oldest first.
+func (s *Store) providerJobs(tx *bbolt.Tx, provider string) (all []store.Job, err error) {
+	prefix := append([]byte(provider), 0)
+	cursor := tx.Bucket(jobsBucket).Cursor()
+	for k, v := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = cursor.Next() {
+		job, err := store.DecodeJob(k, v)
+		if err != nil {
+			return nil, damaged(s.path, fmt.Sprintf("job %q: %v", k, err))
+		}
+		all = append(all, job)
+	}
+	return all, nil
+}
+
+// ordinaryJobs returns the keys of a provider's jobs, without the records of what was done
+// by hand.
+func (s *Store) ordinaryJobs(tx *bbolt.Tx, provider string) (keys [][]byte, err error) {
+	all, err := s.providerJobs(tx, provider)
+	for _, job := range all {
+		if job.Trigger.Collects() {
+			keys = append(keys, store.JobKey(provider, job.ID))
+		}
+	}
+	return keys, err
+}
+
+// putRecord writes down what was done by hand with what is stored of the job's provider, as
+// its newest job, and returns it as it is recorded.
+func (s *Store) putRecord(tx *bbolt.Tx, job store.Job) (store.Job, error) {
+	jobs := tx.Bucket(jobsBucket)
+	job.State, job.Finished = store.Completed, time.Now()
+	if err := s.interruptNewest(jobs, job.Provider, job.Started); err != nil {
+		return store.Job{}, err
+	}
+	var err error
+	if job.ID, err = jobs.NextSequence(); err != nil {
+		return store.Job{}, err
+	}
+	key, value, err := job.Encode()
+	if err != nil {
+		return store.Job{}, err
+	}
+	if err := jobs.Put(key, value); err != nil {
+		return store.Job{}, err
+	}
+	old, err := s.oldJobs(jobs, &job)
+	if err != nil {
+		return store.Job{}, err
+	}
+	return job, deleteAll(jobs, old)
+}
+
+// interruptNewest makes a provider's newest job failed if its end could not be recorded.
+func (s *Store) interruptNewest(jobs *bbolt.Bucket, provider string, now time.Time) error {
+	last, err := newestJob(jobs, provider)
+	if err != nil {
+		return damaged(s.path, err.Error())
+	}
+	if last.State != store.Running {
+		return nil
+	}
+	return s.interrupt(jobs, last, now)
+}

@@ -1,0 +1,163 @@
+package bolt
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"fever/event"
+	"fever/provider/feed"
+	"fever/store"
+)
+
+// exampleRecord is the event of the examples in docs/store-format.md, and of the file
+// in testdata.
+var exampleRecord = event.Record{
+	Event: event.Event{
+		Key:      event.Key{Provider: "feverup", BaseID: "291", EventID: "291"},
+		Title:    "Camela en concierto",
+		Start:    local("2021-06-30T21:00:00"),
+		End:      local("2021-06-30T21:30:00"),
+		SellFrom: "2020-07-01T00:00:00",
+		SellTo:   "2021-06-30T20:00:00",
+		Zones: []event.Zone{
+			{ID: "40", Name: "Platea", Capacity: 243, Price: price("20"), Numbered: true},
+			{ID: "38", Name: "Grada 2", Capacity: 0, Price: price("15.50")},
+		},
+	},
+	FirstSeen:   time.Date(2021, 2, 1, 10, 0, 0, 0, time.UTC),
+	LastChanged: time.Date(2021, 2, 1, 10, 1, 0, 500e6, time.UTC),
+	Current:     true,
+}
+
+// exampleJobs are the jobs of that file, the newest first. The last but one is the
+// example of the documentation.
+var exampleJobs = []store.Job{
+	{ID: 4, Provider: "feverup", Trigger: store.Manual, State: store.Running, Started: exampleRecord.LastChanged.Add(2 * time.Minute)},
+	{
+		ID: 3, Provider: "feverup", Trigger: store.Schedule, State: store.Failed,
+		Scheduled: exampleRecord.LastChanged.Add(time.Minute),
+		Started:   exampleRecord.LastChanged.Add(time.Minute),
+		Finished:  exampleRecord.LastChanged.Add(time.Minute + 30*time.Second),
+		Attempts:  3, HTTPStatus: 503, Kind: "timeout", Message: "fetch from example.com: not done within 10s",
+	},
+	{
+		ID: 2, Provider: "feverup", Trigger: store.Schedule, State: store.Completed,
+		Scheduled: time.Date(2021, 2, 1, 10, 1, 0, 0, time.UTC),
+		Started:   exampleRecord.LastChanged,
+		Finished:  exampleRecord.LastChanged.Add(1250 * time.Millisecond),
+		Attempts:  2, HTTPStatus: 200, Bytes: 1771,
+		Seen: 3, Changed: 1, Ignored: 1, Rejected: 1,
+		Rejections: []feed.Rejection{{BaseID: "444", EventID: "1642", Line: 21, Reason: "no such day"}},
+	},
+	{
+		ID: 1, Provider: "feverup", Trigger: store.StartUp, State: store.Completed,
+		Scheduled: exampleRecord.FirstSeen, Started: exampleRecord.FirstSeen, Finished: exampleRecord.FirstSeen.Add(time.Second),
+		Attempts: 1, HTTPStatus: 200, Bytes: 1024, Seen: 1, New: 1,
+	},
+}
+
+var exampleValidators = feed.Validators{
+	ETag:         `"6a5e"`,
+	LastModified: "Mon, 01 Feb 2021 10:01:00 GMT",
+	Digest:       sha256.Sum256([]byte("fever")),
+	Source:       "f3a1",
+}
+
+// TestFormat compares the examples of the documentation with what is written: the
+// format cannot change without it.
+func TestFormat(t *testing.T) {
+	t.Parallel()
+	page := string(read(t, filepath.Join("..", "..", "docs", "store-format.md")))
+	got := make(map[string]string)
+	for _, block := range regexp.MustCompile("(?s)```hex\n# (.*?)\n(.*?)```").FindAllStringSubmatch(page, -1) {
+		digits := regexp.MustCompile(`#.*|\s`).ReplaceAllString(block[2], "")
+		got[block[1]] = digits
+	}
+	s := newStore(t)
+	applyExample(t, s)
+	want := make(map[string]string)
+	err := s.view(func(tx *bbolt.Tx) error {
+		key := exampleRecord.Bytes()
+		want["key of an event"] = hex.EncodeToString(key)
+		want["value of an event"] = hex.EncodeToString(tx.Bucket(eventsBucket).Get(key))
+		want["value of the provider feverup"] = hex.EncodeToString(tx.Bucket(providersBucket).Get([]byte("feverup")))
+		key = store.JobKey("feverup", 2)
+		want["key of a job"] = hex.EncodeToString(key)
+		want["value of a job"] = hex.EncodeToString(tx.Bucket(jobsBucket).Get(key))
+		want["value of application"] = hex.EncodeToString(tx.Bucket(metaBucket).Get([]byte("application")))
+		want["value of format"] = hex.EncodeToString(tx.Bucket(metaBucket).Get([]byte("format")))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("documented are\n%v\nnot\n%v", got, want)
+	}
+}
+
+// TestOldFile reads a file that this format was first written to, and writes to it.
+func TestOldFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "fever.db")
+	if err := os.WriteFile(path, read(t, filepath.Join("testdata", "format-1.bbolt")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	checkFile(t, path)
+	s, err := Open(path, keep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := records(t, s, everything); len(got) != 1 || !reflect.DeepEqual(got[0], exampleRecord) {
+		t.Errorf("stored are %+v, not %+v", got, exampleRecord)
+	}
+	if got := jobs(t, s, store.JobFilter{}); !reflect.DeepEqual(got, exampleJobs) {
+		t.Errorf("jobs are %+v, not %+v", got, exampleJobs)
+	}
+	if got, err := s.Validators(t.Context(), "feverup"); err != nil || got != exampleValidators {
+		t.Errorf("validators are %+v, %v, not %+v", got, err, exampleValidators)
+	}
+	if got := apply(t, s, snapshot("feverup", 1)); got.Gone != 1 {
+		t.Errorf("applied %+v", got)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	checkFile(t, path)
+}
+
+// applyExample brings exampleRecord, exampleJobs and exampleValidators about.
+func applyExample(t *testing.T, s *Store) {
+	t.Helper()
+	snap := store.Snapshot{Provider: "feverup", TimeZone: "Europe/Madrid", Taken: exampleRecord.FirstSeen}
+	snap.Events = []event.Event{exampleRecord.Event}
+	snap.Events[0].SoldOut = true
+	for _, job := range slices.Backward(exampleJobs) {
+		began, err := s.Begin(t.Context(), store.Job{Provider: job.Provider, Trigger: job.Trigger, Scheduled: job.Scheduled, Started: job.Started})
+		if err != nil || began.ID != job.ID {
+			t.Fatalf("began %+v, %v", began, err)
+		}
+		switch job.State {
+		case store.Completed:
+			if _, _, err = s.Apply(t.Context(), snap, job); err != nil {
+				t.Fatal(err)
+			}
+			snap.Events[0].SoldOut = false
+			snap.Taken, snap.Validators = exampleRecord.LastChanged, exampleValidators
+		case store.Failed:
+			if err := s.Finish(t.Context(), job, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

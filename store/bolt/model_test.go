@@ -1,0 +1,338 @@
+package bolt
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"fever/event"
+	"fever/provider/feed"
+	"fever/store"
+)
+
+// model is the store as simply as it can be said.
+type model struct {
+	records    map[event.Key]event.Record
+	jobs       []store.Job // by id
+	last       uint64
+	validators map[string]feed.Validators
+}
+
+// begin is told the job that the store returned.
+func (m *model) begin(job store.Job, keep int) {
+	if running := m.running(job.Provider); running != nil {
+		m.interrupt(*running, job.Started, keep)
+	}
+	m.last++
+	m.jobs = append(m.jobs, job)
+}
+
+// end records the end of a running job.
+func (m *model) end(job store.Job, keep int) {
+	finished, records := 0, 0
+	answered, applied := false, false
+	for i := range slices.Backward(m.jobs) {
+		if m.jobs[i].ID == job.ID {
+			m.jobs[i] = job
+		}
+		if j := &m.jobs[i]; j.Provider == job.Provider {
+			record := j.Trigger == store.Forget || j.Trigger == store.Rename
+			newestAnswered := !answered && j.State == store.Completed && j.Trigger != store.Document && !record
+			newestApplied := !applied && j.State == store.Completed && !j.NotModified && !record
+			answered, applied = answered || newestAnswered, applied || newestApplied
+			if finished++; finished > keep && !newestAnswered && !newestApplied {
+				if record {
+					records++
+				}
+				if !record || records > keep {
+					j.ID = 0
+				}
+			}
+		}
+	}
+	m.jobs = slices.DeleteFunc(m.jobs, func(j store.Job) bool { return j.ID == 0 })
+}
+
+func (m *model) interrupt(job store.Job, now time.Time, keep int) {
+	job.State, job.Finished, job.Kind = store.Failed, now, feed.KindInterrupted
+	job.Message = "the process ended, or could not record the job's end"
+	m.end(job, keep)
+}
+
+// running returns the running job of a provider, or of any.
+func (m *model) running(provider string) *store.Job {
+	for _, job := range m.jobs {
+		if job.State == store.Running && (provider == "" || job.Provider == provider) {
+			return &job
+		}
+	}
+	return nil
+}
+
+func (m *model) find(f store.JobFilter) (found []store.Job) {
+	for _, job := range slices.Backward(m.jobs) {
+		if f.Provider == "" || f.Provider == job.Provider {
+			found = append(found, job)
+		}
+	}
+	if f.Limit > 0 && f.Limit < len(found) {
+		found = found[:f.Limit]
+	}
+	return found
+}
+
+func (m *model) knows(provider string) bool {
+	for k := range m.records {
+		if k.Provider == provider {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *model) apply(snap store.Snapshot) (want store.Applied) {
+	m.validators[snap.Provider] = snap.Validators
+	for k, r := range m.records {
+		if k.Provider == snap.Provider && r.Current {
+			want.Before++
+		}
+	}
+	want.Current, want.Known = len(snap.Events), m.knows(snap.Provider)
+	current := make(map[event.Key]bool)
+	var all []*event.Event
+	for i := range snap.Events {
+		current[snap.Events[i].Key] = true
+		all = append(all, &snap.Events[i])
+	}
+	for i := range snap.Past {
+		all = append(all, &snap.Past[i])
+	}
+	for _, e := range all {
+		r, known := m.records[e.Key]
+		switch {
+		case !known:
+			want.New++
+			r.FirstSeen = snap.Taken.UTC()
+		case !reflect.DeepEqual(r.Event, *e):
+			want.Changed++
+		default:
+			want.Unchanged++
+			r.Current = r.Current || current[e.Key]
+			m.records[e.Key] = r
+			continue
+		}
+		r.Event, r.LastChanged, r.Current = *e, snap.Taken.UTC(), r.Current || current[e.Key]
+		m.records[e.Key] = r
+		want.Events = append(want.Events, e)
+	}
+	for k, r := range m.records {
+		if k.Provider == snap.Provider && r.Current && !current[k] {
+			want.Gone++
+			r.Current = false
+			m.records[k] = r
+		}
+	}
+	slices.SortFunc(want.Events, func(a, b *event.Event) int { return cmp.Compare(string(a.Bytes()), string(b.Bytes())) })
+	return want
+}
+
+// TestModel runs random jobs with random snapshots of few events with few values, on
+// the store and on the model, opens the file again at times, and compares everything
+// each time.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	files := 0
+	rapid.Check(t, func(t *rapid.T) {
+		files++
+		path := filepath.Join(folder, fmt.Sprint(files))
+		open := func(keep int) *Store {
+			s, err := Open(path, keep)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.db.NoSync = true // the machine does not fail here, and it is many times faster
+			return s
+		}
+		s := open(keep)
+		defer func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		m := &model{records: make(map[event.Key]event.Record), validators: make(map[string]feed.Validators)}
+		begin := func(t *rapid.T, provider string) store.Job {
+			job, err := s.Begin(t.Context(), store.Job{
+				Provider:  provider,
+				Trigger:   rapid.SampledFrom([]store.Trigger{store.Schedule, store.StartUp, store.Manual, store.Document}).Draw(t, "trigger"),
+				Scheduled: drawn(rapid.Int64Range(0, 1e13).Draw(t, "scheduled")),
+				Started:   drawn(rapid.Int64Range(1, 1e13).Draw(t, "started")),
+			})
+			if err != nil || job.ID != m.last+1 {
+				t.Fatalf("began %+v, %v, after job %d", job, err, m.last)
+			}
+			m.begin(job, s.keep)
+			return job
+		}
+		// running returns a job to end: one that runs, or a new one.
+		running := func(t *rapid.T, provider string) store.Job {
+			job := m.running(provider)
+			if job == nil {
+				began := begin(t, provider)
+				job = &began
+			}
+			job.Finished = drawn(rapid.Int64Range(1, 1e13).Draw(t, "finished"))
+			job.Attempts = rapid.IntMin(0).Draw(t, "attempts")
+			job.Bytes = rapid.Int64Min(0).Draw(t, "bytes")
+			for i := range rapid.IntRange(0, 3).Draw(t, "rejections") {
+				job.Rejections = append(job.Rejections, feed.Rejection{BaseID: "1", EventID: "2", Line: i, Reason: "no title"})
+			}
+			return *job
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"begin": func(t *rapid.T) { begin(t, drawProvider(t)) },
+			"apply": func(t *rapid.T) {
+				snap := drawSnapshot(t)
+				job := running(t, snap.Provider)
+				got, ended, err := s.Apply(t.Context(), snap, job)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := m.apply(snap)
+				if !reflect.DeepEqual(got, want) {
+					t.Fatalf("applied %+v, not %+v", got, want)
+				}
+				job.State, job.New, job.Changed, job.Unchanged, job.Gone = store.Completed, want.New, want.Changed, want.Unchanged, want.Gone
+				if !reflect.DeepEqual(ended, job) {
+					t.Fatalf("ended %+v, not %+v", ended, job)
+				}
+				m.end(job, s.keep)
+			},
+			"apply, stopped": func(t *rapid.T) {
+				snap := drawSnapshot(t)
+				job := running(t, snap.Provider)
+				if _, _, err := s.Apply(&endsAfter{t.Context(), rapid.IntRange(0, 1).Draw(t, "after")}, snap, job); err == nil {
+					t.Fatal("it was not stopped")
+				}
+			},
+			"finish": func(t *rapid.T) {
+				job := running(t, drawProvider(t))
+				job.State, job.NotModified = store.Completed, true
+				if rapid.Bool().Draw(t, "failed") {
+					job.State, job.NotModified, job.Kind, job.Message = store.Failed, false, "http_status", "status 503"
+				}
+				if err := s.Finish(t.Context(), job, nil); err != nil {
+					t.Fatal(err)
+				}
+				m.end(job, s.keep)
+			},
+			"interrupt": func(t *rapid.T) {
+				now := drawn(rapid.Int64Range(1, 1e13).Draw(t, "now"))
+				want := 0
+				for job := m.running(""); job != nil; job = m.running("") {
+					m.interrupt(*job, now, s.keep)
+					want++
+				}
+				if n, err := s.Interrupt(t.Context(), now); n != want || err != nil {
+					t.Fatalf("%d interrupted, not %d: %v", n, want, err)
+				}
+			},
+			"forget": func(t *rapid.T) { m.forgetting(t, s) },
+			"rename": func(t *rapid.T) { m.renaming(t, s) },
+			"reopen": func(t *rapid.T) {
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				s = open(rapid.IntRange(1, 4).Draw(t, "keep"))
+				if err := s.Check(); err != nil {
+					t.Fatal(err)
+				}
+			},
+			"": func(t *rapid.T) {
+				want := inOrder(slices.Collect(maps.Values(m.records)))
+				var got []event.Record
+				for r, err := range s.Records(t.Context(), everything) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, r)
+				}
+				if !reflect.DeepEqual(got, want) {
+					t.Fatalf("stored are\n%+v\nnot\n%+v", got, want)
+				}
+				f := store.JobFilter{Limit: rapid.IntRange(0, 9).Draw(t, "limit")}
+				if rapid.Bool().Draw(t, "one provider") {
+					f.Provider = drawProvider(t)
+				}
+				var recorded []store.Job
+				for job, err := range s.Jobs(t.Context(), f) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					recorded = append(recorded, job)
+				}
+				if want := m.find(f); !reflect.DeepEqual(recorded, want) {
+					t.Fatalf("for %+v jobs are\n%+v\nnot\n%+v", f, recorded, want)
+				}
+				m.checkCurrent(t, s)
+				for _, provider := range providers {
+					if v, err := s.Validators(t.Context(), provider); err != nil || v != m.validators[provider] {
+						t.Fatalf("validators of %s are %+v, %v, not %+v", provider, v, err, m.validators[provider])
+					}
+				}
+			},
+		})
+	})
+}
+
+var providers = []string{"a", "a-b", "b"}
+
+// drawn is the time of so many Unix milliseconds; 0 is the zero time.
+func drawn(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+func drawProvider(t *rapid.T) string { return rapid.SampledFrom(providers).Draw(t, "provider") }
+
+func drawSnapshot(t *rapid.T) store.Snapshot {
+	snap := store.Snapshot{
+		Provider: drawProvider(t),
+		TimeZone: "UTC",
+		Taken:    time.UnixMilli(rapid.Int64Range(-1e12, 1e13).Draw(t, "taken")),
+	}
+	if rapid.Bool().Draw(t, "validators") {
+		snap.Validators = feed.Validators{
+			ETag:         string(rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "etag")),
+			LastModified: string(rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "last modified")),
+			Digest:       [32]byte{rapid.Byte().Draw(t, "digest")},
+			Source:       rapid.StringN(0, 10, -1).Draw(t, "source"),
+		}
+	}
+	numbers := rapid.SliceOfNDistinct(rapid.IntRange(0, 15), 0, 8, rapid.ID).Draw(t, "events")
+	for _, n := range numbers {
+		e := sample(snap.Provider, n, rapid.SampledFrom([]int{0, 1, 1, 1, 2, 2, 8}).Draw(t, "zones"))
+		e.SoldOut = rapid.Bool().Draw(t, "sold out")
+		if len(e.Zones) > 0 {
+			e.Zones[0].Capacity = rapid.Int64Min(0).Draw(t, "capacity")
+			if rapid.Bool().Draw(t, "free") {
+				e.Zones[0].Price = event.Price{}
+			}
+		}
+		if rapid.IntRange(0, 3).Draw(t, "past") == 0 {
+			snap.Past = append(snap.Past, e)
+		} else {
+			snap.Events = append(snap.Events, e)
+		}
+	}
+	return snap
+}

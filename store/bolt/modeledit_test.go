@@ -1,0 +1,304 @@
+package bolt
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"fever/event"
+	"fever/store"
+)
+
+// sum is what the model says of some events.
+func (m *model) sum(keys []event.Key) (sel store.Selection) {
+	var found []event.Record
+	for _, k := range keys {
+		r := m.records[k]
+		found = append(found, r)
+		e := event.NewEntry(&r.Event, utc)
+		if from := time.Unix(e.Start, 0).UTC(); sel.Events == 0 || from.Before(sel.From) {
+			sel.From = from
+		}
+		if to := time.Unix(e.End, 0).UTC(); sel.Events == 0 || to.After(sel.To) {
+			sel.To = to
+		}
+		if r.Current {
+			sel.Current++
+		}
+		sel.Events++
+	}
+	if found = inOrder(found); len(found) > 0 {
+		sel.First = found[:min(len(found), store.MostFirst)]
+	}
+	return sel
+}
+
+// of returns the keys of a provider's events.
+func (m *model) of(provider string) (keys []event.Key) {
+	for k := range m.records {
+		if k.Provider == provider {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// jobsOf returns the number of a provider's jobs, without records of what was done by hand,
+// and with them.
+func (m *model) jobsOf(provider string) (ordinary, all int) {
+	for _, job := range m.jobs {
+		if job.Provider == provider {
+			all++
+			if job.Trigger != store.Forget && job.Trigger != store.Rename {
+				ordinary++
+			}
+		}
+	}
+	return ordinary, all
+}
+
+// latest returns the job that brought a provider's latest snapshot; 0: none is known.
+func (m *model) latest(provider string) (id uint64) {
+	for _, job := range m.jobs {
+		if job.Provider == provider && job.State == store.Completed && !job.NotModified && job.Trigger != store.Forget && job.Trigger != store.Rename {
+			id = job.ID
+		}
+	}
+	return id
+}
+
+// recorded is told what the store recorded of what was done by hand.
+func (m *model) recorded(job store.Job, keep int) {
+	if running := m.running(job.Provider); running != nil {
+		m.interrupt(*running, job.Started, keep)
+	}
+	m.last++
+	m.jobs = append(m.jobs, job)
+	m.end(job, keep)
+}
+
+// forget says what is to be forgotten, and forgets it if there is a record of that. Before
+// is the second of the cutoff, nil when there is none.
+func (m *model) forget(provider string, before *int64, record store.Job, keep int) (want store.Forgotten) {
+	var keys []event.Key
+	for _, k := range m.of(provider) {
+		r := m.records[k]
+		if before == nil || !r.Current && event.NewEntry(&r.Event, utc).End < *before {
+			keys = append(keys, k)
+		}
+	}
+	want.Selection = m.sum(keys)
+	if before == nil {
+		want.Jobs, _ = m.jobsOf(provider)
+	}
+	if want.Record = record; record.ID == 0 {
+		return want
+	}
+	for _, k := range keys {
+		delete(m.records, k)
+	}
+	if before == nil {
+		delete(m.validators, provider)
+		m.jobs = slices.DeleteFunc(m.jobs, func(j store.Job) bool {
+			return j.Provider == provider && j.Trigger != store.Forget && j.Trigger != store.Rename
+		})
+	}
+	m.recorded(record, keep)
+	return want
+}
+
+// rename says what is to be renamed, and renames it if there is a record of that.
+func (m *model) rename(from, to string, record store.Job, keep int) (want store.Renamed) {
+	if record.ID != 0 {
+		for _, name := range []string{from, to} {
+			if running := m.running(name); running != nil {
+				m.interrupt(*running, record.Started, keep)
+			}
+		}
+	}
+	want.Selection = m.sum(m.of(from))
+	_, want.Jobs = m.jobsOf(from)
+	_, fromKnown := m.validators[from]
+	_, toKnown := m.validators[to]
+	fromCounts := fromKnown && (!toKnown || m.latest(from) > m.latest(to))
+	if fromKnown {
+		want.OldTimeZone, want.TimeZone = "UTC", "UTC"
+	}
+	if toKnown {
+		want.TimeZone = "UTC"
+	}
+	merged := make(map[event.Key]event.Record)
+	for _, k := range m.of(from) {
+		r := m.records[k]
+		r.Provider = to
+		if old, known := m.records[r.Key]; known {
+			want.Known++
+			changed := false
+			switch equal := reflect.DeepEqual(r.Event, old.Event); {
+			case equal && old.LastChanged.Before(r.LastChanged):
+				r.LastChanged = old.LastChanged
+			case equal:
+			case fromCounts && r.Current:
+				changed = true
+			case !fromCounts && old.Current:
+			default:
+				changed = r.LastChanged.After(old.LastChanged)
+			}
+			switch equal := reflect.DeepEqual(r.Event, old.Event); {
+			case changed:
+				want.Changed++
+			case !equal:
+				r.Event, r.LastChanged = old.Event, old.LastChanged
+			}
+			if old.FirstSeen.Before(r.FirstSeen) {
+				r.FirstSeen = old.FirstSeen
+			}
+			if !fromCounts {
+				r.Current = old.Current
+			}
+		} else if !fromCounts {
+			r.Current = false
+		}
+		merged[r.Key] = r
+	}
+	if want.Record = record; record.ID == 0 {
+		return want
+	}
+	for _, k := range m.of(from) {
+		delete(m.records, k)
+	}
+	for _, k := range m.of(to) {
+		if r := m.records[k]; fromCounts {
+			r.Current = false
+			m.records[k] = r
+		}
+	}
+	for k, r := range merged {
+		m.records[k] = r
+	}
+	if fromCounts {
+		m.validators[to] = m.validators[from]
+	}
+	delete(m.validators, from)
+	for i := range m.jobs {
+		if m.jobs[i].Provider == from {
+			m.jobs[i].Provider = to
+		}
+	}
+	m.recorded(record, keep)
+	return want
+}
+
+// forgetting and renaming are steps of TestModel. Each looks first at a dry run.
+
+func (m *model) forgetting(t *rapid.T, s *Store) {
+	f := store.Forgetting{Provider: drawProvider(t)}
+	var before *int64
+	switch rapid.IntRange(0, 2).Draw(t, "cutoff") {
+	case 0:
+		date := rapid.SampledFrom([]string{"2011-01-01", "2014-03-05", "2015-01-01", "2100-01-01"}).Draw(t, "date")
+		second := must(time.Parse(time.DateOnly, date)).Unix()
+		f.GoneBefore, before = must(store.ParseCutoff(date)), &second
+	case 1: // an end, and the instants beside it
+		e := sample("a", rapid.IntRange(0, 15).Draw(t, "sample"), 0)
+		end := event.NewEntry(&e, utc).End
+		at := time.Unix(end, 0).Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "beside")) * time.Second / 2)
+		f.GoneBefore = must(store.ParseCutoff(at.UTC().Format(time.RFC3339Nano)))
+		second := at.Add(time.Second - 1).Unix()
+		before = &second
+	}
+	_, known := m.validators[f.Provider]
+	jobs, _ := m.jobsOf(f.Provider)
+	dry, err := s.Forget(t.Context(), store.Forgetting{Provider: f.Provider, GoneBefore: f.GoneBefore, DryRun: true})
+	if known || jobs > 0 {
+		if want := m.forget(f.Provider, before, store.Job{}, s.keep); err != nil || !reflect.DeepEqual(dry, want) {
+			t.Fatalf("to forget are %+v, %v, not %+v", dry, err, want)
+		}
+	}
+	checkNothing(t, err, !known && jobs == 0)
+	got, err := s.Forget(t.Context(), f)
+	checkNothing(t, err, !known && jobs == 0)
+	if err != nil {
+		return
+	}
+	if recorded := got.Record.ID != 0; recorded != (dry.Events > 0 || before == nil) {
+		t.Fatalf("recorded is %+v", got.Record)
+	} else if recorded {
+		checkRecord(t, &got.Record, store.Job{ID: m.last + 1, Provider: f.Provider, Trigger: store.Forget, Gone: dry.Events})
+	}
+	if want := m.forget(f.Provider, before, got.Record, s.keep); !reflect.DeepEqual(got, want) {
+		t.Fatalf("forgotten are %+v, not %+v", got, want)
+	}
+}
+
+func (m *model) renaming(t *rapid.T, s *Store) {
+	r := store.Renaming{From: drawProvider(t), To: drawProvider(t)}
+	if r.From == r.To {
+		if _, err := s.Rename(t.Context(), r); err == nil {
+			t.Fatalf("%s was renamed to itself", r.From)
+		}
+		return
+	}
+	_, known := m.validators[r.From]
+	jobs, _ := m.jobsOf(r.From)
+	dry, err := s.Rename(t.Context(), store.Renaming{From: r.From, To: r.To, DryRun: true})
+	if known || jobs > 0 {
+		if want := m.rename(r.From, r.To, store.Job{}, s.keep); err != nil || !reflect.DeepEqual(dry, want) {
+			t.Fatalf("to rename are %+v, %v, not %+v", dry, err, want)
+		}
+	}
+	checkNothing(t, err, !known && jobs == 0)
+	got, err := s.Rename(t.Context(), r)
+	checkNothing(t, err, !known && jobs == 0)
+	if err != nil {
+		return
+	}
+	checkRecord(t, &got.Record, store.Job{
+		ID: m.last + 1, Provider: r.To, Trigger: store.Rename,
+		Seen: dry.Events, New: dry.Events - dry.Known, Changed: dry.Changed, Unchanged: dry.Known - dry.Changed,
+	})
+	if want := m.rename(r.From, r.To, got.Record, s.keep); !reflect.DeepEqual(got, want) {
+		t.Fatalf("renamed are %+v, not %+v", got, want)
+	}
+}
+
+func checkNothing(t *rapid.T, err error, nothing bool) {
+	t.Helper()
+	if nothing != errors.Is(err, store.ErrNothing) || err != nil && !nothing {
+		t.Fatalf("the error is %v", err)
+	}
+}
+
+// checkRecord compares a record with what it must say. When it was made, and what it says to
+// people, the model does not know.
+func checkRecord(t *rapid.T, got *store.Job, want store.Job) {
+	t.Helper()
+	want.State, want.Started, want.Finished, want.Message = store.Completed, got.Started, got.Finished, got.Message
+	if !reflect.DeepEqual(*got, want) || got.Started.IsZero() || got.Finished.Before(got.Started) || got.Message == "" {
+		t.Fatalf("recorded is %+v, not %+v", got, want)
+	}
+}
+
+// checkCurrent compares the numbers that Stats tells.
+func (m *model) checkCurrent(t *rapid.T, s *Store) {
+	t.Helper()
+	want := make(map[string]int)
+	for _, r := range m.records {
+		if r.Current {
+			want[r.Provider]++
+		}
+	}
+	for provider, n := range s.Stats().Current {
+		_, known := m.validators[provider]
+		if n != want[provider] || !known {
+			t.Fatalf("%d events of %s are current, not %d", n, provider, want[provider])
+		}
+		delete(want, provider)
+	}
+	if len(want) > 0 {
+		t.Fatalf("current are also %v", want)
+	}
+}

@@ -1,0 +1,130 @@
+package bolt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"fever/store"
+
+	"go.etcd.io/bbolt"
+)
+
+// end records the end of a running job, which is its provider's newest, deletes
+// what is no longer kept, and returns the job as it is recorded.
+func (s *Store) end(jobs *bbolt.Bucket, job store.Job) (store.Job, error) {
+	if job.State == store.Running {
+		return store.Job{}, errors.New("it still runs")
+	}
+	key, value, err := job.Encode()
+	if err != nil {
+		return store.Job{}, err
+	}
+	if job.ID > jobs.Sequence() {
+		return store.Job{}, errors.New("no such job has begun")
+	}
+	stored := jobs.Get(key)
+	if stored == nil { // else a job that runs is never deleted
+		return store.Job{}, errors.New("no such job is on record: it was forgotten, or its provider renamed")
+	}
+	began, err := store.DecodeJob(key, stored)
+	if err != nil {
+		return store.Job{}, damaged(s.path, fmt.Sprintf("job %q: %v", key, err))
+	}
+	if began.State != store.Running {
+		return store.Job{}, fmt.Errorf("it has %s already", began.State)
+	}
+	old, err := s.oldJobs(jobs, &job)
+	if err != nil {
+		return store.Job{}, err
+	}
+	err = jobs.Put(key, value)
+	for _, key := range old {
+		err = errors.Join(err, jobs.Delete(key))
+	}
+	return job, err
+}
+
+// oldJobs returns the keys of those jobs of a provider that are no longer kept once the
+// newest of them, the only one that runs, has ended as job says. The newest that its
+// provider answered, and the newest that brought a snapshot, are kept however old they
+// are: they say how fresh the data is, and what is wrong with it. Of the records of what
+// was done by hand as many are kept as of jobs, beside these.
+func (s *Store) oldJobs(jobs *bbolt.Bucket, job *store.Job) ([][]byte, error) {
+	prefix := append([]byte(job.Provider), 0)
+	var all []pair
+	cursor := jobs.Cursor()
+	for k, v := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = cursor.Next() {
+		all = append(all, pair{k, v})
+	}
+	if len(all) <= s.keep {
+		return nil, nil
+	}
+	answered, applied := job.Answered(), job.Applied()
+	var old [][]byte
+	records := 0
+	for i, p := range slices.Backward(all[:len(all)-1]) {
+		stays := i >= len(all)-s.keep
+		if !stays || !answered || !applied {
+			j, err := store.DecodeJob(p.key, p.value)
+			if err != nil {
+				return nil, damaged(s.path, fmt.Sprintf("job %q: %v", p.key, err))
+			}
+			stays = stays || !answered && j.Answered() || !applied && j.Applied()
+			answered, applied = answered || j.Answered(), applied || j.Applied()
+			if !stays && !j.Trigger.Collects() {
+				records++
+				stays = records <= s.keep
+			}
+		}
+		if !stays {
+			old = append(old, bytes.Clone(p.key))
+		}
+	}
+	return old, nil
+}
+
+func (s *Store) interrupt(jobs *bbolt.Bucket, job store.Job, now time.Time) error {
+	job.Interrupt(now)
+	_, err := s.end(jobs, job)
+	return err
+}
+
+// newestJob returns the provider's newest job, or the zero value when it has none. No
+// other job of the provider can be running.
+func newestJob(jobs *bbolt.Bucket, provider string) (store.Job, error) {
+	cursor := jobs.Cursor()
+	var k, v []byte
+	if past, _ := cursor.Seek(append([]byte(provider), 1)); past == nil { // beyond all of its keys
+		k, v = cursor.Last()
+	} else {
+		k, v = cursor.Prev()
+	}
+	if !bytes.HasPrefix(k, append([]byte(provider), 0)) {
+		return store.Job{}, nil
+	}
+	job, err := store.DecodeJob(k, v)
+	if err != nil {
+		return store.Job{}, fmt.Errorf("job %q: %w", k, err)
+	}
+	return job, nil
+}
+
+// runningJobs looks at the newest job of each provider.
+func runningJobs(jobs *bbolt.Bucket) (running []store.Job, err error) {
+	cursor := jobs.Cursor()
+	for k, v := cursor.Last(); k != nil; {
+		job, err := store.DecodeJob(k, v)
+		if err != nil {
+			return nil, fmt.Errorf("job %q: %w", k, err)
+		}
+		if job.State == store.Running {
+			running = append(running, job)
+		}
+		cursor.Seek(append([]byte(job.Provider), 0)) // its oldest
+		k, v = cursor.Prev()
+	}
+	return running, nil
+}

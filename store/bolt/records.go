@@ -1,0 +1,103 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"fever/event"
+	"fever/store"
+)
+
+// Records yields stored events in the order of their entries: start, end, id. An
+// error ends it.
+//
+// Which events come, and in which order, is settled at the start. Each is then read
+// when its turn comes, in a transaction of its own: a slow consumer holds up no
+// writer, may call any method, and sees the values of that moment. Memory holds the
+// keys of what is to come, and one event with its zones.
+func (s *Store) Records(ctx context.Context, f store.Filter) iter.Seq2[event.Record, error] {
+	return func(yield func(event.Record, error) bool) {
+		keys, err := s.find(ctx, f)
+		if err != nil {
+			yield(event.Record{}, fmt.Errorf("find the stored events: %w", err))
+			return
+		}
+		for _, key := range keys {
+			r, err := s.record(ctx, key)
+			if err != nil {
+				yield(event.Record{}, fmt.Errorf("read a stored event: %w", err))
+				return
+			}
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// find returns the keys of the events that f asks for, in order.
+func (s *Store) find(ctx context.Context, f store.Filter) ([][]byte, error) {
+	type place struct {
+		*event.Entry
+		key []byte
+	}
+	var found []place
+	err := s.view(func(tx *bbolt.Tx) error {
+		places, err := s.places(tx)
+		if err != nil {
+			return err
+		}
+		var prefix []byte
+		if f.Provider != "" {
+			prefix = append([]byte(f.Provider), 0)
+		}
+		cursor := tx.Bucket(eventsBucket).Cursor()
+		for k, v := cursor.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = cursor.Next() {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			e, err := s.entry(pair{k, v}, places)
+			if err != nil {
+				return err
+			}
+			if f.Window.Holds(&e.Place) {
+				e.Summary = nil // not needed for the order
+				found = append(found, place{e, bytes.Clone(k)})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(found, func(a, b place) int { return a.Compare(&b.Place) })
+	if f.Limit > 0 && len(found) > f.Limit {
+		found = found[:f.Limit]
+	}
+	keys := make([][]byte, len(found))
+	for i := range found {
+		keys[i] = found[i].key
+	}
+	return keys, nil
+}
+
+// record reads one event with everything that is known about it.
+func (s *Store) record(ctx context.Context, key []byte) (r event.Record, err error) {
+	if err := ctx.Err(); err != nil {
+		return r, err
+	}
+	err = s.view(func(tx *bbolt.Tx) error {
+		var err error
+		if r, err = store.DecodeRecord(key, tx.Bucket(eventsBucket).Get(key)); err != nil {
+			return damaged(s.path, fmt.Sprintf("event %q: %v", key, err))
+		}
+		r.Current = tx.Bucket(currentBucket).Get(key) != nil
+		return nil
+	})
+	return r, err
+}

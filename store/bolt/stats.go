@@ -1,0 +1,116 @@
+package bolt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"fever/store"
+
+	"go.etcd.io/bbolt"
+)
+
+// Stats returns what is known since the last commit, and nothing when the file was opened
+// for reading only. It reads nothing and waits for no transaction.
+func (s *Store) Stats() store.Stats {
+	s.stats.Lock()
+	defer s.stats.Unlock()
+	now := s.stats.Stats
+	now.Current = maps.Clone(now.Current)
+	return now
+}
+
+// stats are kept while writing, since bbolt's own cost a lock in every transaction.
+type stats struct {
+	sync.Mutex
+	store.Stats
+}
+
+// committed takes note of a transaction that took so long to write. The caller lets
+// nobody write meanwhile.
+func (s *Store) committed(took time.Duration) {
+	size, free, err := s.measure()
+	s.stats.Lock()
+	defer s.stats.Unlock()
+	s.stats.Commits++
+	s.stats.CommitTime += took
+	if err == nil { // else the file is as it was, as far as we know
+		s.stats.Size, s.stats.Free = size, free
+		s.grown(size)
+	}
+}
+
+// applied takes note of the number of events in a provider's latest snapshot.
+func (s *Store) applied(provider string, events int) {
+	s.stats.Lock()
+	defer s.stats.Unlock()
+	s.stats.Current[provider] = events
+}
+
+// moved takes note that nothing is stored of one provider any more, and that another, if it
+// is named, has so many events in its latest snapshot.
+func (s *Store) moved(from, to string, events int) {
+	s.stats.Lock()
+	defer s.stats.Unlock()
+	delete(s.stats.Current, from)
+	if to != "" {
+		s.stats.Current[to] = events
+	}
+}
+
+// survey takes note of what the file holds when it is opened.
+func (s *Store) survey() error {
+	size, free, err := s.measure()
+	if err != nil {
+		return wrong(s.path, err)
+	}
+	s.stats.Size, s.stats.Free = size, free // nobody else has the store yet
+	s.grown(size)
+	return s.view(func(tx *bbolt.Tx) (err error) {
+		s.stats.Current, err = countCurrent(tx)
+		return err
+	})
+}
+
+// countCurrent counts the keys in current by their provider, which they begin with.
+func countCurrent(tx *bbolt.Tx) (map[string]int, error) {
+	count := make(map[string]int)
+	cursor := tx.Bucket(currentBucket).Cursor()
+	for k, _ := cursor.First(); k != nil; {
+		end := bytes.IndexByte(k, 0)
+		if end < 0 {
+			return nil, damaged(tx.DB().Path(), fmt.Sprintf("event %q: it is current, and nobody's", k))
+		}
+		prefix, n := k[:end+1], 0
+		for ; bytes.HasPrefix(k, prefix); k, _ = cursor.Next() {
+			n++
+		}
+		count[string(prefix[:end])] = n
+	}
+	return count, nil
+}
+
+// measure returns the size of the file, and how much of it holds nothing after the
+// latest commit: the pages on the list of free ones, and what lies behind the last page.
+func (s *Store) measure() (size, free int64, err error) {
+	info, err := s.file.Stat()
+	if err != nil {
+		return 0, 0, err
+	}
+	m, _, err := readMeta(s.file)
+	if err != nil {
+		return 0, 0, err
+	}
+	var b [headerBytes + 8]byte
+	if _, err := s.file.ReadAt(b[:], int64(m.freelist)*m.pageSize); err != nil {
+		return 0, 0, err
+	}
+	pages := uint64(parseHeader(b[:]).count)
+	if pages == manyFree {
+		pages = binary.NativeEndian.Uint64(b[headerBytes:])
+	}
+	return info.Size(), info.Size() - int64(m.pages-pages)*m.pageSize, nil
+}

@@ -1,0 +1,311 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"fever/event"
+)
+
+// maxValue bounds a stored value: an event at all of its limits stays below it.
+const maxValue = 32 << 20
+
+// sumBytes is the length of the checksum that ends a value.
+const sumBytes = 4
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// A Value is what a store keeps under an event's key.
+type Value struct {
+	FirstSeen   int64 // Unix milliseconds; so is the next
+	LastChanged int64
+	Event       []byte // as [Encoder.Encode] returns it: other bytes are a changed event
+}
+
+// DecodeValue is the inverse of [Value.Encode]. The value shares no memory with b.
+func DecodeValue(key, b []byte) (Value, error) {
+	var v value[cbor.RawMessage]
+	err := Unseal(key, b, &v)
+	return Value{FirstSeen: v.FirstSeen, LastChanged: v.LastChanged, Event: v.Event}, err
+}
+
+// Encode returns what to store under the key.
+func (v *Value) Encode(key []byte) ([]byte, error) {
+	return Seal(key, &value[cbor.RawMessage]{FirstSeen: v.FirstSeen, LastChanged: v.LastChanged, Event: v.Event})
+}
+
+// value is a [Value] as it is encoded, of which E decodes the event.
+type value[E eventFields | entryFields | startFields | cbor.RawMessage] struct {
+	_           struct{} `cbor:",toarray"`
+	FirstSeen   int64
+	LastChanged int64
+	Event       E
+}
+
+// eventFields is an event without its key, which the bucket's key holds.
+type eventFields struct {
+	_         struct{} `cbor:",toarray"`
+	Title     string
+	Organizer string
+	Start     string // as event.Local writes it; so is End
+	End       string
+	SellFrom  string
+	SellTo    string
+	SoldOut   bool
+	Lowest    string // of the price range, as event.Price writes it; so is Highest
+	Highest   string
+	Zones     []byte // []zoneFields as CBOR: loading an entry passes over it in one step
+}
+
+type zoneFields struct {
+	_        struct{} `cbor:",toarray"`
+	ID       string
+	Name     string
+	Capacity int64
+	Price    string
+	Numbered bool
+}
+
+// entryFields are eventFields of which only those are decoded that an entry needs.
+type entryFields struct {
+	_         struct{} `cbor:",toarray"`
+	Title     string
+	Organizer skipped
+	Start     string
+	End       string
+	SellFrom  skipped
+	SellTo    skipped
+	SoldOut   skipped
+	Lowest    string
+	Highest   string
+	Zones     skipped
+}
+
+// startFields are eventFields of which only the start is decoded.
+type startFields struct {
+	_         struct{} `cbor:",toarray"`
+	Title     skipped
+	Organizer skipped
+	Start     string
+	End       skipped
+	SellFrom  skipped
+	SellTo    skipped
+	SoldOut   skipped
+	Lowest    skipped
+	Highest   skipped
+	Zones     skipped
+}
+
+// skipped is a field of any type that decoding passes over.
+type skipped struct{}
+
+// UnmarshalCBOR implements [cbor.Unmarshaler].
+func (*skipped) UnmarshalCBOR([]byte) error { return nil }
+
+// The modes of the encoding: RFC 8949 section 4.2.1, and nothing accepted that it
+// would not write, as far as a decoder can tell.
+var (
+	encoding = must(cbor.CoreDetEncOptions().UserBufferEncMode())
+	decoding = must(cbor.DecOptions{
+		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
+		IndefLength:      cbor.IndefLengthForbidden,
+		TagsMd:           cbor.TagsForbidden,
+		MaxNestedLevels:  4,
+		MaxArrayElements: event.MaxZones,
+		MaxMapPairs:      16,
+	}.DecMode())
+)
+
+// must is for options that are constants.
+func must[M any](mode M, err error) M {
+	if err != nil {
+		panic(err)
+	}
+	return mode
+}
+
+// An Encoder encodes events one after the other in buffers that it keeps. The zero value is ready.
+type Encoder struct {
+	fields []zoneFields
+	zones  bytes.Buffer
+	event  bytes.Buffer
+}
+
+// Encode returns the event's part of a [Value]. The bytes are good until the next call.
+func (c *Encoder) Encode(e *event.Event) ([]byte, error) {
+	if c.fields = c.fields[:0]; c.fields == nil {
+		c.fields = []zoneFields{} // nil would be encoded as null
+	}
+	for i := range e.Zones {
+		z := &e.Zones[i]
+		c.fields = append(c.fields, zoneFields{ID: z.ID, Name: z.Name, Capacity: z.Capacity, Price: z.Price.String(), Numbered: z.Numbered})
+	}
+	c.zones.Reset()
+	if err := encoding.MarshalToBuffer(c.fields, &c.zones); err != nil {
+		return nil, err
+	}
+	lowest, highest := e.PriceRange()
+	c.event.Reset()
+	err := encoding.MarshalToBuffer(&eventFields{
+		Title:     e.Title,
+		Organizer: e.OrganizerID,
+		Start:     e.Start.String(),
+		End:       e.End.String(),
+		SellFrom:  e.SellFrom,
+		SellTo:    e.SellTo,
+		SoldOut:   e.SoldOut,
+		Lowest:    lowest.String(),
+		Highest:   highest.String(),
+		Zones:     c.zones.Bytes(),
+	}, &c.event)
+	return c.event.Bytes(), err
+}
+
+// Marshal returns v in the encoding of all that is stored.
+func Marshal(v any) ([]byte, error) { return encoding.Marshal(v) }
+
+// Unmarshal is the inverse of [Marshal].
+func Unmarshal(b []byte, v any) error { return decoding.Unmarshal(b, v) }
+
+// Seal returns what to store under key: v as CBOR, and a checksum of the two.
+func Seal(key []byte, v any) ([]byte, error) {
+	b, err := encoding.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return binary.BigEndian.AppendUint32(b, checksum(key, b)), nil
+}
+
+// Unseal is the inverse of [Seal]. What it leaves in v shares no memory with b.
+func Unseal(key, b []byte, v any) error {
+	b, err := unwrap(key, b)
+	if err != nil {
+		return err
+	}
+	return decoding.Unmarshal(b, v)
+}
+
+// Verify compares the checksum of what was sealed, and decodes nothing.
+func Verify(key, b []byte) error {
+	_, err := unwrap(key, b)
+	return err
+}
+
+// unwrap verifies the checksum of a value and returns its CBOR.
+func unwrap(key, b []byte) ([]byte, error) {
+	if len(b) < sumBytes || len(b) > maxValue {
+		return nil, fmt.Errorf("a value of %d bytes", len(b))
+	}
+	b, sum := b[:len(b)-sumBytes], b[len(b)-sumBytes:]
+	if checksum(key, b) != binary.BigEndian.Uint32(sum) {
+		return nil, errors.New("the checksum does not match")
+	}
+	return b, nil
+}
+
+// checksum covers the key too, so that a value under another's key is found out.
+func checksum(key, b []byte) uint32 {
+	return crc32.Update(crc32.Update(0, castagnoli, key), castagnoli, b)
+}
+
+// DecodeRecord decodes everything of a stored event. Whether it is current does not
+// stand in its value.
+func DecodeRecord(key, b []byte) (r event.Record, err error) {
+	var v value[eventFields]
+	if err := Unseal(key, b, &v); err != nil {
+		return r, err
+	}
+	var err1, err2, err3 error
+	r.Key, err1 = event.ParseKey(key)
+	r.Start, err2 = parseLocal(v.Event.Start)
+	r.End, err3 = parseLocal(v.Event.End)
+	if err := cmp.Or(err1, err2, err3); err != nil {
+		return r, err
+	}
+	r.Title, r.OrganizerID = v.Event.Title, v.Event.Organizer
+	r.SellFrom, r.SellTo, r.SoldOut = v.Event.SellFrom, v.Event.SellTo, v.Event.SoldOut
+	r.FirstSeen = time.UnixMilli(v.FirstSeen).UTC()
+	r.LastChanged = time.UnixMilli(v.LastChanged).UTC()
+	var zones []zoneFields
+	if err := decoding.Unmarshal(v.Event.Zones, &zones); err != nil {
+		return r, fmt.Errorf("zones: %w", err)
+	}
+	r.Zones = make([]event.Zone, len(zones))
+	for i, z := range zones {
+		price, err := parsePrice(z.Price)
+		if err != nil {
+			return r, fmt.Errorf("zone %d: %w", i+1, err)
+		}
+		r.Zones[i] = event.Zone{ID: z.ID, Name: z.Name, Capacity: z.Capacity, Price: price, Numbered: z.Numbered}
+	}
+	return r, nil
+}
+
+// DecodeEntry decodes what [event.Summarize] needs, and passes over the rest.
+func DecodeEntry(key, b []byte) (e event.Event, lowest, highest event.Price, err error) {
+	var v value[entryFields]
+	if err := Unseal(key, b, &v); err != nil {
+		return e, lowest, highest, err
+	}
+	var err1, err2, err3, err4, err5 error
+	e.Key, err1 = event.ParseKey(key)
+	e.Title = v.Event.Title
+	e.Start, err2 = parseLocal(v.Event.Start)
+	e.End, err3 = parseLocal(v.Event.End)
+	lowest, err4 = parsePrice(v.Event.Lowest)
+	highest, err5 = parsePrice(v.Event.Highest)
+	return e, lowest, highest, cmp.Or(err1, err2, err3, err4, err5)
+}
+
+// CheckRecord is [DecodeRecord] that accepts nothing that would not be encoded: it encodes
+// the record again. The same bytes mean that the encoding is the deterministic one, and
+// that the price range is that of the zones.
+func (c *Encoder) CheckRecord(key, b []byte) (event.Record, error) {
+	r, err := DecodeRecord(key, b)
+	if err == nil {
+		err = r.Validate()
+	}
+	if err != nil {
+		return r, err
+	}
+	fields, err := c.Encode(&r.Event)
+	if err != nil {
+		return r, err
+	}
+	v := Value{FirstSeen: r.FirstSeen.UnixMilli(), LastChanged: r.LastChanged.UnixMilli(), Event: fields}
+	again, err := v.Encode(key)
+	if err == nil && !bytes.Equal(again, b) {
+		err = errNotOurs
+	}
+	return r, err
+}
+
+// DecodeStart decodes when an event starts, as [event.Local.String] writes it.
+func DecodeStart(key, b []byte) (string, error) {
+	var v value[startFields]
+	err := Unseal(key, b, &v)
+	return v.Event.Start, err
+}
+
+// parseLocal reads what [event.Local.String] writes.
+func parseLocal(s string) (l event.Local, err error) {
+	if s != "" {
+		l, err = event.ParseLocal(s)
+	}
+	return l, err
+}
+
+// parsePrice reads what [event.Price.String] writes.
+func parsePrice(s string) (p event.Price, err error) {
+	if s != "" {
+		p, err = event.ParsePrice(s)
+	}
+	return p, err
+}

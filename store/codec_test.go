@@ -1,0 +1,54 @@
+package store
+
+import (
+	"encoding/binary"
+	"reflect"
+	"slices"
+	"testing"
+
+	"fever/event"
+)
+
+// TestNoZones encodes an event without zones before and after others, as the Encoder
+// keeps its buffers.
+func TestNoZones(t *testing.T) {
+	t.Parallel()
+	var c Encoder
+	e := event.Event{Title: "x", Zones: []event.Zone{}}
+	first := slices.Clone(must(c.Encode(&e)))
+	e.Zones = nil
+	if again := must(c.Encode(&e)); !slices.Equal(again, first) {
+		t.Errorf("%x for nil, not %x", again, first)
+	}
+	full := event.Event{Title: "y", Zones: make([]event.Zone, 3)}
+	must(c.Encode(&full))
+	if again := must(c.Encode(&e)); !slices.Equal(again, first) {
+		t.Errorf("%x after another event, not %x", again, first)
+	}
+}
+
+// FuzzDecodeValue decodes anything that has the right checksum, as a file from a
+// program with a bug could hold.
+func FuzzDecodeValue(f *testing.F) {
+	f.Fuzz(func(t *testing.T, key, b []byte) {
+		b = binary.BigEndian.AppendUint32(b, checksum(key, b))
+		e, _, _, errEntry := DecodeEntry(key, b)
+		r, err := DecodeRecord(key, b)
+		if err != nil {
+			return
+		}
+		if errEntry == nil && (e.Key != r.Key || e.Title != r.Title || e.Start != r.Start || e.End != r.End) {
+			t.Errorf("the entry is of %+v, the record of %+v", e, r)
+		}
+		if r.Validate() != nil {
+			return
+		}
+		var c Encoder
+		fields := must(c.Encode(&r.Event))
+		again := must((&Value{FirstSeen: r.FirstSeen.UnixMilli(), LastChanged: r.LastChanged.UnixMilli(), Event: fields}).Encode(key))
+		second, err := DecodeRecord(key, again)
+		if err != nil || !reflect.DeepEqual(second, r) {
+			t.Errorf("%+v came back as %+v, %v", r, second, err)
+		}
+	})
+}

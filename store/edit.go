@@ -1,0 +1,91 @@
+package store
+
+import (
+	"fmt"
+	"time"
+
+	"fever/event"
+)
+
+// A Forgetting says what Forget removes.
+type Forgetting struct {
+	Provider   string
+	GoneBefore Cutoff // only events that are not current and ended before it; zero: all that is stored of the provider
+	DryRun     bool   // remove nothing
+}
+
+// Forgotten says what was removed or, in a dry run, would be.
+type Forgotten struct {
+	Selection
+	Jobs   int `json:"jobs"`   // outcomes of jobs
+	Record Job `json:"record"` // what is recorded of it; zero in a dry run, and when there was nothing to remove
+}
+
+// A Renaming says what Rename moves.
+type Renaming struct {
+	From, To string // providers' names
+	DryRun   bool   // move nothing
+}
+
+// Renamed says what was moved or, in a dry run, would be.
+type Renamed struct {
+	Selection     // of the events under the old name
+	Known     int `json:"known"`   // of these, the new name had so many too
+	Changed   int `json:"changed"` // of the known ones, so many get the values under the old name
+	Jobs      int `json:"jobs"`    // outcomes of jobs under the old name
+
+	OldTimeZone string `json:"old_time_zone"` // the local times counted in it; empty when no snapshot was stored
+	TimeZone    string `json:"time_zone"`     // from now on they count in this one; likewise
+	Record      Job    `json:"record"`        // what is recorded of it, of the new name; zero in a dry run
+}
+
+// A Selection sums up some stored events of one provider.
+type Selection struct {
+	Events  int            `json:"events"`
+	Current int            `json:"current"`         // of these in the provider's latest snapshot
+	From    time.Time      `json:"from,omitzero"`   // the first start; UTC, like the next
+	To      time.Time      `json:"to,omitzero"`     // the last end
+	First   []event.Record `json:"first,omitempty"` // the first of them in the order of events, [MostFirst] at most
+}
+
+// MostFirst is the number of events that a [Selection] names.
+const MostFirst = 5
+
+// A Cutoff is the moment before which events must have ended: an instant, or the beginning
+// of a date at the provider's place. The zero value is none.
+type Cutoff struct {
+	text    string
+	instant event.Instant
+	date    time.Time // as midnight in UTC; zero when it is an instant
+}
+
+// ParseCutoff reads a date such as 2021-06-30, or a date-time of RFC 3339 with an offset.
+func ParseCutoff(text string) (Cutoff, error) {
+	c := Cutoff{text: text}
+	var err error
+	if len(text) == len(time.DateOnly) {
+		c.date, err = time.Parse(time.DateOnly, text)
+	} else {
+		c.instant, err = event.ParseInstant(text)
+	}
+	if err != nil {
+		return Cutoff{}, fmt.Errorf("%.40q is neither a date like 2021-06-30 nor a time like 2021-06-30T21:00:00Z", text)
+	}
+	return c, nil
+}
+
+// String returns what [ParseCutoff] read, or "" for the zero value.
+func (c Cutoff) String() string { return c.text }
+
+// IsZero reports whether there is no cutoff.
+func (c Cutoff) IsZero() bool { return c.text == "" }
+
+// Second returns the first Unix second that is not before the cutoff. The place may be nil
+// when there are no events.
+func (c Cutoff) Second(place *time.Location) int64 {
+	if c.date.IsZero() || place == nil {
+		return c.instant.Ceil()
+	}
+	year, month, day := c.date.Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, place).Unix()
+}
