@@ -49,7 +49,8 @@ var allowed = map[string][]string{
 var only = map[string]string{
 	"github.com/spf13/cobra":              "cli",
 	"github.com/spf13/pflag":              "cli config",
-	"go.yaml.in/yaml/v3":                  "config ops",
+	"go.yaml.in/yaml/v3":                  "ops",
+	"go.yaml.in/yaml/v4":                  "config",
 	"github.com/robfig/cron/v3":           "config",
 	"go.etcd.io/bbolt":                    "store/bolt",
 	"github.com/fxamacker/cbor/v2":        "store",

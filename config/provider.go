@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 
 	"fever/event"
 	"fever/provider"
@@ -75,12 +75,12 @@ func (f *file) list() ([]Provider, error) {
 	var all []Provider
 	lines := make(map[string]int)
 	for i, node := range f.providers {
-		p, err := f.provider(node, fmt.Sprintf("providers[%d]", i))
+		p, err := f.provider(node, i)
 		if err != nil {
 			return nil, err
 		}
 		if line, ok := lines[p.Name]; ok {
-			return nil, f.errorf(node, fmt.Sprintf("providers[%d].name", i), "%q is the name of the provider on line %d already", p.Name, line)
+			return nil, fmt.Errorf("%s: %q is the name of the provider on line %d already", f.at(node, fmt.Sprintf("providers[%d].name", i)), p.Name, line)
 		}
 		lines[p.Name] = node.Line
 		all = append(all, p)
@@ -92,53 +92,53 @@ func (f *file) list() ([]Provider, error) {
 func (f *file) locations() (map[string]*time.Location, error) {
 	locations := make(map[string]*time.Location)
 	for i, node := range f.providers {
-		var e entry
-		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-		e.registerEntry(flags)
-		fields, err := f.fields(node, fmt.Sprintf("providers[%d]", i))
+		e, _, err := f.entry(node, i, "name", "timezone")
 		if err != nil {
 			return nil, err
-		}
-		for _, field := range fields {
-			if field.key != "name" && field.key != "timezone" {
-				continue
-			}
-			if err := field.set(flags.Lookup(field.key)); err != nil {
-				return nil, err
-			}
 		}
 		locations[e.Name] = e.timeZone.Location
 	}
 	return locations, nil
 }
 
-// provider reads one entry of the list of providers.
-func (f *file) provider(node *yaml.Node, path string) (Provider, error) {
+// entry reads an entry of the list of providers, or only some keys of it, and returns its
+// flags, too.
+func (f *file) entry(node *yaml.Node, i int, only ...string) (*entry, *pflag.FlagSet, error) {
 	var e entry
-	flags := pflag.NewFlagSet(path, pflag.ContinueOnError)
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	e.registerEntry(flags)
-	fields, err := f.fields(node, path)
+	fields, err := f.fields(node, fmt.Sprintf("providers[%d]", i))
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, of := range fields {
+		flag := flags.Lookup(of.key)
+		switch {
+		case len(only) > 0 && !slices.Contains(only, of.key):
+		case of.key == "headers":
+			e.Header, err = f.headers(of)
+			e.headersAt = of.where
+		case flag == nil:
+			err = unknownKey(of, flags, "headers")
+		default:
+			err = of.set(flag)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return &e, flags, nil
+}
+
+// provider makes a provider of an entry of the list.
+func (f *file) provider(node *yaml.Node, i int) (Provider, error) {
+	e, flags, err := f.entry(node, i)
 	if err != nil {
 		return Provider{}, err
 	}
-	for _, field := range fields {
-		flag := flags.Lookup(field.key)
-		switch {
-		case field.key == "headers":
-			e.Header, err = f.headers(field)
-			e.headersAt = field.where
-		case flag == nil:
-			err = unknownKey(field, append(names(flags), "headers"))
-		default:
-			err = field.set(flag)
-		}
-		if err != nil {
-			return Provider{}, err
-		}
-	}
 	for _, key := range []string{"name", "url"} {
 		if !isSet(flags.Lookup(key)) {
-			return Provider{}, f.errorf(node, path, "it has no %s", key)
+			return Provider{}, fmt.Errorf("%s: it has no %s", f.at(node, fmt.Sprintf("providers[%d]", i)), key)
 		}
 	}
 	if isSet(flags.Lookup("every")) && isSet(flags.Lookup("cron")) {
@@ -151,26 +151,22 @@ func (f *file) provider(node *yaml.Node, path string) (Provider, error) {
 }
 
 // headers reads the header fields that go with every request to a provider. The
-// values may be secrets, and so may what stands in a name's place by mistake: neither
-// is repeated.
+// values may be secrets.
 func (f *file) headers(of field) (http.Header, error) {
-	if of.value.Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("%s: it is %s, where names with values are needed", of.where, kindOf(of.value))
+	fields, err := f.fields(of.value, of.path)
+	if err != nil {
+		return nil, err
 	}
 	headers := make(http.Header)
-	for pair := range slices.Chunk(of.value.Content, 2) {
-		name, value := pair[0], pair[1]
-		if name.Kind != yaml.ScalarNode || strings.ContainsAny(name.Value, " :") || value.Kind != yaml.ScalarNode || value.ShortTag() != "!!str" {
-			return nil, f.errorf(name, of.path, "this is not a header's name with a text as its value")
+	for _, header := range fields {
+		if header.value.Kind != yaml.ScalarNode || header.value.ShortTag() != "!!str" {
+			return nil, fmt.Errorf("%s: a value is %s, where text is needed", f.at(header.value, of.path), kindOf(header.value))
 		}
-		text, err := expand(value.Value)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("%s.%s: %w", f.where(name, of.path), name.Value, err)
-		case headers[name.Value] != nil:
-			return nil, fmt.Errorf("%s.%s: it is there twice", f.where(name, of.path), name.Value)
+		text, err := expand(header.value.Value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", header.where, err)
 		}
-		headers[name.Value] = []string{text}
+		headers[header.key] = []string{text}
 	}
 	return headers, nil
 }
