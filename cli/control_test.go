@@ -18,7 +18,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"fever/httpapi"
+	httpserver "fever/httpapi/server"
 	"fever/ops"
 	"fever/store"
 	"fever/store/bolt"
@@ -38,7 +38,7 @@ func held(t *testing.T, h http.HandlerFunc) (db string) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- httpapi.Serve(ctx, ln, h, 0, slog.New(slog.DiscardHandler), nil) }()
+	go func() { served <- httpserver.Serve(ctx, ln, h, 0, slog.New(slog.DiscardHandler), nil) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {

@@ -17,6 +17,7 @@ import (
 
 	"fever/config"
 	"fever/httpapi"
+	httpserver "fever/httpapi/server"
 	"fever/index"
 	"fever/ingest"
 	"fever/ops"
@@ -99,7 +100,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	// The addresses and the file come first: each may be taken, and then nothing should
 	// have happened. Searches that come early wait in the listener's queue.
 	waits := patience{time.Now().Add(s.Wait), log}
-	listener, err := claim(ctx, waits, func() (net.Listener, error) { return httpapi.Listen(s.Listen) })
+	listener, err := claim(ctx, waits, func() (net.Listener, error) { return httpserver.Listen(s.Listen) })
 	if listener == nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	var opsListener net.Listener
 	opsAddress := ""
 	if s.OpsListen != "" {
-		opsListener, err = claim(ctx, waits, func() (net.Listener, error) { return httpapi.Listen(s.OpsListen) })
+		opsListener, err = claim(ctx, waits, func() (net.Listener, error) { return httpserver.Listen(s.OpsListen) })
 		if opsListener == nil {
 			return err
 		}
@@ -120,7 +121,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	var watchers sync.WaitGroup
 	watch := func(l net.Listener, h http.Handler) {
 		watchers.Go(func() {
-			if err := httpapi.Serve(watching, l, h, min(s.Grace, opsGrace), log, nil); err != nil {
+			if err := httpserver.Serve(watching, l, h, min(s.Grace, opsGrace), log, nil); err != nil {
 				log.Error("nobody can watch any more, or steer", "error", err) // searches go on
 			}
 		})
@@ -162,7 +163,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 		InFlight: &metrics.InFlight, Shed: &metrics.Shed, Observe: metrics.Search,
 	})
 	watched := ops.Ops{
-		Index: x, Ingester: c, Store: st, Search: search, Metrics: metrics,
+		Index: x, Ingester: c, Store: st, Search: search, Metrics: metrics, OpenAPI: httpapi.OpenAPI,
 		Token: s.OpsToken, Version: buildVersion(), ReadyWhenLoaded: s.NoSync || s.ReadyAfter == config.AfterLoad,
 		Draining: ctx.Done(), Stopping: stopping.Done(), Log: log,
 	}
@@ -198,7 +199,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	}
 
 	log.Info("serving", "address", listener.Addr().String(), "ops", opsAddress, "providers", len(s.Providers), "sync", !s.NoSync)
-	err = httpapi.Serve(stopping, listener, search, s.Grace, log, &metrics.Connections)
+	err = httpserver.Serve(stopping, listener, search, s.Grace, log, &metrics.Connections)
 	stopWatching()
 	stopCollecting()
 	wait.Wait()

@@ -69,7 +69,7 @@ func window(list []*event.Entry, from, events int) *url.URL {
 func benchmark(b *testing.B, h http.Handler, urls []*url.URL, events int, kind string) {
 	b.Helper()
 	w := &discard{header: http.Header{}}
-	r := (&http.Request{Method: http.MethodGet, Header: http.Header{}}).WithContext(withConnection(b.Context(), nil))
+	r := &http.Request{Method: http.MethodGet, Header: http.Header{}}
 	status := http.StatusOK
 	if kind == "gzip" {
 		r.Header.Set("Accept-Encoding", "gzip")

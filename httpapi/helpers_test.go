@@ -7,17 +7,21 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	_ "time/tzdata" // the same rules on every machine
 
 	"fever/event"
+	"fever/httpapi/server"
 	"fever/index"
 	"fever/internal/leak"
+	"fever/internal/pipe"
 )
 
 // client follows nothing and decompresses nothing: the tests see what was sent. Its
@@ -37,13 +41,13 @@ var quiet = slog.New(slog.DiscardHandler)
 // returns its URL.
 func listen(t testing.TB, h http.Handler) string {
 	t.Helper()
-	ln, err := Listen("127.0.0.1:0")
+	ln, err := server.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, ln, h, 30*time.Second, quiet, nil) }()
+	go func() { served <- server.Serve(ctx, ln, h, 30*time.Second, quiet, nil) }()
 	t.Cleanup(func() {
 		client.CloseIdleConnections()
 		cancel()
@@ -221,3 +225,54 @@ func many(t testing.TB, n int) []*event.Entry {
 	}
 	return list
 }
+
+// A bubble is a server in a synctest bubble.
+type bubble struct {
+	*pipe.Listener
+	client *http.Client
+	counts *server.Connections
+}
+
+func inBubble(t *testing.T, h http.Handler, log *slog.Logger, test func(t *testing.T, b bubble)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ln := pipe.Listen()
+		transport := &http.Transport{DialContext: ln.Dial, DisableCompression: true}
+		ctx, stop := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		counts := new(server.Connections)
+		go func() { served <- server.Serve(ctx, ln, h, time.Minute, log, counts) }()
+		test(t, bubble{ln, &http.Client{Transport: transport}, counts})
+		transport.CloseIdleConnections()
+		stop()
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+}
+
+// connect opens a connection of its own and sends text on it.
+func (b bubble) connect(t *testing.T, text string) net.Conn {
+	t.Helper()
+	conn, err := b.Dial(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// cutOff reports whether the server has ended a connection. One that is alive costs a
+// millisecond.
+func cutOff(t *testing.T, conn net.Conn) bool {
+	t.Helper()
+	if err := conn.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil && !errors.Is(err, io.ErrClosedPipe) {
+		t.Fatal(err)
+	}
+	_, err := io.ReadAll(conn)
+	return err == nil
+}
+
+const wantSearch = "GET /search HTTP/1.1\r\nHost: x\r\n\r\n"

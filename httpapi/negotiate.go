@@ -1,6 +1,10 @@
 package httpapi
 
-import "strings"
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"strings"
+)
 
 // minGzip is the size in bytes from which compressing pays. A smaller answer is one
 // packet or little more either way, and to compress it would double its cost (by some
@@ -68,6 +72,22 @@ func weight(s string) (q int, ok bool) {
 
 // trim removes optional whitespace (RFC 9110 section 5.6.3).
 func trim(s string) string { return strings.Trim(s, " \t") }
+
+// entityTag returns the tag of a body with the given digest. It depends on the body's bytes
+// alone, so it survives a restart, and queries with equal answers share it. It is weak when
+// the body is compressed: that depends on the segments, which have a history, so equal
+// answers may differ in their bytes (RFC 9110 section 8.8.1).
+//
+// Whoever can forge a collision of the digest writes the events anyway.
+func entityTag(digest uint64, packed bool) string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], digest)
+	tag := `"` + hex.EncodeToString(b[:]) + `"`
+	if packed {
+		return "W/" + tag
+	}
+	return tag
+}
 
 // matches reports whether the lines of If-None-Match name the entity tag, in the weak
 // comparison that this field has (RFC 9110 section 13.1.2). What cannot be read ends

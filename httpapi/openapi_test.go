@@ -20,6 +20,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
+
+	"fever/httpapi/server"
 )
 
 // document is the OpenAPI document with strict formats: the library takes any string
@@ -238,10 +240,13 @@ func TestErrorsAreDocumented(t *testing.T) {
 	for _, code := range codes {
 		documented[code] = true
 	}
-	internal := fault(httptest.NewRequest(http.MethodGet, "/search", http.NoBody), quiet, "")
-	all := []error{errNotFound, errMethod, internal, errUnavailable, errOverloaded, invalidParameter(""), invalidRange("")}
+	w := httptest.NewRecorder()
+	server.WriteError(w, httptest.NewRequest(http.MethodGet, "/search", http.NoBody), quiet, io.ErrUnexpectedEOF)
+	code, _ := reply{body: w.Body.String()}.failure(t)
+	bug := &server.Error{Status: w.Code, Code: code}
+	all := []error{errNotFound, errMethod, bug, errUnavailable, server.ErrOverloaded, invalidParameter(""), invalidRange("")}
 	for _, err := range all {
-		var e *Error
+		var e *server.Error
 		if !errors.As(err, &e) {
 			t.Fatalf("%T is not an *Error", err)
 		}

@@ -17,17 +17,15 @@ type param struct {
 }
 
 // parseQuery reads the window that a query string asks for. Parameters other than
-// starts_at and ends_at are ignored, whatever they look like. It allocates nothing
-// unless something is wrong.
+// starts_at and ends_at are ignored, whatever they look like.
 func parseQuery(query string) (event.Window, error) {
 	from, to := param{name: "starts_at"}, param{name: "ends_at"}
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
 		name, value, _ := strings.Cut(pair, "=")
-		var room [unescapeRoom]byte
-		unescaped, _ := unescape(room[:], name) // empty when it cannot be read, so nobody's
-		switch unescaped {
+		name, _ = url.QueryUnescape(name) // empty when it cannot be read, so nobody's
+		switch name {
 		case from.name:
 			from.raw, from.count = value, from.count+1
 		case to.name:
@@ -35,18 +33,17 @@ func parseQuery(query string) (event.Window, error) {
 		}
 	}
 
-	var first, last event.Instant // they point into the rooms
-	var firstRoom, lastRoom [unescapeRoom]byte
+	var first, last event.Instant
 	var err error
 	window := event.Always
 	if from.count > 0 {
-		if first, err = from.instant(firstRoom[:]); err != nil {
+		if first, err = from.instant(); err != nil {
 			return event.Window{}, err
 		}
 		window.From = first.Ceil()
 	}
 	if to.count > 0 {
-		if last, err = to.instant(lastRoom[:]); err != nil {
+		if last, err = to.instant(); err != nil {
 			return event.Window{}, err
 		}
 		window.To = last.Floor()
@@ -57,52 +54,10 @@ func parseQuery(query string) (event.Window, error) {
 	return window, nil
 }
 
-// unescapeRoom is enough for any name of ours and any value that a client writes.
-const unescapeRoom = 64
-
-// unescape is [url.QueryUnescape], which leaves garbage, with room for the result.
-func unescape(room []byte, s string) (string, error) {
-	if len(s) > len(room) || strings.IndexByte(s, '%') < 0 {
-		return url.QueryUnescape(s)
-	}
-	n := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch c {
-		case '+':
-			c = ' '
-		case '%':
-			if i+2 >= len(s) {
-				return "", url.EscapeError(s[i:])
-			}
-			high, ok1 := unhex(s[i+1])
-			low, ok2 := unhex(s[i+2])
-			if !ok1 || !ok2 {
-				return "", url.EscapeError(s[i : i+3])
-			}
-			c = high<<4 | low
-			i += 2
-		}
-		room[n] = c
-		n++
-	}
-	return view(room[:n]), nil
-}
-
-func unhex(c byte) (digit byte, ok bool) {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0', true
-	case c|0x20 >= 'a' && c|0x20 <= 'f':
-		return c | 0x20 - 'a' + 10, true
-	}
-	return 0, false
-}
-
 // instant reads the parameter. An error says what to write instead.
-func (p *param) instant(room []byte) (event.Instant, error) {
+func (p *param) instant() (event.Instant, error) {
 	if p.count == 1 {
-		if text, err := unescape(room, p.raw); err == nil {
+		if text, err := url.QueryUnescape(p.raw); err == nil {
 			if instant, err := event.ParseInstant(text); err == nil {
 				return instant, nil
 			}

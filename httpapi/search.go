@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"time"
 
+	"fever/httpapi/server"
 	"fever/index"
 )
 
@@ -88,15 +90,15 @@ func (h *searchHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer func() { h.observe(status, time.Since(began)) }()
 	}
 	defer h.inFlight.Add(-1)
-	if n := h.inFlight.Add(1); h.limit > 0 && n > h.limit && !w.(*response).connection.spares(n, h.limit) {
+	if n := h.inFlight.Add(1); h.limit > 0 && n > h.limit && !server.MakeRoom(r, n, h.limit) {
 		h.shed.Add(1)
-		status = errOverloaded.Status
-		WriteError(w, r, h.log, errOverloaded)
+		status = server.ErrOverloaded.Status
+		server.WriteError(w, r, h.log, server.ErrOverloaded)
 		return
 	}
 	var err error
-	if status, err = h.search(w.(*response), r); err != nil {
-		WriteError(w, r, h.log, err)
+	if status, err = h.search(w, r); err != nil {
+		server.WriteError(w, r, h.log, err)
 	}
 }
 
@@ -111,7 +113,7 @@ var (
 
 // search answers one request and returns its status, with an error if nothing is
 // written yet.
-func (h *searchHandler) search(w *response, r *http.Request) (status int, err error) {
+func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) (status int, err error) {
 	window, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
 		return http.StatusBadRequest, err
@@ -121,19 +123,19 @@ func (h *searchHandler) search(w *response, r *http.Request) (status int, err er
 	if snapshot == nil {
 		return errUnavailable.Status, errUnavailable
 	}
-	a := answers.Get().(*answer)
-	defer a.release()
-	snapshot.Search(window, &a.found)
+	b := bodies.Get().(*body)
+	defer b.release()
+	snapshot.Search(window, &b.found)
 
 	header := w.Header()
 	header["Vary"] = varyEncoding
-	accepted, size := r.Header["Accept-Encoding"], a.size()
+	accepted, size := r.Header["Accept-Encoding"], b.size()
 	packed := wantsGzip(accepted, size)
 	if collected {
 		header["Cache-Control"] = h.cacheControl
-		tag := w.connection.entityTag(a.found.Digest, packed)
-		header["Etag"] = tag
-		if matches(r.Header["If-None-Match"], tag[0]) {
+		tag := entityTag(b.found.Digest, packed)
+		header["Etag"] = []string{tag}
+		if matches(r.Header["If-None-Match"], tag) {
 			w.WriteHeader(http.StatusNotModified)
 			return http.StatusNotModified, nil
 		}
@@ -141,23 +143,30 @@ func (h *searchHandler) search(w *response, r *http.Request) (status int, err er
 		header["Cache-Control"] = noStore
 	}
 	header["Content-Type"] = typeJSON
+	pieces := b.plain
 	if packed {
 		// Titles in scripts that the code is not made for can come out larger.
-		if smaller := a.sizePacked(); smaller < size || wantsGzip(accepted, 0) {
+		if smaller := b.sizePacked(); smaller < size || wantsGzip(accepted, 0) {
 			header["Content-Encoding"] = codingGzip
-			size = smaller
+			pieces, size = b.packed, smaller
 		} else {
-			header["Etag"] = w.connection.entityTag(a.found.Digest, false)
 			packed = false
+			if collected {
+				header["Etag"] = []string{entityTag(b.found.Digest, false)}
+			}
 		}
 	}
-	header["Content-Length"] = w.connection.contentLength(size)
+	header["Content-Length"] = []string{strconv.Itoa(size)}
 	if r.Method == http.MethodHead {
 		w.WriteHeader(http.StatusOK)
 		return http.StatusOK, nil
 	}
-	// It fails when the client has gone: there is nobody to tell, and net/http closes the
-	// connection.
-	_ = w.connection.sender.send(w, a, h.holds, packed, size)
+	if size > pieceSize || !packed { // else it is compressed by the time it is sent
+		if held := b.found.Held(); held > smallHold {
+			h.holds.add(r, hold{b.found.Replaced, held})
+			defer h.holds.remove(r)
+		}
+	}
+	_ = server.SendBody(w, size, pieces) // it fails when the client has gone: nobody is left to tell
 	return http.StatusOK, nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"fever/event"
-	"fever/httpapi"
+	"fever/httpapi/server"
 	"fever/ingest"
 	"fever/provider"
 	"fever/provider/feed"
@@ -29,7 +29,7 @@ const (
 	longestSilence = time.Minute
 )
 
-var errBusy = &httpapi.Error{Status: http.StatusConflict, Code: "busy", Message: "a job of this provider runs already"}
+var errBusy = &server.Error{Status: http.StatusConflict, Code: "busy", Message: "a job of this provider runs already"}
 
 // A control has what only the control socket answers to.
 type control struct {
@@ -62,7 +62,7 @@ func NewControl(o Ops, providers ...*provider.Provider) http.Handler {
 func (c *control) events(w http.ResponseWriter, r *http.Request) {
 	filter, err := eventFilter(r)
 	if err != nil {
-		httpapi.WriteError(w, r, c.Log, err)
+		server.WriteError(w, r, c.Log, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
@@ -126,7 +126,7 @@ func (o *Ops) patient(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		if err := control.EnableFullDuplex(); err != nil {
-			httpapi.WriteError(w, r, o.Log, err)
+			server.WriteError(w, r, o.Log, err)
 			return
 		}
 		// Who waits for more when the request's time is over is not to wait longer.
@@ -240,16 +240,16 @@ func (c *control) backup(w http.ResponseWriter, r *http.Request) {
 // refuse answers with what is wrong with the data file: here it concerns who asks.
 func (c *control) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if c.stops() {
-		httpapi.WriteError(w, r, c.Log, errStopping)
+		server.WriteError(w, r, c.Log, errStopping)
 		return
 	}
-	httpapi.WriteError(w, r, c.Log, c.storeFailed(r, err))
+	server.WriteError(w, r, c.Log, c.storeFailed(r, err))
 }
 
 // storeFailed is the answer when the data file could not be used.
 func (c *control) storeFailed(r *http.Request, err error) error {
 	c.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
-	return &httpapi.Error{Status: http.StatusInternalServerError, Code: "store", Message: err.Error()}
+	return &server.Error{Status: http.StatusInternalServerError, Code: "store", Message: err.Error()}
 }
 
 // breakOff ends the connection, so that nobody takes what was sent for all there is.

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"fever/event"
-	"fever/httpapi"
+	"fever/httpapi/server"
 	"fever/provider"
 	"fever/store"
 	"fever/store/bolt"
@@ -49,7 +49,7 @@ func steer(t *testing.T, d *deployment, providers ...*provider.Provider) *contro
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- httpapi.Serve(ctx, ln, NewControl(d.Ops, providers...), time.Minute, d.Log, nil) }()
+	go func() { served <- server.Serve(ctx, ln, NewControl(d.Ops, providers...), time.Minute, d.Log, nil) }()
 	t.Cleanup(func() {
 		d.stop()
 		cancel()

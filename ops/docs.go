@@ -11,7 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"fever/httpapi"
+	"fever/httpapi/server"
 )
 
 //go:embed docs.html
@@ -26,26 +26,29 @@ var docsTemplate = template.Must(template.New("docs").Funcs(template.FuncMap{
 }).Parse(docsHTML))
 
 // openAPI answers with the document of the public API.
-func openAPI(w http.ResponseWriter, _ *http.Request) {
+func (o *Ops) openAPI(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/yaml")
-	_, _ = w.Write(httpapi.OpenAPI) // it fails when the client has gone
+	_, _ = w.Write(o.OpenAPI) // it fails when the client has gone
 }
 
-// docs answers with the same document as a page for people.
-func (o *Ops) docs(w http.ResponseWriter, r *http.Request) {
-	page, err := docsPage()
-	if err != nil {
-		httpapi.WriteError(w, r, o.Log, err)
-		return
+// docs answers with the same document as a page for people, which it renders once.
+func (o *Ops) docs() http.HandlerFunc {
+	rendered := sync.OnceValues(func() ([]byte, error) { return docsPage(o.OpenAPI) })
+	return func(w http.ResponseWriter, r *http.Request) {
+		page, err := rendered()
+		if err != nil {
+			server.WriteError(w, r, o.Log, err)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(page) // it fails when the client has gone
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(page) // it fails when the client has gone
 }
 
-// docsPage renders the page, once: its document is a part of the binary.
-var docsPage = sync.OnceValues(func() ([]byte, error) {
+// docsPage renders an OpenAPI document.
+func docsPage(text []byte) ([]byte, error) {
 	var doc document
-	if err := yaml.Unmarshal(httpapi.OpenAPI, &doc); err != nil {
+	if err := yaml.Unmarshal(text, &doc); err != nil {
 		return nil, fmt.Errorf("read the OpenAPI document: %w", err)
 	}
 	doc.resolve()
@@ -54,7 +57,7 @@ var docsPage = sync.OnceValues(func() ([]byte, error) {
 		return nil, fmt.Errorf("render the OpenAPI document: %w", err)
 	}
 	return page.Bytes(), nil
-})
+}
 
 // A phrase is a piece of a paragraph.
 type phrase struct {

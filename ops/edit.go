@@ -4,7 +4,7 @@ import (
 	"errors"
 	"net/http"
 
-	"fever/httpapi"
+	"fever/httpapi/server"
 	"fever/ingest"
 	"fever/store"
 )
@@ -73,7 +73,7 @@ func (c *control) notEdited(r *http.Request, err error) error {
 	case c.stops():
 		return errStopping
 	case errors.Is(err, store.ErrNothing):
-		return &httpapi.Error{Status: http.StatusNotFound, Code: "nothing_stored", Message: err.Error()}
+		return &server.Error{Status: http.StatusNotFound, Code: "nothing_stored", Message: err.Error()}
 	}
 	return c.storeFailed(r, err)
 }

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"fever/httpapi"
+	"fever/httpapi/server"
 	"fever/ingest"
 )
 
@@ -104,7 +104,7 @@ func unsettled(s *ingest.Status) string {
 	return "it has no snapshot yet, nor has another provider: " + string(s.Kind) + ": " + s.Message
 }
 
-var errWaiting = &httpapi.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the data file is not open yet: /healthz and /readyz answer"}
+var errWaiting = &server.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the data file is not open yet: /healthz and /readyz answer"}
 
 // NewWaiting returns the handler of the ops listener for as long as the data file is not
 // open: it says that the process lives, and is not ready. Of o it needs the token and the
@@ -117,7 +117,7 @@ func NewWaiting(o Ops) http.Handler {
 		case "/readyz":
 			o.tellReadiness(w, r, readiness{Status: "waiting", Providers: []providerHealth{}})
 		default:
-			httpapi.WriteError(w, r, o.Log, errWaiting)
+			server.WriteError(w, r, o.Log, errWaiting)
 		}
 	})))
 }

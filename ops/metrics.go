@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"fever/httpapi"
+	"fever/httpapi/server"
 	"fever/index"
 	"fever/ingest"
 	"fever/store"
@@ -25,9 +25,9 @@ import (
 // The number of time series is bounded: labels are names of providers, which come from
 // the configuration, and words of closed sets.
 type Metrics struct {
-	InFlight    atomic.Int64        // searches under way: see httpapi.Search
-	Shed        atomic.Int64        // searches refused: see there
-	Connections httpapi.Connections // of the public listener: see httpapi.Serve
+	InFlight    atomic.Int64       // searches under way: see httpapi.Search
+	Shed        atomic.Int64       // searches refused: see there
+	Connections server.Connections // of the public listener: see server.Serve
 
 	searches *prometheus.HistogramVec
 	byStatus map[int]prometheus.Observer // those of searches that are used

@@ -9,7 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 
-	"fever/httpapi"
+	"fever/httpapi/server"
 	"fever/index"
 	"fever/ingest"
 	"fever/store/bolt"
@@ -22,6 +22,7 @@ type Ops struct {
 	Store    *bolt.Store
 	Search   http.Handler // the public handler, for the status page to try a search with
 	Metrics  *Metrics
+	OpenAPI  []byte // the document of the public API
 	// Token is asked of every request but those for health, which without it say no more
 	// than ok or not. When it is empty, requests must be for a loopback address.
 	Token   string
@@ -46,8 +47,8 @@ func (o *Ops) routes() *http.ServeMux {
 	mux.Handle("GET /metrics", o.Metrics)
 	mux.HandleFunc("GET /healthz", o.healthz)
 	mux.HandleFunc("GET /readyz", o.readyz)
-	mux.HandleFunc("GET /openapi.yaml", openAPI)
-	mux.HandleFunc("GET /docs", o.docs)
+	mux.HandleFunc("GET /openapi.yaml", o.openAPI)
+	mux.HandleFunc("GET /docs", o.docs())
 	mux.Handle("GET /providers", o.answer(o.providers))
 	mux.Handle("GET /jobs", o.answer(o.jobs))
 	mux.Handle("POST /sync", o.bodiless(o.long(longestWait, o.answer(o.sync))))
@@ -61,7 +62,7 @@ func (o *Ops) answer(f func(*http.Request) (status int, data any, err error)) ht
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status, data, err := f(r)
 		if err != nil {
-			httpapi.WriteError(w, r, o.Log, err)
+			server.WriteError(w, r, o.Log, err)
 			return
 		}
 		o.writeJSON(w, r, status, struct {
@@ -77,7 +78,7 @@ func (o *Ops) writeJSON(w http.ResponseWriter, r *http.Request, status int, v an
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false) // it is sent as JSON, and read by people
 	if err := encoder.Encode(v); err != nil {
-		httpapi.WriteError(w, r, o.Log, err)
+		server.WriteError(w, r, o.Log, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"fever/httpapi"
+	"fever/httpapi/server"
 	"fever/index"
 	"fever/ingest"
 	"fever/provider/feed"
@@ -67,7 +68,7 @@ func idle(t *testing.T, providers ...ingest.Provider) *deployment {
 	d.stop = sync.OnceFunc(func() { close(stopping) })
 	d.Ops = Ops{
 		Index: x, Ingester: g, Store: st, Metrics: m, Version: "v1.2.3", Draining: draining, Stopping: stopping, Log: log,
-		Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: log, Observe: m.Search}),
+		OpenAPI: httpapi.OpenAPI, Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: log, Observe: m.Search}),
 	}
 	return d
 }
@@ -82,13 +83,13 @@ func (d *deployment) load(t *testing.T) {
 // open listens until the test ends.
 func (d *deployment) open(t *testing.T) {
 	t.Helper()
-	ln, err := httpapi.Listen("127.0.0.1:0")
+	ln, err := server.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- httpapi.Serve(ctx, ln, New(d.Ops), time.Minute, d.Log, nil) }()
+	go func() { served <- server.Serve(ctx, ln, New(d.Ops), time.Minute, d.Log, nil) }()
 	t.Cleanup(func() {
 		d.stop()
 		cancel()
@@ -297,13 +298,13 @@ func TestPublicListener(t *testing.T) {
 	t.Parallel()
 	d := idle(t, well("a"))
 	d.load(t)
-	ln, err := httpapi.Listen("127.0.0.1:0")
+	ln, err := server.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- httpapi.Serve(ctx, ln, d.Search, time.Minute, d.Log, nil) }()
+	go func() { served <- server.Serve(ctx, ln, d.Search, time.Minute, d.Log, nil) }()
 	d.url = "http://" + ln.Addr().String()
 	for target := range routes {
 		d.ask(t, http.MethodGet, target).failed(t, http.StatusNotFound, "not_found")

@@ -74,7 +74,7 @@ func show(t *testing.T, every time.Duration, providers ...string) *shown {
 	m := NewMetrics("v1.2.3", x, g, st, quiet)
 	s.Ops = Ops{
 		Index: x, Ingester: g, Store: st, Metrics: m, Version: "v1.2.3", Log: quiet,
-		Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: quiet, InFlight: &m.InFlight, Shed: &m.Shed, Observe: m.Search}),
+		OpenAPI: httpapi.OpenAPI, Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: quiet, InFlight: &m.InFlight, Shed: &m.Shed, Observe: m.Search}),
 	}
 	server := httptest.NewServer(New(s.Ops))
 	s.url, s.stop = server.URL, server.Close

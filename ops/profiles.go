@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"fever/httpapi"
+	"fever/httpapi/server"
 )
 
 // longestProfile bounds how long a profile or a trace is recorded.
@@ -30,7 +30,7 @@ func (o *Ops) profiles(mux *http.ServeMux) {
 // profile answers with a profile of what is there now, such as heap.
 func (o *Ops) profile(w http.ResponseWriter, r *http.Request) {
 	if rpprof.Lookup(r.PathValue("name")) == nil {
-		httpapi.WriteError(w, r, o.Log, errNotFound)
+		server.WriteError(w, r, o.Log, errNotFound)
 		return
 	}
 	pprof.Index(w, r)
@@ -51,7 +51,7 @@ func (o *Ops) bounded(h http.Handler) http.Handler {
 			err = q.err
 		}
 		if err != nil {
-			httpapi.WriteError(w, r, o.Log, err)
+			server.WriteError(w, r, o.Log, err)
 			return
 		}
 		h.ServeHTTP(w, r)

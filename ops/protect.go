@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"fever/httpapi"
+	"fever/httpapi/server"
 )
 
 // policy is for pages that have all they need in this binary.
@@ -14,13 +14,13 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 var (
-	errCrossOrigin = &httpapi.Error{
+	errCrossOrigin = &server.Error{
 		Status:  http.StatusForbidden,
 		Code:    "cross_origin",
 		Message: "a page of another site asked for this: what changes something can be asked for by the pages here, and by programs",
 	}
-	errNotFound = &httpapi.Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is nothing here: / has the way to all that there is"}
-	errBody     = &httpapi.Error{Status: http.StatusBadRequest, Code: "unexpected_body", Message: "this takes no body: say all in the query"}
+	errNotFound = &server.Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is nothing here: / has the way to all that there is"}
+	errBody     = &server.Error{Status: http.StatusBadRequest, Code: "unexpected_body", Message: "this takes no body: say all in the query"}
 )
 
 // protect returns a handler that answers as h does, and can be on a browser's way to
@@ -28,10 +28,10 @@ var (
 func (o *Ops) protect(h http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		httpapi.WriteError(w, r, o.Log, errCrossOrigin)
+		server.WriteError(w, r, o.Log, errCrossOrigin)
 	}))
 	h = origins.Handler(h)
-	return httpapi.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return server.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Content-Security-Policy", policy)
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -56,9 +56,9 @@ func (o *Ops) strict(mux *http.ServeMux) http.Handler {
 		err := errNotFound
 		if allow := refused.Header().Get("Allow"); allow != "" {
 			w.Header().Set("Allow", allow)
-			err = &httpapi.Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: "this path answers to " + allow}
+			err = &server.Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: "this path answers to " + allow}
 		}
-		httpapi.WriteError(w, r, o.Log, err)
+		server.WriteError(w, r, o.Log, err)
 	})
 }
 
@@ -82,7 +82,7 @@ func (o *Ops) bodiless(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
 			w.Header().Set("Connection", "close") // else the server would read it
-			httpapi.WriteError(w, r, o.Log, errBody)
+			server.WriteError(w, r, o.Log, errBody)
 			return
 		}
 		h.ServeHTTP(w, r)
@@ -100,7 +100,7 @@ func (o *Ops) long(limit time.Duration, h http.Handler) http.Handler {
 		deadline := time.Now().Add(limit + slack)
 		control := http.NewResponseController(w)
 		if err := errors.Join(control.SetReadDeadline(deadline), control.SetWriteDeadline(deadline)); err != nil {
-			httpapi.WriteError(w, r, o.Log, err)
+			server.WriteError(w, r, o.Log, err)
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), limit)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"fever/httpapi"
+	"fever/httpapi/server"
 	"fever/ingest"
 	"fever/provider/feed"
 	"fever/store"
@@ -106,7 +106,7 @@ func (o *Ops) unknown(name string) error {
 	for _, s := range o.Ingester.Status() {
 		known = append(known, s.Name)
 	}
-	return &httpapi.Error{
+	return &server.Error{
 		Status:  http.StatusNotFound,
 		Code:    "unknown_provider",
 		Message: "no provider has this name, " + name + ": there are " + strings.Join(known, ", "),

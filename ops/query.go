@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"fever/event"
-	"fever/httpapi"
+	"fever/httpapi/server"
 )
 
 // maxID bounds ids in queries. No store comes near it.
@@ -32,8 +32,8 @@ func parse(r *http.Request) (*query, error) {
 	return &query{values: values}, nil
 }
 
-func invalidParameter(format string, args ...any) *httpapi.Error {
-	return &httpapi.Error{Status: http.StatusBadRequest, Code: "invalid_parameter", Message: fmt.Sprintf(format, args...)}
+func invalidParameter(format string, args ...any) *server.Error {
+	return &server.Error{Status: http.StatusBadRequest, Code: "invalid_parameter", Message: fmt.Sprintf(format, args...)}
 }
 
 // fail keeps the first error.

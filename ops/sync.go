@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"fever/httpapi"
+	"fever/httpapi/server"
 	"fever/ingest"
 	"fever/store"
 )
@@ -17,8 +17,8 @@ import (
 const longestWait = time.Hour
 
 var (
-	errLoading  = &httpapi.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the events are being loaded: try again in a moment"}
-	errStopping = &httpapi.Error{Status: http.StatusServiceUnavailable, Code: "stopping", Message: "the service is stopping: it begins no job, and those that run are cancelled"}
+	errLoading  = &server.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the events are being loaded: try again in a moment"}
+	errStopping = &server.Error{Status: http.StatusServiceUnavailable, Code: "stopping", Message: "the service is stopping: it begins no job, and those that run are cancelled"}
 )
 
 // synced is the data of /sync.
@@ -70,7 +70,7 @@ func (o *Ops) sync(r *http.Request) (status int, data any, err error) {
 		}
 	}
 	if len(ends) == 0 && len(result.Busy) > 0 {
-		return 0, nil, &httpapi.Error{
+		return 0, nil, &server.Error{
 			Status: http.StatusConflict, Code: "busy",
 			Message: "a job runs already: " + strings.Join(result.Busy, ", "),
 		}

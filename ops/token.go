@@ -8,16 +8,16 @@ import (
 	"net/netip"
 	"strings"
 
-	"fever/httpapi"
+	"fever/httpapi/server"
 )
 
 var (
-	errUnauthorized = &httpapi.Error{
+	errUnauthorized = &server.Error{
 		Status:  http.StatusUnauthorized,
 		Code:    "unauthorized",
 		Message: "this takes the token of --ops-token, as Authorization: Bearer TOKEN, or as the password of any user",
 	}
-	errMisdirected = &httpapi.Error{
+	errMisdirected = &server.Error{
 		Status:  http.StatusMisdirectedRequest,
 		Code:    "misdirected",
 		Message: "without --ops-token this answers to localhost and loopback addresses alone, not to another name of the machine",
@@ -34,11 +34,11 @@ func (o *Ops) admit(h http.Handler) http.Handler {
 		health := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"
 		switch {
 		case o.Token == "" && !Loopback(r.Host):
-			httpapi.WriteError(w, r, o.Log, errMisdirected)
+			server.WriteError(w, r, o.Log, errMisdirected)
 		case !health && !o.authorized(r):
 			// Basic is how a browser gets to ask its user.
 			w.Header()["Www-Authenticate"] = []string{`Bearer realm="fever"`, `Basic realm="fever", charset="UTF-8"`}
-			httpapi.WriteError(w, r, o.Log, errUnauthorized)
+			server.WriteError(w, r, o.Log, errUnauthorized)
 		default:
 			h.ServeHTTP(w, r)
 		}

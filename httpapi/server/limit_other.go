@@ -1,6 +1,6 @@
 //go:build !unix
 
-package httpapi
+package server
 
 // connectionLimit returns how many connections a server may have.
 func connectionLimit() int { return maxConnections }

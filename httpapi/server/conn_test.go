@@ -1,4 +1,4 @@
-package httpapi
+package server
 
 import (
 	"errors"
@@ -38,7 +38,7 @@ func lazy(t *testing.T) (near net.Conn, set *counted, far net.Conn) {
 	t.Helper()
 	a, far := net.Pipe()
 	set = &counted{Conn: a}
-	near, err := lazyListener{piped{conn: set}, newCrowd(1, quiet)}.Accept()
+	near, err := listener{piped{conn: set}, newConnLimiter(1, quiet, nil)}.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}

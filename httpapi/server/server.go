@@ -1,4 +1,7 @@
-package httpapi
+// Package server is net/http hardened, for every listener: limits and time-outs for
+// clients that are slow, silent or hostile, a bound on connections, bodies sent as they
+// lie in memory to clients that may read slowly, and one shape for all errors.
+package server
 
 import (
 	"context"
@@ -50,15 +53,11 @@ func Listen(addr string) (net.Listener, error) {
 // It closes ln and returns when its last goroutine has ended, so a handler must return
 // when it can no longer write or its request's context has ended.
 func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration, log *slog.Logger, counts *Connections) error {
-	return serve(ctx, ln, h, grace, log, counts, connectionLimit())
+	return serve(ctx, ln, h, grace, newConnLimiter(connectionLimit(), log, counts))
 }
 
-// serve is Serve with at most so many connections.
-func serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration, log *slog.Logger, counts *Connections, connections int) error {
-	crowd := newCrowd(connections, log)
-	if counts != nil {
-		crowd.counts = counts
-	}
+// serve is Serve with the given limiter.
+func serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration, limiter *connLimiter) error {
 	server := &http.Server{
 		Handler:                      h,
 		ReadHeaderTimeout:            readHeaderTimeout,
@@ -66,17 +65,17 @@ func serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Dura
 		WriteTimeout:                 writeTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeaderBytes,
-		ConnContext:                  withConnection,
-		Protocols:                    new(http.Protocols), // see connection: one request at a time
-		ErrorLog:                     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		ConnState:                    crowd.changed,
+		ConnContext:                  withConn,
+		Protocols:                    new(http.Protocols), // HTTP/1 alone: a conn has one request at a time
+		ErrorLog:                     slog.NewLogLogger(limiter.log.Handler(), slog.LevelWarn),
+		ConnState:                    limiter.changed,
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" has an Allow like the others
 	}
 	server.Protocols.SetHTTP1(true)
-	defer crowd.ended.Wait()
+	defer limiter.ended.Wait()
 
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(lazyListener{ln, crowd}) }()
+	go func() { served <- server.Serve(listener{ln, limiter}) }()
 	select {
 	case err := <-served:
 		return errors.Join(fmt.Errorf("serve on %s: %w", ln.Addr(), err), server.Close())
@@ -87,7 +86,7 @@ func serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Dura
 	defer cancel()
 	err := server.Shutdown(drain)
 	if errors.Is(err, context.DeadlineExceeded) {
-		log.Warn("cut off the connections that outlived the grace of a stop", "address", ln.Addr(), "connections", crowd.size(), "grace", grace)
+		limiter.log.Warn("cut off the connections that outlived the grace of a stop", "address", ln.Addr(), "connections", limiter.size(), "grace", grace)
 		err = server.Close()
 	}
 	if closed := <-served; !errors.Is(closed, http.ErrServerClosed) {

@@ -1,4 +1,4 @@
-package httpapi
+package server
 
 import (
 	"bufio"
@@ -9,18 +9,18 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// held returns how many bytes the heap and the stacks have.
+// held returns how many bytes the heap and the stacks have. Two collections empty the pools.
 func held() int64 {
-	used := heap()
+	runtime.GC()
+	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return used + int64(m.StackInuse)
+	return int64(m.HeapAlloc + m.StackInuse)
 }
 
 // gone reports whether the server has ended a connection, and what it has said before.
@@ -34,31 +34,22 @@ func gone(t *testing.T, conn net.Conn) (said string, ended bool) {
 	return string(text), err == nil
 }
 
-// had compares what a server has counted.
-func (b bubble) had(t *testing.T, refused, silent, slow int64) {
-	t.Helper()
-	got := [...]int64{b.counts.Refused.Load(), b.counts.Silent.Load(), b.counts.Slow.Load()}
-	if want := [...]int64{refused, silent, slow}; got != want {
-		t.Errorf("connections refused, and cut off silent and slow: %d, want %d", got, want)
-	}
-}
-
 // TestSlowHeaders has clients that send a header byte by byte. Others are answered at
 // once, all of them are ended by the time-out, and what they hold meanwhile is bounded.
 // It is not parallel: others would use memory too.
 func TestSlowHeaders(t *testing.T) {
 	const clients = 2_000
-	h := NewSearch(Search{Index: loaded(t, many(t, 10)...), MaxInFlight: 1, Log: quiet})
+	h := newSender(3_000, 1).handler()
 	for _, test := range []struct {
 		name  string
 		first string
 		most  int64 // bytes that one holds, with what the pipe and the test need
 	}{
-		{"short", wantSearch[:len(wantSearch)-2] + "X: ", 24 << 10},
-		{"long", wantSearch[:len(wantSearch)-2] + strings.Repeat("X: "+strings.Repeat("y", 57)+"\r\n", 240) + "X: ", 80 << 10}, // of 15 KB
+		{"short", request[:len(request)-2] + "X: ", 24 << 10},
+		{"long", request[:len(request)-2] + strings.Repeat("X: "+strings.Repeat("y", 57)+"\r\n", 240) + "X: ", 80 << 10}, // of 15 KB
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			inBubble(t, h, time.Minute, quiet, func(t *testing.T, b bubble) {
+			inBubble(t, h, time.Minute, quiet, maxConnections, func(t *testing.T, b bubble) {
 				before, start := held(), time.Now()
 				conns := make([]net.Conn, clients)
 				for i := range conns {
@@ -99,19 +90,18 @@ func TestManyConnections(t *testing.T) {
 	t.Parallel()
 	const most = 16 // so up to 3 make room at a time
 	var logged record
-	h := NewSearch(Search{Index: loaded(t, many(t, 10)...), Log: quiet})
-	inCrowdedBubble(t, h, time.Minute, logged.log(), most, func(t *testing.T, b bubble) {
+	inBubble(t, newSender(3_000, 0).handler(), time.Minute, logged.log(), most, func(t *testing.T, b bubble) {
 		var conns []net.Conn
 		for i := range most {
 			text := "" // silent
 			switch i % 3 {
 			case 1:
-				text = "GET /search HTTP/1.1\r\nX: " // in the middle of a header
+				text = "GET / HTTP/1.1\r\nX: " // in the middle of a header
 			case 2:
-				text = wantSearch // idle, after an answer
+				text = request // idle, after an answer
 			}
 			conn := b.connect(t, text)
-			if text == wantSearch {
+			if text == request {
 				if _, ended := gone(t, conn); ended {
 					t.Fatal("it was not answered")
 				}
@@ -120,7 +110,7 @@ func TestManyConnections(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 
-		conn, err := b.dial(t.Context(), "", "")
+		conn, err := b.Dial(t.Context(), "", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,12 +118,13 @@ func TestManyConnections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wire, err := io.ReadAll(refused.Body)
+		text, err := io.ReadAll(refused.Body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := check(request(t, http.MethodGet, "http://127.0.0.1:8080/search"), refused, wire); err != nil || refused.StatusCode != http.StatusServiceUnavailable || !refused.Close {
-			t.Errorf("beyond them: %d %v %s, %v", refused.StatusCode, refused.Header, wire, err)
+		code, _ := reply{refused.StatusCode, refused.Header, string(text)}.failure(t)
+		if code != "overloaded" || refused.StatusCode != http.StatusServiceUnavailable || !refused.Close || refused.Header.Get("Retry-After") == "" {
+			t.Errorf("beyond them: %d %v %s", refused.StatusCode, refused.Header, text)
 		}
 
 		time.Sleep(requestPatience)
@@ -149,7 +140,7 @@ func TestManyConnections(t *testing.T) {
 				t.Errorf("connection %d was ended: %t", i, ended)
 			}
 		}
-		b.had(t, 1, 3, 0)
+		b.counted(t, 1, 3, 0)
 	})
 	if text := logged.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "as many connections as there may be") || !strings.Contains(text, "level=WARN") {
 		t.Errorf("logged %q", text)
@@ -161,11 +152,10 @@ func TestManyConnections(t *testing.T) {
 func TestSlowReadersMakeRoom(t *testing.T) {
 	t.Parallel()
 	const limit = 4
-	h := NewSearch(Search{Index: loaded(t, many(t, 100)...), MaxInFlight: limit, Log: quiet})
-	inBubble(t, h, time.Minute, quiet, func(t *testing.T, b bubble) {
+	inBubble(t, newSender(20_000, limit).handler(), time.Minute, quiet, maxConnections, func(t *testing.T, b bubble) {
 		var conns []net.Conn
 		slow := func() {
-			conns = append(conns, b.connect(t, wantSearch))
+			conns = append(conns, b.connect(t, request))
 			synctest.Wait()
 		}
 		for range limit {
@@ -176,30 +166,29 @@ func TestSlowReadersMakeRoom(t *testing.T) {
 			t.Errorf("beside searches that have just begun: %d", reply.status)
 		}
 		for range limit {
-			time.Sleep(2 * pause)
+			time.Sleep(2 * searchPause)
 			if reply := b.get(t); reply.status != http.StatusOK {
 				t.Errorf("beside %d slow readers: %d", len(conns), reply.status)
 			}
 			slow()
 		}
-		time.Sleep(2 * pause)
+		time.Sleep(2 * searchPause)
 		if reply := b.get(t); reply.status != http.StatusOK {
 			t.Errorf("beside all of them: %d", reply.status)
 		}
 		for i, conn := range conns {
 			said, ended := gone(t, conn)
-			if whole := strings.HasSuffix(said, "}"); whole != (i >= limit) || ended != (i < limit) {
+			if whole := strings.HasSuffix(said, end); whole != (i >= limit) || ended != (i < limit) {
 				t.Errorf("reader %d was ended: %t, and got it all: %t", i, ended, whole)
 			}
 		}
-		b.had(t, 0, 0, limit)
+		b.counted(t, 0, 0, limit)
 	})
 }
 
 // TestPace reads a large answer at different rates.
 func TestPace(t *testing.T) {
 	t.Parallel()
-	x := loaded(t, many(t, 5_000)...) // of 1 MB
 	for _, test := range []struct {
 		name  string
 		bytes int // read each time
@@ -209,33 +198,32 @@ func TestPace(t *testing.T) {
 		whole bool
 	}{
 		{"a bad mobile line", 25_000, time.Second, 1000, 40 * time.Second, true},
-		{"a worse one", 14_000, time.Second, 1000, 72 * time.Second, true},
-		{"too slow", 6_000, time.Second, 1000, 50 * time.Second, false},
+		{"a worse one", 14_000, time.Second, 1000, 71 * time.Second, true},
+		{"too slow", 6_000, time.Second, 1000, 51 * time.Second, false},
 		{"a byte a minute", 1, time.Minute, 1000, writeTimeout, false},
 		{"quick, and then not at all", 500_000, time.Second, 1, writeTimeout, false},
 		{"not at all", 1, time.Second, 0, writeTimeout, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			var took atomic.Int64
-			h := NewSearch(Search{Index: x, Log: quiet, Observe: func(_ int, d time.Duration) { took.Store(int64(d)) }})
-			inBubble(t, h, time.Minute, quiet, func(t *testing.T, b bubble) {
-				conn := b.connect(t, wantSearch)
+			h := newSender(1_000_000, 0)
+			inBubble(t, h.handler(), time.Minute, quiet, maxConnections, func(t *testing.T, b bubble) {
+				conn := b.connect(t, request)
 				var answer bytes.Buffer
 				for range test.times {
 					if _, err := io.CopyN(&answer, conn, int64(test.bytes)); err != nil {
 						break // the server has ended it, or the next
 					}
-					if took.Load() > 0 && bytes.HasSuffix(answer.Bytes(), tail) {
+					if h.took.Load() > 0 && bytes.HasSuffix(answer.Bytes(), []byte(end)) {
 						break
 					}
 					time.Sleep(test.every)
 				}
 				time.Sleep(2 * writeTimeout)
-				if got := time.Duration(took.Load()).Round(time.Second); got != test.want {
+				if got := time.Duration(h.took.Load()).Round(time.Second); got != test.want {
 					t.Errorf("it took %v, want %v", got, test.want)
 				}
-				if whole := bytes.HasSuffix(answer.Bytes(), tail); whole != test.whole {
+				if whole := bytes.HasSuffix(answer.Bytes(), []byte(end)); whole != test.whole {
 					t.Errorf("%d bytes were read, whole: %t", answer.Len(), whole)
 				}
 				if err := conn.Close(); err != nil {

@@ -1,19 +1,19 @@
-package httpapi
+package server
 
 import (
 	"bufio"
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"fever/internal/pipe"
 )
 
 func TestListen(t *testing.T) {
@@ -69,7 +69,7 @@ func TestServeOnClosedListener(t *testing.T) {
 // any handler, in plain text.
 func TestServeMalformed(t *testing.T) {
 	t.Parallel()
-	addr := strings.TrimPrefix(search(t), "http://")
+	addr := strings.TrimPrefix(listen(t, newSender(100, 0).handler()), "http://")
 	const host = "Host: x\r\n"
 	for _, test := range []struct {
 		name, send, want string
@@ -111,181 +111,8 @@ func TestServeMalformed(t *testing.T) {
 	}
 }
 
-// A gate is a handler's writer that holds the answer until it is opened.
-type gate struct {
-	http.ResponseWriter
-	reached chan<- struct{}
-	opened  <-chan struct{}
-	passed  bool
-}
-
-func (g *gate) Write(b []byte) (int, error) {
-	if !g.passed {
-		g.passed = true
-		g.reached <- struct{}{}
-		<-g.opened
-	}
-	return g.ResponseWriter.Write(b)
-}
-
-// TestInFlight holds as many searches as there may be. In a bubble they do so in no time, or
-// others could take their places.
-func TestInFlight(t *testing.T) {
-	t.Parallel()
-	const limit = 3
-	const base = "http://127.0.0.1:8080"
-	search := NewSearch(Search{Index: loaded(t, many(t, 10)...), MaxInFlight: limit, Log: quiet})
-	var reached, opened chan struct{} // of the bubble
-	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("X-Hold") != "" {
-			w = &gate{ResponseWriter: w, reached: reached, opened: opened}
-		}
-		search.ServeHTTP(w, r)
-	})
-	inBubble(t, h, time.Minute, quiet, func(t *testing.T, b bubble) {
-		reached, opened = make(chan struct{}), make(chan struct{})
-		ask := func(method, target string) reply {
-			t.Helper()
-			return doWith(t, b.client, request(t, method, base+target))
-		}
-		for range 2 {
-			type result struct {
-				reply
-				err error
-			}
-			held := make(chan result, limit)
-			for range limit {
-				r := request(t, http.MethodGet, base+"/search", "X-Hold: yes")
-				go func() {
-					reply, err := exchange(b.client, r)
-					held <- result{reply, err}
-				}()
-				<-reached
-			}
-			for _, method := range []string{http.MethodGet, http.MethodHead} {
-				reply := ask(method, "/search?starts_at=x")
-				if reply.status != http.StatusServiceUnavailable {
-					t.Errorf("%s beyond the bound: %d", method, reply.status)
-				}
-				if method == http.MethodHead {
-					continue
-				}
-				if code, _ := reply.failure(t); code != "overloaded" {
-					t.Errorf("%s beyond the bound: %s", method, reply.body)
-				}
-			}
-			// Nothing else is bounded.
-			if reply := ask(http.MethodGet, "/other"); reply.status != http.StatusNotFound {
-				t.Errorf("another path: %d", reply.status)
-			}
-			if reply := ask(http.MethodOptions, "/search"); reply.status != http.StatusNoContent {
-				t.Errorf("OPTIONS: %d", reply.status)
-			}
-			for range limit {
-				opened <- struct{}{}
-				if got := <-held; got.err != nil || got.status != http.StatusOK || len(got.titles(t)) != 10 {
-					t.Errorf("a held request got %d %s, %v", got.status, got.body, got.err)
-				}
-			}
-			if reply := ask(http.MethodGet, "/search"); reply.status != http.StatusOK {
-				t.Errorf("after they have gone: %d", reply.status)
-			}
-		}
-	})
-}
-
-// A pipe is a listener without a network, so that its connections can live in a
-// bubble, where time is not real.
-type pipe struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newPipe() *pipe { return &pipe{conns: make(chan net.Conn), closed: make(chan struct{})} }
-
-func (p *pipe) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipe) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipe) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080} }
-
-func (p *pipe) dial(context.Context, string, string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.closed:
-		return nil, syscall.ECONNREFUSED
-	}
-}
-
-// A bubble is a server in a synctest bubble.
-type bubble struct {
-	*pipe
-	client *http.Client
-	stop   context.CancelFunc
-	done   <-chan error // Serve's
-	counts *Connections
-}
-
-func inBubble(t *testing.T, h http.Handler, grace time.Duration, log *slog.Logger, test func(t *testing.T, b bubble)) {
-	t.Helper()
-	inCrowdedBubble(t, h, grace, log, maxConnections, test)
-}
-
-// inCrowdedBubble is inBubble with room for so many connections.
-func inCrowdedBubble(t *testing.T, h http.Handler, grace time.Duration, log *slog.Logger, connections int, test func(t *testing.T, b bubble)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		p := newPipe()
-		transport := &http.Transport{DialContext: p.dial, DisableCompression: true}
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		counts := new(Connections)
-		go func() { done <- serve(ctx, p, h, grace, log, counts, connections); close(done) }()
-		test(t, bubble{p, &http.Client{Transport: transport}, stop, done, counts})
-		transport.CloseIdleConnections()
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
-}
-
-// connect opens a connection of its own and sends text on it.
-func (b bubble) connect(t *testing.T, text string) net.Conn {
-	t.Helper()
-	conn, err := b.dial(t.Context(), "", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(conn, text); err != nil {
-		t.Fatal(err)
-	}
-	return conn
-}
-
-func (b bubble) get(t *testing.T) reply {
-	t.Helper()
-	return doWith(t, b.client, request(t, http.MethodGet, "http://127.0.0.1:8080/search"))
-}
-
-const wantSearch = "GET /search HTTP/1.1\r\nHost: x\r\n\r\n"
-
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	x := loaded(t, many(t, 100)...)
 	for _, test := range []struct {
 		name string
 		send string
@@ -293,15 +120,15 @@ func TestTimeouts(t *testing.T) {
 		want time.Duration
 	}{
 		{"silent", "", false, readHeaderTimeout},
-		{"slow header", "GET /search HTTP/1.1\r\nHost: x\r\n", false, readHeaderTimeout},
-		{"slow reader", wantSearch, false, writeTimeout},
-		{"slow body", "POST /search HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", true, readTimeout},
-		{"idle", wantSearch, true, idleTimeout},
+		{"slow header", "GET / HTTP/1.1\r\nHost: x\r\n", false, readHeaderTimeout},
+		{"slow reader", request, false, writeTimeout},
+		{"slow body", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", true, readTimeout},
+		{"idle", request, true, idleTimeout},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			h := NewSearch(Search{Index: x, MaxInFlight: 1, Log: quiet})
-			inBubble(t, h, time.Minute, quiet, func(t *testing.T, b bubble) {
+			h := newSender(20_000, 1).handler()
+			inBubble(t, h, time.Minute, quiet, maxConnections, func(t *testing.T, b bubble) {
 				start := time.Now()
 				conn := b.connect(t, test.send)
 				if test.read {
@@ -337,14 +164,13 @@ func TestTimeouts(t *testing.T) {
 
 func TestGracefulStop(t *testing.T) {
 	t.Parallel()
-	h := NewSearch(Search{Index: loaded(t, many(t, 100)...), Log: quiet})
-	inBubble(t, h, time.Minute, quiet, func(t *testing.T, b bubble) {
+	inBubble(t, newSender(20_000, 0).handler(), time.Minute, quiet, maxConnections, func(t *testing.T, b bubble) {
 		idle := b.get(t) // leaves an idle connection
-		conn := b.connect(t, wantSearch)
+		conn := b.connect(t, request)
 		synctest.Wait() // its answer waits to be read
 		b.stop()
 		synctest.Wait()
-		if _, err := b.dial(t.Context(), "", ""); !errors.Is(err, syscall.ECONNREFUSED) {
+		if _, err := b.Dial(t.Context(), "", ""); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("a new connection: %v", err)
 		}
 		select {
@@ -373,11 +199,10 @@ func TestGracefulStop(t *testing.T) {
 func TestHardStop(t *testing.T) {
 	t.Parallel()
 	var logged record
-	h := NewSearch(Search{Index: loaded(t, many(t, 100)...), Log: quiet})
 	const grace = 3 * time.Second // less than a silent connection may take
-	inBubble(t, h, grace, logged.log(), func(t *testing.T, b bubble) {
+	inBubble(t, newSender(20_000, 0).handler(), grace, logged.log(), maxConnections, func(t *testing.T, b bubble) {
 		b.get(t) // leaves an idle connection, which has nothing to lose
-		slow, silent := b.connect(t, wantSearch), b.connect(t, "")
+		slow, silent := b.connect(t, request), b.connect(t, "")
 		synctest.Wait() // the answer waits to be read
 		start := time.Now()
 		b.stop()
@@ -409,8 +234,8 @@ func TestStopWaits(t *testing.T) {
 		_, _ = io.WriteString(w, strings.Repeat("x", 10_000)) // nobody reads it
 		time.Sleep(more)
 	})
-	inBubble(t, h, grace, quiet, func(t *testing.T, b bubble) {
-		b.connect(t, wantSearch)
+	inBubble(t, h, grace, quiet, maxConnections, func(t *testing.T, b bubble) {
+		b.connect(t, request)
 		synctest.Wait()
 		start := time.Now()
 		b.stop()
@@ -424,10 +249,10 @@ func TestStopWaits(t *testing.T) {
 }
 
 // A lame listener cannot be closed properly.
-type lame struct{ *pipe }
+type lame struct{ *pipe.Listener }
 
 func (l lame) Close() error {
-	_ = l.pipe.Close()
+	_ = l.Listener.Close()
 	return errors.New("the door is stuck")
 }
 
@@ -436,7 +261,7 @@ func TestStopFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, stop)
-		err := Serve(ctx, lame{newPipe()}, http.NotFoundHandler(), time.Minute, quiet, nil)
+		err := Serve(ctx, lame{pipe.Listen()}, http.NotFoundHandler(), time.Minute, quiet, nil)
 		if err == nil || !strings.Contains(err.Error(), "the door is stuck") || !strings.Contains(err.Error(), "127.0.0.1:8080") {
 			t.Errorf("Serve: %v", err)
 		}

@@ -1,0 +1,63 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+)
+
+// Guard returns a handler that answers as h does and survives its panics: a panic is
+// logged, and the client gets a 500 with the id of the line in the log. Every answer says
+// nosniff, so that no browser guesses another content type than the one it has.
+//
+// The writer that h gets is the one that [SendBody] sends fastest to.
+func Guard(h http.Handler, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["X-Content-Type-Options"] = noSniff
+		guarded := &response{ResponseWriter: w, conn: connOf(r)}
+		defer func() {
+			if v := recover(); v != nil {
+				recovered(guarded, r, v, log)
+			}
+		}()
+		h.ServeHTTP(guarded, r)
+	})
+}
+
+// noSniff is shared: net/http copies the header, and nobody changes a value in place.
+var noSniff = []string{"nosniff"}
+
+// A response knows whether any of it was written.
+type response struct {
+	http.ResponseWriter
+	conn    *conn // nil when the server is not from [Serve]
+	started bool
+}
+
+func (w *response) WriteHeader(status int) {
+	w.started = true
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	w.started = true
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// recovered ends a request whose handler panicked. Once a part of the answer is sent,
+// only the end of the connection tells the client that the rest is missing.
+func recovered(w *response, r *http.Request, v any, log *slog.Logger) {
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(v)
+	}
+	err := internal(r, log, "a handler panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	if w.started {
+		panic(http.ErrAbortHandler)
+	}
+	WriteError(w, r, log, err)
+}
