@@ -220,12 +220,12 @@ type own struct {
 }
 
 func (o *own) fetch(ctx context.Context, provider string) (store.Job, error) {
-	return o.Once(ctx, provider, store.Manual, o.force)
+	return o.RunNow(ctx, provider, store.Manual, o.force)
 }
 
 func (o *own) take(ctx context.Context, name, file string, in io.Reader) (store.Job, error) {
 	i := slices.IndexFunc(o.providers, func(p config.Provider) bool { return p.Name == name })
-	return o.Take(ctx, name, o.force, func(ctx context.Context, p *feed.Progress) (*feed.Feed, error) {
+	return o.Import(ctx, name, o.force, func(ctx context.Context, p *feed.Progress) (*feed.Feed, error) {
 		return readSnapshot(ctx, o.providers[i].Provider, file, in, p)
 	})
 }

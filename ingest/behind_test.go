@@ -105,7 +105,7 @@ func TestReload(t *testing.T) {
 				tc.fail(f, ctx, stop, snapshot)
 				return snapshot
 			}
-			job, err := f.Once(ctx, "feverup", store.Manual, false)
+			job, err := f.RunNow(ctx, "feverup", store.Manual, false)
 			if err != nil || job.State != store.Failed || job.Kind != tc.kind {
 				t.Fatalf("job %+v, error %v", job, err)
 			}
@@ -178,7 +178,7 @@ func TestNoJobWaits(t *testing.T) {
 				return feedOf(t, "1"), nil
 			})
 			f.workers = make(chan struct{}, 2)
-			f.collected = append(f.collected, &collected{first: first{any: &f.Collected}, Provider: Provider{
+			f.targets = append(f.targets, &target{moved: make(chan struct{}, 1), Provider: Provider{
 				Name: "other", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
 				Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 					snapshot := feedOf(t, "2")
@@ -188,14 +188,14 @@ func TestNoJobWaits(t *testing.T) {
 			}})
 			ended := make(chan store.Job, 1)
 			go func() {
-				job, err := f.Once(ctx, "feverup", store.Manual, false)
+				job, err := f.RunNow(ctx, "feverup", store.Manual, false)
 				if err != nil {
 					t.Error(err)
 				}
 				ended <- job
 			}()
 			<-reached
-			if job, err := f.Once(t.Context(), "other", store.Manual, false); err != nil || job.New != 1 {
+			if job, err := f.RunNow(t.Context(), "other", store.Manual, false); err != nil || job.New != 1 {
 				t.Errorf("job %+v, error %v", job, err)
 			}
 			close(goOn)

@@ -49,7 +49,7 @@ func (s *feedServer) collecting(t *testing.T) *Ingester {
 
 func manual(t *testing.T, g *Ingester) store.Job {
 	t.Helper()
-	job, err := g.Once(t.Context(), "feverup", store.Manual, false)
+	job, err := g.RunNow(t.Context(), "feverup", store.Manual, false)
 	if err != nil || job.State != store.Completed {
 		t.Fatalf("%+v, %v", job, err)
 	}

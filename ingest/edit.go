@@ -41,23 +41,21 @@ func (g *Ingester) edit(ctx context.Context, trigger store.Trigger, dryRun bool,
 		_, err := do()
 		return err
 	}
-	select {
-	case <-g.Stopping:
+	if g.stopping() {
 		return ErrClosed
-	default:
 	}
-	var reserved []*collected
+	var reserved []*target
 	defer func() {
-		for _, c := range reserved {
-			c.release()
+		for _, t := range reserved {
+			t.release()
 		}
 	}()
-	for _, c := range g.collected {
-		if slices.Contains(names, c.Name) {
-			if _, err := c.reserve(trigger, time.Now()); err != nil {
+	for _, t := range g.targets {
+		if slices.Contains(names, t.Name) {
+			if _, err := t.claim(trigger, time.Now()); err != nil {
 				return err
 			}
-			reserved = append(reserved, c)
+			reserved = append(reserved, t)
 		}
 	}
 	g.commits.Lock()
@@ -75,11 +73,11 @@ func (g *Ingester) edit(ctx context.Context, trigger store.Trigger, dryRun bool,
 }
 
 // edited publishes what was committed, and finds out anew what is known of the providers.
-func (g *Ingester) edited(ctx context.Context, providers []*collected, record *store.Job) error {
-	for _, c := range providers {
-		c.forget()
-		if err := g.recall(ctx, c); err != nil {
-			g.log.WarnContext(ctx, "it is not known when the last job completed", "provider", c.Name, "error", err)
+func (g *Ingester) edited(ctx context.Context, providers []*target, record *store.Job) error {
+	for _, t := range providers {
+		t.forget()
+		if err := g.recall(ctx, t); err != nil {
+			g.log.WarnContext(ctx, "it is not known when the last job completed", "provider", t.Name, "error", err)
 		}
 	}
 	if g.index != nil {
@@ -90,12 +88,4 @@ func (g *Ingester) edited(ctx context.Context, providers []*collected, record *s
 	}
 	g.behind.Store(false)
 	return nil
-}
-
-// forget is for what is to be recalled anew.
-func (c *collected) forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.success = time.Time{}
-	c.snapshot, c.accepted, c.rejected = 0, 0, 0
 }

@@ -74,7 +74,7 @@ func (s *shop) sell(numbers string) { s.sells.Store(&numbers) }
 // collect runs a job, and says what came of it.
 func (s *shop) collect(t *testing.T, name string) string {
 	t.Helper()
-	job, err := s.Once(t.Context(), name, store.Manual, false)
+	job, err := s.RunNow(t.Context(), name, store.Manual, false)
 	if err != nil || job.State != store.Completed {
 		t.Fatalf("%+v, %v", job, err)
 	}
@@ -247,7 +247,7 @@ func TestForgetBeside(t *testing.T) {
 
 	f.onLoad = func() error {
 		f.onLoad = nil
-		if _, err := f.Once(t.Context(), "feverup", store.Manual, false); !errors.Is(err, ErrBusy) {
+		if _, err := f.RunNow(t.Context(), "feverup", store.Manual, false); !errors.Is(err, ErrBusy) {
 			t.Errorf("a job ran meanwhile: %v", err)
 		}
 		return nil

@@ -46,7 +46,7 @@ func TestFaults(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				job, err := g.Once(t.Context(), "feverup", store.Schedule, false)
+				job, err := g.RunNow(t.Context(), "feverup", store.Schedule, false)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -94,9 +94,9 @@ func TestFirstSnapshots(t *testing.T) {
 				case "restart":
 					g = load("a", "b")
 				case "document":
-					_, err = g.Take(t.Context(), "a", false, func(context.Context, *feed.Progress) (*feed.Feed, error) { return next.snapshot, next.err })
+					_, err = g.Import(t.Context(), "a", false, func(context.Context, *feed.Progress) (*feed.Feed, error) { return next.snapshot, next.err })
 				default:
-					_, err = g.Once(t.Context(), step.do, store.Schedule, false)
+					_, err = g.RunNow(t.Context(), step.do, store.Schedule, false)
 				}
 				if err != nil {
 					t.Fatal(err)

@@ -72,11 +72,11 @@ type Ingester struct {
 	// unset while nothing was ever collected.
 	Collected atomic.Bool
 
-	store     *bolt.Store
-	index     Index
-	log       *slog.Logger
-	collected []*collected
-	workers   chan struct{} // a place for each job that runs
+	store   *bolt.Store
+	index   Index
+	log     *slog.Logger
+	targets []*target
+	workers chan struct{} // one slot for each job that runs
 
 	// commits is held by each job from its commit until that is published, and alone by
 	// who loads the index: what is committed meanwhile would be lost to it.
@@ -86,11 +86,11 @@ type Ingester struct {
 	background background // the jobs that Start began
 }
 
-// collected is a provider with what its jobs need to know of each other.
-type collected struct {
+// A target is a provider with what its jobs, the scheduler and [Status] share.
+type target struct {
 	Provider
 
-	moved chan struct{} // holds one when the turn that is waited for may have moved
+	moved chan struct{} // holds one when the turn that the scheduler waits for may have moved
 
 	mu       sync.Mutex
 	now      underWay
@@ -98,9 +98,10 @@ type collected struct {
 	blocked  time.Time // the provider asked not to be called before
 	due      time.Time // the turn waited for, or the one whose job runs; zero without a scheduler
 	skipped  uint64    // turns
-	success  time.Time // end of the newest job that completed, but for documents
-	whole    time.Time // end of the newest of those to which the whole feed came
-	first    first
+	success  time.Time // end of the newest job that completed, imports excepted
+	whole    time.Time // end of the newest of those that got the whole feed
+	stored   bool      // a snapshot of it is stored
+	tried    bool      // a job that asked it has ended without one
 
 	kind    feed.Kind // of the newest failure, until a job completes
 	message string
@@ -111,6 +112,16 @@ type collected struct {
 	refused            Suspicion // of the newest job, if it was refused for that
 }
 
+// background is what the jobs share that nobody waits for.
+type background struct {
+	stopping context.Context // ends with Close
+	stop     context.CancelFunc
+
+	mu     sync.Mutex // guards closed, and that no job is added once it is set
+	closed bool
+	jobs   sync.WaitGroup
+}
+
 // New returns an ingester with so many workers, at least one. It keeps the index up
 // with the store, unless that is nil, and logs one line for each job. From now on local
 // times count in the providers' zones as they are set, in all that the store does.
@@ -119,7 +130,7 @@ func New(st *bolt.Store, x Index, log *slog.Logger, workers int, providers ...Pr
 	st.Zones = make(map[string]*time.Location)
 	for _, p := range providers {
 		st.Zones[p.Name] = p.Location
-		g.collected = append(g.collected, &collected{Provider: p, moved: make(chan struct{}, 1), first: first{any: &g.Collected}})
+		g.targets = append(g.targets, &target{Provider: p, moved: make(chan struct{}, 1)})
 	}
 	g.background.stopping, g.background.stop = context.WithCancel(context.Background())
 	return g
@@ -128,9 +139,9 @@ func New(st *bolt.Store, x Index, log *slog.Logger, workers int, providers ...Pr
 // Load brings everything that is stored into the index, if there is one, and takes note of
 // when each provider's last job completed, and of the latest snapshot.
 func (g *Ingester) Load(ctx context.Context) error {
-	for _, c := range g.collected {
-		if err := g.recall(ctx, c); err != nil { // which is no reason not to search
-			g.log.WarnContext(ctx, "it is not known when the last job completed", "provider", c.Name, "error", err)
+	for _, t := range g.targets {
+		if err := g.recall(ctx, t); err != nil { // which is no reason not to search
+			g.log.WarnContext(ctx, "it is not known when the last job completed", "provider", t.Name, "error", err)
 		}
 	}
 	if g.index == nil {
@@ -153,4 +164,14 @@ func (g *Ingester) load(ctx context.Context) error {
 		g.Collected.Store(true)
 	}
 	return nil
+}
+
+// stopping reports whether no more jobs are to begin.
+func (g *Ingester) stopping() bool {
+	select {
+	case <-g.Stopping:
+		return true
+	default:
+		return false
+	}
 }

@@ -46,7 +46,7 @@ func newFixture(t *testing.T, fetch fetchFunc) *fixture {
 
 // locate has the provider's local times count in another zone, as after a restart.
 func (f *fixture) locate(zone *time.Location) {
-	f.collected[0].Location = zone
+	f.targets[0].Location = zone
 	f.store.Zones["feverup"] = zone
 }
 
@@ -96,7 +96,7 @@ func openStore(t *testing.T, path string) *bolt.Store {
 
 func (f *fixture) once(t *testing.T) store.Job {
 	t.Helper()
-	job, err := f.Once(t.Context(), "feverup", store.Manual, false)
+	job, err := f.RunNow(t.Context(), "feverup", store.Manual, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func failure(kind feed.Kind) *feed.Error {
 	return &feed.Error{Provider: "feverup", Kind: kind, Op: "fetch", Err: errors.New("by design")}
 }
 
-func TestOnce(t *testing.T) {
+func TestRunNow(t *testing.T) {
 	t.Parallel()
 	snapshot := &feed.Feed{
 		Events: []event.Event{newEvent(t, "2", "2021-02-01"), newEvent(t, "1", "2021-01-01")},
@@ -217,7 +217,7 @@ func TestLogTook(t *testing.T) {
 func TestOnceOfAnUnknownProvider(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
-	if _, err := f.Once(t.Context(), "nobody", store.Manual, false); !errors.Is(err, ErrUnknown) {
+	if _, err := f.RunNow(t.Context(), "nobody", store.Manual, false); !errors.Is(err, ErrUnknown) {
 		t.Errorf("%v, want ErrUnknown", err)
 	}
 }
@@ -226,7 +226,7 @@ func TestOnceWhileAnotherRuns(t *testing.T) {
 	t.Parallel()
 	var f *fixture
 	f = newFixture(t, func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
-		if _, err := f.Once(ctx, "feverup", store.Manual, false); !errors.Is(err, ErrBusy) {
+		if _, err := f.RunNow(ctx, "feverup", store.Manual, false); !errors.Is(err, ErrBusy) {
 			t.Errorf("%v, want ErrBusy", err)
 		}
 		return feedOf(t, "1"), nil
@@ -336,7 +336,7 @@ func TestOnceFails(t *testing.T) {
 			f.once(t)
 
 			fetch = func() (*feed.Feed, error) { return test.fetch(cancel) }
-			job, err := f.Once(ctx, "feverup", store.Manual, false)
+			job, err := f.RunNow(ctx, "feverup", store.Manual, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -362,7 +362,7 @@ func TestOnceFails(t *testing.T) {
 	}
 }
 
-func TestOnceWhenTheStoreFails(t *testing.T) {
+func TestRunNowWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 		return feedOf(t, "1"), nil
@@ -393,7 +393,7 @@ func TestInterrupted(t *testing.T) {
 			return feedOf(t, "1"), nil
 		},
 	})
-	if _, err := x.Once(t.Context(), "feverup", store.StartUp, false); err != nil {
+	if _, err := x.RunNow(t.Context(), "feverup", store.StartUp, false); err != nil {
 		t.Fatal(err)
 	}
 	jobs := recorded(t, st)

@@ -1,9 +1,13 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -13,92 +17,355 @@ import (
 	"fever/store"
 )
 
-// run takes a pending job through its life. Whatever happens is in its record.
-func (g *Ingester) run(ctx context.Context, t *task) {
-	t.job.State, t.job.Started = store.Running, time.Now()
-	t.running(t.job.Started)
-	begun, err := g.store.Begin(ctx, t.job)
+// This file is the life of a job, in the order in which it happens: somebody asks for it,
+// it claims its provider, waits for a worker, begins, gets the feed, commits what changed,
+// publishes that, and ends.
+
+// RunNow runs one job of the named provider as soon as a worker is free, and returns its
+// record. With force the feed is fetched, decoded and applied even if it has not changed or
+// is suspect. A failure of the job is in the record; it has changed neither the other data
+// in the store nor what is published. The error is ErrUnknown, ErrBusy, ErrClosed, or that
+// of a context that ended before the job began.
+func (g *Ingester) RunNow(ctx context.Context, name string, trigger store.Trigger, force bool) (store.Job, error) {
+	j, err := g.claim(name, trigger)
 	if err != nil {
-		err = storeError(ctx, t.collected, err)
-		t.ended(err)
-		fail(&t.job, err) // not recorded: there is nothing to record it in
-		t.tell()
+		return store.Job{}, err
+	}
+	j.force = force
+	return g.process(ctx, j)
+}
+
+// Import is [Ingester.RunNow] for a snapshot that somebody gives by hand, such as a file:
+// fetch brings it, in one attempt. A failure does not count as one of the provider.
+func (g *Ingester) Import(ctx context.Context, name string, force bool, fetch func(context.Context, *feed.Progress) (*feed.Feed, error)) (store.Job, error) {
+	j, err := g.claim(name, store.Document)
+	if err != nil {
+		return store.Job{}, err
+	}
+	j.fetch = func(ctx context.Context, _ feed.Validators, p *feed.Progress) (*feed.Feed, error) {
+		return fetch(ctx, p)
+	}
+	j.attempts, j.imported, j.force = 1, true, force
+	return g.process(ctx, j)
+}
+
+// Start is [Ingester.RunNow] in the background. It returns the job's record: running, or
+// pending and without an id while all workers are busy. The channel gets the record of the
+// job's end, and is then closed; it is closed without one if the job never ran.
+//
+// The job has the values of ctx, and only [Ingester.Close] stops it. The error is
+// ErrUnknown, ErrBusy or ErrClosed.
+func (g *Ingester) Start(ctx context.Context, name string, trigger store.Trigger, force bool) (store.Job, <-chan store.Job, error) {
+	g.background.mu.Lock()
+	defer g.background.mu.Unlock()
+	if g.background.closed || g.stopping() {
+		return store.Job{}, nil, ErrClosed
+	}
+	j, err := g.claim(name, trigger)
+	if err != nil {
+		return store.Job{}, nil, err
+	}
+	j.force = force
+	j.begun = make(chan store.Job, 1)
+	ended := make(chan store.Job, 1)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	release := context.AfterFunc(g.background.stopping, cancel)
+	g.background.jobs.Go(func() {
+		defer cancel()
+		defer release()
+		defer close(ended)
+		if record, err := g.process(ctx, j); err == nil {
+			ended <- record
+		}
+	})
+	return <-j.begun, ended, nil
+}
+
+// Close stops the jobs that [Ingester.Start] began, waits for their end, and begins no
+// more of them.
+func (g *Ingester) Close() {
+	g.background.mu.Lock()
+	g.background.closed = true
+	g.background.mu.Unlock()
+	g.background.stop()
+	g.background.jobs.Wait()
+}
+
+// A job is one run of one provider's collecting. It has claimed the provider.
+type job struct {
+	*target
+	record   store.Job
+	fetch    func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error)
+	attempts int
+	force    bool           // get, decode and apply the feed whatever is known of it
+	imported bool           // its end says nothing of the provider
+	begun    chan store.Job // gets the record as soon as the job waits for a worker, or runs; nil: nobody asked
+}
+
+// claim makes a job of the named provider, which has to be processed.
+func (g *Ingester) claim(name string, trigger store.Trigger) (*job, error) {
+	for _, t := range g.targets {
+		if t.Name == name {
+			return t.claim(trigger, time.Now())
+		}
+	}
+	return nil, fmt.Errorf("provider %q: %w", name, ErrUnknown)
+}
+
+func (t *target) claim(trigger store.Trigger, due time.Time) (*job, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.now.state != "" {
+		return nil, fmt.Errorf("provider %q: %w", t.Name, ErrBusy)
+	}
+	t.now = underWay{state: store.Pending, trigger: trigger}
+	return &job{
+		target:   t,
+		record:   store.Job{Provider: t.Name, Trigger: trigger, State: store.Pending, Scheduled: due},
+		fetch:    t.Fetch,
+		attempts: cmp.Or(t.Attempts, usualAttempts),
+	}, nil
+}
+
+// release frees the provider for its next job.
+func (t *target) release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.now = underWay{}
+}
+
+// A job that reads this many bytes of a feed returns the memory that it took at its end:
+// the runtime by itself would keep most of it for long.
+const largeFeed = 10 << 20
+
+// process is the job processor: it waits for a worker, runs the job, and frees the
+// provider. The error is ErrClosed, or that of a context that ended before the job began.
+func (g *Ingester) process(ctx context.Context, j *job) (store.Job, error) {
+	defer j.release()
+	select {
+	case g.workers <- struct{}{}:
+	default:
+		j.tell()
+		select {
+		case g.workers <- struct{}{}:
+		case <-g.Stopping:
+			return store.Job{}, closed(j)
+		case <-ctx.Done():
+			return store.Job{}, fmt.Errorf("provider %q: wait for a worker: %w", j.Name, ctx.Err())
+		}
+	}
+	defer func() { <-g.workers }()
+	if err := ctx.Err(); err != nil {
+		return store.Job{}, fmt.Errorf("provider %q: %w", j.Name, err)
+	}
+	if g.stopping() {
+		j.tell()
+		return store.Job{}, closed(j)
+	}
+	began := time.Now()
+	g.run(ctx, j)
+	g.logJob(ctx, &j.record, time.Since(began))
+	if g.Ended != nil {
+		g.Ended(j.record)
+	}
+	if !j.record.NotModified && j.record.Bytes >= largeFeed {
+		debug.FreeOSMemory()
+	}
+	return j.record, nil
+}
+
+func closed(j *job) error { return fmt.Errorf("provider %q: %w", j.Name, ErrClosed) }
+
+// tell gives the record to who started the job, once.
+func (j *job) tell() {
+	select {
+	case j.begun <- j.record:
+	default:
+	}
+}
+
+// run takes a pending job to its end. Whatever happens is in its record.
+func (g *Ingester) run(ctx context.Context, j *job) {
+	j.record.State, j.record.Started = store.Running, time.Now()
+	j.running(j.record.Started)
+	begun, err := g.store.Begin(ctx, j.record)
+	if err != nil {
+		err = storeError(ctx, j, err)
+		j.ended(err)
+		fail(&j.record, err) // in memory only: there is no record to change
+		j.tell()
 		return
 	}
-	t.job = begun
-	t.tell()
-	err = g.collect(ctx, t)
-	t.ended(err)
+	j.record = begun
+	j.tell()
+	err = g.collect(ctx, j)
+	if err == nil {
+		g.Collected.Store(true)
+	}
+	j.ended(err)
 	if err == nil {
 		return
 	}
-	fail(&t.job, err)
+	fail(&j.record, err)
 	// A stop must not keep the outcome of what it stopped from being recorded.
-	if err := g.store.Finish(context.WithoutCancel(ctx), t.job, nil); err != nil {
-		g.log.ErrorContext(ctx, "the outcome of a job was not recorded", "provider", t.Name, "error", err)
+	if err := g.store.Finish(context.WithoutCancel(ctx), j.record, nil); err != nil {
+		g.log.ErrorContext(ctx, "the outcome of a job was not recorded", "provider", j.Name, "error", err)
 	}
 }
 
-// collect fetches, commits and publishes. It keeps in the job what is known of it.
-func (g *Ingester) collect(ctx context.Context, t *task) (err error) {
-	c, job := t.collected, &t.job
+// collect gets the feed, commits and publishes it, and keeps in the record what is known.
+func (g *Ingester) collect(ctx context.Context, j *job) (err error) {
 	// A bug in one format must not end the jobs of the others.
 	defer func() {
 		if p := recover(); p != nil {
-			g.log.ErrorContext(ctx, "a job panicked", "provider", c.Name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = &feed.Error{Provider: c.Name, Kind: feed.KindInternal, Op: "run the job", Err: fmt.Errorf("panic: %v", p)}
+			g.log.ErrorContext(ctx, "a job panicked", "provider", j.Name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = &feed.Error{Provider: j.Name, Kind: feed.KindInternal, Op: "run the job", Err: fmt.Errorf("panic: %v", p)}
 		}
 	}()
 	if err := g.catchUp(ctx); err != nil {
-		return storeError(ctx, c, err)
+		return storeError(ctx, j, err)
 	}
-	last, err := g.validators(ctx, c)
-	switch {
-	case err != nil:
-		return storeError(ctx, c, err)
-	case t.force:
-		last = feed.Validators{}
-	case c.wantsWhole(job.Started):
-		last.ETag, last.LastModified = "", ""
+	last, err := g.validators(ctx, j)
+	if err != nil {
+		return storeError(ctx, j, err)
 	}
-	got, err := fetch(ctx, t, last)
+	got, err := j.get(ctx, last)
 	if err != nil {
 		return err
 	}
-	job.State = store.Completed
 	if got.NotModified {
-		job.NotModified, job.Finished, job.Suspect = true, time.Now(), string(c.suspicion())
-		v := storedValidators(c, got)
-		if err := g.store.Finish(ctx, *job, &v); err != nil {
-			return storeError(ctx, c, err)
-		}
-		return nil
+		return g.keep(ctx, j, got)
 	}
-	job.Seen, job.Ignored, job.Rejected = got.Seen, got.Ignored, got.Rejected
-	job.Rejections = got.Rejections
-	return g.commit(ctx, t, got)
+	return g.commit(ctx, j, got)
 }
 
-// commit stores what the feed brought, with the outcome, and then publishes it, unless it
-// is refused as a whole.
+// validators returns what makes the request of a job conditional. They count for the
+// provider's time zone as well as for the source: a feed that is the same under another
+// zone has to be stored again.
+func (g *Ingester) validators(ctx context.Context, j *job) (feed.Validators, error) {
+	if j.force {
+		return feed.Validators{}, nil
+	}
+	last, err := g.store.Validators(ctx, j.Name)
+	if err != nil {
+		return feed.Validators{}, err
+	}
+	source, ours := strings.CutSuffix(last.Source, " "+j.Location.String())
+	if !ours {
+		return feed.Validators{}, nil
+	}
+	last.Source = source
+	if j.wantsWhole(j.record.Started) {
+		last.ETag, last.LastModified = "", ""
+	}
+	return last, nil
+}
+
+// validatorsOf returns those of a feed as they are stored: see [Ingester.validators].
+func (j *job) validatorsOf(got *feed.Feed) feed.Validators {
+	v := got.Validators
+	v.Source += " " + j.Location.String()
+	return v
+}
+
+// A job tries a few times, over seconds. What has not passed by then is for the next job to
+// find out.
+const (
+	usualAttempts = 3
+	firstBackoff  = time.Second
+	maxWait       = 30 * time.Second // between two attempts of a job
+)
+
+// get brings the feed, and counts in the record what that took.
+//
+// The waits between attempts double, with full jitter, so that clients which failed
+// together come back apart. A provider that says when to come back is believed, if that is
+// soon enough for this job.
+func (j *job) get(ctx context.Context, last feed.Validators) (*feed.Feed, error) {
+	unreadable := 0
+	for {
+		j.record.Attempts++
+		got, err := j.fetch(ctx, last, j.attempt(j.record.Attempts, j.record.Bytes))
+		if got != nil {
+			j.record.HTTPStatus = got.HTTPStatus
+			j.record.Bytes += got.Bytes
+		}
+		if err == nil {
+			return got, nil
+		}
+		failure, ok := errors.AsType[*feed.Error](err)
+		if !ok {
+			return nil, err
+		}
+		if failure.Kind == feed.KindMalformed || failure.Kind == feed.KindDecode {
+			unreadable++ // once may be an accident; what came twice in a row comes again
+		}
+		wait := max(rand.N(firstBackoff<<j.record.Attempts), failure.RetryAfter) //nolint:gosec // jitter is no secret
+		if j.record.Attempts == j.attempts || unreadable > 1 || wait > maxWait || !canPass(failure) {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// canPass reports whether the same request may do better in a moment.
+func canPass(failure *feed.Error) bool {
+	switch failure.Kind {
+	case feed.KindTimeout, feed.KindConnection, feed.KindDNS, feed.KindMalformed, feed.KindDecode:
+		return true
+	case feed.KindHTTPStatus:
+		switch failure.HTTPStatus {
+		case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+			return true
+		}
+		return failure.HTTPStatus >= http.StatusInternalServerError
+	}
+	return false
+}
+
+// keep records that the feed has not changed.
+func (g *Ingester) keep(ctx context.Context, j *job, got *feed.Feed) error {
+	record := &j.record
+	record.State, record.Finished, record.NotModified, record.Suspect = store.Completed, time.Now(), true, string(j.suspicion())
+	v := j.validatorsOf(got)
+	if err := g.store.Finish(ctx, *record, &v); err != nil {
+		return storeError(ctx, j, err)
+	}
+	return nil
+}
+
+// commit stores the feed with the outcome, unless it is refused as a whole, and then
+// publishes what changed.
 //
 // The index falls behind when the commit failed and is in the file all the same, or when
 // publishing it panics. Then the next job loads the index again.
-func (g *Ingester) commit(ctx context.Context, t *task, got *feed.Feed) error {
-	c, job := t.collected, &t.job
-	snap := snapshot(c, got, job.Started)
-	snap.Accept = t.accept
+func (g *Ingester) commit(ctx context.Context, j *job, got *feed.Feed) error {
+	record := &j.record
+	record.State = store.Completed
+	record.Seen, record.Ignored, record.Rejected, record.Rejections = got.Seen, got.Ignored, got.Rejected, got.Rejections
 	g.commits.RLock()
 	defer g.commits.RUnlock()
-	applied, completed, err := g.store.Apply(ctx, snap, *job)
-	if refusal, ok := refused(err); ok {
-		return refusal // nothing was written
+	applied, completed, err := g.store.Apply(ctx, store.Snapshot{
+		Provider:   j.Name,
+		TimeZone:   j.Location.String(),
+		Events:     got.Events,
+		Past:       got.Past,
+		Taken:      record.Started,
+		Validators: j.validatorsOf(got),
+		Accept:     j.accept,
+	}, *record)
+	if refusal, ok := errors.AsType[*feed.Error](err); ok { // of accept: nothing was written
+		return refusal
 	}
 	if err != nil {
 		if errors.Is(err, store.ErrUncertain) {
 			g.behind.Store(true)
 		}
-		return storeError(ctx, c, err)
+		return storeError(ctx, j, err)
 	}
 	published := false
 	defer func() {
@@ -106,13 +373,13 @@ func (g *Ingester) commit(ctx context.Context, t *task, got *feed.Feed) error {
 			g.behind.Store(true)
 		}
 	}()
-	completed.Suspect = job.Suspect
-	*job = completed
+	completed.Suspect = record.Suspect
+	*record = completed
 	// What is committed is published whatever the context says by now.
 	if g.index != nil && len(applied.Events) > 0 {
 		entries := make([]*event.Entry, len(applied.Events))
 		for i, e := range applied.Events {
-			entries[i] = event.NewEntry(e, c.Location)
+			entries[i] = event.NewEntry(e, j.Location)
 		}
 		g.index.Apply(entries)
 	}
@@ -137,48 +404,13 @@ func (g *Ingester) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// snapshot is what the store is to keep of a feed.
-func snapshot(c *collected, got *feed.Feed, taken time.Time) store.Snapshot {
-	return store.Snapshot{
-		Provider:   c.Name,
-		TimeZone:   c.Location.String(),
-		Events:     got.Events,
-		Past:       got.Past,
-		Taken:      taken,
-		Validators: storedValidators(c, got),
-	}
-}
-
-// storedValidators are a feed's validators as they are stored. They count for the time
-// zone as well as for the source: a feed that is the same under another zone is to be
-// stored again.
-func storedValidators(c *collected, got *feed.Feed) feed.Validators {
-	v := got.Validators
-	v.Source += " " + c.Location.String()
-	return v
-}
-
-// validators returns those of the last snapshot, as far as they count.
-func (g *Ingester) validators(ctx context.Context, c *collected) (feed.Validators, error) {
-	v, err := g.store.Validators(ctx, c.Name)
-	if err != nil {
-		return feed.Validators{}, err
-	}
-	source, ours := strings.CutSuffix(v.Source, " "+c.Location.String())
-	if !ours {
-		return feed.Validators{}, nil
-	}
-	v.Source = source
-	return v, nil
-}
-
 // storeError is the failure of a job that could not be committed, for the reason err.
-func storeError(ctx context.Context, c *collected, err error) error {
+func storeError(ctx context.Context, j *job, err error) error {
 	kind := feed.KindStore
 	if ctx.Err() != nil {
 		kind = feed.KindCanceled
 	}
-	return &feed.Error{Provider: c.Name, Kind: kind, Op: "commit", Err: err}
+	return &feed.Error{Provider: j.Name, Kind: kind, Op: "commit", Err: err}
 }
 
 // kindOf returns the kind of a job's failure.
@@ -189,10 +421,87 @@ func kindOf(err error) feed.Kind {
 	return feed.KindInternal
 }
 
-// fail makes the job the record of one that changed nothing.
-func fail(job *store.Job, err error) {
-	job.State, job.Finished = store.Failed, time.Now()
-	job.Kind, job.Message = kindOf(err), err.Error()
-	job.Seen, job.New, job.Changed, job.Unchanged, job.Ignored, job.Rejected, job.Gone = 0, 0, 0, 0, 0, 0, 0
-	job.NotModified, job.Rejections = false, nil
+// fail makes the record that of a job which changed nothing.
+func fail(record *store.Job, err error) {
+	record.State, record.Finished = store.Failed, time.Now()
+	record.Kind, record.Message = kindOf(err), err.Error()
+	record.Seen, record.New, record.Changed, record.Unchanged, record.Ignored, record.Rejected, record.Gone = 0, 0, 0, 0, 0, 0, 0
+	record.NotModified, record.Rejections = false, nil
+}
+
+// ended updates what is known of the provider after its job, and lets the scheduler compute
+// the next turn again. A failure that is not the provider's says nothing about it.
+func (j *job) ended(err error) {
+	t := j.target
+	defer t.move()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err == nil {
+		t.completed(&j.record)
+		return
+	}
+	kind := kindOf(err)
+	if kind == feed.KindCanceled || j.imported && kind != feed.KindStore {
+		return
+	}
+	t.kind, t.message = kind, err.Error()
+	t.tried = t.tried || !j.imported
+	if kind == feed.KindStore {
+		return
+	}
+	t.blocked, t.refused = time.Time{}, ""
+	if kind == feed.KindSuspect {
+		t.refused = Suspicion(j.record.Suspect)
+	}
+	t.failures++
+	if failure, ok := errors.AsType[*feed.Error](err); ok && failure.RetryAfter > 0 {
+		t.blocked = time.Now().Add(min(failure.RetryAfter, t.MaxInterval))
+	}
+}
+
+// logJob writes the one line of a job, and at the debug level one for each of the
+// rejected rows that its record lists.
+//
+// It says how long the job took to the end of it all. The record of one that brought a
+// snapshot was made before that was on disk and published.
+func (g *Ingester) logJob(ctx context.Context, job *store.Job, took time.Duration) {
+	attrs := []slog.Attr{
+		slog.Uint64("job", job.ID),
+		slog.String("provider", job.Provider),
+		slog.String("trigger", string(job.Trigger)),
+		slog.Duration("took", took.Round(time.Microsecond)),
+		slog.Int("attempts", job.Attempts),
+		slog.Int("http_status", job.HTTPStatus),
+		slog.Int64("bytes", job.Bytes),
+	}
+	if job.State == store.Failed {
+		level := slog.LevelWarn
+		switch job.Kind {
+		case feed.KindCanceled:
+			level = slog.LevelInfo // we were asked to stop
+		case feed.KindStore, feed.KindInternal:
+			level = slog.LevelError // ours, not the provider's
+		}
+		g.log.LogAttrs(ctx, level, "job failed", append(attrs, slog.String("kind", string(job.Kind)), slog.String("error", job.Message))...)
+		return
+	}
+	level := slog.LevelInfo
+	if job.Suspect != "" {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("suspect", job.Suspect), slog.String("reason", Suspicion(job.Suspect).String()))
+	}
+	g.log.LogAttrs(ctx, level, "job completed", append(attrs,
+		slog.Bool("not_modified", job.NotModified),
+		slog.Int("seen", job.Seen),
+		slog.Int("new", job.New),
+		slog.Int("changed", job.Changed),
+		slog.Int("unchanged", job.Unchanged),
+		slog.Int("ignored", job.Ignored),
+		slog.Int("rejected", job.Rejected),
+		slog.Int("gone", job.Gone),
+	)...)
+	for _, r := range job.Rejections {
+		g.log.LogAttrs(ctx, slog.LevelDebug, "row rejected", slog.String("provider", job.Provider), slog.Int("line", r.Line),
+			slog.String("base_id", r.BaseID), slog.String("event_id", r.EventID), slog.String("reason", r.Reason))
+	}
 }

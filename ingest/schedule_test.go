@@ -66,7 +66,7 @@ func TestScheduleOfAFlakyProvider(t *testing.T) {
 			},
 		})
 		began := time.Now()
-		job, err := x.Once(t.Context(), "feverup", store.Manual, false)
+		job, err := x.RunNow(t.Context(), "feverup", store.Manual, false)
 		if err != nil || job.State != store.Completed || job.Attempts != 3 || job.HTTPStatus != 200 || job.Bytes != 20 {
 			t.Errorf("job %+v, %v", job, err)
 		}
@@ -118,19 +118,19 @@ func TestRetries(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				asked := 0
-				c := &collected{Provider: Provider{Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+				c := &target{Provider: Provider{Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 					asked++
 					return nil, test.errs[min(asked, len(test.errs))-1]
 				}}}
-				task, err := c.reserve(store.Manual, time.Now())
+				j, err := c.claim(store.Manual, time.Now())
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := fetch(t.Context(), task, feed.Validators{}); err == nil {
+				if _, err := j.get(t.Context(), feed.Validators{}); err == nil {
 					t.Error("it succeeded")
 				}
-				if asked != test.attempts || task.job.Attempts != asked {
-					t.Errorf("asked %d times, counted %d, want %d", asked, task.job.Attempts, test.attempts)
+				if asked != test.attempts || j.record.Attempts != asked {
+					t.Errorf("asked %d times, counted %d, want %d", asked, j.record.Attempts, test.attempts)
 				}
 			})
 		})
@@ -339,7 +339,7 @@ func TestTurns(t *testing.T) {
 func testTurns(t *testing.T, provider func(i int) Provider) {
 	phases := map[time.Duration]bool{}
 	for i := range 100 {
-		c := &collected{Provider: provider(i)}
+		c := &target{Provider: provider(i)}
 		at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 		turn := c.turn(at)
 		if !turn.After(at) || turn.Sub(at) > time.Minute {
@@ -394,11 +394,11 @@ func sleep(ctx context.Context, d time.Duration) {
 func TestNext(t *testing.T) {
 	t.Parallel()
 	hourly := func(at time.Time) time.Time { return at.Truncate(time.Hour).Add(time.Hour) }
-	interval := &collected{Provider: Provider{Name: "feverup", Every: time.Minute}}
-	schedule := &collected{Provider: Provider{Name: "feverup", Next: hourly}}
+	interval := &target{Provider: Provider{Name: "feverup", Every: time.Minute}}
+	schedule := &target{Provider: Provider{Name: "feverup", Next: hourly}}
 	first := interval.turn(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
 	for _, test := range []struct {
-		c       *collected
+		c       *target
 		last    time.Time
 		took    time.Duration
 		due     time.Duration // after last
@@ -428,7 +428,7 @@ func TestJobByHandMovesTheTurn(t *testing.T) {
 		f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 			return answer()
 		})
-		c := f.collected[0]
+		c := f.targets[0]
 		ctx, cancel := context.WithCancel(t.Context())
 		stopped := make(chan struct{})
 		go func() {
@@ -565,7 +565,7 @@ func TestForce(t *testing.T) {
 	if job := manual(t, g); !job.NotModified || job.HTTPStatus != 304 {
 		t.Fatalf("%+v", job)
 	}
-	job, err := g.Once(t.Context(), "feverup", store.Manual, true)
+	job, err := g.RunNow(t.Context(), "feverup", store.Manual, true)
 	if err != nil || job.NotModified || job.HTTPStatus != 200 || job.Unchanged != 1 {
 		t.Errorf("by force: %+v, %v", job, err)
 	}

@@ -109,7 +109,7 @@ func TestStopping(t *testing.T) {
 			if _, _, err := g.Start(t.Context(), name, store.Manual, false); !errors.Is(err, ErrClosed) {
 				t.Errorf("%v, want ErrClosed", err)
 			}
-			if _, err := g.Once(t.Context(), name, store.Manual, false); !errors.Is(err, ErrClosed) && !errors.Is(err, ErrBusy) {
+			if _, err := g.RunNow(t.Context(), name, store.Manual, false); !errors.Is(err, ErrClosed) && !errors.Is(err, ErrBusy) {
 				t.Errorf("%v, want ErrClosed", err)
 			}
 		}
@@ -140,9 +140,9 @@ func TestStartWhenTheStoreFails(t *testing.T) {
 	f.Close()
 }
 
-// TestTake shows that a document from elsewhere is stored and published as any other,
+// TestImport shows that a document from elsewhere is stored and published as any other,
 // and that its failure is not the provider's.
-func TestTake(t *testing.T) {
+func TestImport(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 		return nil, failure(feed.KindTLS)
@@ -156,20 +156,20 @@ func TestTake(t *testing.T) {
 		if p == nil {
 			t.Error("no progress to tell of")
 		}
-		if _, err := f.Take(t.Context(), "feverup", false, broken); !errors.Is(err, ErrBusy) {
+		if _, err := f.Import(t.Context(), "feverup", false, broken); !errors.Is(err, ErrBusy) {
 			t.Errorf("beside another job: %v, want ErrBusy", err)
 		}
 		return feedOf(t, "1"), nil
 	}
-	if _, err := f.Take(t.Context(), "nobody", false, good); !errors.Is(err, ErrUnknown) {
+	if _, err := f.Import(t.Context(), "nobody", false, good); !errors.Is(err, ErrUnknown) {
 		t.Errorf("%v, want ErrUnknown", err)
 	}
 	f.once(t)
-	job, err := f.Take(t.Context(), "feverup", false, broken)
+	job, err := f.Import(t.Context(), "feverup", false, broken)
 	if err != nil || job.State != store.Failed || job.Kind != feed.KindMalformed || job.Attempts != 1 || tried != 1 {
 		t.Errorf("a broken document: %+v, %v", job, err)
 	}
-	job, err = f.Take(t.Context(), "feverup", false, good)
+	job, err = f.Import(t.Context(), "feverup", false, good)
 	if err != nil || job.State != store.Completed || job.Trigger != store.Document || job.New != 1 {
 		t.Errorf("a good document: %+v, %v", job, err)
 	}

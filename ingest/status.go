@@ -75,37 +75,37 @@ type underWay struct {
 // Status returns how each provider is doing, in the configured order.
 func (g *Ingester) Status() []Status {
 	now := time.Now()
-	all := make([]Status, 0, len(g.collected))
-	for _, c := range g.collected {
-		all = append(all, c.status(now))
+	all := make([]Status, 0, len(g.targets))
+	for _, t := range g.targets {
+		all = append(all, t.status(now, g.Collected.Load()))
 	}
 	return all
 }
 
-func (c *collected) status(now time.Time) Status {
-	s := c.note(now)
+func (t *target) status(now time.Time, collected bool) Status {
+	s := t.note(now, collected)
 	if !s.Due.IsZero() && !s.Due.After(now) { // its job runs
-		s.Due, _ = c.next(s.Due, now)
+		s.Due, _ = t.next(s.Due, now)
 	}
 	return s
 }
 
 // note returns the status with the turn that was noted.
-func (c *collected) note(now time.Time) Status {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (t *target) note(now time.Time, collected bool) Status {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	s := Status{
-		Name: c.Name, Location: c.Location, Every: c.Every,
-		State: c.now.state, Trigger: c.now.trigger, Started: c.now.started, Attempt: c.now.attempt, Bytes: c.now.bytes,
-		Due: c.due, Failures: c.failures, Stretch: c.stretch(), Skipped: c.skipped,
-		Settled:     c.first.settled(),
-		LastSuccess: c.success, MaxAge: c.maxAge(now), Kind: c.kind, Message: c.message,
-		Snapshot: c.snapshot, Accepted: c.accepted, Rejected: c.rejected, Suspect: cmp.Or(c.refused, c.suspect),
+		Name: t.Name, Location: t.Location, Every: t.Every,
+		State: t.now.state, Trigger: t.now.trigger, Started: t.now.started, Attempt: t.now.attempt, Bytes: t.now.bytes,
+		Due: t.due, Failures: t.failures, Stretch: t.stretch(), Skipped: t.skipped,
+		Settled:     t.stored || t.tried && collected,
+		LastSuccess: t.success, MaxAge: t.maxAge(now), Kind: t.kind, Message: t.message,
+		Snapshot: t.snapshot, Accepted: t.accepted, Rejected: t.rejected, Suspect: cmp.Or(t.refused, t.suspect),
 	}
-	if c.Next != nil {
+	if t.Next != nil {
 		s.Every = 0
 	}
-	if p := c.now.progress; p != nil {
+	if p := t.now.progress; p != nil {
 		s.Bytes += p.Bytes.Load()
 		s.Rows = p.Rows.Load()
 	}
@@ -114,125 +114,141 @@ func (c *collected) note(now time.Time) Status {
 
 // maxAge returns the time from the last success, or from now, to the end of the turns
 // that may fail.
-func (c *collected) maxAge(now time.Time) time.Duration {
-	if c.Next == nil {
-		return max((patience+1)*c.Every, leastMaxAge)
+func (t *target) maxAge(now time.Time) time.Duration {
+	if t.Next == nil {
+		return max((patience+1)*t.Every, leastMaxAge)
 	}
-	from := c.success
+	from := t.success
 	if from.IsZero() {
 		from = now
 	}
 	end := from
 	for range patience + 1 {
-		end = c.Next(end)
+		end = t.Next(end)
 	}
 	return max(end.Sub(from), leastMaxAge)
 }
 
-// recall finds out when the provider's last job completed, and what the latest snapshot
-// was.
-func (g *Ingester) recall(ctx context.Context, c *collected) error {
+// recall finds out from the recorded jobs what is known of a provider: when its last job
+// completed, and what the latest snapshot was.
+func (g *Ingester) recall(ctx context.Context, t *target) error {
 	judged := false
-	for job, err := range g.store.Jobs(ctx, store.JobFilter{Provider: c.Name, State: store.Completed}) {
+	for record, err := range g.store.Jobs(ctx, store.JobFilter{Provider: t.Name, State: store.Completed}) {
 		if err != nil {
 			return err
 		}
+		if !record.Trigger.Collects() { // it says nothing of the provider
+			continue
+		}
 		var suspect Suspicion
-		if !judged && !job.NotModified && job.Trigger.Collects() { // older snapshots count no more
+		if !judged && !record.NotModified { // only the latest snapshot counts
 			judged = true
-			if suspect, err = g.judgeAgain(ctx, c, &job); err != nil {
+			if suspect, err = g.judgeAgain(ctx, t, &record); err != nil {
 				return err
 			}
 		}
-		if c.recalled(&job, suspect) {
-			return nil
+		g.Collected.Store(true)
+		if t.recalled(&record, suspect) {
+			break
 		}
 	}
-	for job, err := range g.store.Jobs(ctx, store.JobFilter{Provider: c.Name, State: store.Failed}) {
+	for record, err := range g.store.Jobs(ctx, store.JobFilter{Provider: t.Name, State: store.Failed}) {
 		if err != nil {
 			return err
 		}
-		if c.recalledFailure(&job) {
-			return nil
+		if t.recalledFailure(&record) {
+			break
 		}
 	}
 	return nil
 }
 
-// recalled takes note of an older job, whose snapshot is as suspect as that, and reports
-// whether no more are needed.
-func (c *collected) recalled(job *store.Job, suspect Suspicion) bool {
-	if !job.Trigger.Collects() { // it says nothing of the provider
-		return false
+// recalled adds what an older job says that completed, whose snapshot is as suspect as
+// given. It reports whether nothing older is needed.
+func (t *target) recalled(record *store.Job, suspect Suspicion) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stored = true
+	if t.success.IsZero() && record.Trigger != store.Document {
+		t.success = record.Finished
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.first.came()
-	if c.success.IsZero() && job.Trigger != store.Document {
-		c.success = job.Finished
+	if t.whole.IsZero() && cameWhole(record) {
+		t.whole = record.Finished
 	}
-	if c.whole.IsZero() && cameWhole(job) {
-		c.whole = job.Finished
+	if t.snapshot == 0 && !record.NotModified {
+		t.applied(record, suspect)
 	}
-	if c.snapshot == 0 && !job.NotModified {
-		c.applied(job, suspect)
-	}
-	return !c.success.IsZero() && !c.whole.IsZero() && c.snapshot != 0
+	return !t.success.IsZero() && !t.whole.IsZero() && t.snapshot != 0
+}
+
+// recalledFailure adds what an older job says that failed, and reports whether nothing
+// older is needed. A job that was cut off says nothing about the provider.
+func (t *target) recalledFailure(record *store.Job) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	kind := record.Kind
+	cutOff := kind == feed.KindCanceled || kind == feed.KindInterrupted
+	t.tried = t.tried || !cutOff && record.Trigger != store.Document
+	return t.stored || t.tried
+}
+
+// forget drops what has to be recalled again.
+func (t *target) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.success = time.Time{}
+	t.snapshot, t.accepted, t.rejected = 0, 0, 0
 }
 
 // cameWhole reports whether a job that completed got all of the provider's feed, even if
-// that was found to be the last one.
-func cameWhole(job *store.Job) bool {
-	return job.Trigger != store.Document && job.HTTPStatus != http.StatusNotModified
+// that turned out to be the last one again.
+func cameWhole(record *store.Job) bool {
+	return record.Trigger != store.Document && record.HTTPStatus != http.StatusNotModified
 }
 
-// completed takes note of a job that completed.
-func (c *collected) completed(job *store.Job) {
-	document := job.Trigger == store.Document
-	if !document {
-		c.success, c.refused = job.Finished, ""
+// completed adds what a job says that completed just now.
+func (t *target) completed(record *store.Job) {
+	t.stored = true
+	imported := record.Trigger == store.Document
+	if !imported {
+		t.success, t.refused = record.Finished, ""
+		t.blocked, t.failures = time.Time{}, 0
 	}
-	if cameWhole(job) {
-		c.whole = job.Finished
+	if cameWhole(record) {
+		t.whole = record.Finished
 	}
-	if !document || c.kind == feed.KindStore { // of the provider a document says nothing
-		c.kind, c.message = "", ""
+	if !imported || t.kind == feed.KindStore { // an import says nothing of the provider
+		t.kind, t.message = "", ""
 	}
-	if !job.NotModified {
-		c.applied(job, Suspicion(job.Suspect))
+	if !record.NotModified {
+		t.applied(record, Suspicion(record.Suspect))
 	}
 }
 
-// applied takes note of the job that brought the latest snapshot, and how suspect that is.
-func (c *collected) applied(job *store.Job, suspect Suspicion) {
-	c.snapshot, c.accepted, c.rejected, c.suspect = job.ID, accepted(job), job.Rejected, suspect
+// applied makes the snapshot of a job the latest one.
+func (t *target) applied(record *store.Job, suspect Suspicion) {
+	t.snapshot, t.accepted, t.rejected, t.suspect = record.ID, accepted(record), record.Rejected, suspect
 }
 
 // suspicion returns how suspect the latest snapshot is.
-func (c *collected) suspicion() Suspicion {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.suspect
+func (t *target) suspicion() Suspicion {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.suspect
 }
 
-// running takes note that the job runs.
-func (c *collected) running(started time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now.state, c.now.started = store.Running, started
+// running says that the provider's job runs.
+func (t *target) running(started time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.now.state, t.now.started = store.Running, started
 }
 
-// attempt takes note that a fetch begins, and returns what counts its progress.
-func (c *collected) attempt(n int, bytes int64) *feed.Progress {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now.attempt, c.now.bytes, c.now.progress = n, bytes, new(feed.Progress)
-	return c.now.progress
-}
-
-// release frees the provider for its next job.
-func (c *collected) release() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = underWay{}
+// attempt says that a fetch begins, after the given bytes of earlier ones, and returns what
+// counts its progress.
+func (t *target) attempt(n int, bytes int64) *feed.Progress {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.now.attempt, t.now.bytes, t.now.progress = n, bytes, new(feed.Progress)
+	return t.now.progress
 }

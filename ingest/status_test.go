@@ -102,7 +102,7 @@ func TestStatusOfAJob(t *testing.T) {
 			t.Errorf("told of the end of %v", ended)
 		}
 
-		again := New(st, discard{}, slog.New(slog.DiscardHandler), 1, g.collected[0].Provider, g.collected[1].Provider)
+		again := New(st, discard{}, slog.New(slog.DiscardHandler), 1, g.targets[0].Provider, g.targets[1].Provider)
 		if err := again.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestStatusOfASchedule(t *testing.T) {
 			defer close(stopped)
 			g.Run(ctx)
 		}()
-		turn := g.collected[0].turn(time.Now())
+		turn := g.targets[0].turn(time.Now())
 		check := func(when string, state store.State, due time.Time, failures int, stretch time.Duration, skipped uint64) {
 			t.Helper()
 			synctest.Wait()
@@ -205,14 +205,14 @@ func TestStatusOfFailures(t *testing.T) {
 	}
 	give := func(snapshot *feed.Feed, failed error) {
 		t.Helper()
-		_, err := f.Take(t.Context(), "feverup", false, func(context.Context, *feed.Progress) (*feed.Feed, error) { return snapshot, failed })
+		_, err := f.Import(t.Context(), "feverup", false, func(context.Context, *feed.Progress) (*feed.Feed, error) { return snapshot, failed })
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	again := func() *Ingester {
-		g := New(f.store, nil, f.log, 1, f.collected[0].Provider)
-		if err := g.recall(t.Context(), g.collected[0]); err != nil {
+		g := New(f.store, nil, f.log, 1, f.targets[0].Provider)
+		if err := g.recall(t.Context(), g.targets[0]); err != nil {
 			t.Fatal(err)
 		}
 		return g
@@ -278,8 +278,8 @@ func TestMaxAge(t *testing.T) {
 		{"a schedule that leaves out a day", Provider{Every: time.Minute, Next: skipping}, noon, 92 * time.Hour},
 		{"a schedule of its own, never", Provider{Every: time.Minute, Next: daily}, time.Time{}, 68 * time.Hour},
 	} {
-		c := &collected{Provider: test.provider, success: test.success}
-		if got := c.status(noon).MaxAge; got != test.want {
+		c := &target{Provider: test.provider, success: test.success}
+		if got := c.status(noon, true).MaxAge; got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
 	}

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"fever/provider/feed"
@@ -57,7 +56,7 @@ const (
 
 // judge judges the snapshot of a job as a whole, given what it changed. A snapshot that is
 // applied is what the next one is compared with, also a shrunk one.
-func judge(job *store.Job, a *store.Applied) Suspicion {
+func judge(record *store.Job, a *store.Applied) Suspicion {
 	known := a.Changed + a.Unchanged
 	switch {
 	case 2*a.Current < a.Before && a.Current > 0:
@@ -69,11 +68,11 @@ func judge(job *store.Job, a *store.Applied) Suspicion {
 			return Emptied
 		}
 		return ""
-	case job.Rejected > 0:
+	case record.Rejected > 0:
 		return AllRejected
-	case job.Ignored > 0:
+	case record.Ignored > 0:
 		return AllIgnored
-	case len(job.Rejections) > 0:
+	case len(record.Rejections) > 0:
 		return NotUnderstood
 	case a.Known:
 		return Emptied
@@ -84,46 +83,40 @@ func judge(job *store.Job, a *store.Applied) Suspicion {
 // judgeAgain judges the latest snapshot again, given the record of its job. Those of its
 // events that were known count as current in the one before it: of some that were back
 // that is not so.
-func (g *Ingester) judgeAgain(ctx context.Context, c *collected, job *store.Job) (Suspicion, error) {
-	if c.Suspect == Off {
+func (g *Ingester) judgeAgain(ctx context.Context, t *target, record *store.Job) (Suspicion, error) {
+	if t.Suspect == Off {
 		return "", nil
 	}
-	had, err := g.store.Known(ctx, c.Name)
+	had, err := g.store.Known(ctx, t.Name)
 	if err != nil {
 		return "", err
 	}
-	current := g.store.Stats().Current[c.Name] // the others that it brought are past
-	return judge(job, &store.Applied{
-		New: job.New, Changed: job.Changed, Unchanged: job.Unchanged, Gone: job.Gone,
-		Before: job.Gone + min(job.Changed+job.Unchanged, current), Current: current, Known: had,
+	current := g.store.Stats().Current[t.Name] // the others that it brought are past
+	return judge(record, &store.Applied{
+		New: record.New, Changed: record.Changed, Unchanged: record.Unchanged, Gone: record.Gone,
+		Before: record.Gone + min(record.Changed+record.Unchanged, current), Current: current, Known: had,
 	}), nil
 }
 
 // accepted returns the number of a job's rows that were taken.
-func accepted(job *store.Job) int { return job.New + job.Changed + job.Unchanged }
+func accepted(record *store.Job) int { return record.New + record.Changed + record.Unchanged }
 
-// accept is what the store is to ask before it applies the snapshot of the task. It keeps
-// in the job what the snapshot is suspect of.
-func (t *task) accept(a store.Applied) error {
-	job := &t.job
-	suspicion := judge(job, &a)
-	if suspicion == "" || t.Suspect == Off {
+// accept is what the store asks before it applies the snapshot of the job. It keeps in the
+// record why the snapshot is suspect.
+func (j *job) accept(a store.Applied) error {
+	record := &j.record
+	suspicion := judge(record, &a)
+	if suspicion == "" || j.Suspect == Off {
 		return nil
 	}
-	job.Suspect = string(suspicion)
-	if t.Suspect != Refuse || t.force {
+	record.Suspect = string(suspicion)
+	if j.Suspect != Refuse || j.force {
 		return nil
 	}
 	err := fmt.Errorf("%s: %d events, %d before", suspicion, a.Current, a.Before)
-	if len(job.Rejections) > 0 {
-		r := job.Rejections[0]
+	if len(record.Rejections) > 0 {
+		r := record.Rejections[0]
 		err = fmt.Errorf("%w; line %d: %s", err, r.Line, r.Reason)
 	}
-	return &feed.Error{Provider: t.Name, Kind: feed.KindSuspect, Op: "judge the feed", Err: err}
-}
-
-// refused returns the error of a snapshot that was not accepted, if that is what err is.
-func refused(err error) (*feed.Error, bool) {
-	refusal, ok := errors.AsType[*feed.Error](err)
-	return refusal, ok && refusal.Kind == feed.KindSuspect
+	return &feed.Error{Provider: j.Name, Kind: feed.KindSuspect, Op: "judge the feed", Err: err}
 }

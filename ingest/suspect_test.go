@@ -88,7 +88,7 @@ func TestSuspect(t *testing.T) {
 				if log := f.logged.String(); strings.Contains(log, "level=WARN") != (s.want != "") || strings.Contains(log, "suspect="+string(s.want)) != (s.want != "") {
 					t.Errorf("step %d: logged %s", i, log)
 				}
-				again := New(f.store, discard{}, f.log, 1, f.collected[0].Provider)
+				again := New(f.store, discard{}, f.log, 1, f.targets[0].Provider)
 				if err := again.Load(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -124,14 +124,14 @@ func TestSuspectOff(t *testing.T) {
 	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 		return snapshot, nil
 	})
-	f.collected[0].Suspect = Off
+	f.targets[0].Suspect = Off
 	f.once(t)
 	for _, snapshot = range []*feed.Feed{feedOfMany(t, 1), empty, allRejected, allIgnored, notice} {
 		f.logged.Reset()
 		if job := f.once(t); job.State != store.Completed || job.Suspect != "" || f.Status()[0].Suspect != "" || strings.Contains(f.logged.String(), "WARN") {
 			t.Errorf("%+v, logged %s", job, f.logged.String())
 		}
-		again := New(f.store, discard{}, f.log, 1, f.collected[0].Provider)
+		again := New(f.store, discard{}, f.log, 1, f.targets[0].Provider)
 		if err := again.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +159,7 @@ func TestSuspectRefused(t *testing.T) {
 				told = last
 				return snapshot, nil
 			})
-			f.collected[0].Suspect = Refuse
+			f.targets[0].Suspect = Refuse
 			good := snapshot
 			f.once(t)
 			before := f.Status()[0]
@@ -201,7 +201,7 @@ func TestSuspectRefused(t *testing.T) {
 			}
 
 			snapshot = &refused
-			forced, err := f.Once(t.Context(), "feverup", store.Manual, true)
+			forced, err := f.RunNow(t.Context(), "feverup", store.Manual, true)
 			if err != nil || forced.State != store.Completed || forced.Suspect != name {
 				t.Errorf("by force: %+v, %v", forced, err)
 			}
@@ -221,7 +221,7 @@ func TestSuspectDocument(t *testing.T) {
 	})
 	give := func(snapshot *feed.Feed, force bool) store.Job {
 		t.Helper()
-		job, err := f.Take(t.Context(), "feverup", force, func(context.Context, *feed.Progress) (*feed.Feed, error) { return snapshot, nil })
+		job, err := f.Import(t.Context(), "feverup", force, func(context.Context, *feed.Progress) (*feed.Feed, error) { return snapshot, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +241,7 @@ func TestSuspectDocument(t *testing.T) {
 	give(feedOfMany(t, 10), false)
 	check("a good one replaces it", "", 0)
 
-	f.collected[0].Suspect = Refuse
+	f.targets[0].Suspect = Refuse
 	snapshot = empty
 	f.once(t)
 	check("a refused feed", Emptied, 1)
@@ -309,7 +309,7 @@ func TestSuspectTurns(t *testing.T) {
 		},
 	})
 	for range 3 {
-		job, err := g.Once(t.Context(), "feverup", store.Manual, false)
+		job, err := g.RunNow(t.Context(), "feverup", store.Manual, false)
 		if err != nil || job.Attempts != 1 {
 			t.Errorf("%+v, %v", job, err)
 		}

@@ -202,7 +202,7 @@ func (c *control) snapshot(r *http.Request) (status int, data any, err error) {
 	case c.Index.Snapshot() == nil: // what is committed could not be published
 		return 0, nil, errLoading
 	}
-	job, err := c.Ingester.Take(r.Context(), name, force, func(ctx context.Context, progress *feed.Progress) (*feed.Feed, error) {
+	job, err := c.Ingester.Import(r.Context(), name, force, func(ctx context.Context, progress *feed.Progress) (*feed.Feed, error) {
 		return p.Read(ctx, r.Body, progress)
 	})
 	switch {

@@ -73,7 +73,7 @@ func watch(t testing.TB, fetches map[string]func(context.Context) (*feed.Feed, e
 // collect runs one job of a provider.
 func (w *watched) collect(t *testing.T, name string) {
 	t.Helper()
-	if _, err := w.ingester.Once(t.Context(), name, store.Manual, false); err != nil {
+	if _, err := w.ingester.RunNow(t.Context(), name, store.Manual, false); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -228,7 +228,7 @@ func TestMetricsOfDocuments(t *testing.T) {
 	t.Parallel()
 	w := watch(t, map[string]func(context.Context) (*feed.Feed, error){"a": nil})
 	for _, failed := range []error{nil, &feed.Error{Provider: "a", Kind: feed.KindMalformed, Op: "read", Err: io.EOF}} {
-		_, err := w.ingester.Take(t.Context(), "a", false, func(context.Context, *feed.Progress) (*feed.Feed, error) {
+		_, err := w.ingester.Import(t.Context(), "a", false, func(context.Context, *feed.Progress) (*feed.Feed, error) {
 			return &feed.Feed{Bytes: 100, Seen: 2, Rejected: 1, Events: []event.Event{concert("a", 1)}}, failed
 		})
 		if err != nil {
@@ -266,7 +266,7 @@ func TestMetricsUnderWay(t *testing.T) {
 	done := make(chan error, len(fetches))
 	for name := range fetches {
 		go func() {
-			_, err := w.ingester.Once(context.WithoutCancel(t.Context()), name, store.Manual, false)
+			_, err := w.ingester.RunNow(context.WithoutCancel(t.Context()), name, store.Manual, false)
 			done <- err
 		}()
 	}

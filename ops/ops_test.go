@@ -158,7 +158,7 @@ func slow(name string) (p ingest.Provider, release func()) {
 func (d *deployment) collect(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		if _, err := d.Ingester.Once(t.Context(), name, store.Manual, false); err != nil {
+		if _, err := d.Ingester.RunNow(t.Context(), name, store.Manual, false); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -127,10 +127,10 @@ func (s *shown) run(t *testing.T) {
 func (s *shown) collect(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		_, err := s.Ingester.Once(t.Context(), name, store.Manual, false)
+		_, err := s.Ingester.RunNow(t.Context(), name, store.Manual, false)
 		for errors.Is(err, ingest.ErrBusy) { // its turn came
 			runtime.Gosched()
-			_, err = s.Ingester.Once(t.Context(), name, store.Manual, false)
+			_, err = s.Ingester.RunNow(t.Context(), name, store.Manual, false)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -258,7 +258,7 @@ func TestPageFullDisk(t *testing.T) {
 	s.load(t)
 	s.set("alpha", feedOf(gig("alpha", "1", "2030-05-03", "One")))
 	s.collect(t, "alpha")
-	job, err := s.Ingester.Take(t.Context(), "alpha", false, func(context.Context, *feed.Progress) (*feed.Feed, error) {
+	job, err := s.Ingester.Import(t.Context(), "alpha", false, func(context.Context, *feed.Progress) (*feed.Feed, error) {
 		return feedOf(gig("alpha", "1", "2030-05-03", "One"), gig("alpha", "1", "2030-05-03", "One")), nil // which the store refuses
 	})
 	if err != nil || job.Kind != feed.KindStore {
@@ -339,7 +339,7 @@ func TestPageUnderWay(t *testing.T) {
 	reading, goOn := make(chan struct{}), make(chan struct{})
 	taken := make(chan error)
 	go func() {
-		_, err := s.Ingester.Take(t.Context(), "alpha", false, func(_ context.Context, p *feed.Progress) (*feed.Feed, error) {
+		_, err := s.Ingester.Import(t.Context(), "alpha", false, func(_ context.Context, p *feed.Progress) (*feed.Feed, error) {
 			p.Bytes.Store(1_234_567)
 			p.Rows.Store(1)
 			close(reading)
