@@ -42,7 +42,7 @@ test: ## run all tests that need nothing but Go
 
 .PHONY: browser
 browser: ## run the tests of the status page in a browser (chromium)
-	$(GOTEST) -tags browser -count=1 -run 'InBrowser$$' ./ops
+	$(GOTEST) -tags browser -count=1 -run 'InBrowser$$' ./ops/page
 
 .PHONY: screenshots
 screenshots: ## take pictures of the status page in Chromium, into bin/screenshots

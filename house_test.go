@@ -21,7 +21,7 @@ import (
 // Tests may import more: a benchmark of the store loads an index, too.
 var allowed = map[string][]string{
 	".":                  {"cli"},
-	"cli":                {"config", "ops", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index", "event"},
+	"cli":                {"config", "ops", "ops/control", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index", "event"},
 	"config":             {"provider", "event"},
 	"internal/caches":    {"internal/harness"},
 	"internal/clients":   {"internal/harness"},
@@ -29,7 +29,9 @@ var allowed = map[string][]string{
 	"httpapi":            {"httpapi/server", "index", "index/deflate", "event"},
 	"httpapi/server":     {},
 	"internal/pipe":      {}, // for tests, too
-	"ops":                {"httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index", "event"},
+	"ops":                {"ops/page", "ops/control", "httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index"},
+	"ops/control":        {"httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index", "event"},
+	"ops/page":           {"ingest", "provider/feed", "store", "store/bolt", "index"},
 	"ingest":             {"provider/feed", "store", "store/bolt", "event"},
 	"internal/leak":      {}, // for tests, which these rules leave alone
 	"internal/harness":   {},

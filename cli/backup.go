@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 
@@ -128,7 +127,7 @@ func (b *backing) mayReplace(path string) error {
 
 // copy writes a copy of the data file to w: its own, or a server's.
 func (b *backing) copy(ctx context.Context, w io.Writer) (n int64, err error) {
-	st, server, err := readOrReach(ctx, b.DB)
+	st, client, err := readOrReach(ctx, b.DB)
 	if err != nil {
 		return 0, err
 	}
@@ -136,17 +135,7 @@ func (b *backing) copy(ctx context.Context, w io.Writer) (n int64, err error) {
 		defer closing(st, &err)
 		return st.Backup(ctx, w)
 	}
-	res, err := server.do(ctx, http.MethodGet, "/backup", nil, nil)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = res.Body.Close() }() // read to its end, or given up
-	received := &watched{Reader: res.Body}
-	n, err = io.Copy(w, received)
-	if failed := received.failed(); failed != nil {
-		err = server.failed(ctx, failed)
-	}
-	return n, err
+	return client.Backup(ctx, w)
 }
 
 // check opens a copy as what it is to be, and looks at all that is in it.

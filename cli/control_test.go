@@ -19,7 +19,7 @@ import (
 	"testing/synctest"
 
 	httpserver "fever/httpapi/server"
-	"fever/ops"
+	"fever/ops/control"
 	"fever/store"
 	"fever/store/bolt"
 )
@@ -32,7 +32,7 @@ func held(t *testing.T, h http.HandlerFunc) (db string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := ops.ListenSocket(socketPath(db))
+	ln, err := control.ListenSocket(control.SocketPath(db))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestServerBreaksOffEvents(t *testing.T) {
 	})
 	for form, ends := range map[string]string{"ndjson": `"end"`, "json": "]\n"} {
 		stdout, stderr := run(t, exitFailed, "dump", "--db", db, "--format", form)
-		if !strings.Contains(stderr, errBroken.Error()) {
+		if !strings.Contains(stderr, control.ErrBroken.Error()) {
 			t.Errorf("%s: %s", form, stderr)
 		}
 		if strings.Count(stdout, "base_id") < 100 || strings.HasSuffix(stdout, ends) || strings.Contains(stdout, `"dump":"end"`) {
@@ -227,25 +227,6 @@ func TestServerBusy(t *testing.T) {
 	}
 }
 
-// TestServerStaysBusy stops waiting for the end of a job.
-func TestServerStaysBusy(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	s, asked := newServer("fever.db"), 0
-	err := s.whenFree(ctx, "a", func() error {
-		if _, waits := s.waiting.Load("a"); waits {
-			t.Error("it waits")
-		}
-		if asked++; asked == 2 {
-			cancel()
-		}
-		return &refusal{http.StatusConflict, "busy"}
-	})
-	if _, waits := s.waiting.Load("a"); !waits || asked != 2 || !errors.Is(err, context.Canceled) {
-		t.Errorf("after %d attempts: %v, %v", asked, waits, err)
-	}
-}
-
 // TestServerUnderWay shows the jobs of a server that concern a command: those begun by
 // hand, and those that it waits for.
 func TestServerUnderWay(t *testing.T) {
@@ -259,9 +240,11 @@ func TestServerUnderWay(t *testing.T) {
 			{"name":"behind","state":"running","trigger":"schedule","last_job":{"id":13}},
 			{"name":"queue","state":"pending","trigger":"start-up","last_job":{"id":9}}]}}`)
 	})
-	s := newServer(db)
-	s.waiting.Store("behind", nil)
-	s.waiting.Store("queue", nil)
+	s := newServer(control.NewClient(db), false)
+	s.Waiting("behind", true)
+	s.Waiting("queue", true)
+	s.Waiting("turn", true)
+	s.Waiting("turn", false)
 	want := []working{
 		{label: "hand", state: store.Running, attempt: 2, bytes: 3, rows: 4},
 		{label: "given", state: store.Running},
@@ -286,7 +269,7 @@ func testOpenOrReach(t *testing.T) {
 	for name, later := range map[string]func(db string) (*bolt.Store, error){
 		"stops": func(db string) (*bolt.Store, error) { return bolt.Open(db, 1) },
 		"starts": func(db string) (_ *bolt.Store, err error) {
-			ln, err = ops.ListenSocket(socketPath(db))
+			ln, err = control.ListenSocket(control.SocketPath(db))
 			return nil, errors.Join(err, store.ErrLocked)
 		},
 	} {

@@ -5,14 +5,13 @@ import (
 	"context"
 	"io"
 	"iter"
-	"net/url"
-	"strconv"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"fever/config"
 	"fever/event"
+	"fever/ops/control"
 	"fever/store"
 )
 
@@ -82,7 +81,7 @@ func (d *dumping) run(ctx context.Context, out, errOut io.Writer) (err error) {
 	var events iter.Seq2[event.Record, error]
 	var jobs iter.Seq2[store.Job, error]
 	newest := store.JobFilter{Provider: d.provider, Limit: d.limit}
-	st, server, err := readOrReach(ctx, d.DB)
+	st, client, err := readOrReach(ctx, d.DB)
 	switch {
 	case err != nil:
 		return err
@@ -91,7 +90,8 @@ func (d *dumping) run(ctx context.Context, out, errOut io.Writer) (err error) {
 		st.Zones = d.Locations
 		events, jobs = st.Records(ctx, filter), st.Jobs(ctx, newest)
 	default:
-		events, jobs = server.records(ctx, d.query()), server.jobs(ctx, newest)
+		asked := control.Events{Provider: d.provider, StartsAt: d.startsAt, EndsAt: d.endsAt, Limit: d.limit}
+		events, jobs = client.Records(ctx, asked), client.Jobs(ctx, newest)
 	}
 	buffered := bufio.NewWriterSize(out, 64<<10)
 	if d.jobs {
@@ -108,17 +108,6 @@ func (d *dumping) run(ctx context.Context, out, errOut io.Writer) (err error) {
 		return err
 	}
 	return buffered.Flush()
-}
-
-// query says for a server what filter says for a store.
-func (d *dumping) query() url.Values {
-	query := url.Values{"limit": {strconv.Itoa(d.limit)}}
-	for name, value := range map[string]string{"provider": d.provider, "starts_at": d.startsAt, "ends_at": d.endsAt} {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
-	return query
 }
 
 func (d *dumping) filter() (store.Filter, error) {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +13,7 @@ import (
 
 	"fever/config"
 	"fever/event"
+	"fever/ops/control"
 	"fever/store"
 	"fever/store/bolt"
 )
@@ -82,17 +81,13 @@ func (f *forgetting) run(ctx context.Context, out io.Writer) error {
 		return usagef("--provider: %w", err)
 	}
 	what := store.Forgetting{Provider: f.provider, DryRun: f.dryRun}
-	query := url.Values{"provider": {f.provider}}
 	if f.goneBefore != "" {
 		var err error
 		if what.GoneBefore, err = store.ParseCutoff(f.goneBefore); err != nil {
 			return usagef("--gone-before: %w", err)
 		}
-		query.Set("gone_before", f.goneBefore)
 	}
-	done, err := edit(ctx, &f.editing, "/forget", query, f.provider, func(st *bolt.Store) (store.Forgotten, error) {
-		return st.Forget(ctx, what)
-	})
+	done, err := edit(ctx, &f.editing, what, (*bolt.Store).Forget, (*control.Client).Forget)
 	if err != nil {
 		return err
 	}
@@ -120,21 +115,20 @@ func (f *forgetting) print(out io.Writer, done *store.Forgotten) error {
 }
 
 // edit has what is stored changed: by the server that holds the data file, or here.
-func edit[T any](ctx context.Context, e *editing, path string, query url.Values, provider string, change func(*bolt.Store) (T, error)) (done T, err error) {
-	st, server, err := openOrReach(ctx, e.DB, func() (*bolt.Store, error) { return openToEdit(e.DB, e.dryRun) })
+func edit[What, Done any](ctx context.Context, e *editing, what What,
+	here func(*bolt.Store, context.Context, What) (Done, error), there func(*control.Client, context.Context, What) (Done, error),
+) (done Done, err error) {
+	st, client, err := openOrReach(ctx, e.DB, func() (*bolt.Store, error) { return openToEdit(e.DB, e.dryRun) })
 	switch {
 	case err != nil:
 		return done, noFile(err)
 	case st != nil:
 		defer closing(st, &err)
 		st.Zones = e.Locations
-		return change(st)
+		return here(st, ctx, what)
 	}
-	if e.dryRun {
-		query.Set("dry_run", "1")
-	}
-	err = server.whenFree(ctx, provider, func() error { return server.ask(ctx, http.MethodPost, path, query, nil, &done) })
-	if errors.Is(err, errBroken) {
+	done, err = there(client, ctx, what)
+	if errors.Is(err, control.ErrBroken) {
 		err = fmt.Errorf("%w; fever dump --jobs says whether it was done", err)
 	}
 	return done, err

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fever/config"
+	"fever/ops/control"
 )
 
 // healthTimeout is how long fever health waits for the answer.
@@ -56,7 +57,7 @@ made for the health check of a container.`,
 }
 
 func (c *checking) run(ctx context.Context, out io.Writer) error {
-	client, base := &newServer(c.DB).Client, &url.URL{Scheme: "http", Host: "fever"}
+	client, base := &control.NewClient(c.DB).Client, &url.URL{Scheme: "http", Host: "fever"}
 	if c.url != "" {
 		u, err := url.Parse(c.url)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {

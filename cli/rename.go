@@ -3,11 +3,11 @@ package cli
 import (
 	"context"
 	"io"
-	"net/url"
 
 	"github.com/spf13/cobra"
 
 	"fever/event"
+	"fever/ops/control"
 	"fever/store"
 	"fever/store/bolt"
 )
@@ -64,9 +64,7 @@ func (r *renaming) run(ctx context.Context, out io.Writer) error {
 		return usagef("%s is to be renamed to itself", r.from)
 	}
 	names := store.Renaming{From: r.from, To: r.to, DryRun: r.dryRun}
-	done, err := edit(ctx, &r.editing, "/rename", url.Values{"from": {r.from}, "to": {r.to}}, r.from, func(st *bolt.Store) (store.Renamed, error) {
-		return st.Rename(ctx, names)
-	})
+	done, err := edit(ctx, &r.editing, names, (*bolt.Store).Rename, (*control.Client).Rename)
 	if err != nil {
 		return err
 	}

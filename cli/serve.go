@@ -21,6 +21,7 @@ import (
 	"fever/index"
 	"fever/ingest"
 	"fever/ops"
+	"fever/ops/control"
 	"fever/provider"
 	"fever/store/bolt"
 )
@@ -130,7 +131,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	defer stopWatching()
 	var shown door // of the ops listener
 	if opsListener != nil {
-		shown.lead(ops.NewWaiting(ops.Ops{Token: s.OpsToken, Log: log}))
+		shown.lead(ops.NewWaiting(ops.Ops{Token: s.OpsToken, Server: control.Server{Log: log}}))
 		watch(opsListener, &shown)
 	}
 
@@ -139,11 +140,11 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 		return err
 	}
 	defer closing(st, &err)
-	control, err := ops.ListenSocket(socketPath(s.DB)) // under the lock on the file, which is made by then
+	socket, err := control.ListenSocket(control.SocketPath(s.DB)) // under the lock on the file, which is made by then
 	switch {
 	case err == nil:
-		defer func() { _ = control.Close() }() // as above
-	case errors.Is(err, ops.ErrNoSocket):
+		defer func() { _ = socket.Close() }() // as above
+	case errors.Is(err, control.ErrNoSocket):
 		log.Warn("fever sync --once, dump, backup and health cannot reach this process", "error", err)
 	default:
 		return err
@@ -163,18 +164,18 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 		InFlight: &metrics.InFlight, Shed: &metrics.Shed, Observe: metrics.Search,
 	})
 	watched := ops.Ops{
-		Index: x, Ingester: c, Store: st, Search: search, Metrics: metrics, OpenAPI: httpapi.OpenAPI,
+		Server: control.Server{Index: x, Ingester: c, Store: st, Draining: ctx.Done(), Stopping: stopping.Done(), Log: log},
+		Search: search, Metrics: metrics, OpenAPI: httpapi.OpenAPI,
 		Token: s.OpsToken, Version: buildVersion(), ReadyWhenLoaded: s.NoSync || s.ReadyAfter == config.AfterLoad,
-		Draining: ctx.Done(), Stopping: stopping.Done(), Log: log,
 	}
 
 	shown.lead(ops.New(watched))
-	if control != nil {
+	if socket != nil {
 		var readers []*provider.Provider
 		for i := range s.Providers {
 			readers = append(readers, s.Providers[i].Provider)
 		}
-		watch(control, ops.NewControl(watched, readers...))
+		watch(socket, ops.NewControl(watched, readers...))
 	}
 	defer stopWatching() // while the store is open
 

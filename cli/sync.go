@@ -14,6 +14,7 @@ import (
 
 	"fever/config"
 	"fever/ingest"
+	"fever/ops/control"
 	"fever/provider/feed"
 	"fever/store"
 	"fever/store/bolt"
@@ -97,7 +98,7 @@ type streams struct {
 func (s *syncing) run(ctx context.Context, files []string, std streams) (err error) {
 	open := func() (*bolt.Store, error) { return bolt.Open(s.DB, s.KeepJobs) }
 	var st *bolt.Store
-	var holder *server
+	var holder *control.Client
 	switch unknown := s.choose(files); {
 	case unknown != nil && s.once: // which providers there are is for a server to say, if one holds the file
 		if holder, err = reach(ctx, s.DB, unknown); err != nil {
@@ -182,22 +183,25 @@ func (s *syncing) collect(ctx context.Context, st *bolt.Store, files []string, s
 var quiet = slog.New(slog.DiscardHandler)
 
 // ask has the server do the work, with its own configuration.
-func (s *syncing) ask(ctx context.Context, server *server, files []string, std streams) error {
+func (s *syncing) ask(ctx context.Context, client *control.Client, files []string, std streams) error {
 	for _, name := range s.given {
 		if !slices.Contains([]string{"db", "config", "once", "force", "provider", "log-format", "log-level"}, name) {
 			return usagef("--%s has no effect: the fever serve that holds %s collects as it is configured; leave the flag out, or stop that", name, s.DB)
 		}
 	}
-	known, err := server.providers(ctx)
+	providers, err := client.Providers(ctx)
 	if err != nil {
 		return err
+	}
+	var known []string
+	for i := range providers {
+		known = append(known, providers[i].Name)
 	}
 	names, err := choose(known, s.names, files)
 	if err != nil {
 		return err
 	}
-	server.force = s.force
-	return collectOnce(ctx, server, names, files, std)
+	return collectOnce(ctx, newServer(client, s.force), names, files, std)
 }
 
 // A collector runs one job and returns its record: an ingester of our own, or a
@@ -293,7 +297,7 @@ func takeFile(ctx context.Context, c collector, provider, name string, std strea
 func report(out io.Writer, label string, job *store.Job, err error) error {
 	if err != nil {
 		what := "not run"
-		if errors.Is(err, errBroken) {
+		if errors.Is(err, control.ErrBroken) {
 			what = "not known to have run"
 		}
 		_, e := fmt.Fprintf(out, "%s: %s: %v\n", label, what, err)

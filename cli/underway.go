@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -39,27 +38,18 @@ func (o *own) underWay(context.Context) (jobs []working) {
 
 // underWay leaves out the jobs of the server's own schedule that nobody waits for.
 func (s *server) underWay(ctx context.Context) (jobs []working) {
-	var data struct {
-		Providers []struct {
-			Name        string
-			State       store.State
-			Trigger     store.Trigger
-			Started     time.Time
-			Attempt     int
-			Bytes, Rows int64
-			LastJob     struct{ ID uint64 } `json:"last_job"` // the one that runs, if one does
-		}
-	}
-	if s.ask(ctx, http.MethodGet, "/providers", nil, nil, &data) != nil {
+	providers, err := s.Providers(ctx)
+	if err != nil {
 		return nil // nothing to show; what is wrong, the work itself will find out
 	}
-	for _, p := range data.Providers {
-		job := working{label: p.Name, state: p.State, attempt: p.Attempt, bytes: p.Bytes, rows: p.Rows, started: p.Started}
+	for i := range providers {
+		p := &providers[i]
+		job := working{label: p.Name, state: store.State(p.State), attempt: p.Attempt, bytes: p.Bytes, rows: p.Rows, started: p.Started}
 		_, waits := s.waiting.Load(p.Name)
 		switch {
-		case waits && p.State == store.Running:
+		case waits && job.state == store.Running && p.LastJob != nil: // it is the one that runs
 			job.behind = fmt.Sprintf("job %d (%s)", p.LastJob.ID, p.Trigger)
-		case waits && p.State == store.Pending:
+		case waits && job.state == store.Pending:
 			job.behind = fmt.Sprintf("a job (%s)", p.Trigger)
 		case p.Trigger != store.Manual && p.Trigger != store.Document:
 			continue

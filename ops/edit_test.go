@@ -3,13 +3,12 @@ package ops
 import (
 	"net/http"
 	"net/http/httptest"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"fever/event"
-	"fever/ingest"
+	"fever/ops/control"
 	"fever/store"
 )
 
@@ -117,25 +116,12 @@ func TestControlRename(t *testing.T) {
 		values[`fever_provider_last_success_timestamp_seconds{provider="a"}`] == 0 {
 		t.Errorf("%v", values)
 	}
-	var data struct{ Providers []providerStatus }
+	var data control.Providers
 	c.do(t, http.MethodGet, "/providers", http.NoBody).decode(t, &data)
 	if got := data.Providers[0]; got.LastSuccess.IsZero() || got.LastJob == nil || got.LastJob.ID != done.Record.ID || got.State != "idle" {
 		t.Errorf("%+v", got)
 	}
 	c.do(t, http.MethodPost, "/rename?from=x&to=a", http.NoBody).failed(t, http.StatusNotFound, "nothing_stored")
-}
-
-// TestCardOfJobs shows jobs alone on a provider's card, and no record of what was done by hand.
-func TestCardOfJobs(t *testing.T) {
-	t.Parallel()
-	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	job := store.Job{ID: 1, Trigger: store.Manual, State: store.Completed, Started: at, Finished: at.Add(time.Second), New: 3}
-	forgotten := store.Job{ID: 2, Trigger: store.Forget, State: store.Completed, Started: at, Finished: at.Add(time.Hour), Gone: 3}
-	with := newCard(at, ingest.Status{Name: "a"}, []store.Job{forgotten, job}, nil)
-	without := newCard(at, ingest.Status{Name: "a"}, []store.Job{job}, nil)
-	if !reflect.DeepEqual(with, without) || with.Last == nil || with.Last.ID != job.ID {
-		t.Errorf("%+v, not %+v", with, without)
-	}
 }
 
 // TestControlEditRefused asks for what cannot be done.

@@ -39,9 +39,13 @@ var everything = map[string]string{
 // TestEverything keeps that list complete.
 func TestEverything(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, pattern := range []string{"*.go", "*/*.go"} {
+		more, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, more...)
 	}
 	patterns := make(map[string]bool)
 	for _, file := range files {

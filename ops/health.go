@@ -7,6 +7,7 @@ import (
 
 	"fever/httpapi/server"
 	"fever/ingest"
+	"fever/ops/control"
 )
 
 // healthz says whether a restart would help. It does when the process does not answer, or
@@ -38,43 +39,44 @@ type readiness struct {
 
 // providerHealth is what /readyz says of a provider.
 type providerHealth struct {
-	freshness
+	control.Freshness
 	NotReady string `json:"not_ready,omitempty"` // why the service is not ready for its sake, while it is collecting
-}
-
-// freshness says how old what is known of a provider is.
-type freshness struct {
-	Name        string    `json:"name"`
-	LastSuccess time.Time `json:"last_success,omitzero"`
-	AgeSeconds  *float64  `json:"age_seconds"` // of the last success; null: there was none
-	Stale       bool      `json:"stale"`
 }
 
 // readyz says whether to send searches here: what is stored is loaded, and what the
 // providers had to say at first has come. A stale provider does not change that.
 func (o *Ops) readyz(w http.ResponseWriter, r *http.Request) {
-	state := readiness{Status: "ready", Providers: []providerHealth{}}
+	state := readiness{Status: o.state(), Providers: []providerHealth{}}
 	now := time.Now()
 	for _, s := range o.Ingester.Status() {
-		p := providerHealth{freshness: fresh(&s, now)}
+		p := providerHealth{Freshness: control.Fresh(&s, now)}
 		if o.awaits(&s) {
-			state.Status, p.NotReady = "collecting", unsettled(&s)
+			p.NotReady = unsettled(&s)
 		}
 		state.Providers = append(state.Providers, p)
 	}
-	snapshot := o.Index.Snapshot()
-	if snapshot != nil {
+	if snapshot := o.Index.Snapshot(); snapshot != nil {
 		state.Events = snapshot.Events
 	}
+	o.tellReadiness(w, r, state)
+}
+
+// state says in a word whether the service is ready.
+func (o *Ops) state() string {
 	switch {
 	case ended(o.Stopping):
-		state.Status = "stopping"
+		return "stopping"
 	case ended(o.Draining):
-		state.Status = "draining"
-	case snapshot == nil:
-		state.Status = "loading"
+		return "draining"
+	case o.Index.Snapshot() == nil:
+		return "loading"
 	}
-	o.tellReadiness(w, r, state)
+	for _, s := range o.Ingester.Status() {
+		if o.awaits(&s) {
+			return "collecting"
+		}
+	}
+	return "ready"
 }
 
 // awaits reports whether the service is not ready for a provider's sake.
@@ -88,7 +90,7 @@ func (o *Ops) tellReadiness(w http.ResponseWriter, r *http.Request, state readin
 		code, text = http.StatusServiceUnavailable, "not ok\n"
 	}
 	if o.authorized(r) {
-		o.writeJSON(w, r, code, state)
+		o.WriteJSON(w, r, code, state)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -122,9 +124,6 @@ func NewWaiting(o Ops) http.Handler {
 	})))
 }
 
-// stops reports whether the service has begun to stop: it begins no job any more.
-func (o *Ops) stops() bool { return ended(o.Draining) || ended(o.Stopping) }
-
 // ended reports whether a channel is closed. One that is nil never is.
 func ended(c <-chan struct{}) bool {
 	select {
@@ -133,14 +132,4 @@ func ended(c <-chan struct{}) bool {
 	default:
 		return false
 	}
-}
-
-func fresh(s *ingest.Status, now time.Time) freshness {
-	f := freshness{Name: s.Name, LastSuccess: s.LastSuccess, Stale: true}
-	if !s.LastSuccess.IsZero() {
-		age := now.Sub(s.LastSuccess)
-		inSeconds := age.Seconds()
-		f.AgeSeconds, f.Stale = &inSeconds, age > s.MaxAge
-	}
-	return f
 }

@@ -15,6 +15,7 @@ import (
 	"fever/httpapi/server"
 	"fever/index"
 	"fever/ingest"
+	"fever/ops/page"
 	"fever/store"
 	"fever/store/bolt"
 )
@@ -123,6 +124,13 @@ func (m *Metrics) Search(status int, took time.Duration) {
 	}
 	searches.Observe(took.Seconds())
 	m.recent.add(status, took)
+}
+
+// traffic returns how searches went in the last minute.
+func (m *Metrics) traffic() page.Traffic {
+	t := m.recent.last()
+	t.InFlight = int(m.InFlight.Load())
+	return t
 }
 
 // JobEnded counts a job.

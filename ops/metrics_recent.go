@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"fever/ops/page"
 )
 
 // recent counts the searches of the last minute, for the status page: Prometheus keeps a
@@ -26,15 +28,6 @@ type slot struct {
 
 // minute is the number of slots that make up the last minute, the one under way included.
 const minute = 60
-
-// traffic is how searches went in the last minute.
-type traffic struct {
-	Answered int
-	Shed     int           // got 503
-	Failed   int           // got 500
-	InFlight int           // now
-	P50, P99 time.Duration // of those that were answered, to an eighth; zero when there are none
-}
 
 // add counts a search that ends now. Only the first in a second takes the lock.
 func (r *recent) add(status int, took time.Duration) {
@@ -68,8 +61,8 @@ func (r *recent) clear(s *slot, now int64) {
 }
 
 // last returns what was counted in the last minute.
-func (r *recent) last() traffic {
-	var t traffic
+func (r *recent) last() page.Traffic {
+	var t page.Traffic
 	var times [256]int
 	now := time.Now().Unix()
 	for i := range r.slots {

@@ -4,35 +4,25 @@
 package ops
 
 import (
-	"bytes"
-	"encoding/json"
-	"log/slog"
 	"net/http"
 
-	"fever/httpapi/server"
-	"fever/index"
-	"fever/ingest"
-	"fever/store/bolt"
+	"fever/ops/control"
+	"fever/ops/page"
+	"fever/provider"
 )
 
 // An Ops has all that there is to see and to steer.
 type Ops struct {
-	Index    *index.Index
-	Ingester *ingest.Ingester
-	Store    *bolt.Store
-	Search   http.Handler // the public handler, for the status page to try a search with
-	Metrics  *Metrics
-	OpenAPI  []byte // the document of the public API
+	control.Server
+	Search  http.Handler // the public handler, for the status page to try a search with
+	Metrics *Metrics
+	OpenAPI []byte // the document of the public API
 	// Token is asked of every request but those for health, which without it say no more
 	// than ok or not. When it is empty, requests must be for a loopback address.
 	Token   string
 	Version string
 	// ReadyWhenLoaded has the service be ready before anything was collected.
 	ReadyWhenLoaded bool
-	// Draining is closed when no more jobs begin and searches are to be sent elsewhere,
-	// and Stopping when they are no longer accepted; nil: never.
-	Draining, Stopping <-chan struct{}
-	Log                *slog.Logger
 }
 
 // New returns the handler of the ops listener.
@@ -40,48 +30,32 @@ func New(o Ops) http.Handler {
 	return o.protect(o.admit(o.strict(o.routes())))
 }
 
+// NewControl returns the handler of the control socket: what the ops listener has, and
+// what the commands of fever do by way of a server that holds their data file.
+// Documents that it is given are read as those of the providers.
+//
+// It asks for no token: who may write to the socket may also read the data file.
+func NewControl(o Ops, providers ...*provider.Provider) http.Handler {
+	o.Token = ""
+	mux := o.routes()
+	o.SocketRoutes(mux, providers)
+	return o.protect(o.strict(mux))
+}
+
 // routes returns what the ops listener and the control socket both answer to.
 func (o *Ops) routes() *http.ServeMux {
 	mux := http.NewServeMux()
-	o.page(mux)
+	status := &page.Page{
+		Index: o.Index, Ingester: o.Ingester, Store: o.Store, Search: o.Search, Version: o.Version, Log: o.Log,
+		State: o.state, Traffic: o.Metrics.traffic,
+	}
+	status.Routes(mux)
+	o.Routes(mux)
 	mux.Handle("GET /metrics", o.Metrics)
 	mux.HandleFunc("GET /healthz", o.healthz)
 	mux.HandleFunc("GET /readyz", o.readyz)
 	mux.HandleFunc("GET /openapi.yaml", o.openAPI)
 	mux.HandleFunc("GET /docs", o.docs())
-	mux.Handle("GET /providers", o.answer(o.providers))
-	mux.Handle("GET /jobs", o.answer(o.jobs))
-	mux.Handle("POST /sync", o.bodiless(o.long(longestWait, o.answer(o.sync))))
 	o.profiles(mux)
 	return mux
-}
-
-// answer returns a handler that sends what f returns: data with its status, in the
-// shape of all answers, or an error.
-func (o *Ops) answer(f func(*http.Request) (status int, data any, err error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		status, data, err := f(r)
-		if err != nil {
-			server.WriteError(w, r, o.Log, err)
-			return
-		}
-		o.writeJSON(w, r, status, struct {
-			Data  any       `json:"data"`
-			Error *struct{} `json:"error"`
-		}{Data: data})
-	})
-}
-
-// writeJSON sends v.
-func (o *Ops) writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false) // it is sent as JSON, and read by people
-	if err := encoder.Encode(v); err != nil {
-		server.WriteError(w, r, o.Log, err)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = body.WriteTo(w) // it fails when the client has gone: there is nobody to tell
 }

@@ -18,6 +18,7 @@ import (
 	"fever/httpapi/server"
 	"fever/index"
 	"fever/ingest"
+	"fever/ops/control"
 	"fever/provider/feed"
 	"fever/store"
 	"fever/store/bolt"
@@ -67,8 +68,9 @@ func idle(t *testing.T, providers ...ingest.Provider) *deployment {
 	d.drain = sync.OnceFunc(func() { close(draining) })
 	d.stop = sync.OnceFunc(func() { close(stopping) })
 	d.Ops = Ops{
-		Index: x, Ingester: g, Store: st, Metrics: m, Version: "v1.2.3", Draining: draining, Stopping: stopping, Log: log,
-		OpenAPI: httpapi.OpenAPI, Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: log, Observe: m.Search}),
+		Server:  control.Server{Index: x, Ingester: g, Store: st, Draining: draining, Stopping: stopping, Log: log},
+		Metrics: m, Version: "v1.2.3",
+		Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: log, Observe: m.Search}),
 	}
 	return d
 }

@@ -1,10 +1,12 @@
 package ops
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/pprof" // what it adds to http.DefaultServeMux is served by nobody
 	rpprof "runtime/pprof"
 	"strconv"
+	"strings"
 	"time"
 
 	"fever/httpapi/server"
@@ -23,7 +25,7 @@ func (o *Ops) profiles(mux *http.ServeMux) {
 		"GET /debug/pprof/symbol":  pprof.Symbol,
 		"GET /debug/pprof/trace":   pprof.Trace,
 	} {
-		mux.Handle(pattern, o.long(longestProfile, o.bounded(h)))
+		mux.Handle(pattern, o.Long(longestProfile, o.bounded(h)))
 	}
 }
 
@@ -39,20 +41,16 @@ func (o *Ops) profile(w http.ResponseWriter, r *http.Request) {
 // bounded refuses a profile of a time that is none, or too long.
 func (o *Ops) bounded(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q, err := parse(r)
-		if err == nil {
-			if text, given := q.text("seconds"); given {
-				// What is no whole number counts as 30 of them with some profiles.
-				n, bad := strconv.Atoi(text)
-				if most := int(longestProfile / time.Second); bad != nil || n < 1 || n > most {
-					q.fail("seconds is %.40q, which is not a whole number from 1 to %d", text, most)
-				}
+		given := r.URL.Query()["seconds"]
+		for _, text := range given {
+			n, err := strconv.Atoi(text) // some profiles take 30 for what is no whole number
+			if most := int(longestProfile / time.Second); err != nil || n < 1 || n > most || len(given) > 1 {
+				server.WriteError(w, r, o.Log, &server.Error{
+					Status: http.StatusBadRequest, Code: "invalid_parameter",
+					Message: fmt.Sprintf("seconds is %.40q: give one whole number from 1 to %d", strings.Join(given, ", "), most),
+				})
+				return
 			}
-			err = q.err
-		}
-		if err != nil {
-			server.WriteError(w, r, o.Log, err)
-			return
 		}
 		h.ServeHTTP(w, r)
 	})

@@ -1,10 +1,7 @@
 package ops
 
 import (
-	"context"
-	"errors"
 	"net/http"
-	"time"
 
 	"fever/httpapi/server"
 )
@@ -20,7 +17,6 @@ var (
 		Message: "a page of another site asked for this: what changes something can be asked for by the pages here, and by programs",
 	}
 	errNotFound = &server.Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is nothing here: / has the way to all that there is"}
-	errBody     = &server.Error{Status: http.StatusBadRequest, Code: "unexpected_body", Message: "this takes no body: say all in the query"}
 )
 
 // protect returns a handler that answers as h does, and can be on a browser's way to
@@ -75,43 +71,3 @@ func (f *refusal) Header() http.Header {
 func (f *refusal) Write(b []byte) (int, error) { return len(b), nil }
 
 func (f *refusal) WriteHeader(int) {}
-
-// bodiless returns a handler that answers as h does to requests without a body: nobody is
-// to hold a connection for as long as h may take by sending one slowly.
-func (o *Ops) bodiless(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength != 0 {
-			w.Header().Set("Connection", "close") // else the server would read it
-			server.WriteError(w, r, o.Log, errBody)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
-}
-
-// long returns a handler that has limit for its answer, whatever the server's time-outs
-// are. The context of its requests also ends when the service begins to stop, which is
-// not to wait for it.
-func (o *Ops) long(limit time.Duration, h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The server waits for the next request meanwhile. When its patience with that
-		// ends, it would end this one.
-		const slack = 10 * time.Second // to say that it took too long
-		deadline := time.Now().Add(limit + slack)
-		control := http.NewResponseController(w)
-		if err := errors.Join(control.SetReadDeadline(deadline), control.SetWriteDeadline(deadline)); err != nil {
-			server.WriteError(w, r, o.Log, err)
-			return
-		}
-		ctx, cancel := context.WithTimeout(r.Context(), limit)
-		defer cancel()
-		go func() {
-			select {
-			case <-o.Stopping:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
-		h.ServeHTTP(w, r.WithContext(ctx))
-	})
-}

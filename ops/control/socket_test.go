@@ -1,4 +1,4 @@
-package ops
+package control
 
 import (
 	"io/fs"
@@ -9,19 +9,14 @@ import (
 	"testing"
 )
 
-// temporary returns the folder for what is temporary, or another one when its path leaves
-// no room for a socket's.
-func temporary() string {
-	if dir := os.TempDir(); len(dir) <= 50 {
-		return dir
-	}
-	return "/tmp"
-}
-
 // folder returns one with a path that is short enough for a socket's.
 func folder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp(temporary(), "ops") //nolint:usetesting // as its comment says
+	temporary := os.TempDir()
+	if len(temporary) > 50 {
+		temporary = "/tmp"
+	}
+	dir, err := os.MkdirTemp(temporary, "ops") //nolint:usetesting // as its comment says
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,16 @@
-package ops
+// Package control is what programs ask of a running fever: what its jobs and providers
+// do, over HTTP, and what the commands have it do for them over the socket beside the
+// data file. The messages are here once, for the server and for the client.
+package control
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -15,10 +20,12 @@ import (
 
 	"fever/event"
 	"fever/httpapi/server"
+	"fever/index"
 	"fever/ingest"
 	"fever/provider"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 const (
@@ -31,30 +38,43 @@ const (
 
 var errBusy = &server.Error{Status: http.StatusConflict, Code: "busy", Message: "a job of this provider runs already"}
 
-// A control has what only the control socket answers to.
-type control struct {
-	Ops
-	providers map[string]*provider.Provider // by name
+// A Server answers those who ask.
+type Server struct {
+	Index    *index.Index
+	Ingester *ingest.Ingester
+	Store    *bolt.Store
+	// Draining is closed when no more jobs begin and searches are to be sent elsewhere,
+	// and Stopping when they are no longer accepted; nil: never.
+	Draining, Stopping <-chan struct{}
+	Log                *slog.Logger
 }
 
-// NewControl returns the handler of the control socket: what the ops listener has, and
-// what the commands of fever do by way of a server that holds their data file.
-// Documents that it is given are read as those of the providers.
-//
-// It asks for no token: who may write to the socket may also read the data file.
-func NewControl(o Ops, providers ...*provider.Provider) http.Handler {
-	o.Token = ""
-	c := &control{Ops: o, providers: make(map[string]*provider.Provider)}
+// Routes adds what the ops listener and the control socket both answer to.
+func (s *Server) Routes(mux *http.ServeMux) {
+	mux.Handle("GET /providers", s.answer(s.providers))
+	mux.Handle("GET /jobs", s.answer(s.jobs))
+	mux.Handle("POST /sync", s.bodiless(s.Long(longestWait, s.answer(s.sync))))
+}
+
+// A control has what only the control socket answers to.
+type control struct {
+	*Server
+	readers map[string]*provider.Provider // by name
+}
+
+// SocketRoutes adds what only the control socket answers to: what the commands of fever
+// do by way of a server that holds their data file. Documents that it is given are read
+// as those of the providers.
+func (s *Server) SocketRoutes(mux *http.ServeMux, providers []*provider.Provider) {
+	c := &control{Server: s, readers: make(map[string]*provider.Provider)}
 	for _, p := range providers {
-		c.providers[p.Name] = p
+		c.readers[p.Name] = p
 	}
-	mux := o.routes()
-	mux.Handle("GET /events", o.long(longestTransfer, http.HandlerFunc(c.events)))
-	mux.Handle("POST /snapshots", o.long(longestTransfer, o.patient(o.answer(c.snapshot))))
-	mux.Handle("POST /forget", o.bodiless(o.long(longestWait, o.answer(c.forget))))
-	mux.Handle("POST /rename", o.bodiless(o.long(longestWait, o.answer(c.rename))))
-	mux.Handle("GET /backup", o.long(longestTransfer, http.HandlerFunc(c.backup)))
-	return o.protect(o.strict(mux))
+	mux.Handle("GET /events", s.Long(longestTransfer, http.HandlerFunc(c.events)))
+	mux.Handle("POST /snapshots", s.Long(longestTransfer, s.patient(s.answer(c.snapshot))))
+	mux.Handle("POST /forget", s.bodiless(s.Long(longestWait, s.answer(c.forget))))
+	mux.Handle("POST /rename", s.bodiless(s.Long(longestWait, s.answer(c.rename))))
+	mux.Handle("GET /backup", s.Long(longestTransfer, http.HandlerFunc(c.backup)))
 }
 
 // events sends the records that fever dump prints, as they are read. When it breaks off, so
@@ -122,11 +142,11 @@ func (q *query) instant(name string) (at event.Instant, given bool) {
 
 // patient returns a handler that answers as h does, and waits for a body as long as
 // more of it comes.
-func (o *Ops) patient(h http.Handler) http.Handler {
+func (s *Server) patient(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		if err := control.EnableFullDuplex(); err != nil {
-			server.WriteError(w, r, o.Log, err)
+			server.WriteError(w, r, s.Log, err)
 			return
 		}
 		// Who waits for more when the request's time is over is not to wait longer.
@@ -191,7 +211,7 @@ func (c *control) snapshot(r *http.Request) (status int, data any, err error) {
 	if name == "" {
 		q.fail("provider is missing: say whose document it is")
 	}
-	p := c.providers[name]
+	p := c.readers[name]
 	switch {
 	case q.err != nil:
 		return 0, nil, q.err
@@ -213,7 +233,7 @@ func (c *control) snapshot(r *http.Request) (status int, data any, err error) {
 	case err != nil:
 		return 0, nil, err
 	}
-	return http.StatusOK, map[string]any{"job": job}, nil
+	return http.StatusOK, Taken{job}, nil
 }
 
 // backup sends a copy of the data file. Its length is known before: who gets less
@@ -258,4 +278,91 @@ func (c *control) breakOff(r *http.Request, err error) {
 		c.Log.ErrorContext(r.Context(), "an answer broke off", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	panic(http.ErrAbortHandler)
+}
+
+var errBody = &server.Error{Status: http.StatusBadRequest, Code: "unexpected_body", Message: "this takes no body: say all in the query"}
+
+// stops reports whether the service has begun to stop: it begins no job any more.
+func (s *Server) stops() bool {
+	select {
+	case <-s.Draining:
+		return true
+	case <-s.Stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// bodiless returns a handler that answers as h does to requests without a body: nobody is
+// to hold a connection for as long as h may take by sending one slowly.
+func (s *Server) bodiless(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			w.Header().Set("Connection", "close") // else the server would read it
+			server.WriteError(w, r, s.Log, errBody)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// Long returns a handler that has limit for its answer, whatever the server's time-outs
+// are. The context of its requests also ends when the service begins to stop, which is
+// not to wait for it.
+func (s *Server) Long(limit time.Duration, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The server waits for the next request meanwhile. When its patience with that
+		// ends, it would end this one.
+		const slack = 10 * time.Second // to say that it took too long
+		deadline := time.Now().Add(limit + slack)
+		control := http.NewResponseController(w)
+		if err := errors.Join(control.SetReadDeadline(deadline), control.SetWriteDeadline(deadline)); err != nil {
+			server.WriteError(w, r, s.Log, err)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
+		defer cancel()
+		go func() {
+			select {
+			case <-s.Stopping:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		h.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// answer returns a handler that sends what f returns: data with its status, in the
+// shape of all answers, or an error.
+func (s *Server) answer(f func(*http.Request) (status int, data any, err error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status, data, err := f(r)
+		if err != nil {
+			server.WriteError(w, r, s.Log, err)
+			return
+		}
+		s.WriteJSON(w, r, status, answer{Data: data})
+	})
+}
+
+// WriteJSON sends v.
+func (s *Server) WriteJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
+	body, err := encode(v)
+	if err != nil {
+		server.WriteError(w, r, s.Log, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = body.WriteTo(w) // it fails when the client has gone: there is nobody to tell
+}
+
+// encode returns v as it is sent.
+func encode(v any) (*bytes.Buffer, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // it is sent as JSON, and read by people
+	return &text, encoder.Encode(v)
 }

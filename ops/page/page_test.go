@@ -1,4 +1,4 @@
-package ops
+package page_test
 
 import (
 	"context"
@@ -22,6 +22,8 @@ import (
 	"fever/httpapi"
 	"fever/index"
 	"fever/ingest"
+	"fever/ops"
+	"fever/ops/control"
 	"fever/provider/feed"
 	"fever/store"
 	"fever/store/bolt"
@@ -33,7 +35,7 @@ const evil = `<script>document.title="owned"</script><b onclick='x'>&amp;`
 // A shown is a service whose page is looked at. Its providers bring what is in their
 // feeds.
 type shown struct {
-	Ops
+	ops.Ops
 	url  string
 	stop func() // stops serving the page
 
@@ -71,12 +73,12 @@ func show(t *testing.T, every time.Duration, providers ...string) *shown {
 	x := index.New()
 	g := ingest.New(st, x, quiet, 1, configured...)
 	g.Ended = func(store.Job) { s.ended <- struct{}{} }
-	m := NewMetrics("v1.2.3", x, g, st, quiet)
-	s.Ops = Ops{
-		Index: x, Ingester: g, Store: st, Metrics: m, Version: "v1.2.3", Log: quiet,
-		OpenAPI: httpapi.OpenAPI, Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: quiet, InFlight: &m.InFlight, Shed: &m.Shed, Observe: m.Search}),
+	m := ops.NewMetrics("v1.2.3", x, g, st, quiet)
+	s.Ops = ops.Ops{
+		Server: control.Server{Index: x, Ingester: g, Store: st, Log: quiet}, Metrics: m, Version: "v1.2.3",
+		Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: quiet, InFlight: &m.InFlight, Shed: &m.Shed, Observe: m.Search}),
 	}
-	server := httptest.NewServer(New(s.Ops))
+	server := httptest.NewServer(ops.New(s.Ops))
 	s.url, s.stop = server.URL, server.Close
 	t.Cleanup(func() {
 		server.Close()

@@ -1,8 +1,6 @@
-package ops
+package control
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
 
 	"fever/store"
@@ -17,14 +15,8 @@ const (
 	pageBytes = 4 << 20
 )
 
-// jobsPage is the data of /jobs.
-type jobsPage struct {
-	Jobs []json.RawMessage `json:"jobs"` // of store.Job, the newest first
-	Next *uint64           `json:"next"` // the value of before for what follows; null: nothing does
-}
-
 // jobs lists what is recorded of jobs, running ones included.
-func (o *Ops) jobs(r *http.Request) (status int, data any, err error) {
+func (s *Server) jobs(r *http.Request) (status int, data any, err error) {
 	q, err := parse(r)
 	if err != nil {
 		return 0, nil, err
@@ -43,9 +35,9 @@ func (o *Ops) jobs(r *http.Request) (status int, data any, err error) {
 	}
 	filter.Limit = limit + 1 // one more shows whether there are more
 
-	page := jobsPage{Jobs: []json.RawMessage{}}
+	page := Jobs{Jobs: []store.Job{}}
 	size, last := 0, uint64(0)
-	for job, err := range o.Store.Jobs(r.Context(), filter) {
+	for job, err := range s.Store.Jobs(r.Context(), filter) {
 		if err != nil {
 			return 0, nil, err
 		}
@@ -53,13 +45,11 @@ func (o *Ops) jobs(r *http.Request) (status int, data any, err error) {
 			page.Next = &last
 			break
 		}
-		var text bytes.Buffer
-		encoder := json.NewEncoder(&text)
-		encoder.SetEscapeHTML(false) // as writeJSON does
-		if err := encoder.Encode(job); err != nil {
+		text, err := encode(job)
+		if err != nil {
 			return 0, nil, err
 		}
-		page.Jobs = append(page.Jobs, text.Bytes())
+		page.Jobs = append(page.Jobs, job)
 		size, last = size+text.Len(), job.ID
 	}
 	return http.StatusOK, page, nil

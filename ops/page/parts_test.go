@@ -1,4 +1,4 @@
-package ops
+package page
 
 import (
 	"bytes"
@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"fever/event"
@@ -18,6 +18,7 @@ import (
 	"fever/ingest"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 func TestWords(t *testing.T) {
@@ -79,34 +80,31 @@ func TestJudge(t *testing.T) {
 	off := make1("off", func(s *ingest.Status) { s.Due = time.Time{} })
 	running := make1("running", func(s *ingest.Status) { s.Due, s.State = time.Time{}, store.Running })
 	for _, tc := range []struct {
-		cards      []card
-		draining   bool
-		stopping   bool
-		loading    bool
-		collecting bool
-		problems   []error
-		shed       int
-		failed     int
-		level      level
-		headline   string
-		detail     string
+		cards    []card
+		state    string
+		problems []error
+		shed     int
+		failed   int
+		level    level
+		headline string
+		detail   string
 	}{
 		{cards: []card{fine, running}, level: levelOK, headline: "All is well", detail: "What is stored is up to date."},
 		{cards: []card{fine, off}, level: levelOK, headline: "All is well", detail: "What is stored is up to date."},
 		{cards: []card{off}, level: levelOK, headline: "All is well", detail: "Nothing is collected. "},
 		{level: levelOK, headline: "All is well", detail: "Nothing is collected. "},
 		{cards: []card{fine, fresh}, level: levelWait, headline: "Waiting for the first data", detail: "new: no success yet. "},
-		{cards: []card{fresh}, collecting: true, level: levelWait, headline: "Waiting for the first data", detail: "new: no success yet. Not ready: "},
-		{cards: []card{failing}, collecting: true, level: levelBad, headline: "1 provider is failing", detail: "last success 3 s ago. Not ready: "},
+		{cards: []card{fresh}, state: "collecting", level: levelWait, headline: "Waiting for the first data", detail: "new: no success yet. Not ready: "},
+		{cards: []card{failing}, state: "collecting", level: levelBad, headline: "1 provider is failing", detail: "last success 3 s ago. Not ready: "},
 		{cards: []card{fresh}, shed: 1200, level: levelBad, headline: "Searches are turned away", detail: "1,200 in the last minute"},
 		{cards: []card{stale, fine}, shed: 1, level: levelBad, headline: "1 provider is stale", detail: "stale: last success 6 min ago. Searches are"},
 		{cards: []card{fine, failing, fresh}, level: levelBad, headline: "1 provider is failing", detail: "failing: http status, last success 3 s ago. Searches are"},
 		{cards: []card{stale, failing}, level: levelBad, headline: "1 provider is failing", detail: "3 s ago. Stale: stale: last success 6 min ago. Searches are"},
 		{cards: []card{failing, failing, failing, failing, failing}, level: levelBad, headline: "5 providers are failing", detail: "failing, failing, failing and 2 more. Searches are"},
 		{cards: []card{failing}, problems: []error{errors.New("x is damaged")}, level: levelBad, headline: "The data file cannot be read", detail: "x is damaged"},
-		{cards: []card{failing}, loading: true, problems: []error{errors.New("x")}, level: levelWait, headline: "Starting", detail: "Until then searches wait."},
-		{cards: []card{failing}, draining: true, level: levelWait, headline: "Draining", detail: "No job begins."},
-		{cards: []card{failing}, draining: true, stopping: true, loading: true, level: levelWait, headline: "Stopping", detail: "Nothing new begins."},
+		{cards: []card{failing}, state: "loading", problems: []error{errors.New("x")}, level: levelWait, headline: "Starting", detail: "Until then searches wait."},
+		{cards: []card{failing}, state: "draining", level: levelWait, headline: "Draining", detail: "No job begins."},
+		{cards: []card{failing}, state: "stopping", level: levelWait, headline: "Stopping", detail: "Nothing new begins."},
 		{cards: []card{fine, failing, unstored}, failed: 1, level: levelBad, headline: "The data file cannot be written", detail: "commit: no space left on device. Searches are"},
 		{cards: []card{failing}, failed: 1200, shed: 1, level: levelBad, headline: "Searches fail", detail: "1,200 in the last minute got 500"},
 		{cards: []card{fine, fresh, rejecting}, level: levelWait, headline: "Rows are rejected", detail: "rejecting: 300 of 2,000 rows of its feed. Their events"},
@@ -114,7 +112,7 @@ func TestJudge(t *testing.T) {
 		{cards: []card{nonsense, stale}, level: levelBad, headline: "1 provider is stale"},
 		{cards: []card{tenth}, level: levelOK, headline: "All is well"},
 	} {
-		got := judge(tc.draining, tc.stopping, !tc.loading, tc.collecting, tc.problems, traffic{Shed: tc.shed, Failed: tc.failed}, tc.cards)
+		got := judge(tc.state, tc.problems, Traffic{Shed: tc.shed, Failed: tc.failed}, tc.cards)
 		if got.Level != tc.level || got.Headline != tc.headline || !strings.Contains(got.Detail, tc.detail) {
 			t.Errorf("%+v, not %s %s: %s", got, tc.level, tc.headline, tc.detail)
 		}
@@ -151,6 +149,19 @@ func TestCard(t *testing.T) {
 	job.New, job.Unchanged, job.Gone = 1200, 1, 3
 	if got, want := counts(&job), "1,200 new, 1 unchanged, 3 gone"; got != want {
 		t.Errorf("%q, not %q", got, want)
+	}
+}
+
+// TestCardOfJobs shows jobs alone on a provider's card, and no record of what was done by hand.
+func TestCardOfJobs(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	job := store.Job{ID: 1, Trigger: store.Manual, State: store.Completed, Started: at, Finished: at.Add(time.Second), New: 3}
+	forgotten := store.Job{ID: 2, Trigger: store.Forget, State: store.Completed, Started: at, Finished: at.Add(time.Hour), Gone: 3}
+	with := newCard(at, ingest.Status{Name: "a"}, []store.Job{forgotten, job}, nil)
+	without := newCard(at, ingest.Status{Name: "a"}, []store.Job{job}, nil)
+	if !reflect.DeepEqual(with, without) || with.Last == nil || with.Last.ID != job.ID {
+		t.Errorf("%+v, not %+v", with, without)
 	}
 }
 
@@ -282,38 +293,6 @@ func TestQuantize(t *testing.T) {
 	}
 }
 
-// TestDayCache asserts what it counts again: closing the store shows when it asks.
-func TestDayCache(t *testing.T) {
-	t.Parallel()
-	s := show(t, never, "alpha")
-	s.load(t)
-	s.set("alpha", feedOf(gig("alpha", "1", "2030-05-03", "One")))
-	s.collect(t, "alpha")
-	var c dayCache
-	snapshot := s.Index.Snapshot()
-	for range 2 {
-		days, err := c.get(t.Context(), s.Store, snapshot)
-		if err != nil || len(days) != 1 || days[0].Events != 1 {
-			t.Fatalf("%v, %v", days, err)
-		}
-		if err := s.Store.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	other := index.New()
-	if err := other.Load([]*event.Entry{}); err != nil {
-		t.Fatal(err)
-	}
-	c.next = time.Now().Add(time.Hour)
-	if days, err := c.get(t.Context(), s.Store, other.Snapshot()); err != nil || len(days) != 1 {
-		t.Errorf("too early: %v, %v", days, err)
-	}
-	c.next = time.Time{}
-	if days, err := c.get(t.Context(), s.Store, other.Snapshot()); err == nil || len(days) != 1 {
-		t.Errorf("another snapshot: %v, %v", days, err)
-	}
-}
-
 // TestRecorder writes one answer in pieces of all sizes.
 func TestRecorder(t *testing.T) {
 	t.Parallel()
@@ -356,66 +335,48 @@ func TestRecorder(t *testing.T) {
 	}
 }
 
-func TestRecent(t *testing.T) {
+// TestDayCache asserts what it counts again: closing the store shows when it asks.
+func TestDayCache(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var r recent
-		check := func(answered, shed int, p50, p99 time.Duration) {
-			t.Helper()
-			near := func(got, want time.Duration) bool { return got >= want-want/8 && got <= want+want/8 }
-			got := r.last()
-			if got.Answered != answered || got.Shed != shed || !near(got.P50, p50) || !near(got.P99, p99) {
-				t.Errorf("%+v, not %d, %d, %s, %s", got, answered, shed, p50, p99)
-			}
+	st, err := bolt.Open(filepath.Join(t.TempDir(), "fever.db"), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job, err := st.Begin(t.Context(), store.Job{Provider: "alpha", Trigger: store.Manual, Started: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := event.Event{Key: event.Key{Provider: "alpha", BaseID: "1", EventID: "1"}, Title: "One"}
+	if err := e.Start.UnmarshalText([]byte("2030-05-03")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := st.Apply(t.Context(), store.Snapshot{Provider: "alpha", TimeZone: "UTC", Events: []event.Event{e}, Taken: time.Now()}, job); err != nil {
+		t.Fatal(err)
+	}
+	loaded := func() *index.Snapshot {
+		x := index.New()
+		if err := x.Load(nil); err != nil {
+			t.Fatal(err)
 		}
-		check(0, 0, 0, 0)
-		for range 98 {
-			r.add(http.StatusOK, 80*time.Microsecond)
+		return x.Snapshot()
+	}
+	var c dayCache
+	snapshot := loaded()
+	for range 2 {
+		days, err := c.get(t.Context(), st, snapshot)
+		if err != nil || len(days) != 1 || days[0].Events != 1 {
+			t.Fatalf("%v, %v", days, err)
 		}
-		for range 2 {
-			r.add(http.StatusBadRequest, 3*time.Second)
-		}
-		r.add(http.StatusServiceUnavailable, time.Nanosecond)
-		check(100, 1, 80*time.Microsecond, 3*time.Second)
-		time.Sleep(30 * time.Second)
-		r.add(http.StatusOK, 80*time.Microsecond)
-		check(101, 1, 80*time.Microsecond, 3*time.Second)
-		time.Sleep(30 * time.Second)
-		check(1, 0, 80*time.Microsecond, 80*time.Microsecond)
-		r.add(http.StatusInternalServerError, time.Minute)
-		check(1, 0, 80*time.Microsecond, 80*time.Microsecond)
-		if n := r.last().Failed; n != 1 {
-			t.Errorf("%d failed", n)
-		}
-		time.Sleep(34 * time.Second) // the first slot comes round
-		r.add(http.StatusOK, time.Millisecond)
-		check(1, 0, time.Millisecond, time.Millisecond)
-		time.Sleep(time.Hour)
-		r.add(http.StatusServiceUnavailable, time.Nanosecond) // in the slot of the failure, perhaps
-		check(0, 1, 0, 0)
-		if n := r.last().Failed; n != 0 {
-			t.Errorf("%d failed", n)
-		}
-	})
-}
-
-func TestTimeBuckets(t *testing.T) {
-	t.Parallel()
-	last := -1
-	for d := time.Duration(0); d < time.Hour; d += 1 + d/50 {
-		b := timeBucket(d)
-		if b < last || b > last+1 {
-			t.Fatalf("%s is in bucket %d, after %d", d, b, last)
-		}
-		last = b
-		if middle := bucketTime(b); max(middle-d, d-middle) > max(d/15, 1<<timeUnit) {
-			t.Errorf("%s is in the bucket of %s", d, middle)
+		if err := st.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if b := timeBucket(1 << 62); b != 255 {
-		t.Errorf("bucket %d", b)
+	c.next = time.Now().Add(time.Hour)
+	if days, err := c.get(t.Context(), st, loaded()); err != nil || len(days) != 1 {
+		t.Errorf("too early: %v, %v", days, err)
 	}
-	if b := timeBucket(-1); b != 0 {
-		t.Errorf("bucket %d", b)
+	c.next = time.Time{}
+	if days, err := c.get(t.Context(), st, loaded()); err == nil || len(days) != 1 {
+		t.Errorf("another snapshot: %v, %v", days, err)
 	}
 }

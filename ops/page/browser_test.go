@@ -1,6 +1,6 @@
 //go:build browser
 
-package ops
+package page_test
 
 import (
 	"context"
@@ -38,12 +38,16 @@ func startBrowser(t *testing.T) browser {
 	if err != nil {
 		t.Fatalf("the status page is tested in Chromium: install it (on Debian: apt-get install chromium): %v", err)
 	}
+	temporary := os.TempDir()
+	if len(temporary) > 50 { // it leaves no room for a socket's path
+		temporary = "/tmp"
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx,
 		chromedp.ExecPath(path),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Env("TMPDIR="+temporary()), // it makes a socket there
+		chromedp.Env("TMPDIR="+temporary), // it makes a socket there
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true),

@@ -1,4 +1,4 @@
-package ops
+package page
 
 import (
 	"bytes"
@@ -62,7 +62,7 @@ const trialRows = 20
 
 // try asks the public handler what the request's form says, in this process: the answer and
 // its time are those of everybody's, without the network.
-func (p *statusPage) try(r *http.Request, s stored) trial {
+func (p *Page) try(r *http.Request, s stored) trial {
 	form := r.URL.Query()
 	t := trial{Stored: s, Asked: form.Has("starts_at") || form.Has("ends_at")}
 	if !t.Asked {

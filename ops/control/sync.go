@@ -1,4 +1,4 @@
-package ops
+package control
 
 import (
 	"context"
@@ -21,15 +21,9 @@ var (
 	errStopping = &server.Error{Status: http.StatusServiceUnavailable, Code: "stopping", Message: "the service is stopping: it begins no job, and those that run are cancelled"}
 )
 
-// synced is the data of /sync.
-type synced struct {
-	Jobs []store.Job `json:"jobs"` // as far as they are; those that wait for a worker have no id
-	Busy []string    `json:"busy"` // providers left out, as their last job still runs
-}
-
 // sync begins a job of one provider, or of all that have none under way, and waits for
 // their ends if it is asked to.
-func (o *Ops) sync(r *http.Request) (status int, data any, err error) {
+func (s *Server) sync(r *http.Request) (status int, data any, err error) {
 	q, err := parse(r)
 	if err != nil {
 		return 0, nil, err
@@ -38,26 +32,26 @@ func (o *Ops) sync(r *http.Request) (status int, data any, err error) {
 	switch {
 	case q.err != nil:
 		return 0, nil, q.err
-	case o.stops():
+	case s.stops():
 		return 0, nil, errStopping
-	case o.Index.Snapshot() == nil: // what is committed could not be published
+	case s.Index.Snapshot() == nil: // what is committed could not be published
 		return 0, nil, errLoading
 	}
 	names := []string{name}
 	if name == "" {
 		names = nil
-		for _, s := range o.Ingester.Status() {
-			names = append(names, s.Name)
+		for _, status := range s.Ingester.Status() {
+			names = append(names, status.Name)
 		}
 	}
 
-	result := synced{Jobs: []store.Job{}, Busy: []string{}}
+	result := Synced{Jobs: []store.Job{}, Busy: []string{}}
 	var ends []<-chan store.Job
 	for _, name := range names {
-		job, ended, err := o.Ingester.Start(r.Context(), name, store.Manual, force)
+		job, ended, err := s.Ingester.Start(r.Context(), name, store.Manual, force)
 		switch {
 		case errors.Is(err, ingest.ErrUnknown):
-			return 0, nil, o.unknown(name)
+			return 0, nil, s.unknown(name)
 		case errors.Is(err, ingest.ErrClosed):
 			return 0, nil, errStopping
 		case errors.Is(err, ingest.ErrBusy):
@@ -78,12 +72,12 @@ func (o *Ops) sync(r *http.Request) (status int, data any, err error) {
 	if !wait {
 		return http.StatusAccepted, result, nil
 	}
-	return o.await(r.Context(), result, ends)
+	return s.await(r.Context(), result, ends)
 }
 
 // await replaces the jobs by their final records. If they take too long the answer is
 // that they were accepted.
-func (o *Ops) await(ctx context.Context, result synced, ends []<-chan store.Job) (status int, data any, err error) {
+func (s *Server) await(ctx context.Context, result Synced, ends []<-chan store.Job) (status int, data any, err error) {
 	for i, ended := range ends {
 		select {
 		case job, ok := <-ended:
@@ -92,7 +86,7 @@ func (o *Ops) await(ctx context.Context, result synced, ends []<-chan store.Job)
 			}
 			result.Jobs[i] = job
 		case <-ctx.Done():
-			if o.stops() {
+			if s.stops() {
 				return 0, nil, errStopping
 			}
 			return http.StatusAccepted, result, nil

@@ -1,4 +1,4 @@
-package ops
+package page
 
 import (
 	"errors"
@@ -27,9 +27,9 @@ type verdict struct {
 }
 
 // judge finds what is worst.
-func judge(draining, stopping, loaded, collecting bool, problems []error, searches traffic, cards []card) verdict {
+func judge(service string, problems []error, searches Traffic, cards []card) verdict {
 	goesOn := " Searches are answered from what is stored."
-	if collecting {
+	if service == "collecting" {
 		goesOn = " Not ready: first snapshots are missing, and searches should be sent elsewhere."
 	}
 	by := make(map[state][]card)
@@ -39,11 +39,11 @@ func judge(draining, stopping, loaded, collecting bool, problems []error, search
 	failing, stale, suspect, rejecting := by[stateFailing], by[stateStale], by[stateSuspect], by[stateRejecting]
 	unstored := slices.IndexFunc(cards, func(c card) bool { return c.Kind == feed.KindStore })
 	switch {
-	case stopping:
+	case service == "stopping":
 		return verdict{levelWait, "Stopping", "Searches under way are answered. Nothing new begins."}
-	case draining:
+	case service == "draining":
 		return verdict{levelWait, "Draining", "Searches are answered, and should be sent elsewhere. No job begins."}
-	case !loaded:
+	case service == "loading":
 		return verdict{levelWait, "Starting", "What is stored is being loaded. Until then searches wait."}
 	case len(problems) > 0:
 		return verdict{levelBad, "The data file cannot be read", errors.Join(problems...).Error()}

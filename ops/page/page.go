@@ -1,4 +1,5 @@
-package ops
+// Package page is the status page.
+package page
 
 import (
 	"bytes"
@@ -6,17 +7,19 @@ import (
 	"context"
 	"embed"
 	"html/template"
-	"io/fs"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
 
+	"fever/index"
 	"fever/ingest"
 	"fever/store"
+	"fever/store/bolt"
 )
 
-//go:embed page
-var pageFiles embed.FS
+//go:embed *.html *.css *.js *.svg
+var files embed.FS
 
 var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"ago":    ago,
@@ -25,23 +28,26 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMa
 	"rough":  rough,
 	"span":   span,
 	"number": number,
-}).ParseFS(pageFiles, "page/*.html"))
+}).ParseFS(files, "*.html"))
 
-// statusPage answers "/" with all that a person on call wants to know, and "/page/" with the
+// A Page answers "/" with all that a person on call wants to know, and "/page/" with the
 // style sheet, script and icons that belong to it. It works without the script, which
 // keeps it up to date.
-type statusPage struct {
-	Ops
+type Page struct {
+	Index    *index.Index
+	Ingester *ingest.Ingester
+	Store    *bolt.Store
+	Search   http.Handler // the public handler, to try a search with
+	Version  string
+	State    func() string  // as /readyz has it
+	Traffic  func() Traffic // how searches went
+	Log      *slog.Logger
+
 	days dayCache
 }
 
-// page adds the status page.
-func (o *Ops) page(mux *http.ServeMux) {
-	p := &statusPage{Ops: *o}
-	files, err := fs.Sub(pageFiles, "page")
-	if err != nil {
-		panic(err) // the name is a constant
-	}
+// Routes adds the page.
+func (p *Page) Routes(mux *http.ServeMux) {
 	assets := http.StripPrefix("/page/", http.FileServerFS(files))
 	mux.HandleFunc("GET /{$}", p.show)
 	for _, name := range []string{"page.css", "page.js", "ok.svg", "wait.svg", "bad.svg"} {
@@ -52,18 +58,27 @@ func (o *Ops) page(mux *http.ServeMux) {
 	}
 }
 
+// Traffic is how searches went in the last minute.
+type Traffic struct {
+	Answered int
+	Shed     int           // got 503
+	Failed   int           // got 500
+	InFlight int           // now
+	P50, P99 time.Duration // of those that were answered, to an eighth; zero when there are none
+}
+
 // A view is what the page shows.
 type view struct {
 	Now       time.Time
 	Version   string
 	Verdict   verdict
-	Searches  traffic
+	Searches  Traffic
 	Providers []card
 	Stored    stored
 	Try       trial
 }
 
-func (p *statusPage) show(w http.ResponseWriter, r *http.Request) {
+func (p *Page) show(w http.ResponseWriter, r *http.Request) {
 	var body bytes.Buffer
 	v := p.look(r)
 	if err := pageTemplate.Execute(&body, v); err != nil {
@@ -79,14 +94,11 @@ func (p *statusPage) show(w http.ResponseWriter, r *http.Request) {
 
 // look gathers everything. What cannot be read becomes a part of the verdict: the rest of
 // the page is needed most just then.
-func (p *statusPage) look(r *http.Request) view {
+func (p *Page) look(r *http.Request) view {
 	ctx, now := r.Context(), time.Now()
-	v := view{Now: now.UTC(), Version: p.Version, Searches: p.Metrics.recent.last()}
-	v.Searches.InFlight = int(p.Metrics.InFlight.Load())
+	v := view{Now: now.UTC(), Version: p.Version, Searches: p.Traffic()}
 	var problems []error
-	collecting := false
 	for _, status := range p.Ingester.Status() {
-		collecting = collecting || p.awaits(&status)
 		jobs, err := p.jobs(ctx, status.Name)
 		if err != nil {
 			problems = append(problems, err)
@@ -111,14 +123,14 @@ func (p *statusPage) look(r *http.Request) view {
 	if err := p.Store.Broken(); err != nil {
 		problems = []error{err} // of which the others come
 	}
-	v.Verdict = judge(ended(p.Draining), ended(p.Stopping), snapshot != nil, collecting, problems, v.Searches, v.Providers)
+	v.Verdict = judge(p.State(), problems, v.Searches, v.Providers)
 	v.Try = p.try(r, v.Stored)
 	return v
 }
 
 // snapshot returns the job that brought a provider's latest snapshot, or nil when none is
 // known.
-func (p *statusPage) snapshot(ctx context.Context, s *ingest.Status) (*store.Job, error) {
+func (p *Page) snapshot(ctx context.Context, s *ingest.Status) (*store.Job, error) {
 	if s.Rejected == 0 && s.Suspect == "" { // it is of no interest
 		return nil, nil
 	}
@@ -135,7 +147,7 @@ func (p *statusPage) snapshot(ctx context.Context, s *ingest.Status) (*store.Job
 
 // jobs returns the newest jobs of a provider, as many as its chart shows and the one under
 // way.
-func (p *statusPage) jobs(ctx context.Context, provider string) ([]store.Job, error) {
+func (p *Page) jobs(ctx context.Context, provider string) ([]store.Job, error) {
 	var jobs []store.Job
 	for job, err := range p.Store.Jobs(ctx, store.JobFilter{Provider: provider, Limit: chartRuns + 1}) {
 		if err != nil {

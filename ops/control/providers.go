@@ -1,4 +1,4 @@
-package ops
+package control
 
 import (
 	"cmp"
@@ -12,10 +12,10 @@ import (
 	"fever/store"
 )
 
-// providerStatus is one element of /providers. It has no URL and no header: they may
+// A ProviderStatus is one element of /providers. It has no URL and no header: they may
 // hold secrets.
-type providerStatus struct {
-	freshness
+type ProviderStatus struct {
+	Freshness
 	MaxAgeSeconds float64 `json:"max_age_seconds"` // from this age on it is stale
 	TimeZone      string  `json:"time_zone"`
 
@@ -42,7 +42,7 @@ type providerStatus struct {
 }
 
 // providers lists the configured providers in their order.
-func (o *Ops) providers(r *http.Request) (status int, data any, err error) {
+func (s *Server) providers(r *http.Request) (status int, data any, err error) {
 	q, err := parse(r)
 	if err != nil {
 		return 0, nil, err
@@ -52,13 +52,13 @@ func (o *Ops) providers(r *http.Request) (status int, data any, err error) {
 		return 0, nil, q.err
 	}
 	now := time.Now()
-	list := []providerStatus{}
-	for _, s := range o.Ingester.Status() {
-		if only != "" && only != s.Name {
+	list := []ProviderStatus{}
+	for _, status := range s.Ingester.Status() {
+		if only != "" && only != status.Name {
 			continue
 		}
-		p := newProviderStatus(&s, now)
-		for job, err := range o.Store.Jobs(r.Context(), store.JobFilter{Provider: s.Name, Limit: 1}) {
+		p := newProviderStatus(&status, now)
+		for job, err := range s.Store.Jobs(r.Context(), store.JobFilter{Provider: status.Name, Limit: 1}) {
 			if err != nil {
 				return 0, nil, err
 			}
@@ -67,14 +67,33 @@ func (o *Ops) providers(r *http.Request) (status int, data any, err error) {
 		list = append(list, p)
 	}
 	if only != "" && len(list) == 0 {
-		return 0, nil, o.unknown(only)
+		return 0, nil, s.unknown(only)
 	}
-	return http.StatusOK, map[string]any{"providers": list}, nil
+	return http.StatusOK, Providers{list}, nil
 }
 
-func newProviderStatus(s *ingest.Status, now time.Time) providerStatus {
-	p := providerStatus{
-		freshness:      fresh(s, now),
+// Freshness says how old what is known of a provider is.
+type Freshness struct {
+	Name        string    `json:"name"`
+	LastSuccess time.Time `json:"last_success,omitzero"`
+	AgeSeconds  *float64  `json:"age_seconds"` // of the last success; null: there was none
+	Stale       bool      `json:"stale"`
+}
+
+// Fresh says how old what is known of a provider is now.
+func Fresh(s *ingest.Status, now time.Time) Freshness {
+	f := Freshness{Name: s.Name, LastSuccess: s.LastSuccess, Stale: true}
+	if !s.LastSuccess.IsZero() {
+		age := now.Sub(s.LastSuccess)
+		inSeconds := age.Seconds()
+		f.AgeSeconds, f.Stale = &inSeconds, age > s.MaxAge
+	}
+	return f
+}
+
+func newProviderStatus(s *ingest.Status, now time.Time) ProviderStatus {
+	p := ProviderStatus{
+		Freshness:      Fresh(s, now),
 		MaxAgeSeconds:  s.MaxAge.Seconds(),
 		TimeZone:       s.Location.String(),
 		State:          cmp.Or(string(s.State), "idle"),
@@ -101,10 +120,10 @@ func newProviderStatus(s *ingest.Status, now time.Time) providerStatus {
 }
 
 // unknown is the error for a provider that is not configured.
-func (o *Ops) unknown(name string) error {
+func (s *Server) unknown(name string) error {
 	var known []string
-	for _, s := range o.Ingester.Status() {
-		known = append(known, s.Name)
+	for _, status := range s.Ingester.Status() {
+		known = append(known, status.Name)
 	}
 	return &server.Error{
 		Status:  http.StatusNotFound,

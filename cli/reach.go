@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"time"
+
+	"fever/ops/control"
+	"fever/store"
+	"fever/store/bolt"
+)
+
+// settling is how long a fever serve may hold its data file and not answer, as it does
+// at its start and its end. It is longer than the store waits for the file.
+const settling = 2 * time.Second
+
+// openOrReach opens a data file or, while a fever serve holds it, reaches that: one of
+// the two is not nil, or else the error.
+func openOrReach(ctx context.Context, db string, open func() (*bolt.Store, error)) (*bolt.Store, *control.Client, error) {
+	for started := time.Now(); ; {
+		st, err := open() // waits a moment for the file itself
+		if !errors.Is(err, store.ErrLocked) {
+			return st, nil, err
+		}
+		client, err := reach(ctx, db, err)
+		if !errors.Is(err, store.ErrLocked) || time.Since(started) > settling {
+			return nil, client, err
+		}
+	}
+}
+
+// readOrReach is openOrReach for who only reads, and makes no file.
+func readOrReach(ctx context.Context, db string) (*bolt.Store, *control.Client, error) {
+	st, client, err := openOrReach(ctx, db, func() (*bolt.Store, error) { return bolt.OpenReadOnly(db) })
+	return st, client, noFile(err)
+}
+
+// noFile adds to the error that a data file is not there what makes one.
+func noFile(err error) error {
+	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, store.ErrLocked) {
+		return fmt.Errorf("%w; fever serve and fever sync make it, and --db names another", err)
+	}
+	return err
+}
+
+// reach returns a client of the server that holds the data file. Without one the error is
+// locked, that of opening the file.
+func reach(ctx context.Context, db string, locked error) (*control.Client, error) {
+	client := control.NewClient(db)
+	err := client.Reach(ctx)
+	switch {
+	case err == nil:
+		return client, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	}
+	return nil, fmt.Errorf("%w (it cannot be asked: %w)", locked, err)
+}
+
+// A server is a collector in the fever serve that holds the data file.
+type server struct {
+	*control.Client
+	force   bool
+	waiting sync.Map // names of providers for whose jobs to end it is waited
+}
+
+func newServer(client *control.Client, force bool) *server {
+	s := &server{Client: client, force: force}
+	client.Waiting = func(provider string, waits bool) {
+		if waits {
+			s.waiting.Store(provider, nil)
+		} else {
+			s.waiting.Delete(provider)
+		}
+	}
+	return s
+}
+
+func (s *server) fetch(ctx context.Context, provider string) (store.Job, error) {
+	return s.Sync(ctx, provider, s.force)
+}
+
+func (s *server) take(ctx context.Context, provider, name string, in io.Reader) (store.Job, error) {
+	started := time.Now()
+	document, err := openDocument(ctx, name, in)
+	if err != nil {
+		return unread(provider, started, err), nil
+	}
+	defer func() { _ = document.Close() }() // only read from
+	body := &watched{Reader: document}
+	job, err := s.Snapshot(ctx, provider, s.force, body)
+	if failed := body.failed(); err != nil && failed != nil {
+		return unread(provider, started, failed), nil
+	}
+	return job, err
+}

@@ -1,0 +1,306 @@
+package control
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"fever/event"
+	"fever/store"
+)
+
+// SocketPath returns where the fever serve that holds a data file listens for those
+// who would like to have it: beside the file itself, whatever link leads to it.
+func SocketPath(db string) string {
+	if info, err := os.Lstat(db); err == nil && info.Mode().Type() == fs.ModeSymlink {
+		if target, err := filepath.EvalSymlinks(db); err == nil {
+			db = target
+		}
+	}
+	return db + ".sock"
+}
+
+// A Client asks the fever serve that holds a data file. It does what a command would do
+// itself if the file was free.
+type Client struct {
+	http.Client
+	db string
+	// Waiting is told when a request begins to wait for the end of a job of the provider,
+	// and when it does so no longer; nil: nobody is. It may be called at the same time for
+	// several providers.
+	Waiting func(provider string, waits bool)
+}
+
+// NewClient returns a client of the process that holds a data file. Whether there is one
+// shows when it is asked: see [Client.Reach].
+func NewClient(db string) *Client {
+	c := &Client{db: db}
+	c.Transport = &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) },
+		// A document is sent when its job runs, and not if it is refused.
+		ExpectContinueTimeout: 24 * time.Hour,
+		DisableCompression:    true,
+		DisableKeepAlives:     true,
+	}
+	return c
+}
+
+// Reach returns an error unless somebody answers.
+func (c *Client) Reach(ctx context.Context) error {
+	conn, err := c.dial(ctx)
+	if err != nil {
+		return err
+	}
+	_ = conn.Close() // that it came about was all
+	return nil
+}
+
+func (c *Client) dial(ctx context.Context) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "unix", SocketPath(c.db))
+}
+
+// A Refusal is an answer of the server that is an error. Its text is the server's.
+type Refusal struct {
+	Status  int // of HTTP
+	Message string
+}
+
+func (r *Refusal) Error() string { return r.Message }
+
+// ErrBroken is returned (wrapped) when a conversation broke off: what came of it is not
+// known.
+var ErrBroken = errors.New("did not answer to the end")
+
+// do asks the server, and returns an answer that is none of an error. The caller
+// closes its body.
+func (c *Client) do(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
+	target := url.URL{Scheme: "http", Host: "fever", Path: path, RawQuery: query.Encode()}
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Expect", "100-continue")
+	}
+	res, err := c.Do(req)
+	if err != nil {
+		return nil, c.failed(ctx, err)
+	}
+	if res.StatusCode < http.StatusBadRequest {
+		return res, nil
+	}
+	defer func() { _ = res.Body.Close() }() // of no more use
+	var answer struct{ Error struct{ Message string } }
+	_ = json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&answer) // not having it is no worse
+	return nil, &Refusal{res.StatusCode, cmp.Or(answer.Error.Message, "the server answers "+res.Status+" to "+method+" "+path)}
+}
+
+// ask gets an answer in JSON.
+func (c *Client) ask(ctx context.Context, method, path string, query url.Values, body io.Reader, data any) error {
+	res, err := c.do(ctx, method, path, query, body)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }() // read to its end, or given up
+	if err := json.NewDecoder(res.Body).Decode(&answer{Data: data}); err != nil {
+		return c.failed(ctx, err)
+	}
+	return nil
+}
+
+// failed is the error of a conversation that broke off. What the client reports of its
+// own request, whose URL means nothing, is left out.
+func (c *Client) failed(ctx context.Context, err error) error {
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		err = request.Err
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return fmt.Errorf("the server that holds %s %w: %w", c.db, ErrBroken, err)
+}
+
+// Records yields stored events as [bolt.Store.Records] does.
+func (c *Client) Records(ctx context.Context, e Events) iter.Seq2[event.Record, error] {
+	return func(yield func(event.Record, error) bool) {
+		res, err := c.do(ctx, http.MethodGet, "/events", e.values(), nil)
+		if err != nil {
+			yield(event.Record{}, err)
+			return
+		}
+		defer func() { _ = res.Body.Close() }() // read to its end, or given up
+		for lines := json.NewDecoder(res.Body); ; {
+			var r event.Record
+			err := lines.Decode(&r)
+			switch {
+			case errors.Is(err, io.EOF):
+				return
+			case err != nil:
+				yield(event.Record{}, c.failed(ctx, err))
+				return
+			case !yield(r, nil):
+				return
+			}
+		}
+	}
+}
+
+// Jobs yields recorded jobs as [bolt.Store.Jobs] does.
+func (c *Client) Jobs(ctx context.Context, f store.JobFilter) iter.Seq2[store.Job, error] {
+	return func(yield func(store.Job, error) bool) {
+		query := url.Values{}
+		if f.Provider != "" {
+			query.Set("provider", f.Provider)
+		}
+		for left := f.Limit; ; {
+			most := mostJobs
+			if f.Limit > 0 {
+				most = min(most, left)
+			}
+			query.Set("limit", strconv.Itoa(most))
+			var page Jobs
+			if err := c.ask(ctx, http.MethodGet, "/jobs", query, nil, &page); err != nil {
+				yield(store.Job{}, err)
+				return
+			}
+			for _, job := range page.Jobs {
+				if !yield(job, nil) {
+					return
+				}
+			}
+			left -= len(page.Jobs)
+			if page.Next == nil || f.Limit > 0 && left <= 0 {
+				return
+			}
+			query.Set("before", strconv.FormatUint(*page.Next, 10))
+		}
+	}
+}
+
+// Providers returns how the server's providers are, in its order.
+func (c *Client) Providers(ctx context.Context) ([]ProviderStatus, error) {
+	var data Providers
+	err := c.ask(ctx, http.MethodGet, "/providers", nil, nil, &data)
+	return data.Providers, err
+}
+
+// busyPause is the time between two attempts to begin a job of a provider that has one.
+const busyPause = 200 * time.Millisecond
+
+// whenFree begins a job of a provider. While another one runs it waits: such jobs come
+// by themselves, and end by themselves.
+func (c *Client) whenFree(ctx context.Context, provider string, begin func() error) error {
+	for {
+		c.waits(provider, false)
+		err := begin()
+		if refused, _ := errors.AsType[*Refusal](err); refused == nil || refused.Status != http.StatusConflict {
+			return err
+		}
+		c.waits(provider, true)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(busyPause):
+		}
+	}
+}
+
+func (c *Client) waits(provider string, waits bool) {
+	if c.Waiting != nil {
+		c.Waiting(provider, waits)
+	}
+}
+
+// Sync has the server run a job of a provider, as [ingest.Ingester.Once] does.
+func (c *Client) Sync(ctx context.Context, provider string, force bool) (store.Job, error) {
+	var data Synced
+	query := jobQuery(provider, force)
+	query.Set("wait", "1")
+	err := c.whenFree(ctx, provider, func() error { return c.ask(ctx, http.MethodPost, "/sync", query, nil, &data) })
+	if err != nil {
+		return store.Job{}, err
+	}
+	if len(data.Jobs) != 1 || data.Jobs[0].Finished.IsZero() {
+		return store.Job{}, errors.New("the server has not told the end of the job; see fever dump --jobs")
+	}
+	return data.Jobs[0], nil
+}
+
+// Snapshot has the server take a document as a snapshot of a provider. It begins to read
+// the document when the job runs.
+func (c *Client) Snapshot(ctx context.Context, provider string, force bool, document io.Reader) (store.Job, error) {
+	var data Taken
+	err := c.whenFree(ctx, provider, func() error {
+		return c.ask(ctx, http.MethodPost, "/snapshots", jobQuery(provider, force), document, &data)
+	})
+	return data.Job, err
+}
+
+// jobQuery is what a job of a provider is begun with.
+func jobQuery(provider string, force bool) url.Values {
+	query := url.Values{"provider": {provider}}
+	if force {
+		query.Set("force", "1")
+	}
+	return query
+}
+
+// Forget has the server forget what is stored of a provider, as [bolt.Store.Forget] does.
+func (c *Client) Forget(ctx context.Context, f store.Forgetting) (done store.Forgotten, err error) {
+	query := url.Values{"provider": {f.Provider}}
+	if !f.GoneBefore.IsZero() {
+		query.Set("gone_before", f.GoneBefore.String())
+	}
+	err = c.edit(ctx, "/forget", query, f.Provider, f.DryRun, &done)
+	return done, err
+}
+
+// Rename has the server rename a provider, as [bolt.Store.Rename] does.
+func (c *Client) Rename(ctx context.Context, r store.Renaming) (done store.Renamed, err error) {
+	err = c.edit(ctx, "/rename", url.Values{"from": {r.From}, "to": {r.To}}, r.From, r.DryRun, &done)
+	return done, err
+}
+
+func (c *Client) edit(ctx context.Context, path string, query url.Values, provider string, dryRun bool, done any) error {
+	if dryRun {
+		query.Set("dry_run", "1")
+	}
+	return c.whenFree(ctx, provider, func() error { return c.ask(ctx, http.MethodPost, path, query, nil, done) })
+}
+
+// Backup writes a copy of the data file to w, and returns its size.
+func (c *Client) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
+	res, err := c.do(ctx, http.MethodGet, "/backup", nil, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = res.Body.Close() }() // read to its end, or given up
+	var failed error
+	n, err = io.Copy(w, readerFunc(func(p []byte) (int, error) {
+		n, err := res.Body.Read(p)
+		if err != nil && !errors.Is(err, io.EOF) {
+			failed = err // else it could be that of w
+		}
+		return n, err
+	}))
+	if failed != nil {
+		err = c.failed(ctx, failed)
+	}
+	return n, err
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
