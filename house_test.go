@@ -41,11 +41,13 @@ var allowed = map[string][]string{
 	"provider/simulator": {}, // for tests, too
 	"internal/soak":      {"internal/harness"},
 	"store":              {"provider/feed", "event"},
-	"store/bolt":         {"store", "provider/feed", "event"},
+	"store/bolt":         {"store", "store/bolt/boltfile", "provider/feed", "event"},
 	"index":              {"index/deflate", "event"},
 	"index/deflate":      {},
 	"event":              {},
 	"internal/torture":   {"internal/harness", "store", "store/bolt"}, // to check the files that it has a process leave behind
+
+	"store/bolt/boltfile": {},
 }
 
 // only says which packages alone may import a module, so that it can be replaced by

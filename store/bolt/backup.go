@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"fever/store"
-
 	"go.etcd.io/bbolt"
+
+	"fever/store"
 )
 
 // Backup writes to w a copy of the data file as it is at one moment, whole, and

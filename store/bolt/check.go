@@ -10,6 +10,7 @@ import (
 
 	"fever/event"
 	"fever/store"
+	"fever/store/bolt/boltfile"
 )
 
 // mostFaults bounds what one Check lists.
@@ -24,8 +25,8 @@ func (s *Store) Check() error {
 	s.writer.Lock()
 	defer s.writer.Unlock()
 	err := s.contain(func() error {
-		if err := s.followPages(); err != nil {
-			return err
+		if err := boltfile.Walk(s.file); err != nil {
+			return wrong(s.path, err)
 		}
 		return s.db.View(func(tx *bbolt.Tx) error {
 			f := faults{}

@@ -10,9 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"fever/store"
-
 	"go.etcd.io/bbolt"
+
+	"fever/store"
 )
 
 // Days counts all stored events by provider and by the local date that they start on,

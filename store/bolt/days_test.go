@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"fever/store"
-
 	"go.etcd.io/bbolt"
+
+	"fever/store"
 )
 
 // TestDays counts enough events for several workers, and those that are near to

@@ -96,7 +96,7 @@ func (d *disk) writeAt(b []byte, offset int64) (int, error) {
 	case d.how == half:
 		written = len(b) / 2
 	case d.how == tornMeta:
-		written = headerBytes + metaBytes - 8
+		written = metaBytes - 8
 	}
 	written, err := d.real(b[:written], offset)
 	return written, errors.Join(&fs.PathError{Op: "write", Path: d.opened.Name(), Err: syscall.ENOSPC}, err)

@@ -4,13 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
-	"time"
-
-	"fever/store"
 
 	"go.etcd.io/bbolt"
+
+	"fever/store"
+	"fever/store/bolt/boltfile"
 )
 
 // formatVersion is the version of the file's format that this package reads and
@@ -31,83 +30,31 @@ var (
 	formatKey      = []byte("format")
 )
 
-// inspect finds out whether bbolt may open the file: whether it is one of bbolt's,
-// and has the pages that bbolt touches first. It reports apart whether the file has
+// inspect finds out whether bbolt may open the file. It reports apart whether the file has
 // begun to be one: without a byte, or cut off while it was created, it has not.
-//
-// It holds no lock. But a process that writes the file leaves the latest state whole
-// at any moment: only if that state is still the latest it is damaged.
 func inspect(path string, info fs.FileInfo) (begun bool, err error) {
 	switch {
 	case info.IsDir():
 		return false, foreign(path, "it is a directory")
 	case !info.Mode().IsRegular():
 		return false, foreign(path, "it is a device, a pipe or a socket")
-	case info.Size() == 0:
-		return false, nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return false, unopened(err)
 	}
 	defer f.Close() // only read: nothing can be lost
-	m, claimed, err := readMeta(f)
-	switch {
-	case err == nil && (!claimed || m.freelist == math.MaxUint64): // fever's files always have the list
-		return false, foreign(path, "another program wrote it")
-	case err == nil && m.unfinished(info.Size()):
+	switch err := boltfile.Probe(f); {
+	case errors.Is(err, boltfile.ErrUnfinished):
 		return false, nil
-	case err == nil:
-		_, err = newPages(f, m)
-	}
-	if err == nil {
-		return true, nil
-	}
-	if now, _, err := readMeta(f); err == nil && now != m {
+	case errors.Is(err, boltfile.ErrForeign):
+		return false, foreign(path, "another program wrote it")
+	case errors.Is(err, boltfile.ErrBusy):
 		return false, locked(path)
+	case err != nil:
+		return false, wrong(path, err)
 	}
-	return false, wrong(path, err)
-}
-
-// beginAgain empties a file that was cut off while it was created, as bbolt creates
-// files that are empty.
-func beginAgain(f *os.File) error {
-	unfinished := func() bool {
-		info, err1 := f.Stat()
-		m, claimed, err2 := readMeta(f)
-		return err1 == nil && err2 == nil && claimed && m.unfinished(info.Size())
-	}
-	if !unfinished() {
-		return nil
-	}
-	for deadline := time.Now().Add(lockTimeout); !lock(f); time.Sleep(lockRetry) {
-		if time.Now().After(deadline) { // perhaps it is being created right now
-			return locked(f.Name())
-		}
-	}
-	if unfinished() { // still, now that nobody else writes it
-		return f.Truncate(0)
-	}
-	return nil
-}
-
-// followPages follows every page of the file. Nobody may write it meanwhile.
-func (s *Store) followPages() error {
-	m, _, err := readMeta(s.file)
-	if err != nil {
-		return wrong(s.path, err)
-	}
-	p, err := newPages(s.file, m)
-	if err == nil {
-		err = p.walk(m.root, bounds{})
-	}
-	if err == nil {
-		err = p.complete()
-	}
-	if err != nil {
-		return wrong(s.path, err)
-	}
-	return nil
+	return true, nil
 }
 
 // wrong says that the pages are not in order, unless they could not be read at all.

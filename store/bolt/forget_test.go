@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"go.etcd.io/bbolt"
+
 	"fever/provider/feed"
 	"fever/store"
-
-	"go.etcd.io/bbolt"
 )
 
 // TestRecordsAreJobs looks at how the records of what was done by hand are written: as jobs

@@ -65,6 +65,9 @@ func reopen(t *testing.T, s *Store) {
 	s.db, s.file = again.db, again.file
 }
 
+// metaBytes is the length of what bbolt writes of a meta page.
+const metaBytes = 80
+
 // noon is when the tests' jobs run, unless they say something else.
 var noon = time.Date(2021, 2, 1, 12, 0, 0, 0, time.UTC)
 

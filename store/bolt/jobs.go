@@ -9,10 +9,10 @@ import (
 	"slices"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"fever/provider/feed"
 	"fever/store"
-
-	"go.etcd.io/bbolt"
 )
 
 // Begin records a job as running and returns it as it is recorded, with its id. It

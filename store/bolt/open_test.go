@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"fever/store"
-
 	"go.etcd.io/bbolt"
+
+	"fever/store"
 )
 
 func openToKeep(path string) (*Store, error) { return Open(path, keep) }
@@ -70,52 +70,6 @@ func TestOpenCreates(t *testing.T) {
 			}
 			checkFile(t, path)
 		})
-	}
-}
-
-// TestCutOff opens what is left when the process ends, or the disk is full, while bbolt
-// writes the pages that a file begins with. Nothing was stored in it: it is created,
-// unless another process is at it.
-func TestCutOff(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "fever.db")
-	db, err := bbolt.Open(path, 0o600, nil)
-	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
-	}
-	whole := read(t, path)
-	for _, length := range []int{headerBytes + metaBytes, os.Getpagesize(), 2 * os.Getpagesize(), len(whole) - 1} {
-		if err := os.WriteFile(path, whole[:length], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := OpenReadOnly(path); !errors.Is(err, store.ErrForeign) || !strings.Contains(err.Error(), "nothing was stored in it yet") {
-			t.Errorf("%d bytes: for reading: error %v", length, err)
-		}
-		other, err := os.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !lock(other) {
-			t.Fatalf("%d bytes: it is locked", length)
-		}
-		if _, err := Open(path, keep); !errors.Is(err, store.ErrLocked) {
-			t.Errorf("%d bytes: locked: error %v", length, err)
-		}
-		if got := read(t, path); !bytes.Equal(got, whole[:length]) {
-			t.Errorf("%d bytes: it has %d now", length, len(got))
-		}
-		if err := other.Close(); err != nil {
-			t.Error(err)
-		}
-		s, err := Open(path, keep)
-		if err != nil {
-			t.Fatalf("%d bytes: error %v", length, err)
-		}
-		apply(t, s, snapshot("a", 1, sample("a", 1, 1)))
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-		checkFile(t, path)
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"fever/store"
-
 	"go.etcd.io/bbolt"
+
+	"fever/store"
 )
 
 // end records the end of a running job, which is its provider's newest, deletes

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"fever/provider/feed"
 	"fever/store"
-
-	"go.etcd.io/bbolt"
 )
 
 // Validators returns what was stored with the provider's latest snapshot, or the zero

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 
+	"go.etcd.io/bbolt"
+
 	"fever/store"
 )
 
@@ -135,7 +137,7 @@ func TestNoRoomToCreate(t *testing.T) {
 			t.Errorf("%d bytes: error %v", limit, err)
 		}
 		left := read(t, path)
-		if len(left) > 0 && len(left) < headerBytes+metaBytes {
+		if len(left) > 0 && len(left) < metaBytes {
 			if _, err := Open(path, keep); !errors.Is(err, store.ErrForeign) && !errors.Is(err, store.ErrDamaged) {
 				t.Errorf("%d bytes: error %v", limit, err)
 			}
@@ -230,5 +232,51 @@ func TestNoPermission(t *testing.T) {
 		if !bytes.Equal(read(t, path), content) {
 			t.Errorf("%s has changed", path)
 		}
+	}
+}
+
+// TestCutOff opens what is left when the process ends, or the disk is full, while bbolt
+// writes the pages that a file begins with. Nothing was stored in it: it is created,
+// unless another process is at it.
+func TestCutOff(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "fever.db")
+	db, err := bbolt.Open(path, 0o600, nil)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	whole := read(t, path)
+	for _, length := range []int{metaBytes, os.Getpagesize(), 2 * os.Getpagesize(), len(whole) - 1} {
+		if err := os.WriteFile(path, whole[:length], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := OpenReadOnly(path); !errors.Is(err, store.ErrForeign) || !strings.Contains(err.Error(), "nothing was stored in it yet") {
+			t.Errorf("%d bytes: for reading: error %v", length, err)
+		}
+		other, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+			t.Fatalf("%d bytes: it is locked: %v", length, err)
+		}
+		if _, err := Open(path, keep); !errors.Is(err, store.ErrLocked) {
+			t.Errorf("%d bytes: locked: error %v", length, err)
+		}
+		if got := read(t, path); !bytes.Equal(got, whole[:length]) {
+			t.Errorf("%d bytes: it has %d now", length, len(got))
+		}
+		if err := other.Close(); err != nil {
+			t.Error(err)
+		}
+		s, err := Open(path, keep)
+		if err != nil {
+			t.Fatalf("%d bytes: error %v", length, err)
+		}
+		apply(t, s, snapshot("a", 1, sample("a", 1, 1)))
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		checkFile(t, path)
 	}
 }

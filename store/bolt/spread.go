@@ -7,9 +7,9 @@ import (
 	"runtime"
 	"sync"
 
-	"fever/store"
-
 	"go.etcd.io/bbolt"
+
+	"fever/store"
 )
 
 // batchSize is the number of pairs that a worker takes at a time.

@@ -2,15 +2,15 @@ package bolt
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"sync"
 	"time"
 
-	"fever/store"
-
 	"go.etcd.io/bbolt"
+
+	"fever/store"
+	"fever/store/bolt/boltfile"
 )
 
 // Stats returns what is known since the last commit, and nothing when the file was opened
@@ -32,7 +32,7 @@ type stats struct {
 // committed takes note of a transaction that took so long to write. The caller lets
 // nobody write meanwhile.
 func (s *Store) committed(took time.Duration) {
-	size, free, err := s.measure()
+	size, free, err := boltfile.Usage(s.file)
 	s.stats.Lock()
 	defer s.stats.Unlock()
 	s.stats.Commits++
@@ -63,7 +63,7 @@ func (s *Store) moved(from, to string, events int) {
 
 // survey takes note of what the file holds when it is opened.
 func (s *Store) survey() error {
-	size, free, err := s.measure()
+	size, free, err := boltfile.Usage(s.file)
 	if err != nil {
 		return wrong(s.path, err)
 	}
@@ -91,26 +91,4 @@ func countCurrent(tx *bbolt.Tx) (map[string]int, error) {
 		count[string(prefix[:end])] = n
 	}
 	return count, nil
-}
-
-// measure returns the size of the file, and how much of it holds nothing after the
-// latest commit: the pages on the list of free ones, and what lies behind the last page.
-func (s *Store) measure() (size, free int64, err error) {
-	info, err := s.file.Stat()
-	if err != nil {
-		return 0, 0, err
-	}
-	m, _, err := readMeta(s.file)
-	if err != nil {
-		return 0, 0, err
-	}
-	var b [headerBytes + 8]byte
-	if _, err := s.file.ReadAt(b[:], int64(m.freelist)*m.pageSize); err != nil {
-		return 0, 0, err
-	}
-	pages := uint64(parseHeader(b[:]).count)
-	if pages == manyFree {
-		pages = binary.NativeEndian.Uint64(b[headerBytes:])
-	}
-	return info.Size(), info.Size() - int64(m.pages-pages)*m.pageSize, nil
 }

@@ -17,17 +17,17 @@ import (
 	"syscall"
 	"time"
 
-	"fever/store"
-
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"fever/store"
+	"fever/store/bolt/boltfile"
 )
 
 const (
 	// lockTimeout is how long Open waits for a process that is about to let the file go.
 	// One that starts another program lets it go at the latest when that has begun.
 	lockTimeout = time.Second
-	lockRetry   = 10 * time.Millisecond // what bbolt waits between two tries is 50 ms
 )
 
 // A Store is an open data file. Its methods may be called from many goroutines.
@@ -98,9 +98,9 @@ func open(path string, keep int, readOnly bool) (*Store, error) {
 		return err
 	})
 	switch {
-	case errors.Is(err, berrors.ErrTimeout):
+	case errors.Is(err, berrors.ErrTimeout), errors.Is(err, boltfile.ErrBusy):
 		return nil, locked(path)
-	case errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrLocked): // bbolt panicked, or did not open it
+	case errors.Is(err, store.ErrDamaged): // bbolt panicked
 		return nil, err
 	case err != nil:
 		return nil, unopened(err)
@@ -123,7 +123,7 @@ func (s *Store) openFile(readOnly bool, mapped int) (err error) {
 		OpenFile: func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
 			s.file, err = os.OpenFile(name, flag, mode)
 			if err == nil && !readOnly {
-				err = beginAgain(s.file)
+				err = boltfile.Reset(s.file, lockTimeout)
 			}
 			return s.file, err
 		},
@@ -156,8 +156,8 @@ func (s *Store) grown(size int64) {
 // to it that they hold fever's buckets. Who is to write must find all values whole: a
 // damaged file is not written to any more.
 func (s *Store) prepare() error {
-	if err := s.followPages(); err != nil {
-		return err
+	if err := boltfile.Walk(s.file); err != nil {
+		return wrong(s.path, err)
 	}
 	var empty bool
 	err := s.view(func(tx *bbolt.Tx) (err error) {

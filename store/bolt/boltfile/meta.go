@@ -1,4 +1,4 @@
-package bolt
+package boltfile
 
 import (
 	"encoding/binary"
@@ -8,8 +8,7 @@ import (
 	"io"
 )
 
-// What stands in a meta page of version 2 of bbolt's format, of which a file begins
-// with two.
+// The layout of a meta page of version 2 of bbolt's format. A file begins with two.
 const (
 	boltMagic   = 0xED0CDAED
 	boltVersion = 2
@@ -34,24 +33,24 @@ func (m *meta) unfinished(size int64) bool {
 	return m.txid <= 1 && size < int64(m.pages)*m.pageSize
 }
 
-// parseMeta reads the meta page that b begins with. It reports apart whether b claims
-// to be one at all: a file where nothing does is not bbolt's.
-func parseMeta(b []byte) (m meta, claimed bool, err error) {
+// parseMeta reads the meta page that b begins with. It returns ErrForeign if b does not claim
+// to be one.
+func parseMeta(b []byte) (m meta, err error) {
 	order := binary.NativeEndian
 	if len(b) < headerBytes+4 || order.Uint32(b[headerBytes:]) != boltMagic {
-		return m, false, nil
+		return m, ErrForeign
 	}
 	if len(b) < headerBytes+metaBytes {
-		return m, true, errors.New("cut short: it ends within its first page")
+		return m, errors.New("cut short: it ends within its first page")
 	}
 	b = b[headerBytes : headerBytes+metaBytes]
 	sum := fnv.New64a()
 	_, _ = sum.Write(b[:56]) // a hash never fails
 	if sum.Sum64() != order.Uint64(b[56:]) {
-		return m, true, errors.New("the checksum of a meta page does not match")
+		return m, errors.New("the checksum of a meta page does not match")
 	}
 	if v := order.Uint32(b[4:]); v != boltVersion {
-		return m, true, fmt.Errorf("version %d of bbolt's format", v)
+		return m, fmt.Errorf("version %d of bbolt's format", v)
 	}
 	m = meta{
 		pageSize: int64(order.Uint32(b[8:])),
@@ -61,38 +60,38 @@ func parseMeta(b []byte) (m meta, claimed bool, err error) {
 		txid:     order.Uint64(b[48:]),
 	}
 	if m.pageSize < leastPage || m.pageSize > mostPage || m.pageSize&(m.pageSize-1) != 0 {
-		return m, true, fmt.Errorf("pages of %d bytes", m.pageSize)
+		return m, fmt.Errorf("pages of %d bytes", m.pageSize)
 	}
-	return m, true, nil
+	return m, nil
 }
 
 // readMeta finds the meta page of the latest state, as bbolt does: of the two, the
 // valid one with the higher transaction id.
-func readMeta(r io.ReaderAt) (m meta, claimed bool, err error) {
-	at := func(offset int64) (meta, bool, error) {
+func readMeta(r io.ReaderAt) (meta, error) {
+	at := func(offset int64) (meta, error) {
 		var b [headerBytes + metaBytes]byte
 		n, err := r.ReadAt(b[:], offset)
 		if err != nil && err != io.EOF {
-			return meta{}, false, err
+			return meta{}, err
 		}
 		return parseMeta(b[:n])
 	}
-	first, claimed, err := at(0)
-	if claimed && err == nil {
-		if second, ok, err := at(first.pageSize); ok && err == nil && second.txid > first.txid {
-			first = second
+	first, err := at(0)
+	if err == nil {
+		if second, err := at(first.pageSize); err == nil && second.txid > first.txid {
+			return second, nil
 		}
-		return first, true, nil
+		return first, nil
 	}
 	// Without the first page the size of a page is unknown: try all.
 	for size := int64(leastPage); size <= mostPage; size *= 2 {
-		second, ok, err2 := at(size)
-		if ok && err2 == nil && second.pageSize == size {
-			return second, true, nil
+		second, err2 := at(size)
+		if err2 == nil && second.pageSize == size {
+			return second, nil
 		}
-		if ok && !claimed {
-			claimed, err = true, errors.New("no valid meta page")
+		if errors.Is(err, ErrForeign) && !errors.Is(err2, ErrForeign) {
+			err = errors.New("no valid meta page")
 		}
 	}
-	return meta{}, claimed, err
+	return meta{}, err
 }

@@ -1,4 +1,4 @@
-package bolt
+package boltfile
 
 import (
 	"bytes"
@@ -7,14 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 )
 
-// bbolt maps the file and follows what stands there: a page number or a length that
-// is wrong makes it read whatever memory lies behind, or end the process by a signal,
-// also in goroutines of its own where nobody can catch it. So fever follows the pages
-// first, with plain reads. The layout is that of version 2 of bbolt's format, in the
-// byte order of the machine.
+// The layout of pages is that of version 2 of bbolt's format, in the byte order of the
+// machine.
 const (
 	headerBytes  = 16 // id uint64, flags uint16, count uint16, overflow uint32
 	bucketBytes  = 16 // root uint64, sequence uint64
@@ -69,15 +65,6 @@ func newPages(f *os.File, m meta) (*pages, error) {
 		}
 	}
 	return p, nil
-}
-
-// complete checks that every page has been visited: all are in use or free. Where one
-// is not, another refers to older ones in its place.
-func (p *pages) complete() error {
-	if id := slices.Index(p.seen, false); id >= 0 {
-		return fmt.Errorf("page %d is neither used nor free", id)
-	}
-	return nil
 }
 
 // visit marks a page, which must exist, and which nothing may refer to twice.
