@@ -69,7 +69,7 @@ func idle(t *testing.T, providers ...ingest.Provider) *deployment {
 	d.stop = sync.OnceFunc(func() { close(stopping) })
 	d.Ops = Ops{
 		Server:  control.Server{Index: x, Ingester: g, Store: st, Draining: draining, Stopping: stopping, Log: log},
-		Metrics: m, Version: "v1.2.3",
+		Metrics: m, Version: "v1.2.3", OpenAPI: httpapi.OpenAPI,
 		Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: log, Observe: m.Search}),
 	}
 	return d

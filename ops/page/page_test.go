@@ -75,7 +75,7 @@ func show(t *testing.T, every time.Duration, providers ...string) *shown {
 	g.Ended = func(store.Job) { s.ended <- struct{}{} }
 	m := ops.NewMetrics("v1.2.3", x, g, st, quiet)
 	s.Ops = ops.Ops{
-		Server: control.Server{Index: x, Ingester: g, Store: st, Log: quiet}, Metrics: m, Version: "v1.2.3",
+		Server: control.Server{Index: x, Ingester: g, Store: st, Log: quiet}, Metrics: m, Version: "v1.2.3", OpenAPI: httpapi.OpenAPI,
 		Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: quiet, InFlight: &m.InFlight, Shed: &m.Shed, Observe: m.Search}),
 	}
 	server := httptest.NewServer(ops.New(s.Ops))
