@@ -66,7 +66,8 @@ var only = map[string]string{
 	"github.com/govalues/decimal":         "event",
 	"github.com/prometheus/client_golang": "ops",
 	"go.uber.org/goleak":                  "internal/leak",
-	"golang.org/x/sys":                    "cli",
+	"golang.org/x/term":                   "cli",
+	"github.com/mattn/go-runewidth":       "cli",
 	"golang.org/x/text":                   "provider",
 }
 

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mattn/go-runewidth"
+
 	"fever/event"
 	"fever/internal/leak"
 )
@@ -39,6 +41,7 @@ func TestMain(m *testing.M) {
 			}
 		}
 	}
+	runewidth.DefaultCondition.EastAsianWidth = false // whatever their language is
 	os.Exit(leak.Check(m.Run()))
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"regexp"
 	"strings"
 	"text/tabwriter"
@@ -25,38 +24,35 @@ type forms[T any] struct {
 	marked  bool // NDJSON has a first line and a last one, so that a reader notices when lines are missing
 }
 
-// write prints all in a form. Without a name it is a table on a terminal, else NDJSON.
+// write prints all in a form.
 func (f *forms[T]) write(w io.Writer, form string, all iter.Seq2[T, error]) error {
-	switch form {
-	case "table":
+	switch {
+	case form == "table":
 		return f.writeTable(w, all)
-	case "csv":
+	case form == "csv":
 		return f.writeCSV(w, all)
-	case "json":
-		return writeJSON(w, all)
+	case form == "json":
+		return writeObjects(w, all, "[", ",", func(int) string { return "]\n" })
+	case f.marked:
+		return writeObjects(w, all, `{"dump":"begin"}`+"\n", "", func(n int) string { return fmt.Sprintf(`{"dump":"end","events":%d}`+"\n", n) })
 	}
-	return f.writeNDJSON(w, all)
+	return writeObjects(w, all, "", "", func(int) string { return "" })
 }
 
 func (f *forms[T]) writeTable(w io.Writer, all iter.Seq2[T, error]) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	empty := true
+	header := f.columns + "\n"
 	for one, err := range all {
 		if err != nil {
 			return err
 		}
-		if empty {
-			if _, err := fmt.Fprintln(t, f.columns); err != nil {
-				return err
-			}
-		}
-		empty = false
-		if _, err := fmt.Fprintln(t, f.row(one)); err != nil {
+		if _, err := io.WriteString(t, header+f.row(one)+"\n"); err != nil {
 			return err
 		}
+		header = ""
 	}
-	if empty {
-		if _, err := fmt.Fprintln(t, f.none); err != nil {
+	if header != "" {
+		if _, err := io.WriteString(t, f.none+"\n"); err != nil {
 			return err
 		}
 	}
@@ -114,62 +110,27 @@ func chooseForm(asked string, out io.Writer) (string, error) {
 	return "", usagef("--format %q is none of table, json, ndjson and csv", asked)
 }
 
-// isTerminal reports whether w is a terminal, or another device for characters.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
-func (f *forms[T]) writeNDJSON(w io.Writer, all iter.Seq2[T, error]) error {
-	if f.marked {
-		if _, err := io.WriteString(w, `{"dump":"begin"}`+"\n"); err != nil {
-			return err
-		}
+// writeObjects prints objects in JSON, one a line, and between them; end is given their number.
+func writeObjects[T any](w io.Writer, all iter.Seq2[T, error], begin, between string, end func(n int) string) error {
+	if _, err := io.WriteString(w, begin); err != nil {
+		return err
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	n := 0
 	for one, err := range all {
-		if err != nil {
-			return err
+		if err == nil && n > 0 {
+			_, err = io.WriteString(w, between)
 		}
-		if err := encoder.Encode(one); err != nil {
+		if err == nil {
+			err = encoder.Encode(one)
+		}
+		if err != nil {
 			return err
 		}
 		n++
 	}
-	if f.marked {
-		_, err := fmt.Fprintf(w, `{"dump":"end","events":%d}`+"\n", n)
-		return err
-	}
-	return nil
-}
-
-func writeJSON[T any](w io.Writer, all iter.Seq2[T, error]) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	separator := "["
-	for one, err := range all {
-		if err != nil {
-			return err
-		}
-		if _, err := io.WriteString(w, separator); err != nil {
-			return err
-		}
-		if err := encoder.Encode(one); err != nil {
-			return err
-		}
-		separator = ","
-	}
-	if separator == "[" {
-		_, err := io.WriteString(w, "[]\n")
-		return err
-	}
-	_, err := io.WriteString(w, "]\n")
+	_, err := io.WriteString(w, end(n))
 	return err
 }
 

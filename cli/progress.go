@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"golang.org/x/term"
 )
 
 // How often progress is shown: on a terminal soon and many times a second, elsewhere,
@@ -19,31 +21,37 @@ const (
 	printedEvery = 10 * time.Second
 )
 
-// A screen is what lines have to fit on. The zero value has no bounds and no colours.
+// A screen is what lines must fit on. The zero value has no bounds and no colours.
 type screen struct {
 	columns, lines int
 	color          bool
 }
 
-// terminal returns the screen of w, and false when it is no terminal, or one on which
-// nothing can be drawn again. NO_COLOR is as https://no-color.org says.
-func terminal(w io.Writer) (screen, bool) {
+// isTerminal reports whether w is a terminal.
+func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	if term := os.Getenv("TERM"); !ok || term == "" || term == "dumb" {
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// terminal returns the screen of w, and false when w is no terminal, or one that cannot
+// move its cursor. NO_COLOR is as https://no-color.org says.
+func terminal(w io.Writer) (screen, bool) {
+	if name := os.Getenv("TERM"); name == "" || name == "dumb" || !isTerminal(w) {
 		return screen{}, false
 	}
-	columns, lines, ok := terminalSize(f)
-	if !ok {
+	columns, lines, err := term.GetSize(int(w.(*os.File).Fd()))
+	if err != nil {
 		return screen{}, false
 	}
 	if asked, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && asked > 0 {
 		columns = asked
 	}
-	return screen{columns: columns, lines: lines, color: os.Getenv("NO_COLOR") == ""}, true
+	// A terminal that does not know its size has the usual one.
+	return screen{columns: cmp.Or(columns, 80), lines: cmp.Or(lines, 24), color: os.Getenv("NO_COLOR") == ""}, true
 }
 
 // A meter shows how far something is that takes its time: on a terminal as lines that
-// are drawn again and again and go in the end, elsewhere as plain lines now and then.
+// are drawn again and again and removed in the end, elsewhere as plain lines now and then.
 type meter struct {
 	w      io.Writer
 	out    io.Writer                                         // may be the same terminal, see Write
@@ -51,7 +59,7 @@ type meter struct {
 	lines  func(context.Context, time.Time, screen) []string // no lines are nothing to show
 
 	cancel context.CancelFunc
-	done   chan struct{} // closed when nothing more is drawn
+	ended  sync.WaitGroup // of the goroutine that shows
 
 	mu    sync.Mutex
 	drawn int // lines above the cursor that are ours
@@ -66,74 +74,60 @@ func showProgress(ctx context.Context, w, out io.Writer, lines func(context.Cont
 
 func (m *meter) start(ctx context.Context) {
 	ctx, m.cancel = context.WithCancel(ctx)
-	m.done = make(chan struct{})
-	go func() {
-		defer close(m.done)
-		m.run(ctx)
-	}()
-}
-
-func (m *meter) run(ctx context.Context) {
-	first, every := firstDrawn, drawnEvery
-	if _, drawing := m.screen(); !drawing {
-		first, every = printedEvery, printedEvery
-	}
-	for timer := time.NewTimer(first); ; timer.Reset(every) {
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-			m.show(ctx)
+	m.ended.Go(func() {
+		pause, every := firstDrawn, drawnEvery
+		if _, drawing := m.screen(); !drawing {
+			pause, every = printedEvery, printedEvery
 		}
-	}
+		for ; ; pause = every {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(pause):
+				m.show(ctx)
+			}
+		}
+	})
 }
 
-// show draws or prints the lines as they are now. What goes wrong with that is no
-// reason to end the work.
+// show draws or prints the lines as they are now. A failure is no reason to end the work.
 func (m *meter) show(ctx context.Context) {
 	s, drawing := m.screen()
 	lines := m.lines(ctx, time.Now(), s)
+	text := ""
+	for _, line := range lines {
+		text += line + "\n"
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var b bytes.Buffer
+	m.redraw(text)
 	if drawing {
-		b.WriteString(m.home())
 		m.drawn = len(lines)
 	}
-	for _, line := range lines {
-		b.WriteString(line)
-		b.WriteByte('\n')
-	}
-	_, _ = m.w.Write(b.Bytes()) // at once, or it flickers
 }
 
-// home returns what takes the cursor to where our lines begin, and them away.
-func (m *meter) home() string {
-	if m.drawn == 0 {
-		return ""
+// redraw writes a text in the place of our lines, at once, or it flickers.
+func (m *meter) redraw(text string) {
+	if m.drawn > 0 {
+		text = fmt.Sprintf("\r\x1b[%dA\x1b[J", m.drawn) + text
 	}
-	return fmt.Sprintf("\r\x1b[%dA\x1b[J", m.drawn)
+	_, _ = io.WriteString(m.w, text)
+	m.drawn = 0
 }
 
 // Write writes to out, above our lines if that is the same terminal.
 func (m *meter) Write(p []byte) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.clear()
+	m.redraw("")
 	return m.out.Write(p)
 }
 
-func (m *meter) clear() {
-	_, _ = io.WriteString(m.w, m.home())
-	m.drawn = 0
-}
-
-// stop takes our lines away and shows no more.
+// stop removes our lines and shows no more.
 func (m *meter) stop() {
 	m.cancel()
-	<-m.done
+	m.ended.Wait()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.clear()
+	m.redraw("")
 }

@@ -3,8 +3,9 @@ package cli
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/mattn/go-runewidth"
 
 	"fever/store"
 )
@@ -36,32 +37,31 @@ const leastLabel = 12
 // run are worth a line.
 func jobLines(jobs []working, now time.Time, s screen) (lines []string) {
 	var running, waiting []working
+	labels := 0 // columns
 	for _, job := range jobs {
-		if job.state == store.Running {
+		job.label = cell(job.label, maxLabel)
+		switch {
+		case job.state == store.Running:
 			running = append(running, job)
-		} else if s.lines > 0 {
+		case s.lines > 0:
 			waiting = append(waiting, job)
 		}
 	}
 	jobs = slices.Concat(running, waiting)
 	more := 0
-	if most := s.lines - 1; s.lines > 0 && len(jobs) > most { // one line is the cursor's
-		most = max(most-1, 0)
+	if s.lines > 0 && len(jobs) >= s.lines { // one line is the cursor's
+		most := max(s.lines-2, 0)
 		jobs, more = jobs[:most], len(jobs)-most
 	}
-	facts := make([]string, len(jobs))
-	labels, room := 0, s.columns-1
-	for i := range jobs {
-		facts[i] = jobs[i].facts(now)
-		labels = max(labels, columnsOf(cell(jobs[i].label, maxLabel)))
+	for _, job := range jobs {
+		labels = max(labels, runewidth.StringWidth(job.label))
 	}
 	if s.columns > 0 {
-		labels = min(labels, max(leastLabel, room-factsColumns))
+		labels = min(labels, max(leastLabel, s.columns-1-factsColumns))
 	}
-	for i, job := range jobs {
-		label := cut(cell(job.label, maxLabel), labels)
-		line := label + strings.Repeat(" ", labels-columnsOf(label)) + facts[i]
-		lines = append(lines, s.fit(line, job.color()))
+	for _, job := range jobs {
+		label := runewidth.FillRight(runewidth.Truncate(job.label, labels, "…"), labels)
+		lines = append(lines, s.fit(label+job.facts(now), job.color()))
 	}
 	if more > 0 {
 		lines = append(lines, s.fit(fmt.Sprintf("and %d more", more), faint))
@@ -111,42 +111,12 @@ func eventLine(n int64, took time.Duration, s screen) string {
 // stays free: some terminals go on to the next line behind it.
 func (s screen) fit(line, color string) string {
 	if s.columns > 0 {
-		line = cut(line, s.columns-1)
+		line = runewidth.Truncate(line, s.columns-1, "…")
 	}
 	if s.color && color != "" {
 		return color + line + plain
 	}
 	return line
-}
-
-// cut shortens a text to so many columns.
-func cut(text string, most int) string {
-	if columnsOf(text) <= most {
-		return text
-	}
-	used := 1 // for the ellipsis
-	for i, r := range text {
-		if used += columnsOfRune(r); used > most {
-			return text[:i] + "…"
-		}
-	}
-	return text
-}
-
-func columnsOf(text string) (n int) {
-	for _, r := range text {
-		n += columnsOfRune(r)
-	}
-	return n
-}
-
-// columnsOfRune takes every character for a wide one that is not of the Latin script:
-// a line that is too short does no harm.
-func columnsOfRune(r rune) int {
-	if r < 0x300 || r == '…' {
-		return 1
-	}
-	return 2
 }
 
 // perSecond returns the average rate of n over a time.

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mattn/go-runewidth"
+
 	"fever/store"
 )
 
@@ -80,7 +82,7 @@ another-provider-with-a-long-name  running        0.0 MB        0 rows     0.0 M
 				for _, sequence := range []string{faint, yellow, plain} {
 					line = strings.ReplaceAll(line, sequence, "")
 				}
-				if columns := columnsOf(line); test.screen.columns > 0 && columns >= test.screen.columns {
+				if columns := runewidth.StringWidth(line); test.screen.columns > 0 && columns >= test.screen.columns {
 					t.Errorf("%q has %d columns", line, columns)
 				}
 			}
