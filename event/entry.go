@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/google/uuid"
 )
@@ -21,7 +22,8 @@ type Place struct {
 // summary, encoded once. It is immutable: who gets it may keep it.
 type Entry struct {
 	Place
-	Summary []byte // an EventSummary of the OpenAPI document, as JSON
+	Summary  []byte                // an EventSummary of the OpenAPI document, as JSON
+	Provider unique.Handle[string] // its name, which all entries share
 }
 
 // NewEntry makes the entry of an event whose local times are in loc.
@@ -41,7 +43,7 @@ func Summarize(e *Event, lowest, highest Price, loc *time.Location) *Entry {
 	id := e.ID()
 	start, end := e.instants(loc)
 	// A start that the clocks skip can come out after an end that they do not.
-	return &Entry{Place{start, max(start, end), id}, summary(e, id, lowest, highest)}
+	return &Entry{Place{start, max(start, end), id}, summary(e, id, lowest, highest), unique.Make(e.Provider)}
 }
 
 // instants returns the Unix seconds at which the event starts and ends in loc. An end

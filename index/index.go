@@ -29,6 +29,7 @@ type Index struct {
 	mu       sync.Mutex // serialises writers; guards what follows
 	tree     tree       // the writer's own: a snapshot gets a clone of it
 	spans    *spans     // nil until the first Load
+	days     days       // of the events in tree
 	stats    Stats      // of tree
 	builder  builder
 	watchers []func()
@@ -58,9 +59,11 @@ func (x *Index) Load(entries []*event.Entry) error {
 	sorted := slices.Clone(entries)
 	slices.SortFunc(sorted, func(a, b *event.Entry) int { return a.Compare(&b.Place) })
 	var spans *spans
+	var days days
 	var err error
 	var wait sync.WaitGroup
 	wait.Go(func() { spans, err = spansOf(sorted) })
+	wait.Go(func() { days = daysOf(sorted) })
 	segments := buildAll(sorted)
 	wait.Wait()
 	if err != nil {
@@ -68,7 +71,7 @@ func (x *Index) Load(entries []*event.Entry) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.tree, x.spans = newTree(), spans
+	x.tree, x.spans, x.days = newTree(), spans, days
 	x.stats = Stats{Version: x.stats.Version, Work: x.stats.Work, Replaced: x.stats.Replaced + x.stats.Bytes}
 	for _, g := range segments {
 		x.add(g)

@@ -28,9 +28,15 @@ func (x *Index) changes(entries []*event.Entry) []change {
 			continue
 		}
 		seen[e.ID] = struct{}{}
-		if old, known := x.spans.move(&e.Place, x.tree.holds); known && old != e.Place {
+		old, known := x.spans.move(&e.Place, x.tree.holds)
+		if known {
+			g, i, _ := x.tree.find(&old)
+			x.days.add(e.Provider, g.unit(i), -1) // an event is of one provider for ever: its id says so
+		}
+		if known && old != e.Place {
 			changes = append(changes, change{Place: old})
 		}
+		x.days.add(e.Provider, e.Summary, 1)
 		changes = append(changes, change{e.Place, e})
 	}
 	slices.SortFunc(changes, func(a, b change) int { return a.Compare(&b.Place) })

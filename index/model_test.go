@@ -2,6 +2,7 @@ package index_test
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/binary"
 	"fmt"
@@ -11,8 +12,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"time"
+	"unique"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/google/uuid"
@@ -57,6 +61,30 @@ func (m model) check(t *rapid.T, s *index.Snapshot, r *rand.Rand, times int64) {
 			t.Fatalf("from %d to %d: %v", w.From, w.To, err)
 		}
 	}
+}
+
+// days counts the events as [index.Index.Days] does.
+func (m model) days() []index.Day {
+	counts := make(map[index.Day]int)
+	for _, e := range m {
+		_, text, found := strings.Cut(string(e.Summary), `"start_date":"`)
+		if found && e.Provider != (unique.Handle[string]{}) {
+			date, err := time.Parse(time.DateOnly, text[:len(time.DateOnly)])
+			if err != nil {
+				panic(err)
+			}
+			counts[index.Day{Provider: e.Provider.Value(), Date: date}]++
+		}
+	}
+	days := make([]index.Day, 0, len(counts))
+	for day, n := range counts {
+		day.Events = n
+		days = append(days, day)
+	}
+	slices.SortFunc(days, func(a, b index.Day) int {
+		return cmp.Or(strings.Compare(a.Provider, b.Provider), a.Date.Compare(b.Date))
+	})
+	return days
 }
 
 func same(a, b *event.Entry) bool {
@@ -165,6 +193,12 @@ func TestModel(t *testing.T) {
 			case 1, 2:
 				e.Summary = fmt.Appendf(nil, `{"id":"%s%s`, e.ID, e.Summary)
 			}
+			if n := number % 4; n > 0 { // without a provider it is not counted
+				e.Provider = unique.Make(string(rune('a' + n)))
+			}
+			if r.IntN(4) > 0 { // nor without a date
+				e.Summary = fmt.Appendf(e.Summary, `,"start_date":"2021-01-%02d","start_time":null}`, 1+r.IntN(20))
+			}
 			if old := now[e.ID]; old != nil && r.IntN(3) == 0 {
 				e.Start, e.End = old.Start, old.End // only the summary has changed
 			}
@@ -215,6 +249,9 @@ func TestModel(t *testing.T) {
 			"": func(t *rapid.T) {
 				r := random(t)
 				now.check(t, x.Snapshot(), r, times)
+				if got, want := x.Days(), now.days(); !slices.Equal(got, want) {
+					t.Fatalf("the days are %v, want %v", got, want)
+				}
 				if len(kept) > 0 {
 					k := kept[r.IntN(len(kept))]
 					k.model.check(t, k.snapshot, r, times)

@@ -77,12 +77,17 @@ func (t tree) reaching(p *event.Place) *segment {
 
 // holds reports whether an event stands at p.
 func (t tree) holds(p event.Place) bool {
-	g := t.reaching(&p)
-	if g == nil {
-		return false
-	}
-	_, found := sort.Find(len(g.times), func(i int) int { return -g.compare(i, &p) })
+	_, _, found := t.find(&p)
 	return found
+}
+
+// find returns the segment that has an event at p, and which of its events that is.
+func (t tree) find(p *event.Place) (g *segment, i int, found bool) {
+	if g = t.reaching(p); g == nil {
+		return nil, 0, false
+	}
+	i, found = sort.Find(len(g.times), func(i int) int { return -g.compare(i, p) })
+	return g, i, found
 }
 
 // after returns the segment after g, or nil.

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"fever/store"
+	"fever/index"
 )
 
 // stored is what the page says of the events that are stored.
@@ -66,7 +66,7 @@ const (
 
 // newStored shows the given year, or the one with events that is nearest to today, of one
 // provider, or of all.
-func newStored(days []store.Day, provider, year string, today time.Time) stored {
+func newStored(days []index.Day, provider, year string, today time.Time) stored {
 	s := stored{Provider: provider}
 	byProvider, byYear := make(map[string]int), make(map[int]int)
 	all := 0

@@ -42,8 +42,6 @@ type Page struct {
 	State    func() string  // as /readyz has it
 	Traffic  func() Traffic // how searches went
 	Log      *slog.Logger
-
-	days dayCache
 }
 
 // Routes adds the page.
@@ -112,12 +110,8 @@ func (p *Page) look(r *http.Request) view {
 	slices.SortStableFunc(v.Providers, func(a, b card) int { return cmp.Compare(a.rank(), b.rank()) })
 	snapshot := p.Index.Snapshot()
 	if snapshot != nil {
-		days, err := p.days.get(ctx, p.Store, snapshot)
-		if err != nil {
-			problems = append(problems, err)
-		}
 		query := r.URL.Query()
-		v.Stored = newStored(days, query.Get("provider"), query.Get("year"), now)
+		v.Stored = newStored(p.Index.Days(), query.Get("provider"), query.Get("year"), now)
 		v.Stored.Events = snapshot.Events
 	}
 	if err := p.Store.Broken(); err != nil {

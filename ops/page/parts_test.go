@@ -6,19 +6,16 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"fever/event"
 	"fever/index"
 	"fever/ingest"
 	"fever/provider/feed"
 	"fever/store"
-	"fever/store/bolt"
 )
 
 func TestWords(t *testing.T) {
@@ -206,7 +203,7 @@ func TestCalendar(t *testing.T) {
 		}
 		return d
 	}
-	days := []store.Day{
+	days := []index.Day{
 		{Provider: "a", Date: date("2024-02-29"), Events: 1},
 		{Provider: "a", Date: date("2024-12-31"), Events: 1000},
 		{Provider: "b", Date: date("2024-02-29"), Events: 4},
@@ -332,51 +329,5 @@ func TestRecorder(t *testing.T) {
 		if _, _, message := a.read(); !strings.Contains(message, "cannot be read") {
 			t.Errorf("%d: %q", status, message)
 		}
-	}
-}
-
-// TestDayCache asserts what it counts again: closing the store shows when it asks.
-func TestDayCache(t *testing.T) {
-	t.Parallel()
-	st, err := bolt.Open(filepath.Join(t.TempDir(), "fever.db"), 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	job, err := st.Begin(t.Context(), store.Job{Provider: "alpha", Trigger: store.Manual, Started: time.Now()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := event.Event{Key: event.Key{Provider: "alpha", BaseID: "1", EventID: "1"}, Title: "One"}
-	if err := e.Start.UnmarshalText([]byte("2030-05-03")); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := st.Apply(t.Context(), store.Snapshot{Provider: "alpha", TimeZone: "UTC", Events: []event.Event{e}, Taken: time.Now()}, job); err != nil {
-		t.Fatal(err)
-	}
-	loaded := func() *index.Snapshot {
-		x := index.New()
-		if err := x.Load(nil); err != nil {
-			t.Fatal(err)
-		}
-		return x.Snapshot()
-	}
-	var c dayCache
-	snapshot := loaded()
-	for range 2 {
-		days, err := c.get(t.Context(), st, snapshot)
-		if err != nil || len(days) != 1 || days[0].Events != 1 {
-			t.Fatalf("%v, %v", days, err)
-		}
-		if err := st.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c.next = time.Now().Add(time.Hour)
-	if days, err := c.get(t.Context(), st, loaded()); err != nil || len(days) != 1 {
-		t.Errorf("too early: %v, %v", days, err)
-	}
-	c.next = time.Time{}
-	if days, err := c.get(t.Context(), st, loaded()); err == nil || len(days) != 1 {
-		t.Errorf("another snapshot: %v, %v", days, err)
 	}
 }
