@@ -19,7 +19,7 @@ in the place of the flags that describe the only one:
   providers:
     - name: feverup
       url: https://provider.example.com/events
-      format: xml                # or json
+      format: feverup            # or fever, what fever dump writes
       timezone: Europe/Madrid
       every: 1m                  # or cron: "*/5 8-23 * * *" by the provider's clocks
       max-interval: 15m          # while it fails; default 15 times every, 1h at most
@@ -45,7 +45,7 @@ func collected(c *config.Config) []ingest.Provider {
 		p := &c.Providers[i]
 		all = append(all, ingest.Provider{
 			Name: p.Name, Instance: instance, Location: p.Location, Every: p.Every, Next: p.Next,
-			MaxInterval: p.MaxInterval, Suspect: ingest.Policy(p.Suspect), Fetch: p.Fetch,
+			MaxInterval: p.MaxInterval, Suspect: ingest.Policy(p.Suspect), Get: p.Get, Decode: p.Decode,
 		})
 	}
 	return all

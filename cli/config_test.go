@@ -35,7 +35,7 @@ func TestCollected(t *testing.T) {
 	}
 	for i, p := range collected(&c) {
 		if p.Name != string(policies[i]) || p.Suspect != policies[i] || p.Every != c.Providers[i].Every || p.Location.String() != "Europe/Madrid" ||
-			p.Fetch == nil || p.Next != nil || p.Instance != instanceOf("a.db") {
+			p.Get == nil || p.Decode == nil || p.Next != nil || p.Instance != instanceOf("a.db") {
 			t.Errorf("collected %+v", p)
 		}
 	}

@@ -43,12 +43,11 @@ func pour(w io.Writer, name string, in io.Reader) error {
 }
 
 // readSnapshot reads one snapshot of p from a file, or from in when the name is "-".
-func readSnapshot(ctx context.Context, p *provider.Provider, name string, in io.Reader, progress *feed.Progress) (*feed.Feed, error) {
+func readSnapshot(ctx context.Context, p *provider.Provider, name string, in io.Reader, progress *feed.Progress) (*feed.Document, error) {
 	document, err := openDocument(ctx, name, in)
 	if err != nil {
 		return nil, cannotRead(p.Name, err)
 	}
-	defer func() { _ = document.Close() }() // only read from
 	return p.Read(ctx, document, progress)
 }
 

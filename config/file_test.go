@@ -90,9 +90,9 @@ provider-url: https://example.com/feed
 	}
 	p := s.Providers[0]
 	got := fmt.Sprintln(s.Listen, s.DB, s.Workers, s.KeepJobs, s.LogFormat, s.LogLevel, s.NoSync, s.MaxAge, s.MaxInFlight, s.Grace,
-		len(s.Providers), p.Name, p.Every, p.MaxInterval, p.Location, p.Timeout, p.MaxBytes, p.URL)
+		len(s.Providers), p.Name, p.Every, p.MaxInterval, p.Location, p.Timeout, size(p.MaxBytes), p.URL)
 	want := fmt.Sprintln("127.0.0.1:8081", "/var/lib/fever/fever.db", 3, 16, "json", "DEBUG", true, time.Minute, 9, time.Duration(0),
-		1, "feverup", 90*time.Second, 22*time.Minute+30*time.Second, "Europe/Madrid", 5*time.Second, 2<<20, "https://example.com/feed")
+		1, "feverup", 90*time.Second, 22*time.Minute+30*time.Second, "Europe/Madrid", 5*time.Second, "2MiB", "https://example.com/feed")
 	if got != want {
 		t.Errorf("settings\n%s, want\n%s", got, want)
 	}
@@ -138,13 +138,13 @@ providers:
 	}
 	var got []string
 	for _, p := range s.Providers {
-		got = append(got, fmt.Sprint(p.Name, " ", p.URL, " ", p.Format, " ", p.Location, " ", p.Every, " ", p.MaxInterval, " ", p.Timeout, " ", p.MaxBytes, " ", p.AllowPrivateRedirects))
+		got = append(got, fmt.Sprint(p.Name, " ", p.URL, " ", p.Format.Name, " ", p.Location, " ", p.Every, " ", p.MaxInterval, " ", p.Timeout, " ", p.MaxBytes, " ", p.AllowPrivateRedirects))
 	}
 	want := []string{
-		"full https://example.com/feed json Europe/Madrid 2m0s 20m0s 10s 3145728 true",
-		"least http://example.com/ xml UTC 1m0s 15m0s 30s 1073741824 false",
-		"rare http://example.com/ xml UTC 2h0m0s 2h0m0s 30s 1073741824 false",
-		"clock http://example.com/ xml Europe/Madrid 1m0s 1h0m0s 30s 1073741824 false",
+		"full https://example.com/feed fever Europe/Madrid 2m0s 20m0s 10s 3145728 true",
+		"least http://example.com/ feverup UTC 1m0s 15m0s 30s 1073741824 false",
+		"rare http://example.com/ feverup UTC 2h0m0s 2h0m0s 30s 1073741824 false",
+		"clock http://example.com/ feverup Europe/Madrid 1m0s 1h0m0s 30s 1073741824 false",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("providers\n%s, want\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -12,6 +12,7 @@ import (
 
 	"fever/event"
 	"fever/provider"
+	"fever/provider/xmlscan"
 )
 
 // The provider that is collected from when nothing else is said.
@@ -32,6 +33,8 @@ type Provider struct {
 // An entry holds what flags and file say of one provider.
 type entry struct {
 	provider.Config
+	format      string
+	tolerate    xmlscan.Tolerance
 	headersAt   string // in the file
 	timeZone    timeZone
 	every       time.Duration
@@ -51,7 +54,7 @@ func (e *entry) register(flags *pflag.FlagSet) {
 func (e *entry) registerEntry(flags *pflag.FlagSet) {
 	flags.StringVar(&e.Name, "name", "", "")
 	flags.StringVar(&e.URL, "url", "", "")
-	flags.StringVar(&e.Format, "format", "", "")
+	flags.StringVar(&e.format, "format", "", "")
 	flags.TextVar(&e.cron, "cron", crontab{}, "")
 	flags.DurationVar(&e.maxInterval, "max-interval", 0, "")
 	flags.StringVar(&e.CA, "ca", "", "")
@@ -66,8 +69,7 @@ func (e *entry) registerCommon(flags *pflag.FlagSet) {
 	flags.TextVar(&e.timeZone, "timezone", timeZone{time.UTC}, "time `zone` of the provider's local times, an IANA name")
 	flags.DurationVar(&e.Timeout, "timeout", 30*time.Second, "time limit of one fetch")
 	flags.TextVar((*size)(&e.MaxBytes), "max-bytes", size(1<<30), "`size` limit of one feed, after decompression")
-	flags.Lookup("max-bytes").DefValue = "1GiB" // as people write it
-	flags.TextVar(&e.Tolerate, "tolerate", provider.Tolerance(0), "`faults` of an XML feed to read over: leading-blanks, control-characters")
+	flags.TextVar(&e.tolerate, "tolerate", xmlscan.Tolerance(0), "`faults` of an XML feed to read over: leading-blanks, control-characters")
 	flags.DurationVar(&e.every, "every", time.Minute, "time from one fetch to the next")
 }
 
@@ -181,12 +183,13 @@ func (e *entry) provider(flags *pflag.FlagSet, urlFlag string) (Provider, error)
 	if flag := flags.Lookup("max-interval"); flag == nil || !isSet(flag) {
 		e.maxInterval = e.defaultMaxInterval()
 	}
+	format, known := formatNamed(e.format, e.tolerate)
 	p := Provider{Every: e.every, MaxInterval: e.maxInterval, Suspect: e.suspect}
 	switch {
 	case event.ValidProvider(e.Name) != nil:
 		return p, fmt.Errorf("%s: %w", Origin(flags, "name"), event.ValidProvider(e.Name))
-	case e.Format != "" && !slices.Contains(provider.Formats(), e.Format):
-		return p, fmt.Errorf("%s: %.40q is none of %s", Origin(flags, "format"), e.Format, strings.Join(provider.Formats(), ", "))
+	case !known:
+		return p, fmt.Errorf("%s: %.40q is none of %s", Origin(flags, "format"), e.format, strings.Join(formatNames(), ", "))
 	case !slices.Contains(policies, e.suspect):
 		return p, fmt.Errorf("%s: %.40q is none of %s", Origin(flags, "suspect"), e.suspect, strings.Join(policies, ", "))
 	case e.every < time.Second:
@@ -207,7 +210,7 @@ func (e *entry) provider(flags *pflag.FlagSet, urlFlag string) (Provider, error)
 	}
 	// One part after the other, to know which of them is refused.
 	c := e.Config
-	c.Location = e.timeZone.Location
+	c.Format, c.Location = format, e.timeZone.Location
 	c.CA, c.ClientCert, c.ClientKey, c.Header = "", "", "", nil
 	for _, part := range []struct {
 		origin string

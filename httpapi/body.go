@@ -27,7 +27,6 @@ var (
 type body struct {
 	found  index.Answer
 	piece  net.Buffers // of runs of the index, or of bytes
-	unsent bool        // piece may have some of these
 	bytes  []byte      // compressed; nil until there are any
 	writer deflate.Writer
 }
@@ -41,10 +40,7 @@ func (b *body) release() {
 		return
 	}
 	b.found.Release()
-	if b.unsent {
-		clear(b.piece[:cap(b.piece)])
-		b.unsent = false
-	}
+	clear(b.piece[:cap(b.piece)]) // it has texts when they were not sent
 	bodies.Put(b)
 }
 

@@ -167,7 +167,6 @@ func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) (status i
 			defer h.holds.remove(r)
 		}
 	}
-	b.unsent = true // stays when sending panics, or the client has gone: nobody is left to tell
-	b.unsent = server.SendBody(w, size, pieces) != nil
+	_ = server.SendBody(w, size, pieces) // it fails when the client has gone: nobody is left to tell
 	return http.StatusOK, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	"fever/internal/feedtest"
 	"fever/provider/feed"
 	"fever/store"
 	"fever/store/bolt"
@@ -180,11 +181,11 @@ func TestNoJobWaits(t *testing.T) {
 			f.workers = make(chan struct{}, 2)
 			f.targets = append(f.targets, &target{moved: make(chan struct{}, 1), Provider: Provider{
 				Name: "other", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
-				Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+				Get: feedtest.Get(func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 					snapshot := feedOf(t, "2")
 					snapshot.Events[0].Provider = "other"
 					return snapshot, nil
-				},
+				}), Decode: feedtest.Decode,
 			}})
 			ended := make(chan store.Job, 1)
 			go func() {

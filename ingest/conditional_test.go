@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fever/provider"
+	"fever/provider/feed/feverup"
 	"fever/store"
 )
 
@@ -38,13 +39,13 @@ func (s *feedServer) collecting(t *testing.T) *Ingester {
 	t.Helper()
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	p, err := provider.New(provider.Config{Name: "feverup", URL: server.URL, Timeout: time.Minute, MaxBytes: 1 << 20})
+	p, err := provider.New(provider.Config{Format: feverup.New(0), Name: "feverup", URL: server.URL, Timeout: time.Minute, MaxBytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
 	st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
 	return New(st, nil, slog.New(slog.DiscardHandler), 1,
-		Provider{Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Fetch: p.Fetch})
+		Provider{Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Get: p.Get, Decode: p.Decode})
 }
 
 func manual(t *testing.T, g *Ingester) store.Job {

@@ -17,6 +17,7 @@ import (
 	"fever/index"
 	"fever/provider"
 	"fever/provider/feed"
+	"fever/provider/feed/feverup"
 	"fever/store"
 	"fever/store/bolt"
 )
@@ -54,12 +55,12 @@ func newShop(t *testing.T) *shop {
 	s.st = openStore(t, filepath.Join(t.TempDir(), "fever.db"))
 	var providers []Provider
 	for _, name := range []string{"old", "new"} {
-		p, err := provider.New(provider.Config{Name: name, URL: server.URL, Timeout: time.Hour, MaxBytes: 1 << 20})
+		p, err := provider.New(provider.Config{Format: feverup.New(0), Name: name, URL: server.URL, Timeout: time.Hour, MaxBytes: 1 << 20})
 		if err != nil {
 			t.Fatal(err)
 		}
 		providers = append(providers, Provider{
-			Name: name, Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Fetch: p.Fetch,
+			Name: name, Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Get: p.Get, Decode: p.Decode,
 		})
 	}
 	s.Ingester = New(s.st, s.index, slog.New(slog.DiscardHandler), 1, providers...)

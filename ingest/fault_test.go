@@ -13,6 +13,7 @@ import (
 	"fever/index"
 	"fever/provider"
 	"fever/provider/feed"
+	"fever/provider/feed/feverup"
 	"fever/provider/simulator"
 	"fever/store"
 	"fever/store/bolt"
@@ -35,12 +36,12 @@ func TestFaults(t *testing.T) {
 			st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
 			x := index.New()
 			collect := func(limit time.Duration) store.Job {
-				p, err := provider.New(provider.Config{Name: "feverup", URL: sim.URL, Timeout: limit, MaxBytes: simulator.MaxBytes})
+				p, err := provider.New(provider.Config{Format: feverup.New(0), Name: "feverup", URL: sim.URL, Timeout: limit, MaxBytes: simulator.MaxBytes})
 				if err != nil {
 					t.Fatal(err)
 				}
 				g := New(st, x, slog.New(slog.DiscardHandler), 1,
-					Provider{Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Fetch: p.Fetch})
+					Provider{Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Get: p.Get, Decode: p.Decode})
 				if x.Snapshot() == nil {
 					if err := g.Load(t.Context()); err != nil {
 						t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"fever/event"
 	"fever/index"
+	"fever/internal/feedtest"
 	"fever/provider/feed"
 	"fever/store"
 	"fever/store/bolt"
@@ -78,7 +79,7 @@ func TestFirstSnapshots(t *testing.T) {
 				t.Helper()
 				var all []Provider
 				for _, name := range names {
-					all = append(all, Provider{Name: name, Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Fetch: fetch})
+					all = append(all, Provider{Name: name, Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Get: feedtest.Get(fetch), Decode: feedtest.Decode})
 				}
 				g := New(st, index.New(), slog.New(slog.DiscardHandler), 1, all...)
 				if err := g.Load(t.Context()); err != nil {
@@ -94,7 +95,7 @@ func TestFirstSnapshots(t *testing.T) {
 				case "restart":
 					g = load("a", "b")
 				case "document":
-					_, err = g.Import(t.Context(), "a", false, func(context.Context, *feed.Progress) (*feed.Feed, error) { return next.snapshot, next.err })
+					_, err = g.Import(t.Context(), "a", false, feedtest.Given(func(context.Context, *feed.Progress) (*feed.Feed, error) { return next.snapshot, next.err }))
 				default:
 					_, err = g.RunNow(t.Context(), step.do, store.Schedule, false)
 				}

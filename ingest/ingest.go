@@ -46,9 +46,10 @@ type Provider struct {
 	// Attempts is how often a job tries to fetch. It may give up earlier, on what another
 	// try cannot change. Zero means 3.
 	Attempts int
-	// Fetch brings one snapshot, given the validators of the last, and tells of its
-	// progress. Beside an error the feed says what is known of the attempt, or is nil.
-	Fetch func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error)
+	// Get brings one document, given the validators of the last, and tells of its progress.
+	Get func(context.Context, feed.Validators, *feed.Progress) (*feed.Document, error)
+	// Decode makes a feed of a document.
+	Decode func(*feed.Document) (*feed.Feed, error)
 }
 
 // An Index is told of what was committed: *index.Index.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"fever/event"
+	"fever/internal/feedtest"
 	"fever/internal/leak"
 	"fever/provider/feed"
 	"fever/store"
@@ -40,7 +42,7 @@ func newFixture(t *testing.T, fetch fetchFunc) *fixture {
 	f := &fixture{path: filepath.Join(t.TempDir(), "fever.db")}
 	st := openStore(t, f.path)
 	f.Ingester = New(st, f, slog.New(slog.NewTextHandler(&f.logged, nil)), 1,
-		Provider{Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Fetch: fetch})
+		Provider{Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Get: feedtest.Get(fetch), Decode: feedtest.Decode})
 	return f
 }
 
@@ -362,6 +364,28 @@ func TestOnceFails(t *testing.T) {
 	}
 }
 
+// TestFeedInSeveralDocuments shows that nothing of a feed is taken when it goes on in a
+// document that is not read: half of it would look as if the rest were gone.
+func TestFeedInSeveralDocuments(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		snapshot := feedOfMany(t, 2)
+		f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) { return snapshot, nil })
+		f.once(t)
+		snapshot = feedOfMany(t, 1)
+		snapshot.Bytes = 100
+		snapshot.Next = &url.URL{Scheme: "https", User: url.User("secret"), Host: "example.com", Path: "/secret"}
+		job := f.once(t)
+		if job.State != store.Failed || job.Kind != feed.KindDecode || job.Gone != 0 || job.Bytes < 100 ||
+			!strings.Contains(job.Message, `on host "example.com"`) || strings.Contains(job.Message, "secret") {
+			t.Errorf("%+v", job)
+		}
+		if n := f.store.Stats().Current["feverup"]; n != 2 {
+			t.Errorf("%d events are current, not 2", n)
+		}
+	})
+}
+
 func TestRunNowWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
@@ -389,9 +413,9 @@ func TestInterrupted(t *testing.T) {
 	}
 	x := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
 		Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
-		Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+		Get: feedtest.Get(func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 			return feedOf(t, "1"), nil
-		},
+		}), Decode: feedtest.Decode,
 	})
 	if _, err := x.RunNow(t.Context(), "feverup", store.StartUp, false); err != nil {
 		t.Fatal(err)

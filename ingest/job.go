@@ -36,14 +36,14 @@ func (g *Ingester) RunNow(ctx context.Context, name string, trigger store.Trigge
 }
 
 // Import is [Ingester.RunNow] for a snapshot that somebody gives by hand, such as a file:
-// fetch brings it, in one attempt. A failure does not count as one of the provider.
-func (g *Ingester) Import(ctx context.Context, name string, force bool, fetch func(context.Context, *feed.Progress) (*feed.Feed, error)) (store.Job, error) {
+// get brings it, in one attempt. A failure does not count as one of the provider.
+func (g *Ingester) Import(ctx context.Context, name string, force bool, get func(context.Context, *feed.Progress) (*feed.Document, error)) (store.Job, error) {
 	j, err := g.claim(name, store.Document)
 	if err != nil {
 		return store.Job{}, err
 	}
-	j.fetch = func(ctx context.Context, _ feed.Validators, p *feed.Progress) (*feed.Feed, error) {
-		return fetch(ctx, p)
+	j.document = func(ctx context.Context, _ feed.Validators, p *feed.Progress) (*feed.Document, error) {
+		return get(ctx, p)
 	}
 	j.attempts, j.imported, j.force = 1, true, force
 	return g.process(ctx, j)
@@ -95,7 +95,7 @@ func (g *Ingester) Close() {
 type job struct {
 	*target
 	record   store.Job
-	fetch    func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error)
+	document func(context.Context, feed.Validators, *feed.Progress) (*feed.Document, error)
 	attempts int
 	force    bool           // get, decode and apply the feed whatever is known of it
 	imported bool           // its end says nothing of the provider
@@ -122,7 +122,7 @@ func (t *target) claim(trigger store.Trigger, due time.Time) (*job, error) {
 	return &job{
 		target:   t,
 		record:   store.Job{Provider: t.Name, Trigger: trigger, State: store.Pending, Scheduled: due},
-		fetch:    t.Fetch,
+		document: t.Get,
 		attempts: cmp.Or(t.Attempts, usualAttempts),
 	}, nil
 }
@@ -285,18 +285,18 @@ func (j *job) get(ctx context.Context, last feed.Validators) (*feed.Feed, error)
 	unreadable := 0
 	for {
 		j.record.Attempts++
-		got, err := j.fetch(ctx, last, j.attempt(j.record.Attempts, j.record.Bytes))
-		if got != nil {
+		got, err := j.try(ctx, last)
+		if err == nil {
 			j.record.HTTPStatus = got.HTTPStatus
 			j.record.Bytes += got.Bytes
-		}
-		if err == nil {
 			return got, nil
 		}
 		failure, ok := errors.AsType[*feed.Error](err)
 		if !ok {
 			return nil, err
 		}
+		j.record.HTTPStatus = failure.HTTPStatus
+		j.record.Bytes += failure.Bytes
 		if failure.Kind == feed.KindMalformed || failure.Kind == feed.KindDecode {
 			unreadable++ // once may be an accident; what came twice in a row comes again
 		}
@@ -310,6 +310,23 @@ func (j *job) get(ctx context.Context, last feed.Validators) (*feed.Feed, error)
 		case <-time.After(wait):
 		}
 	}
+}
+
+// try gets a document, once, and decodes it.
+func (j *job) try(ctx context.Context, last feed.Validators) (*feed.Feed, error) {
+	doc, err := j.document(ctx, last, j.attempt(j.record.Attempts, j.record.Bytes))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = doc.Body.Close() }() // read to its end, or given up
+	got, err := j.Decode(doc)
+	if err == nil && got.Next != nil {
+		err = &feed.Error{
+			Provider: j.Name, Kind: feed.KindDecode, Op: doc.Op, HTTPStatus: doc.HTTPStatus, Bytes: got.Bytes,
+			Err: fmt.Errorf("the feed goes on in another document, on host %q, and only one is read", got.Next.Host),
+		}
+	}
+	return got, err
 }
 
 // canPass reports whether the same request may do better in a moment.

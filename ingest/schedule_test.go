@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"fever/internal/feedtest"
 	"fever/provider/feed"
 	"fever/store"
 )
@@ -56,14 +57,14 @@ func TestScheduleOfAFlakyProvider(t *testing.T) {
 		asked := 0
 		x := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
 			Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
-			Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+			Get: feedtest.Get(func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 				if asked++; asked < 3 {
 					e := failure(feed.KindHTTPStatus)
-					e.HTTPStatus = 503
-					return &feed.Feed{HTTPStatus: 503, Bytes: 10}, e
+					e.HTTPStatus, e.Bytes = 503, 10
+					return nil, e
 				}
 				return feedOf(t, "1"), nil
-			},
+			}), Decode: feedtest.Decode,
 		})
 		began := time.Now()
 		job, err := x.RunNow(t.Context(), "feverup", store.Manual, false)
@@ -118,10 +119,10 @@ func TestRetries(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				asked := 0
-				c := &target{Provider: Provider{Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+				c := &target{Provider: Provider{Get: feedtest.Get(func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 					asked++
 					return nil, test.errs[min(asked, len(test.errs))-1]
-				}}}
+				}), Decode: feedtest.Decode}}
 				j, err := c.claim(store.Manual, time.Now())
 				if err != nil {
 					t.Fatal(err)
@@ -220,7 +221,7 @@ func TestScheduleOfTwo(t *testing.T) {
 		x := New(st, nil, slog.New(slog.DiscardHandler), 2,
 			Provider{
 				Name: "hanging", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
-				Fetch: func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
+				Get: feedtest.Get(func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 					hung++
 					hanging++
 					defer func() { hanging-- }()
@@ -229,14 +230,14 @@ func TestScheduleOfTwo(t *testing.T) {
 					}
 					<-ctx.Done()
 					return nil, failure(feed.KindCanceled)
-				},
+				}), Decode: feedtest.Decode,
 			},
 			Provider{
 				Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
-				Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+				Get: feedtest.Get(func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 					good = append(good, time.Since(began))
 					return feedOf(t, "1"), nil
-				},
+				}), Decode: feedtest.Decode,
 			})
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer cancel()
@@ -267,7 +268,7 @@ func TestWorkers(t *testing.T) {
 			name := fmt.Sprintf("p%d", i)
 			providers = append(providers, Provider{
 				Name: name, Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour,
-				Fetch: func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
+				Get: feedtest.Get(func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 					defer running.Add(-1)
 					if n := running.Add(1); n > 3 {
 						t.Errorf("%d jobs at once", n)
@@ -276,7 +277,7 @@ func TestWorkers(t *testing.T) {
 					}
 					sleep(ctx, 10*time.Second)
 					return nil, failure(feed.KindTLS)
-				},
+				}), Decode: feedtest.Decode,
 			})
 		}
 		x := New(st, nil, slog.New(slog.DiscardHandler), 3, providers...)
@@ -369,10 +370,10 @@ func simulate(t *testing.T, length time.Duration, p Provider, collect func(ctx c
 	n := 0
 	p.Name, p.Location = "feverup", time.UTC
 	p.MaxInterval = max(p.MaxInterval, p.Every)
-	p.Fetch = func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
+	p.Get, p.Decode = feedtest.Get(func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 		n++
 		return collect(ctx, n)
-	}
+	}), feedtest.Decode
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
 	New(st, nil, slog.New(slog.DiscardHandler), 1, p).Run(ctx)
@@ -507,7 +508,7 @@ func TestWholeFeedOnceADay(t *testing.T) {
 		for _, name := range []string{"a", "b"} {
 			providers = append(providers, Provider{
 				Name: name, Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Attempts: 1,
-				Fetch: func(_ context.Context, last feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
+				Get: feedtest.Get(func(_ context.Context, last feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 					if last.ETag != "" {
 						return &feed.Feed{NotModified: true, HTTPStatus: 304, Validators: last}, nil
 					}
@@ -516,7 +517,7 @@ func TestWholeFeedOnceADay(t *testing.T) {
 						return nil, failure(feed.KindTLS) // which is no answer: it is tried again
 					}
 					return &feed.Feed{NotModified: last.Digest == ours.Digest, HTTPStatus: 200, Validators: ours}, nil
-				},
+				}), Decode: feedtest.Decode,
 			})
 		}
 		began := time.Now()

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"fever/internal/feedtest"
 	"fever/provider/feed"
 	"fever/store"
 )
@@ -27,7 +28,7 @@ func TestStart(t *testing.T) {
 		}
 		var providers []Provider
 		for i := range 3 {
-			providers = append(providers, Provider{Name: fmt.Sprintf("p%d", i), Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Fetch: hang})
+			providers = append(providers, Provider{Name: fmt.Sprintf("p%d", i), Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Get: feedtest.Get(hang), Decode: feedtest.Decode})
 		}
 		g := New(st, nil, slog.New(slog.DiscardHandler), 1, providers...)
 		if _, _, err := g.Start(t.Context(), "nobody", store.Manual, false); !errors.Is(err, ErrUnknown) {
@@ -81,7 +82,7 @@ func TestStopping(t *testing.T) {
 			<-ctx.Done()
 			return nil, failure(feed.KindCanceled)
 		}
-		every := Provider{Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Fetch: hang}
+		every := Provider{Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Get: feedtest.Get(hang), Decode: feedtest.Decode}
 		var providers []Provider
 		for i := range 3 {
 			every.Name = fmt.Sprintf("p%d", i)
@@ -156,20 +157,20 @@ func TestImport(t *testing.T) {
 		if p == nil {
 			t.Error("no progress to tell of")
 		}
-		if _, err := f.Import(t.Context(), "feverup", false, broken); !errors.Is(err, ErrBusy) {
+		if _, err := f.Import(t.Context(), "feverup", false, feedtest.Given(broken)); !errors.Is(err, ErrBusy) {
 			t.Errorf("beside another job: %v, want ErrBusy", err)
 		}
 		return feedOf(t, "1"), nil
 	}
-	if _, err := f.Import(t.Context(), "nobody", false, good); !errors.Is(err, ErrUnknown) {
+	if _, err := f.Import(t.Context(), "nobody", false, feedtest.Given(good)); !errors.Is(err, ErrUnknown) {
 		t.Errorf("%v, want ErrUnknown", err)
 	}
 	f.once(t)
-	job, err := f.Import(t.Context(), "feverup", false, broken)
+	job, err := f.Import(t.Context(), "feverup", false, feedtest.Given(broken))
 	if err != nil || job.State != store.Failed || job.Kind != feed.KindMalformed || job.Attempts != 1 || tried != 1 {
 		t.Errorf("a broken document: %+v, %v", job, err)
 	}
-	job, err = f.Import(t.Context(), "feverup", false, good)
+	job, err = f.Import(t.Context(), "feverup", false, feedtest.Given(good))
 	if err != nil || job.State != store.Completed || job.Trigger != store.Document || job.New != 1 {
 		t.Errorf("a good document: %+v, %v", job, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fever/event"
+	"fever/internal/feedtest"
 	"fever/provider/feed"
 	"fever/store"
 )
@@ -36,7 +37,9 @@ func TestStatusOfAJob(t *testing.T) {
 				<-steps
 			}
 			if attempts == 1 {
-				return &feed.Feed{Bytes: 200}, failure(feed.KindTimeout)
+				e := failure(feed.KindTimeout)
+				e.Bytes = 200
+				return nil, e
 			}
 			return &feed.Feed{}, nil
 		}
@@ -44,8 +47,8 @@ func TestStatusOfAJob(t *testing.T) {
 			return &feed.Feed{}, nil
 		}
 		g := New(st, discard{}, slog.New(slog.DiscardHandler), 1,
-			Provider{Name: "slow", Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Fetch: slow},
-			Provider{Name: "quick", Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Fetch: quick})
+			Provider{Name: "slow", Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Get: feedtest.Get(slow), Decode: feedtest.Decode},
+			Provider{Name: "quick", Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Get: feedtest.Get(quick), Decode: feedtest.Decode})
 		var ended []string
 		g.Ended = func(job store.Job) { ended = append(ended, job.Provider) }
 		idle := func(name string) Status {
@@ -119,7 +122,7 @@ func TestStatusOfASchedule(t *testing.T) {
 		var fails, slow atomic.Bool
 		g := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
 			Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: 3 * time.Minute, Attempts: 1,
-			Fetch: func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
+			Get: feedtest.Get(func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 				if slow.Load() {
 					sleep(ctx, 150*time.Second)
 				}
@@ -127,7 +130,7 @@ func TestStatusOfASchedule(t *testing.T) {
 					return nil, failure(feed.KindTLS)
 				}
 				return feedOf(t, "1"), nil
-			},
+			}), Decode: feedtest.Decode,
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		stopped := make(chan struct{})
@@ -205,7 +208,7 @@ func TestStatusOfFailures(t *testing.T) {
 	}
 	give := func(snapshot *feed.Feed, failed error) {
 		t.Helper()
-		_, err := f.Import(t.Context(), "feverup", false, func(context.Context, *feed.Progress) (*feed.Feed, error) { return snapshot, failed })
+		_, err := f.Import(t.Context(), "feverup", false, feedtest.Given(func(context.Context, *feed.Progress) (*feed.Feed, error) { return snapshot, failed }))
 		if err != nil {
 			t.Fatal(err)
 		}

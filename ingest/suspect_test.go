@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"fever/internal/feedtest"
 	"fever/provider/feed"
 	"fever/store"
 )
@@ -221,7 +222,7 @@ func TestSuspectDocument(t *testing.T) {
 	})
 	give := func(snapshot *feed.Feed, force bool) store.Job {
 		t.Helper()
-		job, err := f.Import(t.Context(), "feverup", force, func(context.Context, *feed.Progress) (*feed.Feed, error) { return snapshot, nil })
+		job, err := f.Import(t.Context(), "feverup", force, feedtest.Given(func(context.Context, *feed.Progress) (*feed.Feed, error) { return snapshot, nil }))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,9 +305,9 @@ func TestSuspectTurns(t *testing.T) {
 	st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
 	g := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
 		Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Suspect: Refuse,
-		Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+		Get: feedtest.Get(func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 			return allIgnored, nil
-		},
+		}), Decode: feedtest.Decode,
 	})
 	for range 3 {
 		job, err := g.RunNow(t.Context(), "feverup", store.Manual, false)

@@ -21,6 +21,7 @@ import (
 	"fever/httpapi/server"
 	"fever/ops/control"
 	"fever/provider"
+	"fever/provider/feed/feverup"
 	"fever/store"
 	"fever/store/bolt"
 )
@@ -53,7 +54,7 @@ func folder(t *testing.T) string {
 // reader returns a provider for documents, with a limit of a MiB.
 func reader(t *testing.T, name string) *provider.Provider {
 	t.Helper()
-	p, err := provider.New(provider.Config{Name: name, URL: "http://127.0.0.1:1/", Timeout: time.Second, MaxBytes: 1 << 20})
+	p, err := provider.New(provider.Config{Format: feverup.New(0), Name: name, URL: "http://127.0.0.1:1/", Timeout: time.Second, MaxBytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}

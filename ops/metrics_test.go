@@ -25,6 +25,7 @@ import (
 	"fever/httpapi"
 	"fever/index"
 	"fever/ingest"
+	"fever/internal/feedtest"
 	"fever/provider/feed"
 	"fever/store"
 	"fever/store/bolt"
@@ -55,9 +56,9 @@ func watch(t testing.TB, fetches map[string]func(context.Context) (*feed.Feed, e
 	for _, name := range slices.Sorted(maps.Keys(fetches)) {
 		providers = append(providers, ingest.Provider{
 			Name: name, Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1,
-			Fetch: func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
+			Get: feedtest.Get(func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 				return fetches[name](ctx)
-			},
+			}), Decode: feedtest.Decode,
 		})
 	}
 	quiet := slog.New(slog.DiscardHandler)
@@ -159,7 +160,7 @@ func TestMetricsJobs(t *testing.T) {
 			return &feed, nil
 		},
 		"bad": func(context.Context) (*feed.Feed, error) {
-			return &feed.Feed{Bytes: 7}, &feed.Error{Provider: "bad", Kind: feed.KindTLS, Op: "fetch", Err: io.EOF}
+			return nil, &feed.Error{Provider: "bad", Kind: feed.KindTLS, Op: "fetch", Err: io.EOF, Bytes: 7}
 		},
 		"odd": func(context.Context) (*feed.Feed, error) {
 			return nil, &feed.Error{Provider: "odd", Kind: "whatever", Op: "fetch", Err: io.EOF}
@@ -227,10 +228,10 @@ func TestMetricsJobs(t *testing.T) {
 func TestMetricsOfDocuments(t *testing.T) {
 	t.Parallel()
 	w := watch(t, map[string]func(context.Context) (*feed.Feed, error){"a": nil})
-	for _, failed := range []error{nil, &feed.Error{Provider: "a", Kind: feed.KindMalformed, Op: "read", Err: io.EOF}} {
-		_, err := w.ingester.Import(t.Context(), "a", false, func(context.Context, *feed.Progress) (*feed.Feed, error) {
+	for _, failed := range []error{nil, &feed.Error{Provider: "a", Kind: feed.KindMalformed, Op: "read", Err: io.EOF, Bytes: 100}} {
+		_, err := w.ingester.Import(t.Context(), "a", false, feedtest.Given(func(context.Context, *feed.Progress) (*feed.Feed, error) {
 			return &feed.Feed{Bytes: 100, Seen: 2, Rejected: 1, Events: []event.Event{concert("a", 1)}}, failed
-		})
+		}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,8 +18,10 @@ import (
 	"fever/httpapi/server"
 	"fever/index"
 	"fever/ingest"
+	"fever/internal/feedtest"
 	"fever/ops/control"
 	"fever/provider/feed"
+	"fever/provider/feed/feverup"
 	"fever/store"
 	"fever/store/bolt"
 )
@@ -124,8 +126,14 @@ func (r *record) String() string {
 func fetched(name string, f func(context.Context) (*feed.Feed, error)) ingest.Provider {
 	return ingest.Provider{
 		Name: name, Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1,
-		Fetch: func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
+		Get: feedtest.Get(func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 			return f(ctx)
+		}),
+		Decode: func(doc *feed.Document) (*feed.Feed, error) {
+			if doc.Op != "" { // somebody gave it
+				return feed.Decode(doc, feverup.New(0), name, time.UTC)
+			}
+			return feedtest.Decode(doc)
 		},
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"fever/ingest"
 	"fever/provider"
+	"fever/provider/feed/feverup"
 )
 
 // TestNoSecrets plants secrets wherever there is a place for them, and looks for them in
@@ -27,14 +28,14 @@ func TestNoSecrets(t *testing.T) {
 		"answers": strings.Replace(feed.URL, "://", "://me:"+inUser+"@", 1) + "/events?key=" + inQuery,
 		"refuses": "http://me:" + inUser + "@127.0.0.1:1/events?key=" + inQuery,
 	} {
-		p, err := provider.New(provider.Config{
+		p, err := provider.New(provider.Config{Format: feverup.New(0),
 			Name: name, URL: url, Header: http.Header{"X-Key": {inHeader}}, Timeout: time.Minute, MaxBytes: 1 << 20,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		providers = append(providers, ingest.Provider{
-			Name: name, Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Fetch: p.Fetch,
+			Name: name, Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Get: p.Get, Decode: p.Decode,
 		})
 	}
 	d := deploy(t, token, providers...)

@@ -1,70 +1,71 @@
 package provider
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"fever/provider/feed"
+	"fever/provider/spool"
 )
 
 // maxRetryAfter bounds what a provider can ask for. More than that is no advice.
 const maxRetryAfter = time.Hour
 
-// answer makes a feed of the answer to a request that was conditional on last.
-// Beside an error the feed holds Bytes.
-func (p *Provider) answer(ctx context.Context, x *exchange, last feed.Validators, progress *feed.Progress) (*feed.Feed, error) {
-	res := x.answer
-	defer func() { _ = res.Body.Close() }() // read to its end, or given up
-	if res.StatusCode == http.StatusNotModified && isConditional(&last) {
-		return &feed.Feed{NotModified: true, Validators: renewed(last, res.Header)}, nil
-	}
-	switch res.StatusCode {
-	case http.StatusOK, http.StatusNonAuthoritativeInfo: // a proxy has changed the answer, RFC 9110 section 15.3.4
-	case http.StatusNotModified:
-		return &feed.Feed{}, statusFault(res, " to a request without a condition")
-	case http.StatusProxyAuthRequired:
-		return &feed.Feed{}, statusFault(res, ": a proxy wants a user and a password, in HTTP_PROXY")
+// answer makes the document of the answer to a request that was conditional on last.
+func (t *transfer) answer(last feed.Validators) error {
+	res, doc := t.exchange.answer, t.doc
+	t.closers = append(t.closers, res.Body) // read to its end, or given up
+	doc.HTTPStatus, doc.URL = res.StatusCode, res.Request.URL
+	switch {
+	case res.StatusCode == http.StatusNotModified && isConditional(&last):
+		doc.NotModified, doc.Validators = true, renewed(last, res.Header)
+		return nil
+	case res.StatusCode == http.StatusOK, res.StatusCode == http.StatusNonAuthoritativeInfo: // a proxy has changed the answer, RFC 9110 section 15.3.4
+	case res.StatusCode == http.StatusNotModified:
+		return statusFault(res, " to a request without a condition")
+	case res.StatusCode == http.StatusProxyAuthRequired:
+		return statusFault(res, ": a proxy wants a user and a password, in HTTP_PROXY")
 	default:
-		return &feed.Feed{}, statusFault(res, "")
+		return statusFault(res, "")
 	}
 	if coding := unknownCoding(res.Header); coding != "" {
-		return &feed.Feed{}, &fault{feed.KindDecode, fmt.Sprintf("the body has the content coding %.40q, which was not asked for: only gzip is", coding)}
+		return feed.Errorf(feed.KindDecode, "the body has the content coding %.40q, which was not asked for: only gzip is", coding)
 	}
-	if res.ContentLength > p.MaxBytes {
-		return &feed.Feed{}, tooLarge(p.MaxBytes)
+	if res.ContentLength > t.from.MaxBytes {
+		return t.from.tooLarge()
+	}
+	contentType, params, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if err == nil {
+		doc.ContentType, doc.Charset = contentType, params["charset"]
 	}
 
-	received := &source{ctx: ctx, r: res.Body, limit: p.MaxBytes, progress: progress}
-	x.body = received
-	body := spool{rest: received}
-	defer body.close()
+	received := &source{transfer: t, r: res.Body}
+	t.exchange.body = received
 	// The same bytes mean something else in another encoding.
 	digest := sha256.New()
-	charset := charset(res)
-	fmt.Fprintf(digest, "%q ", charset)
-	if err := body.fill(digest); err != nil {
-		return &feed.Feed{Bytes: received.n}, x.explain(err)
+	fmt.Fprintf(digest, "%q ", doc.Charset)
+	kept, err := spool.Fill(io.TeeReader(received, digest))
+	doc.Bytes = received.n
+	if err != nil {
+		return err
 	}
-	validators := p.validators(res.Header)
-	if body.whole() {
-		digest.Sum(validators.Digest[:0])
-		if validators.Digest == last.Digest {
-			return &feed.Feed{NotModified: true, Validators: validators, Bytes: received.n}, nil
+	t.closers = append(t.closers, kept)
+	doc.Validators = renewed(feed.Validators{Source: t.from.source}, res.Header)
+	if kept.Whole() {
+		digest.Sum(doc.Validators.Digest[:0])
+		if doc.Validators.Digest == last.Digest {
+			doc.NotModified = true
+			return nil
 		}
 	}
-
-	got, err := p.decode(ctx, body.reader(), charset, progress)
-	if err != nil {
-		return got, x.explain(err)
-	}
-	got.Validators = validators
-	return got, nil
+	return t.decompress(kept)
 }
 
 // unknownCoding returns the first content coding of an answer that nothing is known of, or

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"mime"
 	"net"
 	"net/http"
 	"net/netip"
@@ -164,7 +163,7 @@ func sendable(u *url.URL) {
 func (p *Provider) header(u *url.URL, last feed.Validators, trusted bool) http.Header {
 	h := http.Header{
 		"User-Agent": {userAgent},
-		"Accept":     {p.format.accept},
+		"Accept":     {p.Format.Accept},
 		// Asked for here, and not by the transport, so that the body arrives as it is.
 		"Accept-Encoding": {"gzip"},
 	}
@@ -219,14 +218,5 @@ func fetchable(u *url.URL) bool {
 // statusFault is the failure for an answer with a status that brings no feed, and says
 // more of it if there is more to say.
 func statusFault(res *http.Response, more string) error {
-	return &fault{feed.KindHTTPStatus, fmt.Sprintf("answered %d %s%s", res.StatusCode, http.StatusText(res.StatusCode), more)}
-}
-
-// charset returns the encoding that the Content-Type header names, or "".
-func charset(res *http.Response) string {
-	_, params, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	if err != nil {
-		return ""
-	}
-	return params["charset"]
+	return feed.Errorf(feed.KindHTTPStatus, "answered %d %s%s", res.StatusCode, http.StatusText(res.StatusCode), more)
 }

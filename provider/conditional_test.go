@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"fever/provider/feed"
+	"fever/provider/feed/dump"
+	"fever/provider/feed/feverup"
+	"fever/provider/xmlscan"
 )
 
 const (
@@ -21,7 +24,7 @@ const (
 // fetched returns a good feed.
 func fetched(t *testing.T, p *Provider, last feed.Validators) *feed.Feed {
 	t.Helper()
-	snapshot, err := p.Fetch(t.Context(), last, nil)
+	snapshot, err := p.fetch(t.Context(), last, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +63,7 @@ func TestFetchNotModified(t *testing.T) {
 	others := map[string]func(*Config){
 		"URL":    func(c *Config) { c.URL += "&more" },
 		"header": func(c *Config) { c.Header = http.Header{"X-Key": {"k"}} },
+		"format": func(c *Config) { c.Format = feverup.New(xmlscan.LeadingBlanks) },
 	}
 	for name, change := range others {
 		c := p.Config
@@ -74,12 +78,12 @@ func TestFetchNotModified(t *testing.T) {
 		}
 	}
 	c := p.Config
-	c.Format = "json"
+	c.Format = dump.New()
 	other, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := other.Fetch(t.Context(), first.Validators, nil)
+	snapshot, err := other.fetch(t.Context(), first.Validators, nil)
 	wantFailure(t, snapshot, err, feed.KindMalformed, 200)
 }
 
@@ -97,7 +101,7 @@ func TestFetchNotModifiedUnasked(t *testing.T) {
 		"only a digest":  {Source: p.source, Digest: sha256.Sum256(nil)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			snapshot, err := p.Fetch(t.Context(), last, nil)
+			snapshot, err := p.fetch(t.Context(), last, nil)
 			wantFailure(t, snapshot, err, feed.KindHTTPStatus, 304)
 			if !strings.Contains(err.Error(), "without a condition") {
 				t.Error(err)
@@ -194,7 +198,7 @@ func TestValidators(t *testing.T) {
 	}
 	p := newProvider(t, "http://a", plenty)
 	for name, test := range tests {
-		v := p.validators(http.Header{"Etag": {test.tag}, "Last-Modified": {test.date}})
+		v := renewed(feed.Validators{Source: p.source}, http.Header{"Etag": {test.tag}, "Last-Modified": {test.date}})
 		if v.ETag != test.wantTag || v.LastModified != test.wantDate || v.Source != p.source {
 			t.Errorf("%s: %+v", name, v)
 		}
@@ -335,7 +339,7 @@ func TestFetchRetryAfter(t *testing.T) {
 	})
 	for s, want := range map[int]time.Duration{429: 30 * time.Second, 503: 30 * time.Second, 200: 0} {
 		status = s
-		_, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+		_, err := p.fetch(t.Context(), feed.Validators{}, nil)
 		failure, ok := err.(*feed.Error) //nolint:errorlint // exactly this type is promised
 		if !ok || failure.HTTPStatus != s || failure.RetryAfter != want {
 			t.Errorf("status %d: %+v", s, err)

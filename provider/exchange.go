@@ -101,8 +101,11 @@ func (x *exchange) reach(s stage) {
 	x.stage = max(x.stage, s)
 }
 
-// status returns that of the answer, or 0.
+// status returns that of the answer, or 0. There need be no exchange.
 func (x *exchange) status() int {
+	if x == nil {
+		return 0
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.answer == nil {
@@ -155,15 +158,15 @@ func refusedByProxy(ctx context.Context, proxy *url.URL, _ *http.Request, res *h
 		defer x.mu.Unlock()
 		x.answer = res
 	}
-	return &fault{feed.KindHTTPStatus, fmt.Sprintf("the proxy %s does not connect to it: it answered %d %s",
-		proxy.Host, res.StatusCode, http.StatusText(res.StatusCode))}
+	return feed.Errorf(feed.KindHTTPStatus, "the proxy %s does not connect to it: it answered %d %s",
+		proxy.Host, res.StatusCode, http.StatusText(res.StatusCode))
 }
 
 // explain adds to an error of the exchange what its text does not say.
 func (x *exchange) explain(err error) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if _, known := errors.AsType[*fault](err); known {
+	if _, known := errors.AsType[*feed.Error](err); known {
 		return err
 	}
 	if insecure := x.insecurity(err); insecure != nil {

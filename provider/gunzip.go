@@ -3,9 +3,7 @@ package provider
 import (
 	"bufio"
 	"compress/gzip"
-	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"fever/provider/feed"
@@ -15,20 +13,21 @@ import (
 // compressed again by some servers.
 const maxCompressions = 2
 
-// decompressed returns the document that src is or, as its first bytes say, is compressed
-// to, and the source to count it by. The size limit holds before and after each
-// decompression.
-func (p *Provider) decompressed(ctx context.Context, src *source, progress *feed.Progress) (io.Reader, *source, error) {
+// decompress makes r, or what its first bytes say is compressed in it, the body. The limits
+// hold before and after each decompression.
+func (t *transfer) decompress(r io.Reader) error {
 	for n := 0; ; n++ {
-		doc := bufio.NewReaderSize(src, 64<<10)
-		start, _ := doc.Peek(2) // an error comes again when the document is read
+		src := &source{transfer: t, r: r}
+		buffered := bufio.NewReaderSize(src, 64<<10)
+		start, _ := buffered.Peek(2) // an error comes again when the document is read
 		switch {
 		case string(start) != "\x1f\x8b": // RFC 1952 section 2.3.1
-			return doc, src, nil
+			t.Reader = buffered
+			return nil
 		case n == maxCompressions:
-			return nil, src, &fault{feed.KindDecode, fmt.Sprintf("the document is compressed more than %d times", maxCompressions)}
+			return feed.Errorf(feed.KindDecode, "the document is compressed more than %d times", maxCompressions)
 		}
-		src = &source{ctx: ctx, r: &gunzip{compressed: doc, received: src}, limit: p.MaxBytes, progress: progress}
+		r = &gunzip{compressed: buffered, received: src}
 	}
 }
 
@@ -51,7 +50,7 @@ func (g *gunzip) Read(p []byte) (n int, err error) {
 		n, err = g.z.Read(p)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) && errors.Is(g.received.err, io.EOF) {
-		err = &fault{feed.KindMalformed, "the compressed document is cut short"}
+		err = feed.Errorf(feed.KindMalformed, "the compressed document is cut short")
 	}
 	return n, err
 }

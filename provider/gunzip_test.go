@@ -41,7 +41,7 @@ func TestFetchCompressed(t *testing.T) {
 					}
 					w.WriteHeader(status)
 					write(t, w, body)
-				}).Fetch(t.Context(), feed.Validators{}, nil)
+				}).fetch(t.Context(), feed.Validators{}, nil)
 				if err != nil || len(snapshot.Events) != 4 || snapshot.Bytes != int64(len(doc)) || snapshot.HTTPStatus != status {
 					t.Errorf("%s, %v, %d: %+v, %v", name, header, status, snapshot, err)
 				}
@@ -55,14 +55,14 @@ func TestReadCompressed(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "http://127.0.0.1:1", plenty)
 	doc := fixture(t, "mixed.xml")
-	plain, err := p.Read(t.Context(), bytes.NewReader(doc), nil)
+	plain, err := p.read(t.Context(), bytes.NewReader(doc), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	once := gzipped(t, doc)
 	twice := gzipped(t, once)
 	for _, body := range [][]byte{once, twice, append(gzipped(t, doc[:100]), gzipped(t, doc[100:])...)} {
-		snapshot, err := p.Read(t.Context(), iotest.OneByteReader(bytes.NewReader(body)), nil)
+		snapshot, err := p.read(t.Context(), iotest.OneByteReader(bytes.NewReader(body)), nil)
 		if err != nil || !reflect.DeepEqual(snapshot, plain) {
 			t.Errorf("%+v, %v", snapshot, err)
 		}
@@ -83,10 +83,10 @@ func TestReadCompressed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			snapshot, err := p.Read(t.Context(), bytes.NewReader(test.body), nil)
+			snapshot, err := p.read(t.Context(), bytes.NewReader(test.body), nil)
 			wantFailure(t, snapshot, err, test.kind, 0)
-			if !strings.Contains(err.Error(), test.text) || snapshot.Bytes > maxBytes+1 {
-				t.Errorf("%v, %d bytes", err, snapshot.Bytes)
+			if !strings.Contains(err.Error(), test.text) || bytesOf(err) > maxBytes+1 {
+				t.Errorf("%v, %d bytes", err, bytesOf(err))
 			}
 		})
 	}
@@ -97,6 +97,6 @@ func TestReadCompressedLimit(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "http://127.0.0.1:1", plenty)
 	middle := bytes.Repeat(gzipped(t, nil), maxBytes/20) // more than the limit, of nothing
-	snapshot, err := p.Read(t.Context(), bytes.NewReader(gzipped(t, middle)), nil)
+	snapshot, err := p.read(t.Context(), bytes.NewReader(gzipped(t, middle)), nil)
 	wantFailure(t, snapshot, err, feed.KindTooLarge, 0)
 }

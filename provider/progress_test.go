@@ -27,7 +27,7 @@ func TestProgressOfARead(t *testing.T) {
 	doc := fixture(t, "plan-list-1.xml")
 	var p feed.Progress
 	given, seen := bytes.NewReader(doc), int64(0)
-	snapshot, err := newProvider(t, "http://a", plenty).Read(t.Context(), &reads{given, func() {
+	snapshot, err := newProvider(t, "http://a", plenty).read(t.Context(), &reads{given, func() {
 		if got, want := p.Bytes.Load(), given.Size()-int64(given.Len()); got != want {
 			t.Errorf("%d bytes read, counted %d", want, got)
 		}
@@ -65,7 +65,7 @@ func TestProgressOfAFetch(t *testing.T) {
 					w.Header().Set("Content-Encoding", test.coding)
 				}
 				write(t, w, test.body)
-			}).Fetch(t.Context(), feed.Validators{}, &p)
+			}).fetch(t.Context(), feed.Validators{}, &p)
 			if p.Bytes.Load() != test.bytes || p.Rows.Load() != test.rows {
 				t.Errorf("counted %d bytes and %d rows, want %d and %d; %v", p.Bytes.Load(), p.Rows.Load(), test.bytes, test.rows, err)
 			}

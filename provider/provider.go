@@ -1,10 +1,7 @@
-// Package provider fetches one provider's feed over HTTP, or reads it from a file,
-// and decodes it into events.
+// Package provider gets the documents of one provider: over HTTP, or from a file.
 //
-// A feed is read by a streaming decoder with hard bounds on all that it holds, since
-// what providers send is not to be trusted: memory grows with the events that are
-// kept and with nothing else. A feed is returned whole or not at all, and one that
-// has not changed is recognised without decoding it.
+// What providers send is not to be trusted: time, size and memory have limits, and errors
+// never tell credentials. A document that has not changed is recognised without decoding it.
 package provider
 
 import (
@@ -14,7 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
 	"time"
 
 	"fever/event"
@@ -25,7 +21,7 @@ import (
 type Config struct {
 	Name     string        // see event.ValidProvider
 	URL      string        // http or https
-	Format   string        // one of Formats; empty means xml
+	Format   feed.Format   // how the feed is written
 	Header   http.Header   // sent with each request to the URL's host; its values may be secrets
 	Timeout  time.Duration // of one fetch, from dialling to the last byte decoded
 	MaxBytes int64         // of one feed, as received and again after decompression
@@ -39,7 +35,6 @@ type Config struct {
 	AllowPrivateRedirects bool
 
 	Location *time.Location // in which the feed's local times count; nil means UTC
-	Tolerate Tolerance      // what of a feed that is not right is read all the same
 }
 
 // A Provider is a source of feeds. Use [New] to make one; its fields are not to be
@@ -48,8 +43,7 @@ type Provider struct {
 	Config
 
 	url       *url.URL
-	source    string // see Validators.Source
-	format    format
+	source    string // see feed.Validators
 	transport *http.Transport
 	isPublic  func(netip.Addr) bool // isPublic, but for tests, which have loopback addresses only
 }
@@ -69,15 +63,11 @@ func New(c Config) (*Provider, error) {
 		return nil, fmt.Errorf("provider %s: what follows # in its URL is never sent: write the # itself as %%23", c.Name)
 	}
 	sendable(u)
-	if c.Format == "" {
-		c.Format = "xml"
+	if c.Format.Decode == nil {
+		return nil, fmt.Errorf("provider %s: it has no format", c.Name)
 	}
 	if c.Location == nil {
 		c.Location = time.UTC
-	}
-	format, known := formats[c.Format]
-	if !known {
-		return nil, fmt.Errorf("provider %s: the format %.40q is not known: %s are", c.Name, c.Format, strings.Join(Formats(), ", "))
 	}
 	if c.Header, err = ownHeader(c.Header, u); err != nil {
 		return nil, fmt.Errorf("provider %s: %w", c.Name, err)
@@ -92,78 +82,56 @@ func New(c Config) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("provider %s: %w", c.Name, err)
 	}
-	p := &Provider{Config: c, url: u, source: sourceOf(&c), format: format, isPublic: isPublic}
+	p := &Provider{Config: c, url: u, source: sourceOf(&c), isPublic: isPublic}
 	p.transport = p.newTransport(secure)
 	return p, nil
 }
 
-// Fetch gets the feed with one HTTP request, and the redirects that it leads to. When
-// last is of the last good answer to this provider's request, the feed may come back
-// with NotModified set; the zero value asks for the feed in any case. The progress may
-// be nil.
+// Get gets the feed with one HTTP request, and the redirects that it leads to. When last
+// is of the last good answer to this provider's request, the document may come back with
+// NotModified set; the zero value asks for it in any case. The progress may be nil.
 //
-// The error is nil or an [*Error]. The feed is never nil: beside an error it holds
-// HTTPStatus and Bytes as far as they are known, and nothing else.
-func (p *Provider) Fetch(ctx context.Context, last feed.Validators, progress *feed.Progress) (*feed.Feed, error) {
-	if progress == nil {
-		progress = new(feed.Progress)
-	}
+// The time limit holds until the body of the document is closed. The error is nil or a
+// [*feed.Error].
+func (p *Provider) Get(ctx context.Context, last feed.Validators, progress *feed.Progress) (*feed.Document, error) {
 	if last.Source != p.source {
 		last = feed.Validators{}
 	}
 	limited, cancel := context.WithTimeout(ctx, p.Timeout)
-	defer cancel()
-	x, err := p.get(limited, last)
-	got := &feed.Feed{}
-	if err == nil {
-		got, err = p.answer(limited, x, last, progress)
+	t := p.newTransfer(limited, ctx, "fetch from "+p.url.Host, progress)
+	t.closers = append(t.closers, closer(cancel))
+	var err error
+	if t.exchange, err = p.get(limited, last); err == nil {
+		err = t.answer(last)
 	}
-	got.HTTPStatus = x.status()
 	if err != nil {
-		failure := p.fail(limited, ctx, err, "fetch from "+p.url.Host)
-		failure.HTTPStatus = got.HTTPStatus
-		if failure.Kind == feed.KindHTTPStatus {
-			failure.RetryAfter = retryAfter(x.answer.Header.Get("Retry-After"))
-		}
-		return got, failure
+		return nil, t.failed(err)
 	}
-	return got, nil
+	return t.doc, nil
 }
 
-// Read reads the feed from r, such as a file, under the same limits as [Provider.Fetch]
-// but that of time, and with the same results but for Validators: there are none. A
-// Read of r that blocks is not interrupted: ctx is looked at before each.
-func (p *Provider) Read(ctx context.Context, r io.Reader, progress *feed.Progress) (*feed.Feed, error) {
-	if progress == nil {
-		progress = new(feed.Progress)
+// Read makes a document of r, such as a file, under the same limits as [Provider.Get] but
+// that of time. It closes r with the body of the document, or at once beside an error, which
+// is a [*feed.Error]. A Read of r that blocks is not interrupted: ctx is looked at before
+// each.
+func (p *Provider) Read(ctx context.Context, r io.ReadCloser, progress *feed.Progress) (*feed.Document, error) {
+	t := p.newTransfer(ctx, ctx, "read a document", progress)
+	t.closers = append(t.closers, r)
+	if err := t.decompress(r); err != nil {
+		return nil, t.failed(err)
 	}
-	got, err := p.decode(ctx, r, "", progress)
-	if err != nil {
-		return got, p.fail(ctx, ctx, err, "read a document")
-	}
-	return got, nil
+	return t.doc, nil
 }
 
-// decode reads a document under the limits. Beside an error the feed holds Bytes.
-func (p *Provider) decode(ctx context.Context, r io.Reader, charset string, progress *feed.Progress) (*feed.Feed, error) {
-	src := &source{ctx: ctx, r: r, limit: p.MaxBytes, progress: progress}
-	doc, src, err := p.decompressed(ctx, src, progress)
-	if err != nil {
-		return &feed.Feed{Bytes: src.n}, err
-	}
-	got, err := p.format.decode(doc, decoding{p.Name, p.Location, charset, p.Tolerate, progress})
-	if err != nil {
-		return &feed.Feed{Bytes: src.n}, err
-	}
-	got.Bytes = src.n
-	return got, nil
+// Decode makes a feed of a document. The error is nil or a [*feed.Error].
+func (p *Provider) Decode(doc *feed.Document) (*feed.Feed, error) {
+	return feed.Decode(doc, p.Format, p.Name, p.Location)
 }
 
-// fail makes the error of a failure that came up under ctx, which derives from caller.
-func (p *Provider) fail(ctx, caller context.Context, err error, op string) *feed.Error {
-	kind := kindOf(ctx, caller, err)
-	if kind == feed.KindTimeout && ctx.Err() != nil && caller.Err() == nil {
-		err = fmt.Errorf("not done within %s: %w", p.Timeout, err)
-	}
-	return &feed.Error{Provider: p.Name, Kind: kind, Op: op, Err: printable{err}}
+// A closer is a function to be called in the end.
+type closer func()
+
+func (c closer) Close() error {
+	c()
+	return nil
 }

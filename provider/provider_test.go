@@ -2,18 +2,13 @@ package provider
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-)
 
-func TestFormats(t *testing.T) {
-	t.Parallel()
-	if got := Formats(); !slices.Equal(got, []string{"json", "xml"}) {
-		t.Errorf("%q", got)
-	}
-}
+	"fever/provider/feed"
+	"fever/provider/feed/feverup"
+)
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
@@ -33,7 +28,7 @@ func TestNewRefuses(t *testing.T) {
 		"no time":             {func(c *Config) { c.Timeout = 0 }, "timeout of 0s"},
 		"less time":           {func(c *Config) { c.Timeout = -time.Second }, "timeout of -1s"},
 		"no bytes":            {func(c *Config) { c.MaxBytes = 0 }, "size limit of 0"},
-		"format":              {func(c *Config) { c.Format = "csv" }, `the format "csv" is not known: json, xml are`},
+		"format":              {func(c *Config) { c.Format = feed.Format{} }, "it has no format"},
 		"host":                {header("host", "secret"), "the header Host cannot be configured"},
 		"length":              {header("Content-Length", "secret"), "Content-Length"},
 		"encoding":            {header("accept-encoding", "secret"), "Accept-Encoding"},
@@ -50,7 +45,7 @@ func TestNewRefuses(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := Config{Name: "a", URL: "http://a", Timeout: plenty, MaxBytes: 1}
+			c := Config{Format: feverup.New(0), Name: "a", URL: "http://a", Timeout: plenty, MaxBytes: 1}
 			test.change(&c)
 			p, err := New(c)
 			if p != nil || err == nil || !strings.Contains(err.Error(), test.text) || strings.Contains(err.Error(), "secret") {
@@ -64,12 +59,12 @@ func TestNewRefuses(t *testing.T) {
 func TestNewCopiesHeader(t *testing.T) {
 	t.Parallel()
 	values := []string{"1"}
-	p, err := New(Config{Name: "a", URL: "http://a", Header: http.Header{"x-key": values}, Timeout: plenty, MaxBytes: 1})
+	p, err := New(Config{Format: feverup.New(0), Name: "a", URL: "http://a", Header: http.Header{"x-key": values}, Timeout: plenty, MaxBytes: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	values[0] = "2"
-	if got := p.Header.Get("X-Key"); got != "1" || p.Format != "xml" {
-		t.Errorf("key %q, format %q", got, p.Format)
+	if got := p.Header.Get("X-Key"); got != "1" {
+		t.Errorf("key %q", got)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"fever/provider/feed"
+	"fever/provider/feed/feverup"
 )
 
 // outsideAddress is a loopback address that tests of redirects take for a public one.
@@ -71,14 +72,14 @@ func TestRedirectInside(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, err := New(Config{
+			p, err := New(Config{Format: feverup.New(0),
 				Name: "test", URL: "http://user:secret@" + test.start, Timeout: plenty, MaxBytes: maxBytes, AllowPrivateRedirects: test.allowed,
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			p.isPublic = isOutside
-			snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+			snapshot, err := p.fetch(t.Context(), feed.Validators{}, nil)
 			if !test.refused {
 				if err != nil || snapshot.HTTPStatus != http.StatusOK {
 					t.Errorf("%+v, %v", snapshot, err)
@@ -116,7 +117,7 @@ func TestRedirectRebinding(t *testing.T) {
 		}
 		return dialer.DialContext(ctx, network, "127.0.0.1:"+port)
 	}
-	snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+	snapshot, err := p.fetch(t.Context(), feed.Validators{}, nil)
 	wantFailure(t, snapshot, err, feed.KindHTTPStatus, http.StatusFound)
 	if !strings.Contains(err.Error(), "127.0.0.1, which is not public") {
 		t.Error(err)
@@ -171,7 +172,7 @@ func TestRedirectInsideByProxy(t *testing.T) {
 				}
 				return proxy, nil
 			}
-			snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+			snapshot, err := p.fetch(t.Context(), feed.Validators{}, nil)
 			switch {
 			case test.refused:
 				wantFailure(t, snapshot, err, feed.KindHTTPStatus, http.StatusFound)
@@ -220,7 +221,7 @@ func TestRedirectCredentials(t *testing.T) {
 			write(t, w, []byte(emptyFeed))
 		}
 	})
-	if _, err := newProvider(t, "http://user:secret@"+first+"/feed", plenty).Fetch(t.Context(), feed.Validators{}, nil); err != nil {
+	if _, err := newProvider(t, "http://user:secret@"+first+"/feed", plenty).fetch(t.Context(), feed.Validators{}, nil); err != nil {
 		t.Error(err)
 	}
 	if asked.Load() != 6 {
@@ -243,7 +244,7 @@ func TestProxyRefuses(t *testing.T) {
 		})
 		p := newProvider(t, "https://user:secret@provider.example/secret", plenty)
 		p.transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", User: url.UserPassword("me", "secret"), Host: proxy})
-		snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+		snapshot, err := p.fetch(t.Context(), feed.Validators{}, nil)
 		wantFailure(t, snapshot, err, feed.KindHTTPStatus, status)
 		if want := "the proxy " + proxy + " does not connect to it: it " + text; !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)

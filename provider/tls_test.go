@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"fever/provider/feed"
+	"fever/provider/feed/feverup"
 )
 
 // An authority signs certificates for tests.
@@ -133,7 +134,7 @@ func TestClientCertificate(t *testing.T) {
 				http.Redirect(w, r, "https://"+other, http.StatusFound)
 			})
 			cert, key := a.issue(t, 7)
-			c := Config{
+			c := Config{Format: feverup.New(0),
 				Name: "test", URL: "https://" + own, Timeout: plenty, MaxBytes: maxBytes,
 				CA: file(t, a.pem()), ClientCert: file(t, cert), ClientKey: file(t, key),
 			}
@@ -151,7 +152,7 @@ func TestClientCertificate(t *testing.T) {
 			if err := os.WriteFile(c.ClientCert, cert, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+			snapshot, err := p.fetch(t.Context(), feed.Validators{}, nil)
 			wantFailure(t, snapshot, err, feed.KindTLS, 0)
 			if !strings.Contains(err.Error(), "read the client certificate") || !strings.Contains(err.Error(), "does not match") {
 				t.Error(err)
@@ -182,7 +183,7 @@ func TestClientCertificateIsNone(t *testing.T) {
 		"another key":  {"", file(t, cert), file(t, other), "does not match"},
 		"no PEM":       {"", file(t, []byte("rubbish")), file(t, key), "failed to find any PEM data"},
 	} {
-		_, err := New(Config{Name: "test", URL: "https://a", Timeout: plenty, MaxBytes: 1, CA: test.ca, ClientCert: test.cert, ClientKey: test.key})
+		_, err := New(Config{Format: feverup.New(0), Name: "test", URL: "https://a", Timeout: plenty, MaxBytes: 1, CA: test.ca, ClientCert: test.cert, ClientKey: test.key})
 		if err == nil || !strings.Contains(err.Error(), test.text) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -218,7 +219,7 @@ func TestFetchTLSRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			address := a.serveTLS(t, test.server.Clone(), func(http.ResponseWriter, *http.Request) { t.Error("it got a request") })
-			c := Config{Name: "test", URL: "https://" + address, Timeout: plenty, MaxBytes: maxBytes, CA: file(t, a.pem())}
+			c := Config{Format: feverup.New(0), Name: "test", URL: "https://" + address, Timeout: plenty, MaxBytes: maxBytes, CA: file(t, a.pem())}
 			if test.cert {
 				c.ClientCert, c.ClientKey = file(t, cert), file(t, key)
 			}
@@ -226,7 +227,7 @@ func TestFetchTLSRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			snapshot, err := p.Fetch(t.Context(), feed.Validators{}, nil)
+			snapshot, err := p.fetch(t.Context(), feed.Validators{}, nil)
 			wantFailure(t, snapshot, err, feed.KindTLS, 0)
 			if !strings.Contains(err.Error(), test.text) {
 				t.Errorf("%v does not say %q", err, test.text)
@@ -257,7 +258,7 @@ func TestFetchTLSBreaks(t *testing.T) {
 			}
 			served <- err
 		}()
-		snapshot, err := newProvider(t, "https://"+l.Addr().String(), plenty).Fetch(t.Context(), feed.Validators{}, nil)
+		snapshot, err := newProvider(t, "https://"+l.Addr().String(), plenty).fetch(t.Context(), feed.Validators{}, nil)
 		wantFailure(t, snapshot, err, feed.KindConnection, 0)
 		if err := errors.Join(<-served, l.Close()); err != nil {
 			t.Errorf("%s: %v", name, err)

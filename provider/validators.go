@@ -15,14 +15,10 @@ import (
 // maxValidator bounds an entity tag and a date of change, in bytes.
 const maxValidator = 1 << 10
 
-// revision is to be raised when a decoder comes to read a document differently, so that
-// feeds which have not changed since are read again.
-const revision = 3
-
 // sourceOf returns Validators.Source for the answers to a provider's requests.
 func sourceOf(c *Config) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %q %q %d", revision, c.URL, c.Format, c.Tolerate)
+	fmt.Fprintf(h, "%q %q %q", c.URL, c.Format.Name, c.Format.Revision)
 	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 		fmt.Fprintf(h, " %q %q", name, c.Header[name])
 	}
@@ -30,11 +26,6 @@ func sourceOf(c *Config) string {
 		fmt.Fprintf(h, " %q", c.ClientCert)
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// validators returns those of an answer, but for its digest.
-func (p *Provider) validators(header http.Header) feed.Validators {
-	return renewed(feed.Validators{Source: p.source}, header)
 }
 
 // renewed returns the validators with those that an answer brings in their place: a 304

@@ -222,8 +222,8 @@ func (c *control) snapshot(r *http.Request) (status int, data any, err error) {
 	case c.Index.Snapshot() == nil: // what is committed could not be published
 		return 0, nil, errLoading
 	}
-	job, err := c.Ingester.Import(r.Context(), name, force, func(ctx context.Context, progress *feed.Progress) (*feed.Feed, error) {
-		return p.Read(ctx, r.Body, progress)
+	job, err := c.Ingester.Import(r.Context(), name, force, func(ctx context.Context, progress *feed.Progress) (*feed.Document, error) {
+		return p.Read(ctx, io.NopCloser(r.Body), progress) // the server closes it, and reads what is left
 	})
 	switch {
 	case errors.Is(err, ingest.ErrBusy):

@@ -22,6 +22,7 @@ import (
 	"fever/httpapi"
 	"fever/index"
 	"fever/ingest"
+	"fever/internal/feedtest"
 	"fever/ops"
 	"fever/ops/control"
 	"fever/provider/feed"
@@ -60,14 +61,14 @@ func show(t *testing.T, every time.Duration, providers ...string) *shown {
 	for _, name := range providers {
 		configured = append(configured, ingest.Provider{
 			Name: name, Location: time.UTC, Every: every, MaxInterval: time.Hour, Attempts: 1,
-			Fetch: func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+			Get: feedtest.Get(func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				if feed := s.feeds[name]; feed != nil {
 					return feed, nil
 				}
 				return nil, &feed.Error{Provider: name, Kind: feed.KindTimeout, Op: "fetch from example.com", Err: errors.New("no answer within 30s; " + evil)}
-			},
+			}), Decode: feedtest.Decode,
 		})
 	}
 	x := index.New()
@@ -260,9 +261,9 @@ func TestPageFullDisk(t *testing.T) {
 	s.load(t)
 	s.set("alpha", feedOf(gig("alpha", "1", "2030-05-03", "One")))
 	s.collect(t, "alpha")
-	job, err := s.Ingester.Import(t.Context(), "alpha", false, func(context.Context, *feed.Progress) (*feed.Feed, error) {
+	job, err := s.Ingester.Import(t.Context(), "alpha", false, feedtest.Given(func(context.Context, *feed.Progress) (*feed.Feed, error) {
 		return feedOf(gig("alpha", "1", "2030-05-03", "One"), gig("alpha", "1", "2030-05-03", "One")), nil // which the store refuses
-	})
+	}))
 	if err != nil || job.Kind != feed.KindStore {
 		t.Fatalf("%+v, %v", job, err)
 	}
@@ -341,13 +342,13 @@ func TestPageUnderWay(t *testing.T) {
 	reading, goOn := make(chan struct{}), make(chan struct{})
 	taken := make(chan error)
 	go func() {
-		_, err := s.Ingester.Import(t.Context(), "alpha", false, func(_ context.Context, p *feed.Progress) (*feed.Feed, error) {
+		_, err := s.Ingester.Import(t.Context(), "alpha", false, feedtest.Given(func(_ context.Context, p *feed.Progress) (*feed.Feed, error) {
 			p.Bytes.Store(1_234_567)
 			p.Rows.Store(1)
 			close(reading)
 			<-goOn
 			return feedOf(), nil
-		})
+		}))
 		taken <- err
 	}()
 	<-reading

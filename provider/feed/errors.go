@@ -1,6 +1,12 @@
 package feed
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
 
 // A Kind says what went wrong with a job. The set is closed: outcomes are stored, counted
 // and retried by it.
@@ -23,21 +29,45 @@ const (
 	KindInterrupted Kind = "interrupted" // the job was found running when nobody could be running it any more
 )
 
-// An Error is a failure of a job, with its kind. Its text names the provider and its
-// host, never the rest of the URL, which may hold credentials.
+// An Error is a failure of a job, with its kind. Its text can stand in a log and on a
+// terminal, and is bounded: package net/http repeats in its errors what a server sent, at
+// any length. It names the provider and its host, never the rest of the URL, which may hold
+// credentials.
 type Error struct {
-	Provider string
+	Provider string // empty when that is for a caller to add; so is Op
 	Kind     Kind
 	Op       string // what was being done, such as "fetch from example.com"
 	Err      error  // the cause, never nil
 
 	HTTPStatus int           // of the last answer; 0 when there was none
+	Bytes      int64         // read before it failed, after decompression
 	RetryAfter time.Duration // how long the answer asks to wait, at most an hour; 0 when it does not
 }
 
+// Errorf returns an [*Error] of which no more is known than the kind and the cause.
+func Errorf(kind Kind, format string, args ...any) error {
+	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
+}
+
+// maxCause bounds what the text of an [Error] says of its cause, in bytes.
+const maxCause = 512
+
 // Error says what was being done to which provider, and what came of it.
 func (e *Error) Error() string {
-	return "provider " + e.Provider + ": " + e.Op + ": " + e.Err.Error()
+	text := e.Err.Error()
+	if e.Provider == "" {
+		return text
+	}
+	if len(text) > maxCause {
+		text = text[:maxCause] + "..."
+	}
+	text = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+	return "provider " + e.Provider + ": " + e.Op + ": " + text
 }
 
 // Unwrap returns the cause.

@@ -1,8 +1,15 @@
-// Package feed says what a provider's feed is: the events that it holds, how the next
-// one is recognised as the same, how far the reading of one has come, and why it failed.
+// Package feed turns a provider's documents into feeds: a [Format] reads a [Document] and
+// gives its rows to a [Builder], which makes a [Feed] of them.
+//
+// A feed is made whole or not at all. Formats read as documents stream by, with bounds on
+// all that they hold: memory grows with the events that are kept, and with nothing else.
 package feed
 
-import "fever/event"
+import (
+	"net/url"
+
+	"fever/event"
+)
 
 // MaxRejections is the number of rejections that a [Feed] lists.
 const MaxRejections = 100
@@ -20,6 +27,8 @@ type Feed struct {
 	Ignored    int         // occurrences that are not sold online
 	Rejected   int         // occurrences that cannot be kept
 	Rejections []Rejection // why, for the first MaxRejections of them; in a document without an occurrence, what it has instead
+
+	Next *url.URL // where the feed goes on, in another document; nil when this one is all of it
 
 	// NotModified is set when the provider said, or the digest showed, that the feed
 	// is the one that last came: nothing was decoded, and there are no events here.

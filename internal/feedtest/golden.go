@@ -1,0 +1,76 @@
+package feedtest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"fever/event"
+	"fever/provider/feed"
+)
+
+// Read decodes a document as one of the provider test, whose local times are in UTC.
+func Read(format feed.Format, r io.Reader, charset string) (*feed.Feed, error) {
+	return feed.Decode(&feed.Document{Op: "read", Body: io.NopCloser(r), Charset: charset}, format, "test", time.UTC)
+}
+
+// Golden decodes the documents of a format and compares what comes of each with
+// testdata/golden/NAME.json, and a digest of it all with testdata/revision. Formats embed
+// that, so that with other results they have another revision. With update it writes the
+// files anew.
+func Golden(t *testing.T, format feed.Format, update bool, documents map[string][]byte) {
+	t.Helper()
+	digest := sha256.New()
+	golden := func(path string, got []byte) {
+		t.Helper()
+		if update {
+			if err := os.WriteFile(path, got, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("it differs from %s, which -update writes anew:\n%s", path, got)
+		}
+	}
+	for _, name := range Names(documents) {
+		got, err := Read(format, bytes.NewReader(documents[name]), "")
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var text bytes.Buffer
+		enc := json.NewEncoder(&text)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(struct {
+			Events                  []event.Event
+			Past                    []event.Event `json:",omitempty"`
+			Seen, Ignored, Rejected int
+			Rejections              []feed.Rejection
+		}{got.Events, got.Past, got.Seen, got.Ignored, got.Rejected, got.Rejections}); err != nil {
+			t.Fatal(err)
+		}
+		base := strings.TrimSuffix(name, filepath.Ext(name)) + ".json"
+		golden(filepath.Join("testdata", "golden", base), text.Bytes())
+		fmt.Fprintf(digest, "%s %d\n%s", base, text.Len(), text.Bytes())
+	}
+	golden(filepath.Join("testdata", "revision"), []byte(hex.EncodeToString(digest.Sum(nil)[:8])))
+	if want, err := os.ReadFile(filepath.Join("testdata", "revision")); err != nil || !update && !strings.HasPrefix(format.Revision, string(want)) {
+		t.Errorf("the revision is %q, not %q, %v", format.Revision, want, err)
+	}
+	entries, err := os.ReadDir(filepath.Join("testdata", "golden"))
+	if err != nil || len(entries) != len(documents) {
+		t.Errorf("%d golden files of %d documents, %v", len(entries), len(documents), err)
+	}
+}

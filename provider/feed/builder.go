@@ -1,0 +1,143 @@
+package feed
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"fever/event"
+)
+
+// A Builder makes a [Feed] of the rows of one document, whatever its format. It decides
+// what is a valid row, which of several with the same ids counts, and how much a feed
+// may hold.
+type Builder struct {
+	Location *time.Location // in which the feed's local times count
+
+	provider string
+	progress *Progress
+	feed     Feed
+	rows     map[rowKey]rowPosition // of feed.Events
+	past     map[int]bool           // the indexes in feed.Events of what belongs into feed.Past
+	zones    int                    // of all rows that were kept
+	unknown  *Rejection             // see Unknown
+}
+
+// Bounds on what one feed may have in memory, whatever the size of its document: seven
+// bytes can be a zone, of which an event.Zone is ten times as many. Real feeds have
+// thousands of events and some million zones.
+const (
+	maxRows  = 1 << 20
+	maxZones = 1 << 22
+)
+
+// A rowKey is an event's key without its provider.
+type rowKey struct{ baseID, eventID string }
+
+// A rowPosition says where a row is: in Feed.Events, and in the document.
+type rowPosition struct{ index, line int }
+
+func newBuilder(provider string, location *time.Location, progress *Progress) *Builder {
+	return &Builder{
+		Location: location, provider: provider, progress: progress,
+		rows: make(map[rowKey]rowPosition), past: make(map[int]bool),
+	}
+}
+
+// Keep adds a row that is sold online, or rejects it when the event is not valid. The
+// event needs no provider. Of several rows with the same ids the last counts. The error
+// is of a feed that is too large.
+func (b *Builder) Keep(e event.Event, line int) error { return b.keep(e, line, false) }
+
+// KeepPast is [Builder.Keep] for what was sold online before.
+func (b *Builder) KeepPast(e event.Event, line int) error { return b.keep(e, line, true) }
+
+func (b *Builder) keep(e event.Event, line int, past bool) error {
+	e.Provider = b.provider
+	if err := e.ValidateIn(b.Location); err != nil {
+		b.Reject(e.BaseID, e.EventID, line, err.Error())
+		return nil
+	}
+	b.see()
+	b.zones += len(e.Zones)
+	if b.zones > maxZones || len(b.feed.Events) == maxRows {
+		return Errorf(KindTooLarge, "the feed has more than %d events, or %d zones", maxRows, maxZones)
+	}
+	key := rowKey{e.BaseID, e.EventID}
+	position, again := b.rows[key]
+	if again {
+		b.list(e.BaseID, e.EventID, position.line, fmt.Sprintf("replaced by a later row with the same ids, on line %d", line))
+		b.feed.Events[position.index] = e
+	} else {
+		position.index = len(b.feed.Events)
+		b.feed.Events = append(b.feed.Events, e)
+	}
+	position.line = line
+	b.rows[key] = position
+	delete(b.past, position.index)
+	if past {
+		b.past[position.index] = true
+	}
+	return nil
+}
+
+// Ignore counts a row that is not sold online.
+func (b *Builder) Ignore() {
+	b.see()
+	b.feed.Ignored++
+}
+
+// Reject counts a row that cannot be kept, and says why. The line is the document's, from
+// 1. Either id may be empty.
+func (b *Builder) Reject(baseID, eventID string, line int, reason string) {
+	b.see()
+	b.list(baseID, eventID, line, reason)
+}
+
+// Unknown notes what stands where a row could, and is none. The feed of a document
+// without rows tells of the first.
+func (b *Builder) Unknown(line int, format string, args ...any) {
+	if b.unknown == nil && b.feed.Seen == 0 {
+		b.unknown = &Rejection{Line: line, Reason: fmt.Sprintf(format, args...)}
+	}
+}
+
+// Next says that the feed goes on in another document, at u.
+func (b *Builder) Next(u *url.URL) { b.feed.Next = u }
+
+// see counts a row.
+func (b *Builder) see() {
+	b.feed.Seen++
+	b.progress.Rows.Store(int64(b.feed.Seen))
+}
+
+// list counts a rejection, and lists it if it is one of the first. Its ids lose their
+// control characters, which would steer the terminal that they are shown on.
+func (b *Builder) list(baseID, eventID string, line int, reason string) {
+	b.feed.Rejected++
+	if len(b.feed.Rejections) < MaxRejections {
+		b.feed.Rejections = append(b.feed.Rejections, Rejection{
+			BaseID: shorten(withoutControls([]byte(baseID))), EventID: shorten(withoutControls([]byte(eventID))), Line: line, Reason: reason,
+		})
+	}
+}
+
+// whole returns the feed when all rows are in it.
+func (b *Builder) whole() *Feed {
+	if b.feed.Seen == 0 && b.unknown != nil {
+		b.feed.Rejections = []Rejection{*b.unknown}
+	}
+	if len(b.past) == 0 {
+		return &b.feed
+	}
+	all := b.feed.Events
+	b.feed.Events = nil
+	for i := range all {
+		if b.past[i] {
+			b.feed.Past = append(b.feed.Past, all[i])
+		} else {
+			b.feed.Events = append(b.feed.Events, all[i])
+		}
+	}
+	return &b.feed
+}

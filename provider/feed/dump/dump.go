@@ -1,0 +1,203 @@
+// Package dump reads what fever dump writes: a record a line, or one array of them.
+//
+// Both may be laid out otherwise, and are UTF-8 whatever HTTP says (RFC 8259 sections 8.1
+// and 11).
+//
+// A record is an event of the provider that is configured here, whichever it names
+// itself: of a dump of several providers, each has to be a feed of its own, or equal
+// ids replace each other. A record that is not current is of an event that is past.
+package dump
+
+import (
+	"bytes"
+	_ "embed" // of the revision
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"fever/provider/feed"
+)
+
+// revision is a digest of what is made of the golden documents: TestGolden keeps it.
+//
+//go:embed testdata/revision
+var revision string
+
+// New returns the format.
+func New() feed.Format {
+	return feed.Format{Name: "fever", Revision: revision, Accept: "application/x-ndjson, application/json, */*;q=0.1", Decode: decode}
+}
+
+// A decoder gives the records of one document to the builder.
+type decoder struct {
+	*feed.Builder
+	*json.Decoder
+
+	bounds  *bounds
+	value   json.RawMessage // the last one read
+	records int             // that were read
+	named   bool            // a value had the ids of an event
+	dump    bool            // one has begun that has not ended
+	before  int             // records when it began
+}
+
+// decode refuses an empty document, since a provider that fails may send one; that there
+// is nothing on sale is written as [], or as a dump of no events. It also refuses a document
+// in which no value has the ids of an event. Lines that are missing at the end show in a dump,
+// whose first line says that it has a last one. Of lines that are no dump they cannot be
+// noticed when the last one is whole: an array, which has to be closed, is the safer form.
+func decode(doc *feed.Document, b *feed.Builder) error {
+	bounds, first, err := newBounds(doc.Body)
+	if err != nil {
+		return err
+	}
+	d := &decoder{Builder: b, Decoder: json.NewDecoder(bounds), bounds: bounds}
+	if first == '[' {
+		err = d.array()
+	} else {
+		err = d.lines()
+	}
+	switch {
+	case err != nil:
+		return err
+	case d.dump:
+		return d.malformed("the dump is cut short: the line that ends it is missing")
+	case d.records > 0 && !d.named:
+		return feed.Errorf(feed.KindDecode, "not a feed: no value in it has the ids of an event")
+	}
+	return nil
+}
+
+// A mark is the first or the last line of a dump. It has no ids.
+type mark struct {
+	Dump   string `json:"dump"` // "begin" or "end"
+	Events *int   `json:"events"`
+
+	BaseID  json.RawMessage `json:"base_id"`
+	EventID json.RawMessage `json:"event_id"`
+}
+
+// maxMark bounds a mark, in bytes: longer values are not looked at for one.
+const maxMark = 1 << 10
+
+// readMark reports whether the value last read is a mark, and reads it.
+func (d *decoder) readMark() (bool, error) {
+	if len(d.value) > maxMark || !bytes.Contains(d.value, []byte(`"dump"`)) {
+		return false, nil
+	}
+	var m mark
+	if err := json.Unmarshal(d.value, &m); err != nil || m.BaseID != nil || m.EventID != nil {
+		return false, nil //nolint:nilerr // it is a record, and what is wrong with it is told as of one
+	}
+	switch m.Dump {
+	case "begin":
+		if d.dump {
+			return true, d.malformed("a dump begins here, and the one before it has not ended")
+		}
+		d.dump, d.before = true, d.records
+		return true, nil
+	case "end":
+		n := d.records - d.before
+		if !d.dump {
+			return true, d.malformed("a dump ends here that has not begun: its first line is missing")
+		}
+		if m.Events == nil || *m.Events != n {
+			return true, d.malformed(fmt.Sprintf("the dump has %d events, and its last line says otherwise", n))
+		}
+		d.dump = false
+		return true, nil
+	}
+	return false, nil
+}
+
+// array reads the records of an array, to its end and that of the document.
+func (d *decoder) array() error {
+	if _, err := d.Token(); err != nil { // the bracket
+		return d.broken(err)
+	}
+	for d.expect(maxSpace); d.More(); d.expect(maxSpace) {
+		d.expect(maxRecord)
+		if err := d.Decode(&d.value); err != nil {
+			return d.broken(err)
+		}
+		if err := d.record(); err != nil {
+			return err
+		}
+	}
+	if _, err := d.Token(); err != nil { // the other bracket
+		return d.broken(err)
+	}
+	d.expect(maxSpace)
+	_, err := d.Token()
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err == nil:
+		return d.malformed("there is more behind the array")
+	}
+	return d.broken(err)
+}
+
+// lines reads records to the end of the document.
+func (d *decoder) lines() error {
+	for {
+		d.expect(maxRecord)
+		if err := d.Decode(&d.value); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return d.broken(err)
+		}
+		if err := d.record(); err != nil {
+			return err
+		}
+	}
+}
+
+// expect lets n more bytes through the bounds.
+func (d *decoder) expect(n int64) { d.bounds.limit = d.InputOffset() + n }
+
+// record keeps the event in the value last read, or rejects it.
+func (d *decoder) record() error {
+	if !utf8.Valid(d.value) {
+		return d.malformed("the record that ends here is not UTF-8")
+	}
+	if is, err := d.readMark(); is {
+		return err
+	}
+	d.records++
+	line := d.line() - lineFeeds(d.value)
+	r, err := parseRecord(d.value)
+	d.named = d.named || r.baseID != "" || r.eventID != ""
+	switch {
+	case err != nil:
+		d.Reject(r.baseID, r.eventID, line, err.Error())
+		return nil
+	case r.Current != nil && !*r.Current:
+		return d.KeepPast(r.event(), line)
+	}
+	return d.Keep(r.event(), line)
+}
+
+// line returns the line of the next byte, from 1.
+func (d *decoder) line() int {
+	var ahead lineCounter
+	_, _ = io.Copy(&ahead, d.Buffered()) // neither end of it can fail
+	return 1 + d.bounds.lines - int(ahead)
+}
+
+func (d *decoder) malformed(text string) error {
+	return feed.Errorf(feed.KindMalformed, "line %d (byte %d): %s", d.line(), d.InputOffset(), text)
+}
+
+// broken returns the error of a document that the JSON decoder cannot go on with.
+func (d *decoder) broken(err error) error {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return d.malformed("what follows is not JSON: " + syntax.Error())
+	}
+	if failed := d.bounds.err; failed != nil && !errors.Is(failed, io.EOF) {
+		return fmt.Errorf("line %d (byte %d): %w", d.line(), d.InputOffset(), failed)
+	}
+	return d.malformed("the document is cut short in what follows")
+}

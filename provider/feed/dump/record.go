@@ -1,0 +1,290 @@
+package dump
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"fever/event"
+	"fever/provider/feed"
+)
+
+// The keys that are read of a record, and of a zone in it.
+var (
+	recordKeys = []string{
+		"base_id", "event_id", "title", "organizer_company_id", "start", "end", "sell_from", "sell_to", "sold_out", "zones", "current",
+	}
+	zoneKeys = []string{"zone_id", "name", "capacity", "price", "numbered"}
+)
+
+// A record is what is read of an event.Record. Times are text here: what is wrong
+// with them must not hide the ids.
+type record struct {
+	BaseID      scalar   `json:"base_id"`
+	EventID     scalar   `json:"event_id"`
+	Title       string   `json:"title"`
+	OrganizerID scalar   `json:"organizer_company_id"`
+	Start       string   `json:"start"`
+	End         string   `json:"end"`
+	SellFrom    scalar   `json:"sell_from"`
+	SellTo      scalar   `json:"sell_to"`
+	SoldOut     bool     `json:"sold_out"`
+	Zones       zoneList `json:"zones"`
+	Current     *bool    `json:"current"`
+
+	baseID, eventID string
+	start, end      event.Local
+}
+
+// A zone is what is read of an event.Zone.
+type zone struct {
+	ID       scalar `json:"zone_id"`
+	Name     string `json:"name"`
+	Capacity scalar `json:"capacity"`
+	Price    scalar `json:"price"`
+	Numbered bool   `json:"numbered"`
+}
+
+// parseRecord reads a record. Beside an error, which says why it cannot be kept, the
+// record holds what could be read.
+func parseRecord(value []byte) (*record, error) {
+	r := &record{Zones: zoneList{zones: []event.Zone{}}}
+	if value[0] != '{' {
+		return r, errors.New("it is not a JSON object")
+	}
+	halved := hasHalfPair(value)
+	value, ambiguous := inKnownCase(value, recordKeys)
+	err := json.Unmarshal(value, r)
+	// The ids first: what else is wrong is told with them.
+	var idErr, eventErr error
+	r.baseID, idErr = r.BaseID.id("base_id")
+	r.eventID, eventErr = r.EventID.id("event_id")
+	switch {
+	case halved:
+		return r, errors.New("half of a surrogate pair is in it, which is no character")
+	case ambiguous != nil:
+		return r, ambiguous
+	case idErr != nil:
+		return r, idErr
+	case eventErr != nil:
+		return r, eventErr
+	case err != nil:
+		return r, inWords(err)
+	case r.Zones.err != nil:
+		return r, r.Zones.err
+	}
+	if err := r.start.UnmarshalText(feed.Trim([]byte(r.Start))); err != nil {
+		return r, fmt.Errorf("start date %w", err)
+	}
+	if err := r.end.UnmarshalText(feed.Trim([]byte(r.End))); err != nil {
+		return r, fmt.Errorf("end date %w", err)
+	}
+	return r, nil
+}
+
+// hasHalfPair reports whether an escape in valid JSON is half of a surrogate pair. Package
+// json reads each as U+FFFD: two ids could become one.
+func hasHalfPair(value []byte) bool {
+	for i := bytes.IndexByte(value, '\\'); i >= 0; {
+		next := i + 2 // valid JSON has a character behind the backslash
+		if unit, ok := escapedUnit(value[i:]); ok {
+			next = i + unitSize
+			if utf16.IsSurrogate(unit) {
+				low, _ := escapedUnit(value[next:])
+				if utf16.DecodeRune(unit, low) == utf8.RuneError {
+					return true
+				}
+				next += unitSize
+			}
+		}
+		n := bytes.IndexByte(value[next:], '\\')
+		if n < 0 {
+			return false
+		}
+		i = next + n
+	}
+	return false
+}
+
+// unitSize is the length of the escape of one unit of UTF-16: a backslash, u, four digits.
+const unitSize = 6
+
+// escapedUnit returns the unit of UTF-16 that b begins with the escape of.
+func escapedUnit(b []byte) (rune, bool) {
+	if len(b) < unitSize || b[0] != '\\' || b[1] != 'u' {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(string(b[2:unitSize]), 16, 16)
+	return rune(unit), err == nil
+}
+
+func (r *record) event() event.Event {
+	return event.Event{
+		Key:         event.Key{BaseID: r.baseID, EventID: r.eventID},
+		Title:       string(feed.Text([]byte(r.Title))),
+		OrganizerID: r.OrganizerID.aside(event.MaxIDBytes),
+		Start:       r.start,
+		End:         r.end,
+		SellFrom:    r.SellFrom.aside(event.MaxTextBytes),
+		SellTo:      r.SellTo.aside(event.MaxTextBytes),
+		SoldOut:     r.SoldOut,
+		Zones:       r.Zones.zones,
+	}
+}
+
+// A zoneList holds the zones of a record, no more than an event can have, or why they
+// cannot be read: returned from UnmarshalJSON, that would end the record there.
+type zoneList struct {
+	zones []event.Zone
+	err   error
+}
+
+func (z *zoneList) UnmarshalJSON(b []byte) error {
+	z.zones, z.err = parseZones(b)
+	return nil
+}
+
+func parseZones(b []byte) ([]event.Zone, error) {
+	zones := []event.Zone{}
+	if string(b) == "null" {
+		return zones, nil
+	}
+	if b[0] != '[' {
+		return nil, errors.New("zones is not a JSON array")
+	}
+	otherKeys := hasOtherKeys(b)
+	d := json.NewDecoder(bytes.NewReader(b))
+	_, err := d.Token()
+	for err == nil && d.More() {
+		if len(zones) == event.MaxZones {
+			return nil, feed.ErrZones
+		}
+		var z zone
+		if otherKeys {
+			err = z.decodeInKnownCase(d)
+		} else {
+			err = d.Decode(&z)
+		}
+		kept, id, err := z.zone(err)
+		if err != nil {
+			return nil, feed.ZoneError(len(zones), []byte(id), err)
+		}
+		zones = append(zones, kept)
+	}
+	return zones, err
+}
+
+// decodeInKnownCase reads a zone whose keys may be in another case.
+func (z *zone) decodeInKnownCase(d *json.Decoder) error {
+	var value json.RawMessage
+	if err := d.Decode(&value); err != nil {
+		return err
+	}
+	value, err := inKnownCase(value, zoneKeys)
+	return errors.Join(err, json.Unmarshal(value, z))
+}
+
+// zone returns the zone, given how reading it went, and its id beside an error, too.
+func (z *zone) zone(err error) (kept event.Zone, id string, _ error) {
+	id, idErr := z.ID.id("zone_id")
+	switch {
+	case idErr != nil:
+		return kept, id, idErr
+	case err != nil:
+		return kept, id, inWords(err)
+	}
+	kept = event.Zone{ID: id, Name: string(feed.Text([]byte(z.Name))), Numbered: z.Numbered}
+	if kept.Capacity, err = z.Capacity.capacity(); err != nil {
+		return kept, id, err
+	}
+	kept.Price, err = z.Price.price()
+	return kept, id, err
+}
+
+// inWords returns an error of package json about a type without the names of types.
+func inWords(err error) error {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		if wrong.Field == "" {
+			return fmt.Errorf("it is a JSON %.40s, which it cannot be", wrong.Value)
+		}
+		return fmt.Errorf("%.40s is a JSON %.40s, which it cannot be", wrong.Field, wrong.Value)
+	}
+	return err
+}
+
+// inKnownCase returns the object with the known keys alone, where it has keys in another
+// case; nearly all have none, and come back as they are. Package json takes keys in any
+// case, and the last of those that differ in nothing else. Here the one in the known
+// case counts, and of others there must be one: an error names two.
+func inKnownCase(value []byte, known []string) ([]byte, error) {
+	if value[0] != '{' || !hasOtherKeys(value) {
+		return value, nil
+	}
+	found := make(map[string]json.RawMessage, len(known))
+	written := make(map[string]string, len(known)) // the keys of what is found
+	doubts := make(map[string]error)
+	d := json.NewDecoder(bytes.NewReader(value))
+	_, err := d.Token() // the brace
+	for err == nil && d.More() {
+		var token json.Token
+		if token, err = d.Token(); err != nil {
+			break
+		}
+		key, _ := token.(string) // what else could it be
+		var of json.RawMessage
+		if err = d.Decode(&of); err != nil {
+			break
+		}
+		for _, name := range known {
+			if !strings.EqualFold(name, key) {
+				continue
+			}
+			before, again := written[name]
+			if again && key != before && key != name && before != name {
+				doubts[name] = fmt.Errorf("both %.40q and %.40q are there", before, key)
+			}
+			if !again || key == name || before != name {
+				found[name], written[name] = of, key
+			}
+		}
+	}
+	if err != nil {
+		return value, err
+	}
+	for _, name := range known {
+		if doubts[name] != nil && written[name] != name {
+			delete(found, name)
+			err = doubts[name]
+		}
+	}
+	value, marshalErr := json.Marshal(found)
+	return value, errors.Join(err, marshalErr)
+}
+
+// hasOtherKeys reports whether a key in valid JSON is written otherwise than those that
+// are known: with anything but small letters of ASCII.
+func hasOtherKeys(value []byte) bool {
+	for i := 0; i < len(value); i++ {
+		if value[i] != '"' {
+			continue
+		}
+		other := false
+		for i++; value[i] != '"'; i++ {
+			if c := value[i]; c == '\\' {
+				other = true
+				i++
+			} else if c >= 'A' && c <= 'Z' || c >= 0x80 {
+				other = true
+			}
+		}
+		if other && bytes.HasPrefix(bytes.TrimLeft(value[i+1:], " \t\r\n"), []byte{':'}) {
+			return true
+		}
+	}
+	return false
+}

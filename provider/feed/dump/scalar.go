@@ -1,0 +1,161 @@
+package dump
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"fever/event"
+	"fever/provider/feed"
+)
+
+// A scalar is a text without white space at its ends, or a number without an exponent
+// and as exact as it is written; or why it is neither. Feeds put either where the other
+// is meant.
+type scalar struct {
+	text   string
+	number bool
+	given  bool // neither absent nor null
+	err    error
+}
+
+// UnmarshalJSON never fails: that would end what the value is in.
+func (s *scalar) UnmarshalJSON(b []byte) error {
+	*s = scalar{given: true}
+	switch c := b[0]; {
+	case c == '"':
+		if text := b[1 : len(b)-1]; isPlainText(text) {
+			s.text = string(feed.Trim(text))
+			break
+		}
+		s.err = json.Unmarshal(b, &s.text)
+		s.text = string(feed.Trim([]byte(s.text)))
+	case c == '-' || c >= '0' && c <= '9':
+		s.number = true
+		s.text, s.err = plainNumber(string(b))
+	case c == 'n':
+		s.given = false
+	case c == '{':
+		s.err = errors.New("is a JSON object, which it cannot be")
+	case c == '[':
+		s.err = errors.New("is a JSON array, which it cannot be")
+	default:
+		s.err = errors.New("is a JSON bool, which it cannot be")
+	}
+	return nil
+}
+
+// isPlainText reports whether a text in JSON stands for itself: it is of ASCII and has no
+// escapes.
+func isPlainText(text []byte) bool {
+	for _, c := range text {
+		if c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// id returns what an id is: a text, or a whole number as it is written. 291.0 is 291.
+func (s *scalar) id(field string) (string, error) {
+	if s.err != nil {
+		return "", fmt.Errorf("%s %w", field, s.err)
+	}
+	if !s.number {
+		return s.text, nil
+	}
+	whole, ok := wholeNumber(s.text)
+	if !ok {
+		return "", fmt.Errorf("%s %.40q is not a whole number", field, s.text)
+	}
+	return whole, nil
+}
+
+// aside returns a text that is not worth a row: nothing when it is none, or too long.
+func (s *scalar) aside(most int) string {
+	id, err := s.id("")
+	if err != nil {
+		return ""
+	}
+	return string(feed.Optional([]byte(id), most))
+}
+
+// capacity returns a number of tickets; none is 0.
+func (s *scalar) capacity() (int64, error) {
+	switch {
+	case s.err != nil:
+		return 0, fmt.Errorf("capacity %w", s.err)
+	case !s.given:
+		return 0, nil
+	}
+	text := s.text
+	if whole, ok := wholeNumber(text); s.number && ok {
+		text = whole
+	}
+	return feed.ParseCapacity([]byte(text))
+}
+
+// price returns a price; none is unknown.
+func (s *scalar) price() (event.Price, error) {
+	switch {
+	case s.err != nil:
+		return event.Price{}, fmt.Errorf("price %w", s.err)
+	case !s.given:
+		return event.Price{}, nil
+	}
+	return event.ParsePrice(s.text)
+}
+
+// maxExponent bounds that of a number, either way: more digits than any value can have.
+const maxExponent = 2 * event.MaxIDBytes
+
+// plainNumber returns a JSON number without its exponent: 2.0e1 is 20.
+func plainNumber(number string) (string, error) {
+	mantissa, exponent, found := strings.Cut(strings.ToLower(number), "e")
+	if !found {
+		return number, nil
+	}
+	unsigned, negative := strings.CutPrefix(mantissa, "-")
+	whole, fraction, _ := strings.Cut(unsigned, ".")
+	if strings.Trim(whole+fraction, "0") == "" {
+		return "0", nil
+	}
+	by, err := strconv.Atoi(exponent)
+	if err != nil || by > maxExponent || by < -maxExponent {
+		return "", fmt.Errorf("%.40q has an exponent that is out of range", number)
+	}
+	if by >= 0 {
+		fraction += strings.Repeat("0", max(0, by-len(fraction)))
+		whole, fraction = whole+fraction[:by], fraction[by:]
+	} else {
+		whole = strings.Repeat("0", max(0, -by-len(whole))) + whole
+		cut := len(whole) + by
+		whole, fraction = whole[:cut], whole[cut:]+fraction
+	}
+	plain := strings.TrimLeft(whole, "0")
+	if plain == "" {
+		plain = "0"
+	}
+	if fraction = strings.TrimRight(fraction, "0"); fraction != "" {
+		plain += "." + fraction
+	}
+	if negative {
+		plain = "-" + plain
+	}
+	return plain, nil
+}
+
+// wholeNumber returns a number without its fraction, if that is of zeros alone.
+func wholeNumber(plain string) (string, bool) {
+	whole, fraction, _ := strings.Cut(plain, ".")
+	if strings.Trim(fraction, "0") != "" {
+		return "", false
+	}
+	if whole == "-0" {
+		whole = "0"
+	}
+	return whole, true
+}

@@ -1,0 +1,203 @@
+// Package feverup reads the XML of the Fever provider: eventList, planList, and the oldest
+// form of it. A document may mix their names, as some have.
+package feverup
+
+import (
+	"bytes"
+	"cmp"
+	_ "embed" // of the revision
+	"errors"
+	"slices"
+
+	"fever/event"
+	"fever/provider/feed"
+	"fever/provider/xmlscan"
+)
+
+// revision is a digest of what is made of the golden documents: TestGolden keeps it.
+//
+//go:embed testdata/revision
+var revision string
+
+// New returns the format. It reads over what is tolerated of documents that are not XML.
+func New(tolerate xmlscan.Tolerance) feed.Format {
+	names, _ := tolerate.MarshalText() // never fails
+	return feed.Format{
+		Name:     "feverup",
+		Revision: revision + " " + string(names),
+		Accept:   "application/xml, text/xml, */*;q=0.1",
+		Decode: func(doc *feed.Document, b *feed.Builder) error {
+			s := xmlscan.New(doc.Body, doc.Charset, tolerate)
+			defer func() { _ = s.Close() }() // only read from
+			d := &decoder{Scanner: s, Builder: b, prices: make(map[string]event.Price)}
+			d.roles[0] = document
+			err := d.decode()
+			if wrong, ok := errors.AsType[*xmlscan.Error](err); ok {
+				if wrong.Encoding {
+					return feed.Errorf(feed.KindDecode, "%w", err)
+				}
+				return feed.Errorf(feed.KindMalformed, "%w", err)
+			}
+			return err
+		},
+	}
+}
+
+// A role is what an element is to a feed, by its name and its parent's role.
+type role uint8
+
+const (
+	other      role = iota // unknown: skipped with all that it contains
+	document               // the parent of the root
+	root                   // eventList or planList
+	output                 // wraps groups, or does not
+	group                  // base_event or base_plan: what its occurrences share
+	occurrence             // event or plan: one row
+	zone
+)
+
+// A decoder gives the rows of one document to the builder.
+type decoder struct {
+	*xmlscan.Scanner
+	*feed.Builder
+
+	prefix string                     // of the root element, with its colon; empty when it has none
+	roles  [xmlscan.MaxDepth + 1]role // of the open elements, by depth
+	group  groupValues
+	row    rowValues
+	prices map[string]event.Price // as written: feeds repeat a few
+}
+
+func (d *decoder) decode() error {
+	for {
+		token, err := d.Scanner.Next()
+		if err != nil {
+			return err
+		}
+		switch token {
+		case xmlscan.StartTag:
+			err = d.enter()
+		case xmlscan.EndTag:
+			if d.roles[d.Depth+1] == occurrence {
+				err = d.endRow()
+			}
+		case xmlscan.EndDocument:
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// enter reads a start tag.
+func (d *decoder) enter() error {
+	parent := d.roles[d.Depth-1]
+	r, own := roleOf(d.localName(), parent)
+	if r == other && d.Depth == 1 {
+		return feed.Errorf(feed.KindDecode, "line %d (byte %d): not a feed: the root element is <%.40s>, neither eventList nor planList",
+			d.Line(), d.Offset(), d.Name)
+	}
+	switch r {
+	case other:
+		if parent == root || parent == output || parent == group {
+			d.Unknown(d.TagLine(), "<%.40s> is not known", d.Name)
+		}
+	case group:
+		d.beginGroup(own)
+	case occurrence:
+		if !d.group.online {
+			d.Ignore()
+			r = other
+			break
+		}
+		d.beginRow(own)
+	case zone:
+		d.addZone()
+	}
+	d.roles[d.Depth] = r
+	return nil
+}
+
+// localName returns the name of the element just entered, without its prefix if that is
+// the root's. Attributes with that prefix lose it, too: an attribute with another one is
+// something else's, as is an element.
+//
+// Prefixes are not looked up: feeds mean one thing by a name, whatever namespace they put
+// it in, and some put none.
+func (d *decoder) localName() []byte {
+	colon := bytes.IndexByte(d.Name, ':')
+	if colon < 0 {
+		return d.Name
+	}
+	prefix := d.Name[:colon+1]
+	if d.Depth == 1 {
+		d.prefix = string(prefix)
+	}
+	if string(prefix) != d.prefix || d.prefix == "xml:" || d.prefix == "xmlns:" { // reserved: Namespaces in XML 1.0 section 3
+		return d.Name
+	}
+	// Of two attributes that come to the same name the later counts: that without a prefix.
+	slices.SortStableFunc(d.Attrs, func(a, b xmlscan.Attr) int {
+		return cmp.Compare(bytes.Count(b.Name, []byte{':'}), bytes.Count(a.Name, []byte{':'}))
+	})
+	for i := range d.Attrs {
+		d.Attrs[i].Name = bytes.TrimPrefix(d.Attrs[i].Name, prefix)
+	}
+	return d.Name[len(prefix):]
+}
+
+// roleOf returns the role of an element just entered, and its dialect if it has one.
+func roleOf(name []byte, parent role) (role, dialect) {
+	switch string(name) {
+	case "zone":
+		if parent == occurrence {
+			return zone, 0
+		}
+	case "event":
+		if parent == group {
+			return occurrence, eventDialect
+		}
+	case "plan":
+		if parent == group {
+			return occurrence, planDialect
+		}
+	case "base_event":
+		if parent == root || parent == output {
+			return group, eventDialect
+		}
+	case "base_plan":
+		if parent == root || parent == output {
+			return group, planDialect
+		}
+	case "output":
+		if parent == root {
+			return output, 0
+		}
+	case "eventList", "planList":
+		if parent == document {
+			return root, 0
+		}
+	}
+	return other, 0
+}
+
+// A dialect is one of the two sets of names. Either may be used anywhere.
+type dialect uint8
+
+const (
+	eventDialect dialect = iota
+	planDialect
+)
+
+// named holds the values that an attribute has under its names in the two dialects;
+// nil is absent.
+type named [2][]byte
+
+// of returns the value for an element of the given dialect, whose own name wins.
+func (n named) of(own dialect) []byte {
+	if n[own] != nil {
+		return n[own]
+	}
+	return n[1-own]
+}

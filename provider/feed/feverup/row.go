@@ -1,0 +1,157 @@
+package feverup
+
+import (
+	"bytes"
+	"fmt"
+
+	"fever/event"
+	"fever/provider/feed"
+)
+
+// groupValues is what the occurrences of a group share.
+type groupValues struct {
+	online                     bool
+	baseID, title, organizerID string
+}
+
+// rowValues is one occurrence while it is being read. Its text is collected in one
+// buffer, and becomes one string: feeds have a million zones, each with an id and a
+// name.
+type rowValues struct {
+	line       int
+	bad        error // why it cannot be kept, when that is known before its end
+	start, end event.Local
+	soldOut    bool
+	text       []byte // the event's id, sell_from, sell_to, and then each zone's id and name
+	idEnd      int
+	fromEnd    int
+	toEnd      int
+	zones      []event.Zone
+	zoneEnds   []textEnds // of zones
+}
+
+// textEnds says where the id and the name of a zone end in rowValues.text.
+type textEnds struct{ id, name int }
+
+func (d *decoder) beginGroup(own dialect) {
+	var id named
+	var title, organizer, mode []byte
+	for _, a := range d.Attrs {
+		switch string(a.Name) {
+		case "base_event_id":
+			id[eventDialect] = a.Value
+		case "base_plan_id":
+			id[planDialect] = a.Value
+		case "title":
+			title = a.Value
+		case "organizer_company_id":
+			organizer = a.Value
+		case "sell_mode":
+			mode = a.Value
+		}
+	}
+	d.group = groupValues{online: string(feed.Trim(mode)) == "online"}
+	if d.group.online {
+		d.group.baseID = string(feed.Trim(id.of(own)))
+		d.group.title = string(feed.Text(title))
+		d.group.organizerID = string(feed.Optional(organizer, event.MaxIDBytes))
+	}
+}
+
+func (d *decoder) beginRow(own dialect) {
+	var id, start, end named
+	var oldest, from, to, soldOut []byte
+	for _, a := range d.Attrs {
+		switch string(a.Name) {
+		case "event_id":
+			id[eventDialect] = a.Value
+		case "plan_id":
+			id[planDialect] = a.Value
+		case "event_start_date":
+			start[eventDialect] = a.Value
+		case "plan_start_date":
+			start[planDialect] = a.Value
+		case "event_end_date":
+			end[eventDialect] = a.Value
+		case "plan_end_date":
+			end[planDialect] = a.Value
+		case "event_date":
+			oldest = a.Value
+		case "sell_from":
+			from = a.Value
+		case "sell_to":
+			to = a.Value
+		case "sold_out":
+			soldOut = a.Value
+		}
+	}
+	r := &d.row
+	r.line = d.TagLine()
+	r.bad = nil
+	r.text = append(r.text[:0], feed.Trim(id.of(own))...)
+	r.idEnd = len(r.text)
+	r.text = append(r.text, feed.Optional(from, event.MaxTextBytes)...)
+	r.fromEnd = len(r.text)
+	r.text = append(r.text, feed.Optional(to, event.MaxTextBytes)...)
+	r.toEnd = len(r.text)
+	r.soldOut = isTrue(soldOut)
+	r.zones, r.zoneEnds = r.zones[:0], r.zoneEnds[:0]
+	begin := start.of(own)
+	if begin == nil {
+		begin = oldest
+	}
+	r.start = r.local("start date", begin)
+	r.end = r.local("end date", end.of(own))
+}
+
+// local reads a date. An absent one is the zero value.
+func (r *rowValues) local(field string, value []byte) event.Local {
+	if value = feed.Trim(value); len(value) == 0 {
+		return event.Local{}
+	}
+	l, err := event.ParseLocal(string(value))
+	if err != nil && r.bad == nil {
+		r.bad = fmt.Errorf("%s %w", field, err)
+	}
+	return l
+}
+
+// endRow keeps the occurrence, or rejects it.
+func (d *decoder) endRow() error {
+	r := &d.row
+	text := string(r.text)
+	if r.bad != nil {
+		d.Reject(d.group.baseID, text[:r.idEnd], r.line, r.bad.Error())
+		return nil
+	}
+	return d.Keep(event.Event{
+		Key:         event.Key{BaseID: d.group.baseID, EventID: text[:r.idEnd]},
+		Title:       d.group.title,
+		OrganizerID: d.group.organizerID,
+		Start:       r.start,
+		End:         r.end,
+		SellFrom:    text[r.idEnd:r.fromEnd],
+		SellTo:      text[r.fromEnd:r.toEnd],
+		SoldOut:     r.soldOut,
+		Zones:       r.zonesOf(text),
+	}, r.line)
+}
+
+// zonesOf returns a copy of the zones to size, with their text out of text.
+func (r *rowValues) zonesOf(text string) []event.Zone {
+	zones := make([]event.Zone, len(r.zones))
+	copy(zones, r.zones)
+	begin := r.toEnd
+	for i, end := range r.zoneEnds {
+		zones[i].ID = text[begin:end.id]
+		zones[i].Name = text[end.id:end.name]
+		begin = end.name
+	}
+	return zones
+}
+
+// isTrue reads an xs:boolean. What is none is false: it is not worth a row.
+func isTrue(value []byte) bool {
+	value = feed.Trim(value)
+	return string(value) == "1" || bytes.EqualFold(value, []byte("true"))
+}

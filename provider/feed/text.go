@@ -1,0 +1,87 @@
+package feed
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+
+	"fever/event"
+)
+
+// Trim returns the value without white space at its ends.
+func Trim(value []byte) []byte {
+	n := len(value)
+	if n == 0 || isPlain(value[0]) && isPlain(value[n-1]) { // as most are
+		return value
+	}
+	return bytes.TrimSpace(value)
+}
+
+func isPlain(c byte) bool { return c > ' ' && c < utf8.RuneSelf }
+
+// Text returns a text that people read, trimmed, with spaces for control characters: a
+// line feed in a title means no more than that.
+func Text(value []byte) []byte { return withoutControls(Trim(value)) }
+
+func withoutControls(text []byte) []byte {
+	plain := true // the ASCII that nearly all text is
+	for _, c := range text {
+		plain = plain && c >= ' ' && c <= '~'
+	}
+	if plain || !bytes.ContainsFunc(text, unicode.IsControl) {
+		return text
+	}
+	return bytes.TrimSpace(bytes.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text))
+}
+
+// Optional returns a value that is not worth a row, trimmed. It is nothing when an event
+// cannot hold it: when it has more than most bytes, or a control character.
+func Optional(value []byte, most int) []byte {
+	value = Trim(value)
+	if len(value) > most || bytes.ContainsFunc(value, unicode.IsControl) {
+		return nil
+	}
+	return value
+}
+
+// ParseCapacity reads a number of tickets, which is not negative.
+func ParseCapacity(value []byte) (int64, error) {
+	value = Trim(value)
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return 0, fmt.Errorf("capacity %.40q is out of range", value)
+	case err != nil:
+		return 0, fmt.Errorf("capacity %.40q is not a whole number", value)
+	case n < 0:
+		return 0, fmt.Errorf("capacity %d is negative", n)
+	}
+	return n, nil
+}
+
+// ErrZones is the reason to reject a row with more than [event.MaxZones] zones.
+var ErrZones = fmt.Errorf("more than %d zones", event.MaxZones)
+
+// ZoneError returns the reason to reject a row for its zone with the index i.
+func ZoneError(i int, id []byte, err error) error {
+	return fmt.Errorf("zone %d (id %q): %w", i+1, shorten(id), err)
+}
+
+// shorten returns an id of at most [event.MaxIDBytes]: a rejection must not keep in memory
+// what no event could.
+func shorten(id []byte) string {
+	n := len(id)
+	if n > event.MaxIDBytes {
+		for n = event.MaxIDBytes; !utf8.RuneStart(id[n]); n-- {
+		}
+	}
+	return string(id[:n])
+}

@@ -1,0 +1,100 @@
+// Package spool keeps what a reader brings until it is known what to do with it.
+package spool
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+)
+
+// MaxMemory is how much a [Spool] holds in memory, in bytes.
+const MaxMemory = 16 << 20
+
+// A Spool reads from its start what [Fill] has read. What is long is in a file without a
+// name, which is gone with the process at the latest.
+//
+// Where there is no room for the file (a full disk, a read-only system), a spool is not
+// whole: what follows the part that it holds is read from the source as it arrives.
+type Spool struct {
+	io.Reader
+
+	file   *os.File  // the first size bytes; nil when all fits into memory
+	size   int64     // of what is in file
+	memory []byte    // what follows it
+	rest   io.Reader // what follows that; nil when the spool is whole
+}
+
+// Fill reads r up to its end, or as far as there is room. The error is one of r. The
+// spool must be closed.
+func Fill(r io.Reader) (*Spool, error) {
+	s := &Spool{rest: r}
+	if err := s.fill(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Spool) fill() error {
+	for s.rest != nil && (len(s.memory) < MaxMemory || s.flush()) {
+		if len(s.memory) == cap(s.memory) {
+			grown := make([]byte, len(s.memory), max(64<<10, min(2*len(s.memory), MaxMemory)))
+			copy(grown, s.memory)
+			s.memory = grown
+		}
+		n, err := s.rest.Read(s.memory[len(s.memory):cap(s.memory)])
+		s.memory = s.memory[:len(s.memory)+n]
+		if errors.Is(err, io.EOF) {
+			s.rest = nil
+		} else if err != nil {
+			return err
+		}
+	}
+	var parts []io.Reader
+	if s.file != nil {
+		parts = append(parts, io.NewSectionReader(s.file, 0, s.size))
+	}
+	parts = append(parts, bytes.NewReader(s.memory))
+	if s.rest != nil {
+		parts = append(parts, s.rest)
+	}
+	s.Reader = io.MultiReader(parts...)
+	return nil
+}
+
+// flush moves what is in memory into the file, and reports whether it could.
+func (s *Spool) flush() bool {
+	if s.file == nil {
+		var err error
+		if s.file, err = unnamedFile(); err != nil {
+			return false
+		}
+	}
+	n, err := s.file.Write(s.memory)
+	s.size += int64(n)
+	s.memory = s.memory[:copy(s.memory, s.memory[n:])]
+	return err == nil
+}
+
+// unnamedFile returns an empty file that only its holder can reach.
+func unnamedFile() (*os.File, error) {
+	file, err := os.CreateTemp("", "fever-") // with the mode 0600
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// Whole reports whether the spool holds all that there was to read.
+func (s *Spool) Whole() bool { return s.rest == nil }
+
+// Close removes the file.
+func (s *Spool) Close() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Close()
+}

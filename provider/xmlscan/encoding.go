@@ -1,0 +1,221 @@
+package xmlscan
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/transform"
+
+	"fever/provider/spool"
+)
+
+// maxDeclaration bounds the XML declaration, in bytes.
+const maxDeclaration = 1 << 10
+
+// xmlDeclaration is XMLDecl, production 23. Its groups are the encoding's name in
+// one kind of quotes and the other.
+var xmlDeclaration = regexp.MustCompile(`^<\?xml` +
+	`[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.[0-9]+"|'1\.[0-9]+')` +
+	`(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:"([A-Za-z][-A-Za-z0-9._]*)"|'([A-Za-z][-A-Za-z0-9._]*)'))?` +
+	`(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?` +
+	`[ \t\r\n]*\?>$`)
+
+// begin skips a byte order mark and the XML declaration, and sees to it that what
+// follows is read as UTF-8. A mark, or the form of UTF-16, leaves no doubt. Otherwise HTTP's
+// charset counts, and then the declaration (RFC 7303 section 3.2), unless the bytes say
+// otherwise.
+func (s *Scanner) begin() error {
+	const mark = "\xef\xbb\xbf"
+	if !s.has(4) && !s.ended {
+		return s.short("at its start")
+	}
+	ahead := s.buf[s.pos:s.end]
+	order, markSize := utf16Of(ahead)
+	certain := true
+	switch {
+	case isUTF32(ahead):
+		return s.unknownEncoding("UTF-32")
+	case bytes.HasPrefix(ahead, []byte(mark)):
+		s.pos += len(mark)
+	case order != nil:
+		s.pos += markSize
+		s.reread(func(r io.Reader) io.Reader { return transform.NewReader(r, utf16Decoder{order: order}) })
+	default:
+		certain = false
+	}
+	if s.tolerate&ControlCharacters != 0 {
+		s.reread(func(r io.Reader) io.Reader { return blanker{r} })
+	}
+	if s.tolerate&LeadingBlanks != 0 {
+		s.skipSpace()
+	}
+	declared, err := s.skipXMLDeclaration()
+	if err != nil || certain {
+		return err
+	}
+	return s.transcode(declared)
+}
+
+// reread has what is ahead read through another reader.
+func (s *Scanner) reread(through func(io.Reader) io.Reader) {
+	ahead := bytes.Clone(s.buf[s.pos:s.end])
+	s.src = through(io.MultiReader(bytes.NewReader(ahead), s.src))
+	s.end, s.err, s.ended = s.pos, nil, false // the source returns its error again
+}
+
+// skipXMLDeclaration skips the XML declaration if there is one, and returns the
+// encoding that it names, or "".
+func (s *Scanner) skipXMLDeclaration() (string, error) {
+	const open, end = "<?xml", "?>"
+	if !s.has(len(open)+1) || string(s.buf[s.pos:s.pos+len(open)]) != open || class[s.buf[s.pos+len(open)]]&isSpace == 0 {
+		return "", nil // an element, another processing instruction, or no XML at all
+	}
+	n := bytes.Index(s.buf[s.pos:s.end], []byte(end))
+	for n < 0 && s.end-s.pos < maxDeclaration {
+		if !s.more() {
+			return "", s.short("inside the XML declaration")
+		}
+		n = bytes.Index(s.buf[s.pos:s.end], []byte(end))
+	}
+	if n < 0 || n > maxDeclaration {
+		return "", s.malformed(0, "an XML declaration of more than 1 KiB")
+	}
+	b := s.buf[s.pos : s.pos+n+len(end)]
+	parts := xmlDeclaration.FindSubmatch(b)
+	if parts == nil {
+		return "", s.malformed(0, "an XML declaration that is not right")
+	}
+	s.pos += len(b)
+	return string(parts[1]) + string(parts[2]), nil
+}
+
+// transcode has what is ahead read in its encoding. HTTP and the XML declaration have said
+// what that is, or nothing.
+//
+// Both are often wrong: servers put one charset on all that they send, and documents are
+// converted without their declaration. Bytes are not UTF-8 by chance. So where one of the
+// two names an encoding of one byte a character, all of the document is looked at first.
+// In doubt it is refused: wrong letters in a title would be stored for ever.
+func (s *Scanner) transcode(declared string) error {
+	label, other := s.charset, declared
+	if meansNothing(label) {
+		label, other = other, ""
+	}
+	if meansNothing(label) {
+		return nil
+	}
+	table, known := encodingOf(label)
+	if !known {
+		return s.unknownEncoding(label)
+	}
+	otherTable, _ := encodingOf(other)
+	if table == nil && otherTable == nil {
+		return nil // UTF-8, and the scanner sees to it that it is
+	}
+	var e evidence
+	var err error
+	s.kept, err = spool.Fill(io.TeeReader(io.MultiReader(bytes.NewReader(bytes.Clone(s.buf[s.pos:s.end])), s.src), &e))
+	if err != nil {
+		return fmt.Errorf("line %d: %w", s.Line(), err)
+	}
+	isUTF8, whole := e.isUTF8(), s.kept.Whole()
+	if !whole { // there was no room for the rest: it is looked at while it is read
+		isUTF8 = e.others == 0 && e.characters > 0
+	}
+	s.reread(func(io.Reader) io.Reader { return s.kept })
+	if isUTF8 {
+		return nil
+	}
+	if table == nil {
+		table, otherTable = otherTable, nil
+	}
+	doubt := func() string {
+		if e.characters <= e.others && e.fits(table, otherTable) {
+			return ""
+		}
+		return fmt.Sprintf("the encoding is in doubt: HTTP says %.40q and the XML declaration %.40q, "+
+			"and %d characters beyond ASCII are UTF-8 while %d bytes are not", s.charset, declared, e.characters, e.others)
+	}
+	s.reread(func(r io.Reader) io.Reader { return transform.NewReader(r, table.NewDecoder()) })
+	if !whole {
+		s.src = &judged{s.src, doubt}
+	}
+	if text := doubt(); text != "" {
+		return s.fail(0, true, text)
+	}
+	return nil
+}
+
+// A judged reader fails at its end when its encoding is in doubt.
+type judged struct {
+	io.Reader
+	doubt func() string
+}
+
+func (j *judged) Read(p []byte) (int, error) {
+	n, err := j.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		if text := j.doubt(); text != "" {
+			err = &Error{Encoding: true, Text: text}
+		}
+	}
+	return n, err
+}
+
+// meansNothing reports whether a label says nothing of a document that is not in UTF-16:
+// programs write that into the declaration of a text in memory, and then convert it.
+func meansNothing(label string) bool {
+	return label == "" || strings.HasPrefix(plainLabel(label), "utf16")
+}
+
+// encodingOf returns the encoding of one byte a character with the given label, or nil for
+// UTF-8 and what is a part of it, and whether it is known.
+func encodingOf(label string) (table *charmap.Charmap, known bool) {
+	name := plainLabel(label)
+	switch name {
+	case "utf8", "usascii", "ascii":
+		return nil, true
+	}
+	table = tableOf(name)
+	return table, table != nil
+}
+
+// plainLabel returns the letters and digits of a label, in lower case: labels differ
+// in what stands between them.
+func plainLabel(label string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(label))
+}
+
+// tableOf returns the encoding of one byte a character with the given plain label, or
+// nil.
+func tableOf(name string) *charmap.Charmap {
+	switch name {
+	case "iso88591", "latin1", "l1", "cp1252", "xcp1252":
+		// ISO-8859-1 differs from Windows-1252 where it has control characters, which no
+		// title holds: the Encoding Standard of WHATWG reads both labels like this.
+		return charmap.Windows1252
+	case "latin9", "l9":
+		return charmap.ISO8859_15
+	}
+	for _, encoding := range charmap.All {
+		if table, ok := encoding.(*charmap.Charmap); ok && plainLabel(table.String()) == name {
+			return table
+		}
+	}
+	return nil
+}
+
+func (s *Scanner) unknownEncoding(label string) error {
+	return s.fail(0, true, fmt.Sprintf(
+		"the encoding %.40q is not known: UTF-8, UTF-16, US-ASCII, and those of the families ISO-8859 and Windows-125x are", label))
+}
