@@ -63,6 +63,7 @@ var only = map[string]string{
 	"github.com/spf13/pflag":              "cli config",
 	"go.yaml.in/yaml/v3":                  "ops",
 	"go.yaml.in/yaml/v4":                  "config",
+	"github.com/dustin/go-humanize":       "config ops",
 	"github.com/robfig/cron/v3":           "config",
 	"go.etcd.io/bbolt":                    "store/bolt",
 	"github.com/fxamacker/cbor/v2":        "store",

@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"iter"
+	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -140,4 +142,27 @@ func (d *dumping) filter() (store.Filter, error) {
 		return f, usagef("--starts-at %s is after --ends-at %s", d.startsAt, d.endsAt)
 	}
 	return f, nil
+}
+
+// manyEvents is the number of events from which on a dump shows how far it is.
+const manyEvents = 10_000
+
+// showCount yields the same events, and shows on w how many it were when they are many.
+func showCount(ctx context.Context, w io.Writer, events iter.Seq2[event.Record, error]) (counted iter.Seq2[event.Record, error], stop func()) {
+	var n atomic.Int64
+	began := time.Now()
+	m := showProgress(ctx, w, nil, func(_ context.Context, now time.Time, s screen) []string {
+		if n.Load() < manyEvents {
+			return nil
+		}
+		return []string{eventLine(n.Load(), now.Sub(began), s)}
+	})
+	return func(yield func(event.Record, error) bool) {
+		for r, err := range events {
+			n.Add(1)
+			if !yield(r, err) {
+				return
+			}
+		}
+	}, m.stop
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"sync"
 	"time"
 
 	"fever/ops/control"
@@ -59,42 +57,4 @@ func reach(ctx context.Context, db string, locked error) (*control.Client, error
 		return nil, ctx.Err()
 	}
 	return nil, fmt.Errorf("%w (it cannot be asked: %w)", locked, err)
-}
-
-// A server is a collector in the fever serve that holds the data file.
-type server struct {
-	*control.Client
-	force   bool
-	waiting sync.Map // names of providers for whose jobs to end it is waited
-}
-
-func newServer(client *control.Client, force bool) *server {
-	s := &server{Client: client, force: force}
-	client.Waiting = func(provider string, waits bool) {
-		if waits {
-			s.waiting.Store(provider, nil)
-		} else {
-			s.waiting.Delete(provider)
-		}
-	}
-	return s
-}
-
-func (s *server) fetch(ctx context.Context, provider string) (store.Job, error) {
-	return s.Sync(ctx, provider, s.force)
-}
-
-func (s *server) take(ctx context.Context, provider, name string, in io.Reader) (store.Job, error) {
-	started := time.Now()
-	document, err := openDocument(ctx, name, in)
-	if err != nil {
-		return unread(provider, started, err), nil
-	}
-	defer func() { _ = document.Close() }() // only read from
-	body := &watched{Reader: document}
-	job, err := s.Snapshot(ctx, provider, s.force, body)
-	if failed := body.failed(); err != nil && failed != nil {
-		return unread(provider, started, failed), nil
-	}
-	return job, err
 }

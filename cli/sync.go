@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -15,8 +13,6 @@ import (
 	"fever/config"
 	"fever/ingest"
 	"fever/ops/control"
-	"fever/provider/feed"
-	"fever/store"
 	"fever/store/bolt"
 )
 
@@ -96,11 +92,17 @@ type streams struct {
 }
 
 func (s *syncing) run(ctx context.Context, files []string, std streams) (err error) {
+	var known []string
+	for i := range s.Providers {
+		known = append(known, s.Providers[i].Name)
+	}
+	names, unknown := choose(known, s.names, files)
+	s.Providers = slices.DeleteFunc(s.Providers, func(p config.Provider) bool { return !slices.Contains(names, p.Name) })
 	open := func() (*bolt.Store, error) { return bolt.Open(s.DB, s.KeepJobs) }
 	var st *bolt.Store
 	var holder *control.Client
-	switch unknown := s.choose(files); {
-	case unknown != nil && s.once: // which providers there are is for a server to say, if one holds the file
+	switch {
+	case unknown != nil && s.once: // a server that holds the file says which providers there are
 		if holder, err = reach(ctx, s.DB, unknown); err != nil {
 			return unknown
 		}
@@ -118,25 +120,7 @@ func (s *syncing) run(ctx context.Context, files []string, std streams) (err err
 		return s.ask(ctx, holder, files, std)
 	}
 	defer closing(st, &err)
-	return s.collect(ctx, st, files, std)
-}
-
-// choose leaves only the providers to collect from.
-func (s *syncing) choose(files []string) error {
-	names, err := choose(s.known(), s.names, files)
-	if err != nil {
-		return err
-	}
-	s.Providers = slices.DeleteFunc(s.Providers, func(p config.Provider) bool { return !slices.Contains(names, p.Name) })
-	return nil
-}
-
-// known returns the names of the providers.
-func (s *syncing) known() (names []string) {
-	for i := range s.Providers {
-		names = append(names, s.Providers[i].Name)
-	}
-	return names
+	return s.collect(ctx, st, names, files, std)
 }
 
 // choose returns those of the known providers that are asked for, in their order: all
@@ -159,11 +143,11 @@ func choose(known, asked, files []string) (names []string, err error) {
 }
 
 // collect does the work with a data file of its own.
-func (s *syncing) collect(ctx context.Context, st *bolt.Store, files []string, std streams) error {
+func (s *syncing) collect(ctx context.Context, st *bolt.Store, names, files []string, std streams) error {
 	log := newLog(&s.Config, std.err)
 	interrupt(ctx, st, log)
 	if s.once {
-		log = quiet
+		log = slog.New(slog.DiscardHandler) // the outcomes are printed instead
 	}
 	g := ingest.New(st, nil, log, s.Workers, collected(&s.Config)...)
 	if err := g.Load(ctx); err != nil {
@@ -175,12 +159,8 @@ func (s *syncing) collect(ctx context.Context, st *bolt.Store, files []string, s
 		log.Info("stopped")
 		return nil
 	}
-	c := &own{g, s.Providers, s.force}
-	return collectOnce(ctx, c, s.known(), files, std)
+	return collectOnce(ctx, &own{g, s.Providers, s.force}, names, files, std)
 }
-
-// quiet is the log of jobs whose outcome is printed instead.
-var quiet = slog.New(slog.DiscardHandler)
 
 // ask has the server do the work, with its own configuration.
 func (s *syncing) ask(ctx context.Context, client *control.Client, files []string, std streams) error {
@@ -202,114 +182,6 @@ func (s *syncing) ask(ctx context.Context, client *control.Client, files []strin
 		return err
 	}
 	return collectOnce(ctx, newServer(client, s.force), names, files, std)
-}
-
-// A collector runs one job and returns its record: an ingester of our own, or a
-// server. An error says why none was run.
-type collector interface {
-	// fetch collects from a provider.
-	fetch(ctx context.Context, provider string) (store.Job, error)
-	// take takes the named file as a snapshot of a provider, or in when that is "-".
-	take(ctx context.Context, provider, name string, in io.Reader) (store.Job, error)
-	// underWay returns how far the jobs begun by hand are, and what they wait for, labelled
-	// with their provider.
-	underWay(ctx context.Context) []working
-}
-
-// own is a collector in this process.
-type own struct {
-	*ingest.Ingester
-	providers []config.Provider
-	force     bool
-}
-
-func (o *own) fetch(ctx context.Context, provider string) (store.Job, error) {
-	return o.RunNow(ctx, provider, store.Manual, o.force)
-}
-
-func (o *own) take(ctx context.Context, name, file string, in io.Reader) (store.Job, error) {
-	i := slices.IndexFunc(o.providers, func(p config.Provider) bool { return p.Name == name })
-	return o.Import(ctx, name, o.force, func(ctx context.Context, p *feed.Progress) (*feed.Document, error) {
-		return readSnapshot(ctx, o.providers[i].Provider, file, in, p)
-	})
-}
-
-// collectOnce runs one job of every provider or, when there are files, one of the
-// first for each of them.
-func collectOnce(ctx context.Context, c collector, providers, files []string, std streams) error {
-	if len(files) > 0 {
-		return takeFiles(ctx, c, providers[0], files, std)
-	}
-	return fetchOnce(ctx, c, providers, std)
-}
-
-// fetchOnce runs one job of every provider, and prints their outcomes in the
-// configured order, each as soon as it is its turn.
-func fetchOnce(ctx context.Context, c collector, providers []string, std streams) error {
-	type result struct {
-		job store.Job
-		err error
-	}
-	results := make([]chan result, len(providers))
-	for i, name := range providers {
-		results[i] = make(chan result, 1)
-		go func() {
-			job, err := c.fetch(ctx, name)
-			results[i] <- result{job, err}
-		}()
-	}
-	out := showJobs(ctx, std, c, func(provider string) (string, bool) { return provider, slices.Contains(providers, provider) })
-	defer out.stop()
-	var failed error
-	for i, name := range providers { // all of them, whatever happens: they use the store
-		r := <-results[i]
-		if err := report(out, name, &r.job, r.err); err != nil {
-			failed = err
-		}
-	}
-	return failed
-}
-
-// takeFiles runs one job for each file, in order.
-func takeFiles(ctx context.Context, c collector, provider string, files []string, std streams) error {
-	var failed error
-	for _, name := range files {
-		if err := takeFile(ctx, c, provider, name, std); err != nil {
-			failed = err
-		}
-	}
-	return failed
-}
-
-func takeFile(ctx context.Context, c collector, provider, name string, std streams) error {
-	label := name
-	if name == "-" {
-		label = "standard input"
-	}
-	out := showJobs(ctx, std, c, func(of string) (string, bool) { return label, of == provider })
-	defer out.stop()
-	job, err := c.take(ctx, provider, name, std.in)
-	return report(out, label, &job, err)
-}
-
-// report prints the outcome of a job. The error is errReported when it failed, or did
-// not run for the reason err.
-func report(out io.Writer, label string, job *store.Job, err error) error {
-	if err != nil {
-		what := "not run"
-		if errors.Is(err, control.ErrBroken) {
-			what = "not known to have run"
-		}
-		_, e := fmt.Fprintf(out, "%s: %s: %v\n", label, what, err)
-		return errors.Join(errReported, e)
-	}
-	if err := printOutcome(out, label, job); err != nil {
-		return err
-	}
-	if job.State != store.Completed || ingest.Suspicion(job.Suspect).Useless() {
-		return errReported
-	}
-	return nil
 }
 
 // interrupt sees to the jobs of a process that died. A file that cannot be written

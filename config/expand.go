@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -85,6 +86,7 @@ type template struct {
 	text   string
 	marks  *regexp.Regexp
 	values []reference // in the order of the marks' numbers
+	failed error       // the first that fill met
 }
 
 func newTemplate(text string, values []reference) *template {
@@ -103,27 +105,22 @@ func newTemplate(text string, values []reference) *template {
 	}
 }
 
-// marked returns the name of the first variable in a part of the URL, or "".
-func (t *template) marked(part string) string {
-	if match := t.marks.FindStringSubmatch(part); match != nil {
-		n, _ := strconv.Atoi(match[1]) // digits
-		return t.values[n].name
-	}
-	return ""
+// fill puts the values, as encode returns them, in the place of the marks. It fails for a
+// value of which encode says why it cannot be there.
+func (t *template) fill(part string, encode func(value string) (encoded, refused string)) string {
+	return t.marks.ReplaceAllStringFunc(part, func(mark string) string {
+		n, _ := strconv.Atoi(t.marks.FindStringSubmatch(mark)[1]) // digits
+		encoded, refused := encode(t.values[n].value)
+		if refused != "" && t.failed == nil {
+			t.failed = fmt.Errorf("the environment variable %s %s", t.values[n].name, refused)
+		}
+		return encoded
+	})
 }
 
-// fill puts the values, as encode returns them, in the place of the marks.
-func (t *template) fill(part string, encode func(reference) (string, error)) (string, error) {
-	var failed error
-	filled := t.marks.ReplaceAllStringFunc(part, func(mark string) string {
-		n, _ := strconv.Atoi(t.marks.FindStringSubmatch(mark)[1]) // digits
-		value, err := encode(t.values[n])
-		if err != nil && failed == nil {
-			failed = err
-		}
-		return value
-	})
-	return filled, failed
+// refuse fails if there is a mark in a part of the URL.
+func (t *template) refuse(part, why string) {
+	t.fill(part, func(string) (string, string) { return "", why })
 }
 
 // url returns the URL with the values in it.
@@ -132,39 +129,31 @@ func (t *template) url() (string, error) {
 	if err != nil {
 		// The parser's message repeats parts of the URL. What it finds most often is a port
 		// that is no number, since a variable is in its place.
-		if name := t.marked(port(t.text)); name != "" {
-			return "", misplaced(name, "the port")
+		t.refuse(port(t.text), "cannot stand in the port")
+		return "", cmp.Or(t.failed, errors.New("it is not a URL"))
+	}
+	t.refuse(u.Scheme, "cannot stand in the scheme")
+	t.refuse(u.Opaque, "cannot stand in what has no host")
+	t.refuse(u.Fragment, "cannot stand in what follows #, which is never sent")
+	u.Host = t.fill(u.Host, hostValue)
+	if u.User != nil {
+		name := t.fill(u.User.Username(), userValue)
+		if password, ok := u.User.Password(); ok {
+			u.User = url.UserPassword(name, t.fill(password, passwordValue))
+		} else {
+			u.User = url.User(name)
 		}
-		return "", errors.New("it is not a URL")
 	}
-	for _, place := range []struct{ what, text string }{
-		{"the scheme", u.Scheme}, {"what has no host", u.Opaque}, {"what follows #, which is never sent", u.Fragment},
-	} {
-		if name := t.marked(place.text); name != "" {
-			return "", misplaced(name, place.what)
-		}
-	}
-	if u.Host, err = t.fill(u.Host, hostName); err != nil {
-		return "", err
-	}
-	if err := t.user(u); err != nil {
-		return "", err
-	}
-	if err := t.path(u); err != nil {
-		return "", err
-	}
-	u.RawQuery, err = t.fill(u.RawQuery, func(v reference) (string, error) {
+	u.RawPath = t.path(u.EscapedPath())
+	u.RawQuery = t.fill(u.RawQuery, func(value string) (string, string) {
 		// A plus is a blank to some servers and a plus to others: neither is left.
-		return strings.ReplaceAll(url.QueryEscape(v.value), "+", "%20"), nil
+		return strings.ReplaceAll(url.QueryEscape(value), "+", "%20"), ""
 	})
-	if err != nil {
-		return "", err
+	if t.failed != nil {
+		return "", t.failed
 	}
-	return u.String(), nil
-}
-
-func misplaced(name, where string) error {
-	return fmt.Errorf("the environment variable %s cannot stand in %s", name, where)
+	u.Path, err = url.PathUnescape(u.RawPath)
+	return u.String(), err // never: all of it is encoded
 }
 
 // port returns what follows the host in a URL that may not be right.
@@ -179,63 +168,38 @@ func port(text string) string {
 
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$`)
 
-// hostName lets a value stand in the host when it can be nothing else.
-func hostName(v reference) (string, error) {
-	if !plainHost.MatchString(v.value) || strings.Contains(v.value, "..") {
-		return "", fmt.Errorf("the environment variable %s stands in the host, and is not a plain host name", v.name)
+// hostValue lets a value stand in the host when it can be nothing else.
+func hostValue(value string) (encoded, refused string) {
+	if !plainHost.MatchString(value) || strings.Contains(value, "..") {
+		return "", "stands in the host, and is not a plain host name"
 	}
-	return v.value, nil
+	return value, ""
 }
 
-// user fills the user and the password, which RFC 7617 section 2 keeps from holding
-// some characters.
-func (t *template) user(u *url.URL) error {
-	if u.User == nil {
-		return nil
+// userValue and passwordValue refuse what RFC 7617 section 2 excludes.
+func userValue(value string) (encoded, refused string) {
+	if strings.Contains(value, ":") {
+		return "", "holds a colon, which a user cannot have: it would end the user"
 	}
-	plain := func(v reference) (string, error) {
-		if strings.ContainsFunc(v.value, unicode.IsControl) {
-			return "", fmt.Errorf("the environment variable %s holds a control character, such as a line feed, which a user or a password cannot have", v.name)
-		}
-		return v.value, nil
-	}
-	name, err := t.fill(u.User.Username(), func(v reference) (string, error) {
-		if strings.Contains(v.value, ":") {
-			return "", fmt.Errorf("the environment variable %s holds a colon, which a user cannot have: it would end the user", v.name)
-		}
-		return plain(v)
-	})
-	if err != nil {
-		return err
-	}
-	password, ok := u.User.Password()
-	if !ok {
-		u.User = url.User(name)
-		return nil
-	}
-	if password, err = t.fill(password, plain); err != nil {
-		return err
-	}
-	u.User = url.UserPassword(name, password)
-	return nil
+	return passwordValue(value)
 }
 
-// path fills the path. A segment that is nothing but dots would be resolved, also when
-// these are encoded (RFC 3986 section 5.2.4).
-func (t *template) path(u *url.URL) error {
-	segments := strings.Split(u.EscapedPath(), "/")
+func passwordValue(value string) (encoded, refused string) {
+	if strings.ContainsFunc(value, unicode.IsControl) {
+		return "", "holds a control character, such as a line feed, which a user or a password cannot have"
+	}
+	return value, ""
+}
+
+// path fills an encoded path. A segment that is nothing but dots would be resolved, also
+// when these are encoded (RFC 3986 section 5.2.4).
+func (t *template) path(escaped string) string {
+	segments := strings.Split(escaped, "/")
 	for i, segment := range segments {
-		filled, err := t.fill(segment, func(v reference) (string, error) { return url.PathEscape(v.value), nil })
-		if err != nil {
-			return err
+		segments[i] = t.fill(segment, func(value string) (string, string) { return url.PathEscape(value), "" })
+		if plain, _ := url.PathUnescape(segments[i]); plain == "." || plain == ".." {
+			t.refuse(segment, "makes a part of the path that leads elsewhere")
 		}
-		if plain, _ := url.PathUnescape(filled); filled != segment && (plain == "." || plain == "..") {
-			return fmt.Errorf("the environment variable %s makes a part of the path that leads elsewhere", t.marked(segment))
-		}
-		segments[i] = filled
 	}
-	u.RawPath = strings.Join(segments, "/")
-	var err error
-	u.Path, err = url.PathUnescape(u.RawPath)
-	return err // never: all of it is encoded
+	return strings.Join(segments, "/")
 }

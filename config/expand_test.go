@@ -190,6 +190,9 @@ func FuzzExpandURL(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q is refused with a harmless value: %v", text, err)
 		}
+		if !without.IsAbs() {
+			return // refused later, whatever is in it
+		}
 		if got, want := with.Host, strings.ReplaceAll(without.Host, harmless, value); got != want {
 			t.Errorf("%q with %q asks %q, not %q", text, value, got, want)
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 // maxFileBytes bounds a configuration file. A thousand providers need a quarter of it.
-const maxFileBytes = 1 << 20
+const maxFileBytes = 1 << 20 // 1 MiB, as a message says
 
 // A file is a configuration file in YAML. Its keys are the names of the flags of fever
 // serve, and providers. All of it must be understood, and an error names line and key.
@@ -51,7 +51,7 @@ func readFile(path string) (*file, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	case len(text) > maxFileBytes:
-		return nil, fmt.Errorf("read the configuration: %s has more than %s", path, size(maxFileBytes))
+		return nil, fmt.Errorf("read the configuration: %s has more than 1 MiB", path)
 	}
 	return parseFile(path, text)
 }

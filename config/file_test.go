@@ -90,9 +90,9 @@ provider-url: https://example.com/feed
 	}
 	p := s.Providers[0]
 	got := fmt.Sprintln(s.Listen, s.DB, s.Workers, s.KeepJobs, s.LogFormat, s.LogLevel, s.NoSync, s.MaxAge, s.MaxInFlight, s.Grace,
-		len(s.Providers), p.Name, p.Every, p.MaxInterval, p.Location, p.Timeout, size(p.MaxBytes), p.URL)
+		len(s.Providers), p.Name, p.Every, p.MaxInterval, p.Location, p.Timeout, p.MaxBytes, p.URL)
 	want := fmt.Sprintln("127.0.0.1:8081", "/var/lib/fever/fever.db", 3, 16, "json", "DEBUG", true, time.Minute, 9, time.Duration(0),
-		1, "feverup", 90*time.Second, 22*time.Minute+30*time.Second, "Europe/Madrid", 5*time.Second, "2MiB", "https://example.com/feed")
+		1, "feverup", 90*time.Second, 22*time.Minute+30*time.Second, "Europe/Madrid", 5*time.Second, 2<<20, "https://example.com/feed")
 	if got != want {
 		t.Errorf("settings\n%s, want\n%s", got, want)
 	}

@@ -2,12 +2,11 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/robfig/cron/v3"
 )
 
@@ -29,37 +28,15 @@ func (z *timeZone) UnmarshalText(text []byte) error {
 // size is a flag's value: a number of bytes, more than zero.
 type size int64
 
-var sizeUnits = []struct {
-	suffix string
-	bytes  int64
-}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}} // longest match first
-
-func (s size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// String returns the size in the largest unit that divides it.
-func (s size) String() string {
-	for _, unit := range sizeUnits {
-		if int64(s)%unit.bytes == 0 {
-			return fmt.Sprintf("%d%s", int64(s)/unit.bytes, unit.suffix)
-		}
-	}
-	return strconv.FormatInt(int64(s), 10)
-}
+func (s size) MarshalText() ([]byte, error) { return []byte(humanize.IBytes(uint64(s))), nil }
 
 func (s *size) UnmarshalText(text []byte) error {
-	for _, unit := range sizeUnits {
-		digits, ok := strings.CutSuffix(string(text), unit.suffix)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseInt(digits, 10, 64)
-		if err != nil || n <= 0 || n > math.MaxInt64/unit.bytes {
-			break
-		}
-		*s = size(n * unit.bytes)
-		return nil
+	n, err := humanize.ParseBytes(string(text))
+	if err != nil || n == 0 || n > math.MaxInt64 {
+		return errors.New("it is not a size such as 512MiB, 1GiB or 1048576")
 	}
-	return errors.New("it is not a size such as 512MiB, 1GiB or 1048576")
+	*s = size(n)
+	return nil
 }
 
 // crontab is a flag's value: a cron expression of five fields. Its zero value has no

@@ -50,18 +50,14 @@ func TestCrontabNights(t *testing.T) {
 
 func TestSizes(t *testing.T) {
 	t.Parallel()
-	good := map[string]size{"1": 1, "1B": 1, "2KiB": 2048, "512MiB": 512 << 20, "1GiB": 1 << 30, "1048576": 1 << 20}
+	good := map[string]size{"1": 1, "1B": 1, "2KiB": 2048, "512MiB": 512 << 20, "1GiB": 1 << 30, "1048576": 1 << 20, "1 KiB": 1024, "1kb": 1000, "1.5GiB": 3 << 29}
 	for text, want := range good {
 		var got size
 		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
 			t.Errorf("%q is %d, %v; want %d", text, got, err, want)
 		}
-		var again size
-		if err := again.UnmarshalText([]byte(got.String())); err != nil || again != got {
-			t.Errorf("%q prints as %q, which is %d, %v", text, got, again, err)
-		}
 	}
-	for _, text := range []string{"", "0", "-1", "B", "1 KiB", "1kb", "1.5GiB", "9999999999999999999", "9999999999GiB", "GiB", "1GiBB"} {
+	for _, text := range []string{"", "0", "-1", "B", "1e3", "0.5", "NaN", "Inf", "9999999999999999999", "9999999999GiB", "GiB", "1GiBB"} {
 		var got size
 		if err := got.UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q is taken as %d", text, got)

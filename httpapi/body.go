@@ -27,6 +27,7 @@ var (
 type body struct {
 	found  index.Answer
 	piece  net.Buffers // of runs of the index, or of bytes
+	unsent bool        // piece may have some of these
 	bytes  []byte      // compressed; nil until there are any
 	writer deflate.Writer
 }
@@ -40,7 +41,10 @@ func (b *body) release() {
 		return
 	}
 	b.found.Release()
-	clear(b.piece[:cap(b.piece)]) // it has texts when they were not sent
+	if b.unsent {
+		clear(b.piece[:cap(b.piece)])
+		b.unsent = false
+	}
 	bodies.Put(b)
 }
 

@@ -80,13 +80,13 @@ func trim(s string) string { return strings.Trim(s, " \t") }
 //
 // Whoever can forge a collision of the digest writes the events anyway.
 func entityTag(digest uint64, packed bool) string {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], digest)
-	tag := `"` + hex.EncodeToString(b[:]) + `"`
-	if packed {
-		return "W/" + tag
+	b := append(make([]byte, 0, len(`W/"0123456789abcdef"`)), `W/"`...)
+	b = hex.AppendEncode(b, binary.BigEndian.AppendUint64(nil, digest))
+	b = append(b, '"')
+	if !packed {
+		b = b[len("W/"):]
 	}
-	return tag
+	return string(b)
 }
 
 // matches reports whether the lines of If-None-Match name the entity tag, in the weak

@@ -167,6 +167,7 @@ func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) (status i
 			defer h.holds.remove(r)
 		}
 	}
-	_ = server.SendBody(w, size, pieces) // it fails when the client has gone: nobody is left to tell
+	b.unsent = true // stays when sending panics, or the client has gone: nobody is left to tell
+	b.unsent = server.SendBody(w, size, pieces) != nil
 	return http.StatusOK, nil
 }

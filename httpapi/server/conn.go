@@ -122,11 +122,11 @@ func (c *conn) writeBody(buffers net.Buffers) (written int64, err error) {
 	}
 }
 
-// ReadFrom writes a piece of a [body] as it lies in memory, and anything else as it reads it.
+// ReadFrom writes a piece of a body as it lies in memory, and anything else as it reads it.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) {
-	if b, ok := r.(*body); ok {
-		piece := b.rest
-		b.rest = nil
+	if w, ok := r.(*response); ok {
+		piece := w.rest
+		w.rest = nil
 		return c.writeBody(piece)
 	}
 	return io.Copy(struct{ io.Writer }{c}, r)

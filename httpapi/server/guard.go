@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
+	"time"
 )
 
 // Guard returns a handler that answers as h does and survives its panics: a panic is
@@ -29,11 +31,15 @@ func Guard(h http.Handler, log *slog.Logger) http.Handler {
 // noSniff is shared: net/http copies the header, and nobody changes a value in place.
 var noSniff = []string{"nosniff"}
 
-// A response knows whether any of it was written.
+// A response knows whether any of it was written, and sends a body: see [SendBody].
 type response struct {
-	http.ResponseWriter
-	conn    *conn // nil when the server is not from [Serve]
-	started bool
+	http.ResponseWriter       // of the server, or of middleware
+	conn                *conn // nil when the server is not from [Serve]
+	started             bool
+
+	began       time.Time   // of the body
+	size, taken int64       // of the body, in bytes, and of these by the client
+	rest        net.Buffers // of the piece that is being sent
 }
 
 func (w *response) WriteHeader(status int) {

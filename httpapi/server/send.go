@@ -31,48 +31,38 @@ const minRate = 12 << 10
 // An error means that the client did not get all of it. Nothing more can be said to it:
 // net/http ends the connection, as the body is shorter than its Content-Length.
 func SendBody(w http.ResponseWriter, size int, pieces iter.Seq[net.Buffers]) error {
-	b := &body{w: w, size: int64(size), began: time.Now()}
-	if guarded, ok := w.(*response); ok {
-		guarded.started = true
-		b.w, b.conn = guarded.ResponseWriter, guarded.conn
+	r, ok := w.(*response)
+	if !ok {
+		r = &response{ResponseWriter: w}
 	}
-	server := b.holdHeader()
+	r.started, r.began, r.size = true, time.Now(), int64(size)
+	direct := r.holdHeader()
 	for piece := range pieces {
-		if err := b.send(piece, server); err != nil {
+		if err := r.send(piece, direct); err != nil {
 			return err
 		}
 	}
-	if b.taken < b.size {
+	if r.taken < r.size {
 		return io.ErrShortWrite
 	}
 	return nil
 }
 
-// A body is on its way to a client.
-type body struct {
-	w     http.ResponseWriter // of the server, or of middleware
-	conn  *conn               // nil when the server is not from [Serve]
-	size  int64               // bytes
-	taken int64               // of these, by the client
-	began time.Time
-	rest  net.Buffers // of the piece that is being sent
-}
-
 // holdHeader has the connection hold back the header, and returns what then sends pieces
 // without a copy, or nil when there is no need or no such writer. net/http alone would send
 // the header together with only the first bytes of a large body.
-func (b *body) holdHeader() io.ReaderFrom {
-	server, ok := b.w.(interface {
+func (w *response) holdHeader() io.ReaderFrom {
+	server, ok := w.ResponseWriter.(interface {
 		http.Flusher
 		io.ReaderFrom
 	})
-	if !ok || b.conn == nil || b.size <= bufferedSize {
+	if !ok || w.conn == nil || w.size <= bufferedSize {
 		return nil
 	}
-	b.conn.holding = true
+	w.conn.holding = true
 	server.Flush()
-	if b.conn.holding { // middleware did not flush
-		b.conn.holding = false // what it flushes later has a part of the body
+	if w.conn.holding { // middleware did not flush
+		w.conn.holding = false // what it flushes later has a part of the body
 		return nil
 	}
 	return server
@@ -81,31 +71,31 @@ func (b *body) holdHeader() io.ReaderFrom {
 // send sends one piece. Several slices go through ReadFrom, which counts them for net/http
 // and leaves the rest to [conn.ReadFrom]; meanwhile net/http keeps a buffer of 32 KiB. One
 // slice needs none of this.
-func (b *body) send(piece net.Buffers, server io.ReaderFrom) (err error) {
-	b.rest = piece
+func (w *response) send(piece net.Buffers, direct io.ReaderFrom) (err error) {
+	w.rest = piece
 	var n int64
-	if server != nil && len(piece) > 1 {
-		n, err = server.ReadFrom(b)
+	if direct != nil && len(piece) > 1 {
+		n, err = direct.ReadFrom(w)
 	} else {
-		n, err = b.rest.WriteTo(b.w)
+		n, err = w.rest.WriteTo(w.ResponseWriter)
 	}
-	b.taken += n
-	if err == nil && len(b.rest) > 0 {
+	w.taken += n
+	if err == nil && len(w.rest) > 0 {
 		err = io.ErrShortWrite // middleware did not take all of it
 	}
-	if err != nil || b.taken >= b.size {
+	if err != nil || w.taken >= w.size {
 		return err
 	}
-	if b.conn != nil {
-		b.conn.waits(forReader)
+	if w.conn != nil {
+		w.conn.waits(forReader)
 	}
-	end := b.began.Add(writeTimeout + time.Duration(b.taken)*time.Second/minRate)
+	end := w.began.Add(writeTimeout + time.Duration(w.taken)*time.Second/minRate)
 	if latest := time.Now().Add(writeTimeout); latest.Before(end) {
 		end = latest
 	}
-	_ = http.NewResponseController(b.w).SetWriteDeadline(end) // it fails for a writer that has none
+	_ = http.NewResponseController(w).SetWriteDeadline(end) // it fails for a writer that has none
 	return nil
 }
 
 // Read reads what is left of the piece, for middleware whose ReadFrom is its own.
-func (b *body) Read(p []byte) (int, error) { return b.rest.Read(p) }
+func (w *response) Read(p []byte) (int, error) { return w.rest.Read(p) }
