@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// A Place is where an event stands in the order of events.
-type Place struct {
+// A SortKey is where an event stands in the order of events.
+type SortKey struct {
 	Start int64     // Unix seconds
 	End   int64     // Unix seconds, never before Start
 	ID    uuid.UUID // of the event's [Key]
@@ -21,7 +21,7 @@ type Place struct {
 // An Entry is what a search needs of an event: its place in the order and its
 // summary, encoded once. It is immutable: who gets it may keep it.
 type Entry struct {
-	Place
+	SortKey
 	Summary  []byte                // an EventSummary of the OpenAPI document, as JSON
 	Provider unique.Handle[string] // its name, which all entries share
 }
@@ -43,7 +43,7 @@ func Summarize(e *Event, lowest, highest Price, loc *time.Location) *Entry {
 	id := e.ID()
 	start, end := e.instants(loc)
 	// A start that the clocks skip can come out after an end that they do not.
-	return &Entry{Place{start, max(start, end), id}, summary(e, id, lowest, highest), unique.Make(e.Provider)}
+	return &Entry{SortKey{start, max(start, end), id}, summary(e, id, lowest, highest), unique.Make(e.Provider)}
 }
 
 // instants returns the Unix seconds at which the event starts and ends in loc. An end
@@ -61,7 +61,7 @@ func (e *Event) instants(loc *time.Location) (start, end int64) {
 
 // Compare orders places by start, then by end, then by id. It is the one order of
 // events in fever: no two events compare as equal.
-func (p *Place) Compare(q *Place) int {
+func (p *SortKey) Compare(q *SortKey) int {
 	if c := cmp.Compare(p.Start, q.Start); c != 0 {
 		return c
 	}

@@ -189,7 +189,7 @@ func TestRecordJSONRoundTrip(t *testing.T) {
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	one, two := uuid.UUID{15: 1}, uuid.UUID{0: 1}
-	ordered := []*event.Place{
+	ordered := []*event.SortKey{
 		{Start: -1 << 63, End: 1<<63 - 1, ID: two},
 		{Start: -1, End: 5, ID: one},
 		{Start: 0, End: 0, ID: two},
@@ -210,8 +210,8 @@ func TestCompare(t *testing.T) {
 func TestCompareIsTotal(t *testing.T) {
 	t.Parallel()
 	small := rapid.Int64Range(-1, 1)
-	places := rapid.Custom(func(t *rapid.T) *event.Place {
-		return &event.Place{
+	places := rapid.Custom(func(t *rapid.T) *event.SortKey {
+		return &event.SortKey{
 			Start: small.Draw(t, "start"),
 			End:   small.Draw(t, "end"),
 			ID:    uuid.UUID{byte(small.Draw(t, "first of id")), 15: byte(small.Draw(t, "last of id"))},
@@ -228,8 +228,8 @@ func TestCompareIsTotal(t *testing.T) {
 		if again := *a; a.Compare(&again) != 0 {
 			t.Fatal("a place does not compare as equal to its copy")
 		}
-		three := []*event.Place{a, b, c}
-		slices.SortFunc(three, (*event.Place).Compare)
+		three := []*event.SortKey{a, b, c}
+		slices.SortFunc(three, (*event.SortKey).Compare)
 		if three[0].Compare(three[1]) > 0 || three[1].Compare(three[2]) > 0 || three[0].Compare(three[2]) > 0 {
 			t.Fatal("Compare is not transitive")
 		}

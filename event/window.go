@@ -20,7 +20,7 @@ type Window struct {
 var Always = Window{From: math.MinInt64, To: math.MaxInt64}
 
 // Holds reports whether an event at that place lies in the window.
-func (w Window) Holds(p *Place) bool { return p.Start >= w.From && p.End <= w.To }
+func (w Window) Holds(p *SortKey) bool { return p.Start >= w.From && p.End <= w.To }
 
 // ErrInstant is returned (wrapped) by [ParseInstant] for text that is not a
 // date-time of RFC 3339.

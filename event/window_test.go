@@ -236,7 +236,7 @@ func TestWindowHolds(t *testing.T) {
 		{event.Window{}, 0, 0, true},
 		{event.Window{}, 0, 1, false},
 	} {
-		if got := test.window.Holds(&event.Place{Start: test.start, End: test.end}); got != test.want {
+		if got := test.window.Holds(&event.SortKey{Start: test.start, End: test.end}); got != test.want {
 			t.Errorf("%+v holds %d-%d: %t, want %t", test.window, test.start, test.end, got, test.want)
 		}
 	}

@@ -25,7 +25,7 @@ var (
 
 // A body is that of a search, in two codings.
 type body struct {
-	found  index.Answer
+	found  index.Result
 	piece  net.Buffers // of runs of the index, or of bytes
 	unsent bool        // piece may have some of these
 	bytes  []byte      // compressed; nil until there are any

@@ -99,7 +99,7 @@ func TestBounds(t *testing.T) {
 		for i, size := range sizes {
 			id := uuid.UUID{byte(i >> 8), byte(i)}
 			summaries = append(summaries, noise(size))
-			list = append(list, &event.Entry{Place: event.Place{Start: int64(i), End: int64(i), ID: id}, Summary: summaries[i]})
+			list = append(list, &event.Entry{SortKey: event.SortKey{Start: int64(i), End: int64(i), ID: id}, Summary: summaries[i]})
 		}
 		want := `{"data":{"events":[` + string(bytes.Join(summaries, []byte(","))) + `]},"error":null}`
 		b := bodies.New().(*body)
@@ -170,14 +170,14 @@ func TestLetsGo(t *testing.T) {
 	list := many(t, 10)
 	x := loaded(t, list...)
 	h := NewSearch(Search{Index: x, Log: quiet})
-	var a index.Answer
+	var a index.Result
 	x.Snapshot().Search(event.Always, &a)
 	var text []byte
 	for r := range a.Runs {
 		text = r.Text()
 	}
 	old := weak.Make(&text[0]) // of the only segment
-	text, a = nil, index.Answer{}
+	text, a = nil, index.Result{}
 	for _, coding := range []string{"identity", "gzip"} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, request(t, http.MethodGet, "/search", "Accept-Encoding: "+coding))
@@ -221,14 +221,14 @@ func TestSentLetsGo(t *testing.T) {
 				}
 				h.ServeHTTP(w, r)
 			}))
-			var a index.Answer
+			var a index.Result
 			x.Snapshot().Search(event.Always, &a)
 			var text []byte
 			for r := range a.Runs {
 				text = r.Text()
 			}
 			old := weak.Make(&text[0]) // of the only segment
-			text, a = nil, index.Answer{}
+			text, a = nil, index.Result{}
 			for _, coding := range []string{"gzip", "identity"} {
 				r, err := exchange(client, request(t, http.MethodGet, base+"/search", "Accept-Encoding: "+coding))
 				if (err == nil) != (failure == "none") {

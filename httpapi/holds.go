@@ -37,8 +37,8 @@ type holds struct {
 
 // A hold is what one response holds.
 type hold struct {
-	replaced int64 // [index.Answer.Replaced]
-	bytes    int64 // [index.Answer.Held]
+	replaced int64 // [index.Result.Replaced]
+	bytes    int64 // [index.Result.Held]
 }
 
 func newHolds(x *index.Index, recent, older int64) *holds {

@@ -44,7 +44,7 @@ func generate(n int) []*event.Entry {
 	entries := make([]*event.Entry, n)
 	for i := range entries {
 		start := r.Int64N(int64(n) * hour)
-		entries[i] = &event.Entry{Place: event.Place{Start: start, End: start + hour/2 + r.Int64N(5*hour/2), ID: id(i)}}
+		entries[i] = &event.Entry{SortKey: event.SortKey{Start: start, End: start + hour/2 + r.Int64N(5*hour/2), ID: id(i)}}
 		entries[i].Summary = fmt.Appendf(nil, `{"id":"%s","title":"Event number %d","start_date":"2021-06-30",`+
 			`"start_time":"21:00:00","end_date":"2021-06-30","end_time":"22:00:00","min_price":15,"max_price":30}`, entries[i].ID, i)
 	}
@@ -68,7 +68,7 @@ func loaded(tb testing.TB, entries []*event.Entry) *index.Index {
 }
 
 // appendText is what a handler does with an answer.
-func appendText(b []byte, a *index.Answer) []byte {
+func appendText(b []byte, a *index.Result) []byte {
 	for r := range a.Runs {
 		b = append(b, r.Text()...)
 	}
@@ -89,7 +89,7 @@ func BenchmarkSearch(b *testing.B) {
 					from := r.Int64N(max(1, int64(n)*hour-width))
 					windows[i] = event.Window{From: from, To: from + width}
 				}
-				var a index.Answer
+				var a index.Result
 				var buf []byte
 				var found, bytes int
 				for _, w := range windows {

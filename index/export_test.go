@@ -14,12 +14,12 @@ const (
 
 // Find returns the entries of a search's answer.
 func (s *Snapshot) Find(w event.Window) []*event.Entry {
-	var a Answer
+	var a Result
 	s.Search(w, &a)
 	var found []*event.Entry
 	for r := range a.Runs {
 		for i := r.from; i < r.to; i++ {
-			found = append(found, &event.Entry{Place: r.segment.place(int(i)), Summary: bytes.Clone(r.segment.unit(int(i))[1:])})
+			found = append(found, &event.Entry{SortKey: r.segment.key(int(i)), Summary: bytes.Clone(r.segment.element(int(i))[1:])})
 		}
 	}
 	return slices.Clip(found)

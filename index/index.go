@@ -1,11 +1,11 @@
-// Package index answers searches from memory: it holds the summaries of all events,
-// encoded, back to back and in order, and lets any number of readers search them
-// without a lock while a writer prepares the next state.
+// Package index answers searches from memory: it holds the encoded summaries of all
+// events, back to back and in order. Any number of readers search them without a lock
+// while a writer prepares the next version.
 //
-// Neighbouring events share a segment, an immutable piece of some 16 KiB with all that
-// an answer needs of them ready: their text, the same compressed, their digests and
-// checksum. The segments are in a btree ordered by start. So an answer is a few runs of
-// ready bytes, whatever it says, and a change of an event writes its segment anew.
+// Neighbouring events share a segment: an immutable piece of some 16 KiB with all that an
+// answer needs of them, which is their text, the same compressed, their digests and their
+// checksum. The segments are in a btree in the order of their events. So an answer is a few
+// runs of ready bytes, and a change of an event writes its segment anew.
 //
 // The index is a view of the store. It can be thrown away and loaded again.
 package index
@@ -21,14 +21,14 @@ import (
 
 // An Index holds what searches need of all events. Use [New] to make one.
 //
-// Readers call [Index.Snapshot] once per request and use that snapshot to the end of
-// it; they never wait. Writers are serialised.
+// Readers call [Index.Snapshot] once per request and use that snapshot throughout; they
+// never wait. Writers are serialised.
 type Index struct {
 	current atomic.Pointer[Snapshot] // nil until the first Load
 
 	mu       sync.Mutex // serialises writers; guards what follows
-	tree     tree       // the writer's own: a snapshot gets a clone of it
-	spans    *spans     // nil until the first Load
+	tree     tree       // of the writer: a snapshot gets a clone of it
+	keys     *keyTable  // nil until the first Load
 	days     days       // of the events in tree
 	stats    Stats      // of tree
 	builder  builder
@@ -38,31 +38,30 @@ type Index struct {
 // New returns an index that is not loaded: it has no snapshot yet.
 func New() *Index { return &Index{} }
 
-// Snapshot returns the current state, or nil before the first [Index.Load]. Hold it
-// no longer than one answer takes: it pins the segments of its age in memory.
+// Snapshot returns the current version, or nil before the first [Index.Load]. Keep it no
+// longer than one answer takes: it keeps the segments of its version in memory.
 func (x *Index) Snapshot() *Snapshot { return x.current.Load() }
 
-// Notify has f called after each change from now on. The writer waits for it: f must be
-// quick, and must not change the index.
+// Notify has f called after each change from now on. The writer waits for f, which must
+// be quick and must not change the index.
 func (x *Index) Notify(f func()) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.watchers = append(x.watchers, f)
 }
 
-// Load replaces everything with the given entries, in any order. It copies what it
-// keeps. Two entries with one id are an error, and leave
-// the index as it was. It sorts and compresses, on all processors: it is for the start
-// of the process.
+// Load replaces everything with the given entries, in any order. It copies what it keeps.
+// Two entries with one id are an error, which leaves the index as it was. It sorts and
+// compresses on all processors: it is for the start of the process.
 func (x *Index) Load(entries []*event.Entry) error {
 	began := time.Now()
 	sorted := slices.Clone(entries)
-	slices.SortFunc(sorted, func(a, b *event.Entry) int { return a.Compare(&b.Place) })
-	var spans *spans
+	slices.SortFunc(sorted, func(a, b *event.Entry) int { return a.Compare(&b.SortKey) })
+	var keys *keyTable
 	var days days
 	var err error
 	var wait sync.WaitGroup
-	wait.Go(func() { spans, err = spansOf(sorted) })
+	wait.Go(func() { keys, err = newKeyTable(sorted) })
 	wait.Go(func() { days = daysOf(sorted) })
 	segments := buildAll(sorted)
 	wait.Wait()
@@ -71,7 +70,7 @@ func (x *Index) Load(entries []*event.Entry) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.tree, x.spans, x.days = newTree(), spans, days
+	x.tree, x.keys, x.days = newTree(), keys, days
 	x.stats = Stats{Version: x.stats.Version, Work: x.stats.Work, Replaced: x.stats.Replaced + x.stats.Bytes}
 	for _, g := range segments {
 		x.add(g)
@@ -80,17 +79,16 @@ func (x *Index) Load(entries []*event.Entry) error {
 	return nil
 }
 
-// Apply adds the given entries, each in place of the one with its id, as one step
-// that readers see whole or not at all. Of two with one id the last counts. It copies
-// what it keeps, and panics when the index was never loaded, since it would then hide
-// stored events.
+// Apply adds the given entries, each in place of the one with its id, as one step that
+// readers see whole or not at all. Of two with one id the last counts. It copies what it
+// keeps. It panics when the index was never loaded, since it would then hide stored events.
 //
-// It writes the segments anew that these events stand in, or stood in, and no others.
+// It rewrites the segments that these events are in, or were in, and no others.
 func (x *Index) Apply(entries []*event.Entry) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	began := time.Now()
-	if x.spans == nil {
+	if x.keys == nil {
 		panic("index: Apply before Load")
 	}
 	if len(entries) == 0 {
@@ -112,8 +110,9 @@ func (x *Index) remove(g *segment) {
 	x.stats.Replaced += g.bytes()
 }
 
-// publish makes what the writer has the current state, work on which began then. It clones the tree once for a
-// whole batch, since the first change of a node after a clone copies the node.
+// publish makes what the writer has the current version; began is when work on it began. It
+// clones the tree once for a whole batch, since the first change of a node after a clone
+// copies the node.
 func (x *Index) publish(began time.Time) {
 	x.stats.Version++
 	x.stats.Work += time.Since(began)
@@ -123,25 +122,25 @@ func (x *Index) publish(began time.Time) {
 	}
 }
 
-// A Snapshot is the state of the index at one moment. It never changes.
+// A Snapshot is one version of the index. It never changes.
 type Snapshot struct {
 	Stats
 	tree tree
 }
 
-// Stats says what a snapshot holds, and what it took.
+// Stats says what a snapshot holds, and how long it took to make.
 type Stats struct {
-	Version     uint64        // counts the states, from 1
-	Work        time.Duration // for all versions so far
+	Version     uint64        // counts the versions, from 1
+	Work        time.Duration // on all versions so far
 	Events      int
 	Segments    int
 	TextBytes   int64 // of all summaries, with the commas between them
 	PackedBytes int64 // of the same, compressed
 	Bytes       int64 // of memory that the segments take, at most
 
-	// Replaced is what Bytes were of all segments that no longer belong to the index. It
-	// only grows. All older snapshots together keep no more memory than it has grown since
-	// the oldest of them.
+	// Replaced adds up the Bytes of all segments that no longer belong to the index. It
+	// only grows. All older snapshots together keep no more memory than it has grown by
+	// since the oldest of them.
 	Replaced int64
 }
 

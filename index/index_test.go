@@ -16,7 +16,7 @@ import (
 
 // at makes an entry with a short name for an id.
 func at(start, end int64, name string) *event.Entry {
-	e := &event.Entry{Place: event.Place{Start: start, End: end}, Summary: []byte(name)}
+	e := &event.Entry{SortKey: event.SortKey{Start: start, End: end}, Summary: []byte(name)}
 	copy(e.ID[:], name)
 	return e
 }
@@ -66,7 +66,7 @@ func TestSearch(t *testing.T) {
 
 func TestSearchDoesNotAllocate(t *testing.T) {
 	s := loaded(t, slices.Clone(fewEntries())).Snapshot()
-	var a index.Answer
+	var a index.Result
 	var buf, packed []byte
 	var w deflate.Writer
 	allocs := testing.AllocsPerRun(100, func() {
@@ -243,7 +243,7 @@ func TestSearchManyRuns(t *testing.T) {
 	entries := make([]*event.Entry, n)
 	var inTime []*event.Entry
 	for i := range entries {
-		entries[i] = &event.Entry{Place: event.Place{Start: int64(i), End: int64(i), ID: id(i)}, Summary: []byte(strings.Repeat("x", 1+i%50))}
+		entries[i] = &event.Entry{SortKey: event.SortKey{Start: int64(i), End: int64(i), ID: id(i)}, Summary: []byte(strings.Repeat("x", 1+i%50))}
 		if i%2 == 0 {
 			entries[i].End = 10 * n
 		} else {
@@ -255,7 +255,7 @@ func TestSearchManyRuns(t *testing.T) {
 	if err := checkAnswer(s, w, inTime); err != nil {
 		t.Error(err)
 	}
-	var a index.Answer
+	var a index.Result
 	s.Search(w, &a)
 	runs := 0
 	for range a.Runs {
@@ -279,13 +279,13 @@ func TestSegmentsStayLarge(t *testing.T) {
 	t.Parallel()
 	entries := slices.Clone(fewEntries())
 	x := loaded(t, entries)
-	slices.SortFunc(entries, func(a, b *event.Entry) int { return a.Compare(&b.Place) })
+	slices.SortFunc(entries, func(a, b *event.Entry) int { return a.Compare(&b.SortKey) })
 	for i, e := range entries {
 		if i%100 != 0 { // they all go to the end
-			x.Apply([]*event.Entry{{Place: event.Place{Start: 1e12 + int64(i), End: 1e12 + int64(i), ID: e.ID}, Summary: e.Summary}})
+			x.Apply([]*event.Entry{{SortKey: event.SortKey{Start: 1e12 + int64(i), End: 1e12 + int64(i), ID: e.ID}, Summary: e.Summary}})
 		}
 	}
-	var a index.Answer
+	var a index.Result
 	x.Snapshot().Search(event.Window{From: 0, To: 1e11}, &a)
 	segments := 0
 	for range a.Runs {

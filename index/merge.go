@@ -11,15 +11,15 @@ import (
 	"fever/event"
 )
 
-// A change is what happens at one place: an entry comes, or stays with other values, or
-// (without an entry) the event that stands there leaves, as it moves elsewhere.
+// A change sets the entry at one sort key, or removes it (without an entry) because the
+// event gets another sort key.
 type change struct {
-	event.Place
+	event.SortKey
 	entry *event.Entry
 }
 
-// changes returns what the entries change, in order of places, each at most once, and
-// takes note of where their events stand from now on.
+// changes returns what the entries change, in order, at most one change a sort key, and
+// puts their sort keys into the table.
 func (x *Index) changes(entries []*event.Entry) []change {
 	changes := make([]change, 0, len(entries))
 	seen := make(map[uuid.UUID]struct{}, len(entries))
@@ -28,29 +28,29 @@ func (x *Index) changes(entries []*event.Entry) []change {
 			continue
 		}
 		seen[e.ID] = struct{}{}
-		old, known := x.spans.move(&e.Place, x.tree.holds)
-		if known {
+		old, had := x.keys.put(&e.SortKey, x.tree.contains)
+		if had {
 			g, i, _ := x.tree.find(&old)
-			x.days.add(e.Provider, g.unit(i), -1) // an event is of one provider for ever: its id says so
+			x.days.add(e.Provider, g.element(i), -1) // an event is of one provider for ever: its id says so
 		}
-		if known && old != e.Place {
-			changes = append(changes, change{Place: old})
+		if had && old != e.SortKey {
+			changes = append(changes, change{SortKey: old})
 		}
 		x.days.add(e.Provider, e.Summary, 1)
-		changes = append(changes, change{e.Place, e})
+		changes = append(changes, change{e.SortKey, e})
 	}
-	slices.SortFunc(changes, func(a, b change) int { return a.Compare(&b.Place) })
+	slices.SortFunc(changes, func(a, b change) int { return a.Compare(&b.SortKey) })
 	return changes
 }
 
-// merge brings the changes into the tree, segment by segment.
+// merge applies the changes to the tree, segment by segment.
 func (x *Index) merge(changes []change) {
-	var units []unit
+	var refs []eventRef
 	for len(changes) > 0 {
-		units = units[:0]
-		g := x.tree.reaching(&changes[0].Place)
+		refs = refs[:0]
+		g := x.tree.reaching(&changes[0].SortKey)
 		for {
-			n := len(changes) // the last segment takes what comes after it
+			n := len(changes) // the last segment takes all that comes after it
 			var next *segment
 			if g != nil {
 				if next = x.tree.after(g); next != nil {
@@ -59,20 +59,20 @@ func (x *Index) merge(changes []change) {
 				}
 				x.remove(g)
 			}
-			units = appendMerged(units, g, changes[:n])
+			refs = appendMerged(refs, g, changes[:n])
 			changes = changes[n:]
-			if next == nil || !small(units) {
+			if next == nil || !small(refs) {
 				break
 			}
-			g = next // to be written together with what has become too small alone
+			g = next // joins what has become too small to be a segment
 		}
-		parts(units, even(units), func(part []unit) { x.add(x.builder.build(part)) })
+		parts(refs, even(refs), func(part []eventRef) { x.add(x.builder.build(part)) })
 	}
 }
 
-// until returns the number of changes up to p, itself included.
-func until(changes []change, p *event.Place) int {
-	n, _ := slices.BinarySearchFunc(changes, p, func(c change, p *event.Place) int {
+// until returns how many of the changes are at p or before it.
+func until(changes []change, p *event.SortKey) int {
+	n, _ := slices.BinarySearchFunc(changes, p, func(c change, p *event.SortKey) int {
 		if c.Compare(p) <= 0 {
 			return -1
 		}
@@ -81,8 +81,8 @@ func until(changes []change, p *event.Place) int {
 	return n
 }
 
-// appendMerged appends the events of g, or of no segment, with the changes made.
-func appendMerged(units []unit, g *segment, changes []change) []unit {
+// appendMerged appends the events of g, or of no segment when it is nil, with the changes.
+func appendMerged(refs []eventRef, g *segment, changes []change) []eventRef {
 	i, n := 0, 0
 	if g != nil {
 		n = len(g.times)
@@ -91,37 +91,37 @@ func appendMerged(units []unit, g *segment, changes []change) []unit {
 		c := &changes[k]
 		order := -1
 		for ; i < n; i++ {
-			if order = g.compare(i, &c.Place); order >= 0 {
+			if order = g.compare(i, &c.SortKey); order >= 0 {
 				break
 			}
-			units = append(units, unit{from: g, at: i})
+			refs = append(refs, eventRef{from: g, at: i})
 		}
 		if i < n && order == 0 {
-			i++ // what stands there is replaced, or leaves
+			i++ // this event is replaced or removed
 		}
 		if c.entry != nil {
-			units = append(units, unit{entry: c.entry})
+			refs = append(refs, eventRef{entry: c.entry})
 		}
 	}
 	for ; i < n; i++ {
-		units = append(units, unit{from: g, at: i})
+		refs = append(refs, eventRef{from: g, at: i})
 	}
-	return units
+	return refs
 }
 
-// small reports whether units are better off with others in one segment.
-func small(units []unit) bool { return len(units) < maxEvents/4 && sizeOf(units) < maxText/4 }
+// small reports whether refs should share a segment with others.
+func small(refs []eventRef) bool { return len(refs) < maxEvents/4 && sizeOf(refs) < maxText/4 }
 
-func sizeOf(units []unit) (size int) {
-	for i := range units {
-		size += units[i].size()
+func sizeOf(refs []eventRef) (size int) {
+	for i := range refs {
+		size += refs[i].size()
 	}
 	return size
 }
 
-// even returns a size of text that cuts units into a few segments of about equal sizes.
-func even(units []unit) int {
-	size := sizeOf(units)
+// even returns the size of text that cuts refs into few segments of about equal sizes.
+func even(refs []eventRef) int {
+	size := sizeOf(refs)
 	n := (size + maxText - 1) / maxText
 	if n <= 1 {
 		return maxText
@@ -129,32 +129,32 @@ func even(units []unit) int {
 	return min(size/n+size/n/8, maxText)
 }
 
-// parts calls yield with the units of one segment after the other, which have at most so
-// many bytes of text each, unless a single event has more.
-func parts(units []unit, most int, yield func([]unit)) {
+// parts calls yield with the refs of one segment after the other. Each has at most so many
+// bytes of text, unless a single event has more.
+func parts(refs []eventRef, most int, yield func([]eventRef)) {
 	start, size := 0, 0
-	for i := range units {
-		next := units[i].size()
-		if i > start && (size+next > most || i-start == maxEvents || !together(units[start].span(), units[i].span())) {
-			yield(units[start:i])
+	for i := range refs {
+		next := refs[i].size()
+		if i > start && (size+next > most || i-start == maxEvents || !together(refs[start].interval(), refs[i].interval())) {
+			yield(refs[start:i])
 			start, size = i, 0
 		}
 		size += next
 	}
-	if start < len(units) {
-		yield(units[start:])
+	if start < len(refs) {
+		yield(refs[start:])
 	}
 }
 
-// buildAll makes the segments of entries that are in order, on all processors. They are
-// not filled: the first change of a full one would split it.
+// buildAll makes the segments of entries that are in order, on all processors. It does not
+// fill them: the first change of a full segment would split it.
 func buildAll(entries []*event.Entry) []*segment {
-	units := make([]unit, len(entries))
+	refs := make([]eventRef, len(entries))
 	for i, e := range entries {
-		units[i].entry = e
+		refs[i].entry = e
 	}
-	var all [][]unit
-	parts(units, maxText*3/4, func(part []unit) { all = append(all, part) })
+	var all [][]eventRef
+	parts(refs, maxText*3/4, func(part []eventRef) { all = append(all, part) })
 	segments := make([]*segment, len(all))
 	var wait sync.WaitGroup
 	var begun atomic.Int64

@@ -37,7 +37,7 @@ func (m model) search(w event.Window) []*event.Entry {
 			found = append(found, e)
 		}
 	}
-	slices.SortFunc(found, func(a, b *event.Entry) int { return a.Compare(&b.Place) })
+	slices.SortFunc(found, func(a, b *event.Entry) int { return a.Compare(&b.SortKey) })
 	return found
 }
 
@@ -88,7 +88,7 @@ func (m model) days() []index.Day {
 }
 
 func same(a, b *event.Entry) bool {
-	return a.Place == b.Place && bytes.Equal(a.Summary, b.Summary)
+	return a.SortKey == b.SortKey && bytes.Equal(a.Summary, b.Summary)
 }
 
 // checkAnswer compares all that an answer says of its events with what they are.
@@ -99,7 +99,7 @@ func checkAnswer(s *index.Snapshot, w event.Window, want []*event.Entry) error {
 	}
 	text := bytes.Join(summaries, []byte(","))
 
-	var a index.Answer
+	var a index.Result
 	s.Search(w, &a)
 	if got := appendText(nil, &a); !bytes.Equal(got, text) || a.Size != len(text) || a.Events != len(want) {
 		return fmt.Errorf("%d events, %d bytes, %.500q\nwant %.500q", a.Events, a.Size, got, text)
@@ -173,7 +173,7 @@ func TestModel(t *testing.T) {
 		}
 		random := func(t *rapid.T) *rand.Rand { return rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0)) }
 		entry := func(r *rand.Rand) *event.Entry {
-			e := &event.Entry{Place: event.Place{Start: r.Int64N(times)}, Summary: make([]byte, r.IntN(1+r.IntN(size)))}
+			e := &event.Entry{SortKey: event.SortKey{Start: r.Int64N(times)}, Summary: make([]byte, r.IntN(1+r.IntN(size)))}
 			for i := range e.Summary {
 				e.Summary[i] = "abcdefghijklmnop"[r.IntN(1+r.IntN(16))]
 			}
@@ -270,7 +270,7 @@ func TestReadersSeeWholeBatches(t *testing.T) {
 	generation := func(number uint64) []*event.Entry {
 		entries := make([]*event.Entry, events)
 		for i := range entries {
-			e := &event.Entry{Place: event.Place{Start: r.Int64N(1000), ID: id(i)}, Summary: binary.BigEndian.AppendUint64(nil, number)}
+			e := &event.Entry{SortKey: event.SortKey{Start: r.Int64N(1000), ID: id(i)}, Summary: binary.BigEndian.AppendUint64(nil, number)}
 			if e.End = e.Start + r.Int64N(100); i%2 == 0 {
 				e.Start, e.End = int64(i), int64(i) // stays where it is
 			}
@@ -331,7 +331,7 @@ func age(s *index.Snapshot, events int) (uint64, error) {
 		if g != number {
 			return 0, fmt.Errorf("a snapshot of two ages, %d and %d", number, g)
 		}
-		if before != nil && before.Compare(&e.Place) >= 0 {
+		if before != nil && before.Compare(&e.SortKey) >= 0 {
 			return 0, fmt.Errorf("%s before %s", span(before), span(e))
 		}
 		before = e

@@ -9,26 +9,26 @@ import (
 	"fever/event"
 )
 
-// degree of the btree: nodes of 31 to 63 segments. A million events are some 17,000 of
-// these, and a batch that changes a few copies no more than that.
+// degree of the btree: its nodes have 31 to 63 segments. A million events have some 17,000
+// segments, and a batch that changes a few of these copies only their nodes.
 const degree = 32
 
-// tree holds segments in order. It is the only user of google/btree, whose generic form
-// is final: should it ever have to be replaced, this file is the place.
+// tree has the segments in order. Only this file uses google/btree, whose generic form is
+// final, so that it can be replaced here.
 //
-// Concurrency, from its documentation: reads may run beside each other, and beside
-// writes to a clone. clone itself counts as a write.
+// Reads may run beside each other and beside writes to a clone, says its documentation;
+// clone itself counts as a write.
 type tree struct {
 	b     *btree.BTreeG[item]
-	bound *segment // with one place, to find others by; nil in a clone, which is not written to
+	bound *segment // with one event, to search for its sort key; nil in a clone, which nobody writes to
 }
 
-// An item is a segment by its last event, so that one descent finds the first segment
-// that reaches a start. It carries that event's start, so that a descent touches the
-// nodes alone: each segment looked at would be a cache miss.
+// An item is a segment in the order of last events, so that one descent finds the first
+// segment that reaches a start. It has a copy of that event's start, so that a descent reads
+// the nodes alone: each segment would be a cache miss.
 type item struct {
 	start   int64
-	segment *segment // nil in the bound of a scan, which comes before every segment that ends its starts then
+	segment *segment // nil in the bound of a scan, which comes before all segments with this start
 }
 
 func (a item) before(b item) bool {
@@ -38,8 +38,8 @@ func (a item) before(b item) bool {
 	case a.segment == nil || b.segment == nil:
 		return b.segment != nil
 	default:
-		p := b.segment.last()
-		return a.segment.compare(len(a.segment.times)-1, &p) < 0
+		k := b.segment.last()
+		return a.segment.compare(len(a.segment.times)-1, &k) < 0
 	}
 }
 
@@ -53,18 +53,17 @@ func (t tree) add(g *segment) { t.b.ReplaceOrInsert(item{g.lastStart(), g}) }
 
 func (t tree) remove(g *segment) { t.b.Delete(item{g.lastStart(), g}) }
 
-// ascend calls yield with the segments whose last event starts at first or later, in
-// order, until it returns false.
+// ascend yields the segments whose last event starts at first or later, in order.
 func (t tree) ascend(first int64, yield func(*segment) bool) {
 	t.b.AscendGreaterOrEqual(item{start: first}, func(i item) bool { return yield(i.segment) })
 }
 
-// reaching returns the first segment whose last event stands at p or after it, or else
-// the last segment. It is nil when there is none.
-func (t tree) reaching(p *event.Place) *segment {
+// reaching returns the first segment whose last event is at k or after it, or else the last
+// segment. It returns nil when there is none.
+func (t tree) reaching(k *event.SortKey) *segment {
 	var found *segment
-	t.bound.start, t.bound.latest, t.bound.ids[0] = p.Start, p.End, p.ID
-	t.b.AscendGreaterOrEqual(item{p.Start, t.bound}, func(i item) bool {
+	t.bound.start, t.bound.latest, t.bound.ids[0] = k.Start, k.End, k.ID
+	t.b.AscendGreaterOrEqual(item{k.Start, t.bound}, func(i item) bool {
 		found = i.segment
 		return false
 	})
@@ -75,18 +74,19 @@ func (t tree) reaching(p *event.Place) *segment {
 	return found
 }
 
-// holds reports whether an event stands at p.
-func (t tree) holds(p event.Place) bool {
-	_, _, found := t.find(&p)
+// contains reports whether there is an event with the sort key k.
+func (t tree) contains(k event.SortKey) bool {
+	_, _, found := t.find(&k)
 	return found
 }
 
-// find returns the segment that has an event at p, and which of its events that is.
-func (t tree) find(p *event.Place) (g *segment, i int, found bool) {
-	if g = t.reaching(p); g == nil {
+// find returns the segment that has the event with the sort key k, and which of its events
+// that is.
+func (t tree) find(k *event.SortKey) (g *segment, i int, found bool) {
+	if g = t.reaching(k); g == nil {
 		return nil, 0, false
 	}
-	i, found = sort.Find(len(g.times), func(i int) int { return -g.compare(i, p) })
+	i, found = sort.Find(len(g.times), func(i int) int { return -g.compare(i, k) })
 	return g, i, found
 }
 

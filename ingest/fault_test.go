@@ -107,7 +107,7 @@ func everything(t *testing.T, st *bolt.Store) []byte {
 
 // search returns the summaries of all events in the index.
 func search(x *index.Index) []byte {
-	var a index.Answer
+	var a index.Result
 	x.Snapshot().Search(event.Always, &a)
 	var b []byte
 	for r := range a.Runs {

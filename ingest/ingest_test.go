@@ -259,7 +259,7 @@ func TestOncePublishesInTheProvidersZone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(loaded) != 1 || loaded[0].Compare(&f.published[0][0].Place) != 0 || !bytes.Equal(loaded[0].Summary, f.published[0][0].Summary) {
+	if len(loaded) != 1 || loaded[0].Compare(&f.published[0][0].SortKey) != 0 || !bytes.Equal(loaded[0].Summary, f.published[0][0].Summary) {
 		t.Errorf("loaded %+v, published %+v", loaded, f.published[0][0])
 	}
 }

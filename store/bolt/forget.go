@@ -170,7 +170,7 @@ func (s *Store) selectEvents(ctx context.Context, tx *bbolt.Tx, provider string,
 			sel.Current++
 		}
 		keys = append(keys, bytes.Clone(k))
-		i, _ := slices.BinarySearchFunc(firsts, &e.Place, func(f first, p *event.Place) int { return f.Compare(p) })
+		i, _ := slices.BinarySearchFunc(firsts, &e.SortKey, func(f first, p *event.SortKey) int { return f.Compare(p) })
 		if i < store.MostFirst {
 			firsts = slices.Insert(firsts, i, first{e, pair{k, v}, current})
 			firsts = firsts[:min(len(firsts), store.MostFirst)]

@@ -143,7 +143,7 @@ func inOrder(records []event.Record) []event.Record {
 	for i := range records {
 		entries[records[i].Key] = event.NewEntry(&records[i].Event, utc)
 	}
-	slices.SortFunc(records, func(a, b event.Record) int { return entries[a.Key].Compare(&entries[b.Key].Place) })
+	slices.SortFunc(records, func(a, b event.Record) int { return entries[a.Key].Compare(&entries[b.Key].SortKey) })
 	return records
 }
 

@@ -45,10 +45,10 @@ func TestLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		slices.SortFunc(got, func(a, b *event.Entry) int { return a.Compare(&b.Place) })
+		slices.SortFunc(got, func(a, b *event.Entry) int { return a.Compare(&b.SortKey) })
 		return got
 	}
-	slices.SortFunc(want, func(a, b *event.Entry) int { return a.Compare(&b.Place) })
+	slices.SortFunc(want, func(a, b *event.Entry) int { return a.Compare(&b.SortKey) })
 	recorded := load(nil)
 	if !reflect.DeepEqual(recorded, want) {
 		t.Error("entries are not those of the events, in the zones that were recorded")

@@ -65,7 +65,7 @@ func (s *Store) find(ctx context.Context, f store.Filter) ([][]byte, error) {
 			if err != nil {
 				return err
 			}
-			if f.Window.Holds(&e.Place) {
+			if f.Window.Holds(&e.SortKey) {
 				e.Summary = nil // not needed for the order
 				found = append(found, place{e, bytes.Clone(k)})
 			}
@@ -75,7 +75,7 @@ func (s *Store) find(ctx context.Context, f store.Filter) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(found, func(a, b place) int { return a.Compare(&b.Place) })
+	slices.SortFunc(found, func(a, b place) int { return a.Compare(&b.SortKey) })
 	if f.Limit > 0 && len(found) > f.Limit {
 		found = found[:f.Limit]
 	}
