@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"fever/config"
@@ -102,7 +103,7 @@ func (b *backing) toFile(ctx context.Context, path string, out io.Writer) (err e
 	if err := syncFolder(folder); err != nil {
 		return fmt.Errorf("back up to %s: %w", path, err)
 	}
-	_, err = fmt.Fprintf(out, "%s: %s, checked\n", path, humanBytes(n))
+	_, err = fmt.Fprintf(out, "%s: %s, checked\n", path, humanize.Bytes(uint64(n)))
 	return err
 }
 

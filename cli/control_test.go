@@ -219,10 +219,10 @@ func TestServerBusy(t *testing.T) {
 	})
 	var out bytes.Buffer
 	code := Main(t.Context(), []string{"sync", "--once", "--db", db, "-"}, strings.NewReader("the document"), &out, &out)
-	if code != exitDone || !strings.Contains(out.String(), "standard input: completed in 0s: 42 seen") || asked.Load() != 3 {
+	if code != exitDone || !strings.Contains(out.String(), "standard input: completed in 0 s: 42 seen") || asked.Load() != 3 {
 		t.Errorf("%d, after %d attempts: %s", code, asked.Load(), out.String())
 	}
-	if out, _ := run(t, exitDone, "sync", "--once", "--db", db); !strings.Contains(out, "a: completed in 0s: 43 seen") || asked.Load() != 6 {
+	if out, _ := run(t, exitDone, "sync", "--once", "--db", db); !strings.Contains(out, "a: completed in 0 s: 43 seen") || asked.Load() != 6 {
 		t.Errorf("after %d attempts: %s", asked.Load(), out)
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
+	"fever/ops/human"
 	"fever/store"
 )
 
@@ -29,7 +32,7 @@ func jobRow(job store.Job) string {
 		status = strconv.Itoa(job.HTTPStatus)
 	}
 	return fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s", job.ID, job.Started.Local().Format(time.DateTime), job.Provider,
-		job.Trigger, job.State, took(&job), job.Attempts, status, humanBytes(job.Bytes), counts(&job), note(&job))
+		job.Trigger, job.State, took(&job), job.Attempts, status, humanize.Bytes(uint64(job.Bytes)), counts(&job), note(&job))
 }
 
 // counts returns the cells with what a job found. Where nothing was looked at, zeros
@@ -53,34 +56,12 @@ func note(job *store.Job) string {
 	return "-"
 }
 
-// took returns how long a job took, in the three digits that matter.
+// took returns how long a job took.
 func took(job *store.Job) string {
 	if job.Finished.IsZero() {
 		return "-"
 	}
-	d := job.Finished.Sub(job.Started)
-	switch {
-	case d >= 100*time.Second:
-		d = d.Round(time.Second)
-	case d >= 10*time.Second:
-		d = d.Round(100 * time.Millisecond)
-	case d >= time.Second:
-		d = d.Round(10 * time.Millisecond)
-	}
-	return d.String()
-}
-
-func humanBytes(n int64) string {
-	const units = "kMGT"
-	if n < 1000 {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, unit := float64(n)/1000, 0
-	for value >= 999.95 && unit < len(units)-1 { // else it would print as 1000.0
-		value /= 1000
-		unit++
-	}
-	return fmt.Sprintf("%.1f %cB", value, units[unit])
+	return human.Duration(job.Finished.Sub(job.Started))
 }
 
 func jobRecord(job store.Job) ([]string, error) {

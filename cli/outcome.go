@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"time"
 
 	"fever/ingest"
+	"fever/ops/human"
 	"fever/store"
 )
 
@@ -17,19 +17,19 @@ func line(text string) string { return cell(text, math.MaxInt) }
 // printOutcome tells people what a job did.
 func printOutcome(w io.Writer, label string, job *store.Job) error {
 	p := &printer{w: w}
-	took := job.Finished.Sub(job.Started).Round(100 * time.Microsecond)
+	took := human.Duration(job.Finished.Sub(job.Started))
 	switch {
 	case job.State != store.Completed:
 		attempts := ""
 		if job.Attempts > 1 {
 			attempts = fmt.Sprintf(" and %d attempts", job.Attempts)
 		}
-		p.printf("%s: failed after %v%s: %s: %s\n", label, took, attempts, job.Kind, line(job.Message))
+		p.printf("%s: failed after %s%s: %s: %s\n", label, took, attempts, job.Kind, line(job.Message))
 		return p.err
 	case job.NotModified:
-		p.printf("%s: completed in %v: not modified since the last time\n", label, took)
+		p.printf("%s: completed in %s: not modified since the last time\n", label, took)
 	default:
-		p.printf("%s: completed in %v: %d seen: %d new, %d changed, %d unchanged, %d not online, %d rejected; %d gone\n",
+		p.printf("%s: completed in %s: %d seen: %d new, %d changed, %d unchanged, %d not online, %d rejected; %d gone\n",
 			label, took, job.Seen, job.New, job.Changed, job.Unchanged, job.Ignored, job.Rejected, job.Gone)
 	}
 	if job.Suspect != "" {

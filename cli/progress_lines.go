@@ -7,6 +7,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"fever/ops/human"
 	"fever/store"
 )
 
@@ -88,8 +89,8 @@ func (w *working) facts(now time.Time) string {
 		state = fmt.Sprintf("attempt %d", w.attempt)
 	}
 	took := max(now.Sub(w.started), 0)
-	return fmt.Sprintf("  %-9s  %7.1f MB  %7d rows  %6.1f MB/s  %7s",
-		state, float64(w.bytes)/1e6, w.rows, perSecond(w.bytes, took)/1e6, clock(took))
+	return fmt.Sprintf("  %-9s  %7.1f MB  %7d rows  %6.1f MB/s  %10s",
+		state, float64(w.bytes)/1e6, w.rows, perSecond(w.bytes, took)/1e6, human.Duration(took.Round(time.Second)))
 }
 
 func (w *working) color() string {
@@ -104,7 +105,7 @@ func (w *working) color() string {
 
 // eventLine describes how far a dump is.
 func eventLine(n int64, took time.Duration, s screen) string {
-	return s.fit(fmt.Sprintf("%d events  %.0f/s  %s", n, perSecond(n, took), clock(took)), "")
+	return s.fit(fmt.Sprintf("%d events  %.0f/s  %s", n, perSecond(n, took), human.Duration(took.Round(time.Second))), "")
 }
 
 // fit cuts a line for the screen, and colours it if that is wanted. The last column
@@ -125,13 +126,4 @@ func perSecond(n int64, took time.Duration) float64 {
 		return 0
 	}
 	return float64(n) / took.Seconds()
-}
-
-// clock writes a duration as minutes and seconds, or hours too.
-func clock(d time.Duration) string {
-	seconds := int64(d / time.Second)
-	if seconds < 3600 {
-		return fmt.Sprintf("%d:%02d", seconds/60, seconds%60)
-	}
-	return fmt.Sprintf("%d:%02d:%02d", seconds/3600, seconds/60%60, seconds%60)
 }

@@ -33,15 +33,15 @@ func TestJobLines(t *testing.T) {
 	}{
 		{"none", nil, screen{80, 24, true}, ""},
 		{"usual", jobs, screen{80, 24, false}, `
-feverup               running       12.3 MB     4512 rows     3.1 MB/s     0:04
-retried               attempt 2    104.9 MB  1000000 rows     0.0 MB/s  1:15:00
-another-provider-wi…  running        0.0 MB        0 rows     0.0 MB/s     0:00
-waits                 waiting
+feverup            running       12.3 MB     4512 rows     3.1 MB/s         4 s
+retried            attempt 2    104.9 MB  1000000 rows     0.0 MB/s  1 h 15 min
+another-provider…  running        0.0 MB        0 rows     0.0 MB/s         0 s
+waits              waiting
 `},
 		{"wide, in colours", jobs, screen{120, 24, true}, `
-feverup                            running       12.3 MB     4512 rows     3.1 MB/s     0:04
-` + yellow + `retried                            attempt 2    104.9 MB  1000000 rows     0.0 MB/s  1:15:00` + plain + `
-another-provider-with-a-long-name  running        0.0 MB        0 rows     0.0 MB/s     0:00
+feverup                            running       12.3 MB     4512 rows     3.1 MB/s         4 s
+` + yellow + `retried                            attempt 2    104.9 MB  1000000 rows     0.0 MB/s  1 h 15 min` + plain + `
+another-provider-with-a-long-name  running        0.0 MB        0 rows     0.0 MB/s         0 s
 ` + faint + `waits                              waiting` + plain + `
 `},
 		{"narrow", jobs, screen{40, 24, false}, `
@@ -51,25 +51,25 @@ another-pro…  running        0.0 MB   …
 waits         waiting
 `},
 		{"low", jobs, screen{80, 4, true}, `
-feverup  running       12.3 MB     4512 rows     3.1 MB/s     0:04
-` + yellow + `retried  attempt 2    104.9 MB  1000000 rows     0.0 MB/s  1:15:00` + plain + `
+feverup  running       12.3 MB     4512 rows     3.1 MB/s         4 s
+` + yellow + `retried  attempt 2    104.9 MB  1000000 rows     0.0 MB/s  1 h 15 min` + plain + `
 ` + faint + `and 2 more` + plain + `
 `},
 		{"just high enough", jobs[:2], screen{80, 3, false}, `
-feverup  running       12.3 MB     4512 rows     3.1 MB/s     0:04
+feverup  running       12.3 MB     4512 rows     3.1 MB/s         4 s
 waits    waiting
 `},
 		{"a file with an odd name", []working{{"漢字漢字漢字漢字/\x1b[2J\n.xml", store.Running, 1, 0, 0, now, ""}}, screen{80, 24, false}, `
-漢字漢字漢字漢字/ […  running        0.0 MB        0 rows     0.0 MB/s     0:00
+漢字漢字漢字漢字…  running        0.0 MB        0 rows     0.0 MB/s         0 s
 `},
 		{"behind another", []working{{"a.xml", store.Running, 1, 12_345_678, 4512, now, "job 12 (schedule)"}, {"b.xml", store.Pending, 0, 0, 0, time.Time{}, "a job (schedule)"}}, screen{80, 24, true}, `
 ` + faint + `a.xml  waiting for job 12 (schedule)` + plain + `
 ` + faint + `b.xml  waiting for a job (schedule)` + plain + `
 `},
 		{"no screen", jobs, screen{}, `
-feverup                            running       12.3 MB     4512 rows     3.1 MB/s     0:04
-retried                            attempt 2    104.9 MB  1000000 rows     0.0 MB/s  1:15:00
-another-provider-with-a-long-name  running        0.0 MB        0 rows     0.0 MB/s     0:00
+feverup                            running       12.3 MB     4512 rows     3.1 MB/s         4 s
+retried                            attempt 2    104.9 MB  1000000 rows     0.0 MB/s  1 h 15 min
+another-provider-with-a-long-name  running        0.0 MB        0 rows     0.0 MB/s         0 s
 `},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -95,7 +95,7 @@ another-provider-with-a-long-name  running        0.0 MB        0 rows     0.0 M
 
 func TestEventLine(t *testing.T) {
 	t.Parallel()
-	if got, want := eventLine(27_255, 500*time.Millisecond, screen{80, 24, true}), "27255 events  54510/s  0:00"; got != want {
+	if got, want := eventLine(27_255, 500*time.Millisecond, screen{80, 24, true}), "27255 events  54510/s  1 s"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got, want := eventLine(27_255, time.Hour, screen{10, 24, true}), "27255 ev…"; got != want {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fever/ingest"
+	"fever/ops/human"
 	"fever/store"
 )
 
@@ -143,11 +144,11 @@ func (c card) Progress() string {
 func (c card) Outcome() string {
 	switch job := c.Last; {
 	case job.State == store.Failed:
-		return "failed after " + span(took(job)) + " and " + amount(job.Attempts, "attempt")
+		return "failed after " + human.Duration(took(job)) + " and " + amount(job.Attempts, "attempt")
 	case job.NotModified:
-		return "completed in " + span(took(job)) + ": nothing was modified"
+		return "completed in " + human.Duration(took(job)) + ": nothing was modified"
 	default:
-		return "completed in " + span(took(job)) + ": " + counts(job)
+		return "completed in " + human.Duration(took(job)) + ": " + counts(job)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"fever/ops/human"
 	"fever/store"
 )
 
@@ -56,13 +57,13 @@ func newChart(jobs []store.Job) chart {
 		when := job.Started.UTC().Format("2 Jan 15:04:05")
 		if r.Failed {
 			r.Up = chartAbove
-			r.Title = fmt.Sprintf("%s: failed after %s, %s", when, span(took(job)), job.Kind)
+			r.Title = fmt.Sprintf("%s: failed after %s, %s", when, human.Duration(took(job)), job.Kind)
 		} else {
 			r.Up = chartLeast + scale(float64(took(job)), float64(c.Longest), chartAbove-chartLeast)
 			if n := changes(job); n > 0 {
 				r.Down = chartLeast + scale(float64(n), float64(c.Most), chartBelow-chartLeast)
 			}
-			r.Title = fmt.Sprintf("%s: %s, %s", when, span(took(job)), amount(changes(job), "change"))
+			r.Title = fmt.Sprintf("%s: %s, %s", when, human.Duration(took(job)), amount(changes(job), "change"))
 		}
 		c.Runs = append(c.Runs, r)
 	}
@@ -91,5 +92,5 @@ func (c chart) Label() string {
 	if c.Failed == len(c.Runs) {
 		return label
 	}
-	return label + fmt.Sprintf(", the longest of the others took %s, the most changes at once were %s", span(c.Longest), number(c.Most))
+	return label + fmt.Sprintf(", the longest of the others took %s, the most changes at once were %s", human.Duration(c.Longest), number(c.Most))
 }

@@ -14,6 +14,7 @@ import (
 
 	"fever/index"
 	"fever/ingest"
+	"fever/ops/human"
 	"fever/store"
 	"fever/store/bolt"
 )
@@ -26,7 +27,7 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMa
 	"amount": amount,
 	"bytes":  size,
 	"rough":  rough,
-	"span":   span,
+	"span":   human.Duration,
 	"number": number,
 }).ParseFS(files, "*.html"))
 
