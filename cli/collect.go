@@ -88,8 +88,8 @@ func (s *server) take(ctx context.Context, provider, name string, in io.Reader) 
 	defer func() { _ = document.Close() }() // only read from
 	body := &watched{Reader: document}
 	job, err := s.Snapshot(ctx, provider, s.force, body)
-	if failed := body.failed(); err != nil && failed != nil {
-		return unread(provider, started, failed), nil
+	if failed := body.failed.Load(); err != nil && failed != nil {
+		return unread(provider, started, *failed), nil
 	}
 	return job, err
 }

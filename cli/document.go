@@ -72,21 +72,13 @@ func unread(name string, started time.Time, err error) store.Job {
 // reader and a writer to copy between does not say whose an error is.
 type watched struct {
 	io.Reader
-	err atomic.Pointer[error]
+	failed atomic.Pointer[error] // nil: not before its end
 }
 
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.Reader.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		w.err.Store(&err)
+		w.failed.Store(&err)
 	}
 	return n, err
-}
-
-// failed returns why reading ended before the end, or nil.
-func (w *watched) failed() error {
-	if err := w.err.Load(); err != nil {
-		return *err
-	}
-	return nil
 }

@@ -225,10 +225,8 @@ func (s *serving) drained(ctx context.Context, log *slog.Logger) (context.Contex
 			return
 		}
 		log.Info("draining", "for", s.Drain)
-		timer := time.NewTimer(s.Drain)
-		defer timer.Stop()
 		select {
-		case <-timer.C:
+		case <-time.After(s.Drain):
 		case <-stopping.Done():
 		}
 	})

@@ -14,16 +14,10 @@ import (
 	"fever/config"
 )
 
-// A stranger is a variable in the environment that is called as if it was a setting, and
-// is none.
-type stranger struct {
-	name    string
-	nearest string // the setting that may be meant, or ""
-}
-
-// strangers finds them among variables like those of [os.Environ]. Settings are those of
-// all commands under root. Variables that the configuration file refers to are in use.
-func strangers(root *cobra.Command, environ, inUse []string) (all []stranger) {
+// strangers calls warn for each environment variable that is named as if it was a
+// setting, and is none, with the setting that may be meant, or "". Settings are those of
+// all commands. Variables that the configuration file refers to are in use.
+func strangers(cmd *cobra.Command, inUse []string, warn func(name, nearest string)) {
 	known := make(map[string]bool)
 	var collect func(*cobra.Command)
 	collect = func(cmd *cobra.Command) {
@@ -36,16 +30,13 @@ func strangers(root *cobra.Command, environ, inUse []string) (all []stranger) {
 			collect(sub)
 		}
 	}
-	collect(root)
-	settings := slices.Sorted(maps.Keys(known))
-	for _, variable := range environ {
+	collect(cmd.Root())
+	for _, variable := range slices.Sorted(slices.Values(os.Environ())) {
 		name, value, _ := strings.Cut(variable, "=")
 		if strings.HasPrefix(name, config.VariablePrefix) && !known[name] && !slices.Contains(inUse, name) && !ofKubernetes(name, value) {
-			all = append(all, stranger{name, nearest(name, settings)})
+			warn(name, nearest(name, slices.Sorted(maps.Keys(known))))
 		}
 	}
-	slices.SortFunc(all, func(a, b stranger) int { return strings.Compare(a.name, b.name) })
-	return all
 }
 
 // serviceVariable matches what Kubernetes sets in each container for a service that is
@@ -77,13 +68,13 @@ func nearest(name string, names []string) string {
 
 // logStrangers warns of them in the log.
 func logStrangers(cmd *cobra.Command, log *slog.Logger, inUse []string) {
-	for _, s := range strangers(cmd.Root(), os.Environ(), inUse) {
-		attrs := []any{"variable", s.name}
-		if s.nearest != "" {
-			attrs = append(attrs, "nearest", s.nearest)
+	strangers(cmd, inUse, func(name, nearest string) {
+		attrs := []any{"variable", name}
+		if nearest != "" {
+			attrs = append(attrs, "nearest", nearest)
 		}
 		log.Warn("a variable in the environment is no setting and has no effect", attrs...)
-	}
+	})
 }
 
 // useFile completes the settings of a command that has no log, and warns of strangers.
@@ -91,12 +82,11 @@ func useFile(cmd *cobra.Command, d *config.DataFile) error {
 	if err := d.Complete(cmd.Flags()); err != nil {
 		return &usageError{err}
 	}
-	for _, s := range strangers(cmd.Root(), os.Environ(), d.Variables) {
-		hint := ""
-		if s.nearest != "" {
-			hint = " (did you mean " + s.nearest + "?)"
+	strangers(cmd, d.Variables, func(name, nearest string) {
+		if nearest != "" {
+			nearest = " (did you mean " + nearest + "?)"
 		}
-		cmd.PrintErrf("fever: %s in the environment is no setting and has no effect%s\n", s.name, hint)
-	}
+		cmd.PrintErrf("fever: %s in the environment is no setting and has no effect%s\n", name, nearest)
+	})
 	return nil
 }

@@ -25,9 +25,7 @@ func annotate(flag *pflag.Flag, key, value string) {
 
 func setOrigin(flag *pflag.Flag, where string) { annotate(flag, originKey, where) }
 
-// emptyCounts says that an empty value of the flag means something. Of the others one on
-// the command line is refused, and an environment variable that is set to nothing counts
-// as one that is not set.
+// emptyCounts says that an empty value of the flag means something.
 func emptyCounts(flags *pflag.FlagSet, name string) { annotate(flags.Lookup(name), emptyKey, "") }
 
 // Origin returns what a message calls the value of a flag: --every, FEVER_EVERY or
@@ -55,48 +53,37 @@ func isSet(flag *pflag.Flag) bool {
 }
 
 // Environment gives the flags that are not on the command line the values of their
-// environment variables. It refuses flags that the command line sets to nothing.
-func Environment(flags *pflag.FlagSet) error {
-	if err := refuseEmpty(flags); err != nil {
-		return err
-	}
-	return setFromEnvironment(flags)
-}
-
-// refuseEmpty refuses flags that the command line sets to nothing. Most often a script has
-// done so, with a variable of its own that is not set: what was to narrow or to direct what
-// a command does would be left out.
-func refuseEmpty(flags *pflag.FlagSet) error {
-	var failed error
-	flags.Visit(func(flag *pflag.Flag) {
-		value := flag.Value.String()
-		if list, ok := flag.Value.(pflag.SliceValue); ok && slices.Contains(list.GetSlice(), "") {
-			value = ""
-		}
-		if value == "" && flag.Annotations[emptyKey] == nil && failed == nil {
-			failed = fmt.Errorf("--%s is empty: give it a value, or leave it out", flag.Name)
-		}
-	})
-	return failed
-}
-
-// setFromEnvironment gives every flag that was not on the command line the value of
-// its environment variable, where that is set, and not empty or empty for a purpose.
-func setFromEnvironment(flags *pflag.FlagSet) error {
-	var failed error
+// environment variables. One that is set to nothing counts as not set, and a flag that the
+// command line sets to nothing is refused: most often a script has done so, with a
+// variable of its own that is not set, and what was to narrow what a command does would be
+// left out. Both mean something for the flags of [emptyCounts].
+func Environment(flags *pflag.FlagSet) (failed error) {
 	flags.VisitAll(func(flag *pflag.Flag) {
 		name := Variable(flag.Name)
 		value, set := os.LookupEnv(name)
-		if flag.Changed || flag.Name == "help" || !set || value == "" && flag.Annotations[emptyKey] == nil {
-			return
+		mayBeEmpty := flag.Annotations[emptyKey] != nil
+		switch {
+		case failed != nil:
+		case flag.Changed && isEmpty(flag.Value) && !mayBeEmpty:
+			failed = fmt.Errorf("--%s is empty: give it a value, or leave it out", flag.Name)
+		case flag.Changed || flag.Name == "help" || !set || value == "" && !mayBeEmpty:
+		default:
+			if err := flag.Value.Set(value); err != nil {
+				failed = fmt.Errorf("%s: %.40q: %w", name, value, invalid(flag, err))
+			}
+			flag.Changed = true
+			setOrigin(flag, name)
 		}
-		if err := flag.Value.Set(value); err != nil && failed == nil {
-			failed = fmt.Errorf("%s: %.40q: %w", name, value, invalid(flag, err))
-		}
-		flag.Changed = true
-		setOrigin(flag, name)
 	})
 	return failed
+}
+
+// isEmpty reports whether a value, or one of a list, is "".
+func isEmpty(value pflag.Value) bool {
+	if list, ok := value.(pflag.SliceValue); ok {
+		return slices.Contains(list.GetSlice(), "")
+	}
+	return value.String() == ""
 }
 
 // Variable returns the name of the environment variable that sets a flag.
