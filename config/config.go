@@ -1,8 +1,9 @@
 // Package config reads the settings: a flag wins over the environment, that over the
 // configuration file, and that over the default.
 //
-// Each value keeps its origin: the flag, the variable, or the file with line and key. All
-// errors are mistakes in the settings, and name it. None repeats what may be a secret.
+// Each value keeps its origin: the flag, the variable, or the file with its line and key.
+// Every error is a mistake in the settings. It names the origin, and never repeats a value
+// that may be a secret.
 package config
 
 import (
@@ -14,7 +15,7 @@ import (
 	"fever/provider"
 )
 
-// DefaultDB is the data file of all commands when nothing else is said.
+// DefaultDB is the data file of all commands unless the settings name another.
 const DefaultDB = "fever.db"
 
 // A Config holds the settings of the commands that collect.
@@ -26,12 +27,12 @@ type Config struct {
 	LogFormat string // text or json
 	LogLevel  slog.Level
 	Providers []Provider // the file's, or the only one; set by Complete
-	Variables []string   // of the environment, that the file refers to; set by Complete
+	Variables []string   // environment variables that the file refers to; set by Complete
 
-	only entry // what the flags say of the only provider
+	only entry // the only provider, as the flags describe it
 }
 
-// Register adds the flags of the settings.
+// Register adds the settings to flags.
 func (c *Config) Register(flags *pflag.FlagSet) {
 	flags.StringVar(&c.File, "config", "", "YAML `file` with settings, and providers (see above)")
 	flags.StringVar(&c.DB, "db", DefaultDB, "the data `file`; created when missing")
@@ -43,8 +44,8 @@ func (c *Config) Register(flags *pflag.FlagSet) {
 	flags.Lookup("log-level").DefValue = "info" // as people write it
 }
 
-// Complete takes from the file what neither flags nor environment say, and refuses
-// what makes no sense. The flags are those of Register, parsed.
+// Complete takes the remaining values from the file and validates all of them. It must be
+// given the flags of Register after they were parsed and [Environment] was called.
 func (c *Config) Complete(flags *pflag.FlagSet) error {
 	f, err := readFile(c.File)
 	if err != nil {
@@ -89,7 +90,7 @@ func (c *Config) Complete(flags *pflag.FlagSet) error {
 	return err
 }
 
-// onlyProviders is the error of a flag that is set beside a list of providers.
+// onlyProviders is the error when a flag of the only provider is set beside a list of providers.
 func onlyProviders(flags *pflag.FlagSet, flag, path string) error {
 	return fmt.Errorf("%s is for the only provider, but %s lists providers: say it there, for each", Origin(flags, flag), path)
 }

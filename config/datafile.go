@@ -7,12 +7,12 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A DataFile holds the settings of the commands that only use what is stored.
+// A DataFile holds the settings of the commands that use a data file and do not collect.
 type DataFile struct {
 	File      string                    // the configuration file, or ""
 	DB        string                    // the data file
-	Locations map[string]*time.Location // of the providers of which the settings say it; set by Complete
-	Variables []string                  // of the environment, that the file refers to; set by Complete
+	Locations map[string]*time.Location // the time zones that the settings give, by provider; set by Complete
+	Variables []string                  // environment variables that the file refers to; set by Complete
 
 	timeZone timeZone
 }
@@ -23,17 +23,17 @@ func (d *DataFile) Register(flags *pflag.FlagSet) {
 	flags.StringVar(&d.DB, "db", DefaultDB, "the data `file`")
 }
 
-// RegisterTimeZone adds the flag --timezone, for the commands to which it matters how the
-// times in the file count.
+// RegisterTimeZone adds the flag --timezone, for commands that compare local times. It must
+// be called after Register.
 func (d *DataFile) RegisterTimeZone(flags *pflag.FlagSet) {
 	flags.Lookup("config").Usage += " and time zones"
 	flags.TextVar(&d.timeZone, "timezone", timeZone{}, "time `zone` of the only provider, as for fever serve; a running one knows it")
-	flags.Lookup("timezone").DefValue = "" // that of the latest snapshot
+	flags.Lookup("timezone").DefValue = "" // the store knows the zone of the latest snapshot
 }
 
-// Complete takes from the file what neither flags nor environment say. Of its providers it
-// looks at the time zones alone: a command that only uses what is stored has none of
-// their secrets.
+// Complete takes the remaining values from the file and validates them. It reads only the
+// names and time zones of the providers: their secrets may be missing in the environment of
+// such a command.
 func (d *DataFile) Complete(flags *pflag.FlagSet) error {
 	f, err := readFile(d.File)
 	if err != nil {

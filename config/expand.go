@@ -16,8 +16,8 @@ import (
 
 var variable = regexp.MustCompile(`\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}`)
 
-// expand puts the values of environment variables in the place of ${env:NAME}. It
-// never repeats the text.
+// expand replaces each ${env:NAME} by the value of that environment variable. Its errors
+// never repeat the text.
 func expand(text string) (string, error) {
 	values, err := variables(text)
 	if err != nil {
@@ -30,10 +30,10 @@ func expand(text string) (string, error) {
 	}), nil
 }
 
-// A reference is to an environment variable that is set.
+// A reference is an environment variable that a text refers to, with its value.
 type reference struct{ name, value string }
 
-// variables returns those that a text refers to, in order.
+// variables returns the references in a text, in order.
 func variables(text string) ([]reference, error) {
 	matches := variable.FindAllStringSubmatch(text, -1)
 	if strings.Count(text, "${") != len(matches) {
@@ -50,8 +50,8 @@ func variables(text string) ([]reference, error) {
 	return all, nil
 }
 
-// expandSetting does so with a setting that is from the file. What is in the others, a
-// shell has seen to.
+// expandSetting expands the value of a flag if it came from the file. The shell has already
+// expanded the others.
 func expandSetting(flags *pflag.FlagSet, name string, expand func(string) (string, error)) error {
 	flag := flags.Lookup(name)
 	if flag.Changed || !isSet(flag) {
@@ -64,9 +64,9 @@ func expandSetting(flags *pflag.FlagSet, name string, expand func(string) (strin
 	return flag.Value.Set(text)
 }
 
-// expandURL expands a URL. A value stays one value: it is encoded for the place where it
-// stands, so that nothing in it ends that, and the host is the one of the template. Only
-// a text that is nothing but one variable has a value that is the URL itself.
+// expandURL expands a URL. Each value is encoded for its position, so that it cannot end
+// the user, segment or parameter that it is in, and cannot change the host. A text that
+// consists of one variable is different: the value is then the whole URL.
 func expandURL(text string) (string, error) {
 	values, err := variables(text)
 	switch {
@@ -80,18 +80,18 @@ func expandURL(text string) (string, error) {
 	return newTemplate(text, values).url()
 }
 
-// A template is a URL with marks in it where values are to stand. The marks are letters
-// and digits, which mean the same everywhere.
+// A template is a URL with a mark in the place of each value. Marks consist of letters and
+// digits, since these need no encoding in any part of a URL.
 type template struct {
 	text   string
 	marks  *regexp.Regexp
 	values []reference // in the order of the marks' numbers
-	failed error       // the first that fill met
+	failed error       // the first error of fill
 }
 
 func newTemplate(text string, values []reference) *template {
 	mark := "envx"
-	for strings.Contains(strings.ToLower(text), mark) { // the scheme is read in lower case
+	for strings.Contains(strings.ToLower(text), mark) { // url.Parse lowers the case of a scheme
 		mark += "x"
 	}
 	n := 0
@@ -105,8 +105,8 @@ func newTemplate(text string, values []reference) *template {
 	}
 }
 
-// fill puts the values, as encode returns them, in the place of the marks. It fails for a
-// value of which encode says why it cannot be there.
+// fill replaces the marks in a part of the URL by the encoded values. If encode refuses a
+// value, fill records an error that names the variable and the reason.
 func (t *template) fill(part string, encode func(value string) (encoded, refused string)) string {
 	return t.marks.ReplaceAllStringFunc(part, func(mark string) string {
 		n, _ := strconv.Atoi(t.marks.FindStringSubmatch(mark)[1]) // digits
@@ -118,7 +118,7 @@ func (t *template) fill(part string, encode func(value string) (encoded, refused
 	})
 }
 
-// refuse fails if there is a mark in a part of the URL.
+// refuse records an error if a part of the URL has a mark.
 func (t *template) refuse(part, why string) {
 	t.fill(part, func(string) (string, string) { return "", why })
 }
@@ -127,8 +127,8 @@ func (t *template) refuse(part, why string) {
 func (t *template) url() (string, error) {
 	u, err := url.Parse(t.text)
 	if err != nil {
-		// The parser's message repeats parts of the URL. What it finds most often is a port
-		// that is no number, since a variable is in its place.
+		// The parser's message repeats parts of the URL, so it is dropped. The usual cause is a
+		// variable in the place of the port, where the parser wants digits.
 		t.refuse(port(t.text), "cannot stand in the port")
 		return "", cmp.Or(t.failed, errors.New("it is not a URL"))
 	}
@@ -146,17 +146,17 @@ func (t *template) url() (string, error) {
 	}
 	u.RawPath = t.path(u.EscapedPath())
 	u.RawQuery = t.fill(u.RawQuery, func(value string) (string, string) {
-		// A plus is a blank to some servers and a plus to others: neither is left.
+		// Some servers decode a plus to a blank, others do not. %20 is a blank to all.
 		return strings.ReplaceAll(url.QueryEscape(value), "+", "%20"), ""
 	})
 	if t.failed != nil {
 		return "", t.failed
 	}
 	u.Path, err = url.PathUnescape(u.RawPath)
-	return u.String(), err // never: all of it is encoded
+	return u.String(), err // the error is nil, since all of RawPath is encoded
 }
 
-// port returns what follows the host in a URL that may not be right.
+// port returns what follows the host in a URL, which may be malformed.
 func port(text string) string {
 	_, rest, _ := strings.Cut(text, "://")
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
@@ -168,7 +168,7 @@ func port(text string) string {
 
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?$`)
 
-// hostValue lets a value stand in the host when it can be nothing else.
+// hostValue allows only values that are plain host names or parts of them.
 func hostValue(value string) (encoded, refused string) {
 	if !plainHost.MatchString(value) || strings.Contains(value, "..") {
 		return "", "stands in the host, and is not a plain host name"
@@ -191,8 +191,8 @@ func passwordValue(value string) (encoded, refused string) {
 	return value, ""
 }
 
-// path fills an encoded path. A segment that is nothing but dots would be resolved, also
-// when these are encoded (RFC 3986 section 5.2.4).
+// path fills an encoded path. It refuses values that make a segment of one or two dots:
+// clients and servers resolve such segments, even encoded ones (RFC 3986 section 5.2.4).
 func (t *template) path(escaped string) string {
 	segments := strings.Split(escaped, "/")
 	for i, segment := range segments {

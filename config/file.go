@@ -17,15 +17,14 @@ import (
 // maxFileBytes bounds a configuration file. A thousand providers need a quarter of it.
 const maxFileBytes = 1 << 20 // 1 MiB, as a message says
 
-// A file is a configuration file in YAML. Its keys are the names of the flags of fever
-// serve, and providers. All of it must be understood, and an error names line and key.
+// A file is a configuration file in YAML. Its keys are the names of fever serve's flags, and
+// "providers". An unknown key is an error. Each error names the file, the line and the key.
 type file struct {
 	path     string
 	settings []field
-	// providers has an element for each entry of the list. It is empty when the file has
-	// no list, as when there is no file.
+	// providers are the entries of the list. It is empty when there is no list or no file.
 	providers []*yaml.Node
-	variables []string // of the environment, that it refers to
+	variables []string // environment variables that it refers to
 }
 
 // A field is a key of a mapping with its value.
@@ -36,7 +35,7 @@ type field struct {
 	value *yaml.Node
 }
 
-// readFile reads a configuration file. Without a path there is nothing in it.
+// readFile reads a configuration file. An empty path gives an empty file.
 func readFile(path string) (*file, error) {
 	if path == "" {
 		return &file{}, nil
@@ -45,7 +44,7 @@ func readFile(path string) (*file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	defer func() { _ = opened.Close() }() // only read from
+	defer func() { _ = opened.Close() }() // opened for reading
 	text, err := io.ReadAll(io.LimitReader(opened, maxFileBytes+1))
 	switch {
 	case err != nil:
@@ -56,7 +55,7 @@ func readFile(path string) (*file, error) {
 	return parseFile(path, text)
 }
 
-// parseFile parses all of a configuration file but the entries of its list of providers.
+// parseFile parses a configuration file, except for the entries of its list of providers.
 func parseFile(path string, text []byte) (*file, error) {
 	f := &file{path: path}
 	for _, match := range variable.FindAllSubmatch(text, -1) {
@@ -70,7 +69,7 @@ func parseFile(path string, text []byte) (*file, error) {
 	case len(documents) > 1:
 		return nil, fmt.Errorf("%s: a second document begins, where one is enough", f.at(&documents[1], ""))
 	case len(documents) == 0 || documents[0].Content[0].ShortTag() == "!!null":
-		return f, nil // there is nothing, and nothing wrong with that
+		return f, nil
 	}
 	fields, err := f.fields(documents[0].Content[0], "")
 	if err != nil {
@@ -91,8 +90,7 @@ func parseFile(path string, text []byte) (*file, error) {
 		case of.key == "config" || flag == nil:
 			return nil, unknownKey(of, known, "providers")
 		}
-		// A command takes the settings that it has a flag for. The others must be right all
-		// the same.
+		// A command uses only the settings that it has flags for, but all must be valid.
 		if err := of.set(flag); err != nil {
 			return nil, err
 		}
@@ -101,8 +99,9 @@ func parseFile(path string, text []byte) (*file, error) {
 	return f, nil
 }
 
-// notYAML is the parser's error with the file's name. Of the parser's messages only that
-// of an unknown anchor repeats what may be a secret: one that begins with *.
+// notYAML adds the file's name to the parser's error. The message about an unknown anchor is
+// replaced: it repeats the anchor, which may be a secret that begins with *. No other
+// message of the parser repeats the text.
 func (f *file) notYAML(err error) error {
 	cause, ok := errors.AsType[*yaml.LoadError](err)
 	switch {
@@ -114,17 +113,17 @@ func (f *file) notYAML(err error) error {
 	return fmt.Errorf("%s:%d: it is not YAML, there or just before: %s", f.path, max(cause.Mark.Line, 1), cause.Message)
 }
 
-// at returns where a node is, with its key unless that is "".
+// at returns the position of a node, with its key unless that is empty.
 func (f *file) at(n *yaml.Node, key string) string {
 	return strings.TrimSuffix(fmt.Sprintf("%s:%d: %s", f.path, n.Line, key), ": ")
 }
 
-// nameOfKey matches what a header field can be called, and so every key (RFC 9110 section
-// 5.6.2), and the key << of other YAML, to say of it that there is none.
+// nameOfKey matches the names of header fields (RFC 9110 section 5.6.2), which include those
+// of settings, and the merge key <<, for a message that names it.
 var nameOfKey = regexp.MustCompile("^([-A-Za-z0-9!#$%&'*+.^_`|~]+|<<)$")
 
-// fields returns what is in a mapping, each key once. A key that is no name may be a
-// secret that is in the wrong place, and is not repeated.
+// fields returns the keys and values of a mapping. It refuses duplicate keys, and keys that
+// are not names. The latter are not repeated, since one may be a misplaced secret.
 func (f *file) fields(mapping *yaml.Node, path string) ([]field, error) {
 	if mapping.Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("%s: it is %s, where keys with values are needed", f.at(mapping, path), kindOf(mapping))
@@ -149,8 +148,7 @@ func (f *file) fields(mapping *yaml.Node, path string) ([]field, error) {
 	return fields, nil
 }
 
-// apply gives the flags that neither the command line nor the environment has set
-// their values in the file.
+// apply sets the flags that neither the command line nor the environment has set.
 func (f *file) apply(flags *pflag.FlagSet) error {
 	for _, of := range f.settings {
 		if flag := flags.Lookup(of.key); flag != nil && !flag.Changed {
@@ -162,8 +160,8 @@ func (f *file) apply(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// set gives a flag the field's value. In quotes, as templates write all, a number is
-// what it is without them.
+// set sets a flag to the field's value. Quotes around a number do not matter, since
+// templates often quote everything.
 func (of field) set(flag *pflag.Flag) error {
 	text, kind, tag := of.value.Value, flag.Value.Type(), of.value.ShortTag()
 	var err error
@@ -174,7 +172,7 @@ func (of field) set(flag *pflag.Flag) error {
 		return fmt.Errorf("%s: it has no value", of.where)
 	case kind == "string" && tag != "!!str":
 		return fmt.Errorf("%s: it is %s, where text is needed: put it in quotes", of.where, kindOf(of.value))
-	case kind == "bool" && !strings.EqualFold(text, "true") && !strings.EqualFold(text, "false"): // a flag takes more
+	case kind == "bool" && !strings.EqualFold(text, "true") && !strings.EqualFold(text, "false"): // a flag also takes 1, t and the like
 		err = errors.ErrUnsupported
 	default:
 		err = flag.Value.Set(text)
@@ -186,7 +184,7 @@ func (of field) set(flag *pflag.Flag) error {
 	return nil
 }
 
-// kindOf says what is at a place where something else should be.
+// kindOf describes a node that is of the wrong kind.
 func kindOf(n *yaml.Node) string {
 	if n.Kind == yaml.AliasNode {
 		return "an alias (write it out)"
@@ -198,7 +196,7 @@ func kindOf(n *yaml.Node) string {
 	return cmp.Or(kinds[n.ShortTag()], "of a type of its own")
 }
 
-// unknownKey is the error of a key for which there is no flag, and which is none of more.
+// unknownKey is the error of a key that no flag has. More is the key that is valid beside the flags.
 func unknownKey(of field, flags *pflag.FlagSet, more string) error {
 	known := []string{more}
 	flags.VisitAll(func(flag *pflag.Flag) {

@@ -10,10 +10,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Annotations of flags.
+// Keys of the annotations of flags.
 const (
-	originKey = "fever_origin" // where the value is from, when that is not the command line
-	emptyKey  = "fever_empty"  // that an empty value means something: see [emptyCounts]
+	originKey = "fever_origin" // where the value is from, unless from the command line
+	emptyKey  = "fever_empty"  // an empty value has a meaning: see [emptyCounts]
 )
 
 func annotate(flag *pflag.Flag, key, value string) {
@@ -25,11 +25,11 @@ func annotate(flag *pflag.Flag, key, value string) {
 
 func setOrigin(flag *pflag.Flag, where string) { annotate(flag, originKey, where) }
 
-// emptyCounts says that an empty value of the flag means something.
+// emptyCounts marks a flag whose empty value has a meaning.
 func emptyCounts(flags *pflag.FlagSet, name string) { annotate(flags.Lookup(name), emptyKey, "") }
 
-// Origin returns what a message calls the value of a flag: --every, FEVER_EVERY or
-// fever.yaml:2: every.
+// Origin returns the name of a flag's value for messages, according to where it is from:
+// "--every", "FEVER_EVERY" or "fever.yaml:2: every".
 func Origin(flags *pflag.FlagSet, name string) string {
 	if flag := flags.Lookup(name); flag != nil && flag.Annotations[originKey] != nil {
 		return flag.Annotations[originKey][0]
@@ -37,7 +37,7 @@ func Origin(flags *pflag.FlagSet, name string) string {
 	return "--" + name
 }
 
-// Given returns the names of the flags on the command line.
+// Given returns the names of the flags that the command line sets.
 func Given(flags *pflag.FlagSet) (names []string) {
 	flags.Visit(func(flag *pflag.Flag) {
 		if flag.Annotations[originKey] == nil {
@@ -47,16 +47,17 @@ func Given(flags *pflag.FlagSet) (names []string) {
 	return names
 }
 
-// isSet reports whether a flag has another value than its default.
+// isSet reports whether the command line, the environment or the file sets a flag.
 func isSet(flag *pflag.Flag) bool {
 	return flag.Changed || flag.Annotations[originKey] != nil
 }
 
-// Environment gives the flags that are not on the command line the values of their
-// environment variables. One that is set to nothing counts as not set, and a flag that the
-// command line sets to nothing is refused: most often a script has done so, with a
-// variable of its own that is not set, and what was to narrow what a command does would be
-// left out. Both mean something for the flags of [emptyCounts].
+// Environment sets the flags that are not on the command line from their environment
+// variables. It must be called after the command line was parsed.
+//
+// An empty variable counts as unset. An empty value on the command line is an error: it is
+// usually an unset variable of a script, and to ignore a flag such as --gone-before would
+// make a command do more than was meant. Neither holds for the flags of [emptyCounts].
 func Environment(flags *pflag.FlagSet) (failed error) {
 	flags.VisitAll(func(flag *pflag.Flag) {
 		name := Variable(flag.Name)
@@ -78,7 +79,7 @@ func Environment(flags *pflag.FlagSet) (failed error) {
 	return failed
 }
 
-// isEmpty reports whether a value, or one of a list, is "".
+// isEmpty reports whether a value, or an element of a list of values, is the empty text.
 func isEmpty(value pflag.Value) bool {
 	if list, ok := value.(pflag.SliceValue); ok {
 		return slices.Contains(list.GetSlice(), "")
@@ -91,10 +92,10 @@ func Variable(flag string) string {
 	return VariablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// VariablePrefix begins the names of the environment variables that are settings.
+// VariablePrefix is the prefix of all environment variables that are settings.
 const VariablePrefix = "FEVER_"
 
-// invalid says what is wrong with the value of a flag, given the flag's own error.
+// invalid returns the reason why a flag refused a value, given the flag's own error.
 func invalid(flag *pflag.Flag, err error) error {
 	switch flag.Value.Type() {
 	case "duration":

@@ -13,26 +13,25 @@ import (
 type Serve struct {
 	Config
 	Listen      string // the address of GET /search
-	OpsListen   string // the address of the ops listener; empty for none
-	OpsToken    string // a secret; empty for none
+	OpsListen   string // the address of the ops listener; empty: there is none
+	OpsToken    string // the secret for the ops listener; empty: none is needed
 	NoSync      bool
 	ReadyAfter  string // AfterSnapshots or AfterLoad
 	MaxInFlight int    // requests at once
-	// How long caches may keep an answer, and use it while they ask anew, or get none: 0,
-	// or a second and more.
+	// The directives of Cache-Control (RFC 9111, RFC 5861): each is 0, or a second or more.
 	MaxAge, StaleWhileRevalidate, StaleIfError time.Duration
-	Grace                                      time.Duration // how long a stop waits for requests in flight
-	Drain                                      time.Duration // how long a stop answers on before that
-	Wait                                       time.Duration // for the data file and the addresses, while another process has them
+	Drain                                      time.Duration // how long a stop goes on answering first, not ready
+	Grace                                      time.Duration // how long a stop then waits for requests in flight
+	Wait                                       time.Duration // how long a start waits for a file or address of another process
 }
 
-// What [Serve.ReadyAfter] can be.
+// Values of [Serve.ReadyAfter].
 const (
-	AfterSnapshots = "snapshots" // each provider has had one
-	AfterLoad      = "load"      // what is stored is loaded
+	AfterSnapshots = "snapshots" // ready after the first snapshots
+	AfterLoad      = "load"      // ready after the stored events are loaded
 )
 
-// Register adds the flags of the settings.
+// Register adds the settings to flags.
 func (s *Serve) Register(flags *pflag.FlagSet) {
 	s.Config.Register(flags)
 	flags.StringVar(&s.Listen, "listen", ":8080", "`address` to serve /search on")
@@ -50,8 +49,8 @@ func (s *Serve) Register(flags *pflag.FlagSet) {
 	flags.DurationVar(&s.Grace, "grace", 10*time.Second, "how long a stop waits for requests in flight")
 }
 
-// Complete does for the settings of serving what [Config.Complete] does for those of
-// collecting.
+// Complete takes the remaining values from the file and validates all of them, as
+// [Config.Complete] does.
 func (s *Serve) Complete(flags *pflag.FlagSet) error {
 	if err := s.Config.Complete(flags); err != nil {
 		return err
@@ -74,7 +73,7 @@ func (s *Serve) Complete(flags *pflag.FlagSet) error {
 	for _, limit := range []struct {
 		flag  string
 		value time.Duration
-		least time.Duration // but for 0
+		least time.Duration // 0 is always valid
 	}{
 		{"max-age", s.MaxAge, time.Second},
 		{"stale-while-revalidate", s.StaleWhileRevalidate, time.Second},

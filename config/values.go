@@ -10,7 +10,7 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// timeZone is a flag's value: a place of the IANA time zone database.
+// timeZone is a flag's value: a time zone of the IANA database.
 type timeZone struct{ *time.Location }
 
 func (z timeZone) MarshalText() ([]byte, error) { return []byte(z.String()), nil }
@@ -18,7 +18,7 @@ func (z timeZone) MarshalText() ([]byte, error) { return []byte(z.String()), nil
 func (z *timeZone) UnmarshalText(text []byte) error {
 	name := string(text)
 	location, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" { // which would depend on the machine
+	if err != nil || name == "" || name == "Local" { // which depends on the machine
 		return errors.New("it is not an IANA time zone such as Europe/Madrid or UTC")
 	}
 	z.Location = location
@@ -39,7 +39,7 @@ func (s *size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// crontab is a flag's value: a cron expression of five fields. Its zero value has no
+// crontab is a flag's value: a cron expression of five fields. The zero value has no
 // schedule.
 type crontab struct {
 	text     string
@@ -50,7 +50,7 @@ func (c crontab) MarshalText() ([]byte, error) { return []byte(c.text), nil }
 
 func (c *crontab) UnmarshalText(text []byte) error {
 	spec := string(text)
-	// The parser would take a time zone too, which has a key of its own here.
+	// The parser also accepts a time zone (TZ=), which has a setting of its own here.
 	if !strings.Contains(spec, "=") {
 		schedule, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(spec)
 		if err == nil && schedule.Next(time.Now()).IsZero() {
@@ -64,15 +64,15 @@ func (c *crontab) UnmarshalText(text []byte) error {
 	return errors.New("it is not a cron expression of five fields such as */5 * * * *")
 }
 
-// after returns when c is due after t, by the clocks of a place; the zero time when it is
-// never. What a clock skips is due with the offset from before the gap, and what it shows
-// twice is due twice.
+// after returns the next time after t at which c is due in a time zone, or the zero time if
+// there is none. A local time that the clocks skip is due with the offset from before the
+// gap. One that they show twice is due twice.
 //
-// The parser's own schedule is asked between changes of the clocks alone, as a fixed
-// offset has none: across one it leaves out what is skipped and, where the clocks change
-// by half an hour, the whole of the next day.
+// The schedule is only used with fixed offsets, between two changes of the clocks. Across a
+// change it omits the times that are skipped and, where the clocks change by half an hour,
+// all of the next day.
 func (c crontab) after(t time.Time, location *time.Location) time.Time {
-	since := t.In(location) // with whose offset due is looked for
+	since := t.In(location) // due is computed with its offset
 	for {
 		_, offset := since.Zone()
 		_, change := since.ZoneBounds()
