@@ -16,14 +16,14 @@ import (
 	"fever/store/bolt"
 )
 
-// backing holds the settings of fever backup.
-type backing struct {
+// backupCommand holds the settings of fever backup.
+type backupCommand struct {
 	config.DataFile
 	force bool
 }
 
 func newBackup() *cobra.Command {
-	var b backing
+	var b backupCommand
 	cmd := &cobra.Command{
 		Use:   "backup file",
 		Short: "Copy the data file, also while it is in use",
@@ -56,7 +56,7 @@ reads it must not keep it when this command fails.`,
 	return cmd
 }
 
-func (b *backing) toOutput(ctx context.Context, out io.Writer) error {
+func (b *backupCommand) toOutput(ctx context.Context, out io.Writer) error {
 	if isTerminal(out) {
 		return usagef("a data file is nothing for a terminal: name a file, or send the output somewhere")
 	}
@@ -64,9 +64,9 @@ func (b *backing) toOutput(ctx context.Context, out io.Writer) error {
 	return err
 }
 
-// toFile makes the copy under another name beside the file, so that there is never a
-// part of one under its own.
-func (b *backing) toFile(ctx context.Context, path string, out io.Writer) (err error) {
+// toFile writes a temporary file beside path and renames it at the end, so that there is
+// never an incomplete copy at path.
+func (b *backupCommand) toFile(ctx context.Context, path string, out io.Writer) (err error) {
 	if err := b.mayReplace(path); err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (b *backing) toFile(ctx context.Context, path string, out io.Writer) (err e
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(temporary.Name()) // what is wrong already is worse
+			_ = os.Remove(temporary.Name()) // the first error matters more
 		}
 	}()
 	n, err := b.copy(ctx, temporary)
@@ -94,7 +94,7 @@ func (b *backing) toFile(ctx context.Context, path string, out io.Writer) (err e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := b.mayReplace(path); err != nil { // it took a while
+	if err := b.mayReplace(path); err != nil { // again, as the copy took a while
 		return err
 	}
 	if err := os.Rename(temporary.Name(), path); err != nil {
@@ -107,8 +107,8 @@ func (b *backing) toFile(ctx context.Context, path string, out io.Writer) (err e
 	return err
 }
 
-// mayReplace refuses a path at which there is something that is not to be replaced.
-func (b *backing) mayReplace(path string) error {
+// mayReplace returns an error if there is something at path that must not be replaced.
+func (b *backupCommand) mayReplace(path string) error {
 	there, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -126,8 +126,9 @@ func (b *backing) mayReplace(path string) error {
 	return nil
 }
 
-// copy writes a copy of the data file to w: its own, or a server's.
-func (b *backing) copy(ctx context.Context, w io.Writer) (n int64, err error) {
+// copy writes a copy of the data file to w. While a fever serve holds the file, that makes
+// the copy.
+func (b *backupCommand) copy(ctx context.Context, w io.Writer) (n int64, err error) {
 	st, client, err := readOrReach(ctx, b.DB)
 	if err != nil {
 		return 0, err
@@ -139,7 +140,7 @@ func (b *backing) copy(ctx context.Context, w io.Writer) (n int64, err error) {
 	return client.Backup(ctx, w)
 }
 
-// check opens a copy as what it is to be, and looks at all that is in it.
+// check opens a copy as a data file, and checks every value in it.
 func check(path string) (err error) {
 	st, err := bolt.OpenReadOnly(path)
 	if err != nil {
@@ -149,12 +150,12 @@ func check(path string) (err error) {
 	return st.Check()
 }
 
-// syncFolder brings the names in a folder to disk.
+// syncFolder flushes the names in a folder to disk.
 func syncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = folder.Close() }() // only read from
+	defer func() { _ = folder.Close() }() // opened for reading
 	return folder.Sync()
 }

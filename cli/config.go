@@ -10,7 +10,7 @@ import (
 	"fever/ingest"
 )
 
-// configHelp stands in the help of the commands that collect.
+// configHelp is the part of the help on --config of the commands that collect.
 const configHelp = `With --config, the settings come from a YAML file where neither a flag nor the
 environment has them. Its keys are the flags of fever serve, and a list of providers
 in the place of the flags that describe the only one:
@@ -37,7 +37,7 @@ in the place of the flags that describe the only one:
 Headers, URLs and ops-token take secrets from the environment, as shown. In a URL the
 value is encoded for its place, whatever it holds.`
 
-// collected returns the settings of the providers' jobs.
+// collected returns the providers for the ingester.
 func collected(c *config.Config) []ingest.Provider {
 	var all []ingest.Provider
 	instance := instanceOf(c.DB)
@@ -51,8 +51,8 @@ func collected(c *config.Config) []ingest.Provider {
 	return all
 }
 
-// instanceOf tells replicas from each other, and is the same after a restart: the machine
-// and the data file. What is not known of them makes no difference then.
+// instanceOf returns a text that differs between replicas and stays the same after a restart:
+// the machine's name and the path of the data file. One that is unknown is left out.
 func instanceOf(db string) string {
 	host, _ := os.Hostname()
 	if path, err := filepath.Abs(db); err == nil {
@@ -61,7 +61,7 @@ func instanceOf(db string) string {
 	return host + " " + db
 }
 
-// newLog returns the log that the settings ask for.
+// newLog returns a log to w as the settings describe it.
 func newLog(c *config.Config, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.LogLevel}
 	if c.LogFormat == "json" {

@@ -240,18 +240,18 @@ func TestServerUnderWay(t *testing.T) {
 			{"name":"behind","state":"running","trigger":"schedule","last_job":{"id":13}},
 			{"name":"queue","state":"pending","trigger":"start-up","last_job":{"id":9}}]}}`)
 	})
-	s := newServer(control.NewClient(db), false)
+	s := newRemoteCollector(control.NewClient(db), false)
 	s.Waiting("behind", true)
 	s.Waiting("queue", true)
 	s.Waiting("turn", true)
 	s.Waiting("turn", false)
-	want := []working{
+	want := []jobProgress{
 		{label: "hand", state: store.Running, attempt: 2, bytes: 3, rows: 4},
 		{label: "given", state: store.Running},
 		{label: "behind", state: store.Running, behind: "job 13 (schedule)"},
 		{label: "queue", state: store.Pending, behind: "a job (start-up)"},
 	}
-	if got := s.underWay(t.Context()); !slices.Equal(got, want) {
+	if got := s.progress(t.Context()); !slices.Equal(got, want) {
 		t.Errorf("under way are\n%+v, want\n%+v", got, want)
 	}
 }

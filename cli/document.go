@@ -68,14 +68,14 @@ func unread(name string, started time.Time, err error) store.Job {
 	}
 }
 
-// A watched reader keeps the error that reading it came to. Who is given both a
+// A errorReader reader keeps the error that reading it came to. Who is given both a
 // reader and a writer to copy between does not say whose an error is.
-type watched struct {
+type errorReader struct {
 	io.Reader
 	failed atomic.Pointer[error] // nil: not before its end
 }
 
-func (w *watched) Read(p []byte) (int, error) {
+func (w *errorReader) Read(p []byte) (int, error) {
 	n, err := w.Reader.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		w.failed.Store(&err)

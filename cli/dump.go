@@ -17,8 +17,8 @@ import (
 	"fever/store"
 )
 
-// dumping holds the settings of fever dump.
-type dumping struct {
+// dumpCommand holds the settings of fever dump.
+type dumpCommand struct {
 	config.DataFile
 	jobs     bool
 	format   string
@@ -29,7 +29,7 @@ type dumping struct {
 }
 
 func newDump() *cobra.Command {
-	var d dumping
+	var d dumpCommand
 	cmd := &cobra.Command{
 		Use:   "dump",
 		Short: "Print what is stored",
@@ -60,7 +60,7 @@ of --config or --timezone; where these say nothing, in that of the latest snapsh
 	return cmd
 }
 
-func (d *dumping) register(flags *pflag.FlagSet) {
+func (d *dumpCommand) register(flags *pflag.FlagSet) {
 	d.Register(flags)
 	d.RegisterTimeZone(flags)
 	flags.BoolVar(&d.jobs, "jobs", false, "print the outcomes of jobs instead of events")
@@ -71,7 +71,7 @@ func (d *dumping) register(flags *pflag.FlagSet) {
 	flags.IntVar(&d.limit, "limit", 0, "at most this `number` of events, or of jobs (0: all)")
 }
 
-func (d *dumping) run(ctx context.Context, out, errOut io.Writer) (err error) {
+func (d *dumpCommand) run(ctx context.Context, out, errOut io.Writer) (err error) {
 	filter, err := d.filter()
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (d *dumping) run(ctx context.Context, out, errOut io.Writer) (err error) {
 	return buffered.Flush()
 }
 
-func (d *dumping) filter() (store.Filter, error) {
+func (d *dumpCommand) filter() (store.Filter, error) {
 	f := store.Filter{Provider: d.provider, Window: event.Always, Limit: d.limit}
 	if d.limit < 0 {
 		return f, usagef("--limit must not be negative")
@@ -144,10 +144,10 @@ func (d *dumping) filter() (store.Filter, error) {
 	return f, nil
 }
 
-// manyEvents is the number of events from which on a dump shows how far it is.
+// manyEvents is the least number of events of which a dump shows its progress.
 const manyEvents = 10_000
 
-// showCount yields the same events, and shows on w how many it were when they are many.
+// showCount returns the same events, and shows on w how many have passed if they are many.
 func showCount(ctx context.Context, w io.Writer, events iter.Seq2[event.Record, error]) (counted iter.Seq2[event.Record, error], stop func()) {
 	var n atomic.Int64
 	began := time.Now()

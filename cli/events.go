@@ -13,7 +13,7 @@ import (
 	"fever/event"
 )
 
-// millis is RFC 3339 with as much of a second as is stored.
+// millis is RFC 3339 with the milliseconds, which is the precision of the store.
 const millis = "2006-01-02T15:04:05.000Z07:00"
 
 // A dumped record is a record with its public id.
@@ -22,7 +22,7 @@ type dumped struct {
 	event.Record
 }
 
-// withIDs gives the records their public ids.
+// withIDs adds the public ids to the records.
 func withIDs(all iter.Seq2[event.Record, error]) iter.Seq2[dumped, error] {
 	return func(yield func(dumped, error) bool) {
 		for r, err := range all {
@@ -81,14 +81,14 @@ func prices(e *event.Event) string {
 	return lowest.String() + " to " + highest.String()
 }
 
-// tickets returns the number of tickets left over all zones.
+// tickets returns the number of tickets left in all zones.
 func tickets(e *event.Event) string {
 	if e.SoldOut {
 		return "sold out"
 	}
 	var n int64
 	for i := range e.Zones {
-		n += min(e.Zones[i].Capacity, math.MaxInt64-n) // what a provider may write has no bound
+		n += min(e.Zones[i].Capacity, math.MaxInt64-n) // a provider's capacities have no bound
 	}
 	return strconv.FormatInt(n, 10)
 }

@@ -18,27 +18,27 @@ import (
 	"fever/store/bolt"
 )
 
-// editing holds the settings that fever forget and fever rename have in common.
-type editing struct {
+// editFlags holds the common settings of fever forget and fever rename.
+type editFlags struct {
 	config.DataFile
 	dryRun bool
 }
 
-func (e *editing) register(flags *pflag.FlagSet) {
+func (e *editFlags) register(flags *pflag.FlagSet) {
 	e.Register(flags)
 	e.RegisterTimeZone(flags)
 	flags.BoolVar(&e.dryRun, "dry-run", false, "say what would be done, and change nothing")
 }
 
-// forgetting holds the settings of fever forget.
-type forgetting struct {
-	editing
+// forgetCommand holds the settings of fever forget.
+type forgetCommand struct {
+	editFlags
 	provider   string
 	goneBefore string
 }
 
 func newForget() *cobra.Command {
-	var f forgetting
+	var f forgetCommand
 	cmd := &cobra.Command{
 		Use:   "forget",
 		Short: "Remove what is stored of a provider",
@@ -73,7 +73,7 @@ end.`,
 	return cmd
 }
 
-func (f *forgetting) run(ctx context.Context, out io.Writer) error {
+func (f *forgetCommand) run(ctx context.Context, out io.Writer) error {
 	if f.provider == "" {
 		return usagef("--provider is missing: say whose events are to be forgotten")
 	}
@@ -87,14 +87,14 @@ func (f *forgetting) run(ctx context.Context, out io.Writer) error {
 			return usagef("--gone-before: %w", err)
 		}
 	}
-	done, err := edit(ctx, &f.editing, what, (*bolt.Store).Forget, (*control.Client).Forget)
+	done, err := edit(ctx, &f.editFlags, what, (*bolt.Store).Forget, (*control.Client).Forget)
 	if err != nil {
 		return err
 	}
 	return f.print(out, &done)
 }
 
-func (f *forgetting) print(out io.Writer, done *store.Forgotten) error {
+func (f *forgetCommand) print(out io.Writer, done *store.Forgotten) error {
 	p := &printer{w: out}
 	verb := "forgot"
 	if f.dryRun {
@@ -114,8 +114,8 @@ func (f *forgetting) print(out io.Writer, done *store.Forgotten) error {
 	return p.err
 }
 
-// edit has what is stored changed: by the server that holds the data file, or here.
-func edit[What, Done any](ctx context.Context, e *editing, what What,
+// edit changes what is stored: here, or there, in the fever serve that holds the data file.
+func edit[What, Done any](ctx context.Context, e *editFlags, what What,
 	here func(*bolt.Store, context.Context, What) (Done, error), there func(*control.Client, context.Context, What) (Done, error),
 ) (done Done, err error) {
 	st, client, err := openOrReach(ctx, e.DB, func() (*bolt.Store, error) { return openToEdit(e.DB, e.dryRun) })
@@ -134,8 +134,8 @@ func edit[What, Done any](ctx context.Context, e *editing, what What,
 	return done, err
 }
 
-// openToEdit opens a data file that is there. All outcomes of jobs in it stay: how many are
-// to be kept is not known here.
+// openToEdit opens an existing data file. It keeps all outcomes of jobs, since --keep-jobs is
+// a setting of other commands.
 func openToEdit(db string, dryRun bool) (*bolt.Store, error) {
 	st, err := bolt.OpenReadOnly(db)
 	if err != nil || dryRun {
@@ -159,7 +159,7 @@ func (p *printer) printf(format string, args ...any) {
 	}
 }
 
-// first lists the first of some events.
+// first prints the first of the events.
 func (p *printer) first(sel *store.Selection) {
 	for _, r := range sel.First {
 		p.printf("  %-19s  %s  (%s/%s)\n", r.Start, cell(r.Title, 60), r.BaseID, r.EventID)
@@ -169,7 +169,7 @@ func (p *printer) first(sel *store.Selection) {
 	}
 }
 
-// end says whether something was changed.
+// end prints whether something was changed.
 func (p *printer) end(dryRun bool, record *store.Job) {
 	switch {
 	case dryRun:
@@ -181,7 +181,7 @@ func (p *printer) end(dryRun bool, record *store.Job) {
 	}
 }
 
-// selected says how many events there are, and how many of them are on sale.
+// selected returns how many events there are, and how many of them are current.
 func selected(sel *store.Selection) string {
 	text := plural(sel.Events, "event", "events")
 	if sel.Current > 0 {

@@ -13,18 +13,17 @@ import (
 	"unicode/utf8"
 )
 
-// forms are the ways in which dump prints things of one sort: what differs from sort
-// to sort.
+// forms describes how dump prints values of one type in each form: a table, CSV and JSON.
 type forms[T any] struct {
-	none    string         // what a table says that has no rows
-	columns string         // of a table, with tabs between them
-	row     func(T) string // of a table, likewise
-	fields  []string       // of CSV
+	none    string         // printed in place of an empty table
+	columns string         // the header of a table, separated by tabs
+	row     func(T) string // of a table, in the same way
+	fields  []string       // the header of CSV
 	record  func(T) ([]string, error)
-	marked  bool // NDJSON has a first line and a last one, so that a reader notices when lines are missing
+	marked  bool // whether NDJSON has a first and a last line, so that a reader notices missing lines
 }
 
-// write prints all in a form.
+// write prints all values in the named form.
 func (f *forms[T]) write(w io.Writer, form string, all iter.Seq2[T, error]) error {
 	switch {
 	case form == "table":
@@ -73,7 +72,7 @@ func (f *forms[T]) writeCSV(w io.Writer, all iter.Seq2[T, error]) error {
 			return err
 		}
 		for i := range record {
-			record[i] = harmless(record[i])
+			record[i] = escapeFormula(record[i])
 		}
 		if err := c.Write(record); err != nil {
 			return err
@@ -85,10 +84,10 @@ func (f *forms[T]) writeCSV(w io.Writer, all iter.Seq2[T, error]) error {
 
 var number = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?$`)
 
-// harmless returns the text of a cell with an apostrophe before what a spreadsheet would
-// take for a formula, and run. Most of it is what providers wrote. Numbers stay.
+// escapeFormula puts an apostrophe before text that a spreadsheet would run as a formula, since
+// most cells hold text of providers. Numbers stay as they are.
 // See https://owasp.org/www-community/attacks/CSV_Injection.
-func harmless(cell string) string {
+func escapeFormula(cell string) string {
 	first, _ := utf8.DecodeRuneInString(cell)
 	if strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) && !number.MatchString(cell) {
 		return "'" + cell
@@ -96,7 +95,7 @@ func harmless(cell string) string {
 	return cell
 }
 
-// chooseForm returns the name of the form to print in.
+// chooseForm validates the form that was asked for. The default depends on out.
 func chooseForm(asked string, out io.Writer) (string, error) {
 	switch asked {
 	case "table", "json", "ndjson", "csv":
@@ -110,7 +109,7 @@ func chooseForm(asked string, out io.Writer) (string, error) {
 	return "", usagef("--format %q is none of table, json, ndjson and csv", asked)
 }
 
-// writeObjects prints objects in JSON, one a line, and between them; end is given their number.
+// writeObjects prints values in JSON, one a line. It calls end with their number.
 func writeObjects[T any](w io.Writer, all iter.Seq2[T, error], begin, between string, end func(n int) string) error {
 	if _, err := io.WriteString(w, begin); err != nil {
 		return err
@@ -134,8 +133,8 @@ func writeObjects[T any](w io.Writer, all iter.Seq2[T, error], begin, between st
 	return err
 }
 
-// cell makes text from outside fit for a cell of a table: one line, nothing that
-// moves the cursor, and at most so many characters.
+// cell makes text from outside safe for a table: one line, no control characters, and at
+// most that many characters.
 func cell(text string, most int) string {
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsGraphic(r) {

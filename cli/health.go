@@ -18,17 +18,17 @@ import (
 	"fever/ops/control"
 )
 
-// healthTimeout is how long fever health waits for the answer.
+// healthTimeout is how long fever health waits for an answer.
 const healthTimeout = 2 * time.Second
 
-// checking holds the settings of fever health.
-type checking struct {
+// healthCommand holds the settings of fever health.
+type healthCommand struct {
 	config.DataFile
 	url string
 }
 
 func newHealth() *cobra.Command {
-	var c checking
+	var c healthCommand
 	cmd := &cobra.Command{
 		Use:   "health",
 		Short: "Ask a running fever serve whether it is ready",
@@ -56,7 +56,7 @@ made for the health check of a container.`,
 	return cmd
 }
 
-func (c *checking) run(ctx context.Context, out io.Writer) error {
+func (c *healthCommand) run(ctx context.Context, out io.Writer) error {
 	client, base := &control.NewClient(c.DB).Client, &url.URL{Scheme: "http", Host: "fever"}
 	if c.url != "" {
 		u, err := url.Parse(c.url)
@@ -77,31 +77,31 @@ func (c *checking) run(ctx context.Context, out io.Writer) error {
 }
 
 // ask returns nil when the answer is 200.
-func (c *checking) ask(ctx context.Context, client *http.Client, target *url.URL) error {
+func (c *healthCommand) ask(ctx context.Context, client *http.Client, target *url.URL) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
 		return err
 	}
-	req.Close = true // nothing may be left behind
+	req.Close = true // keep no connection
 	res, err := client.Do(req)
 	if err != nil {
 		if request, ok := errors.AsType[*url.Error](err); ok {
-			err = request.Err // the URL need not be shown
+			err = request.Err // without the URL
 		}
 		if c.url == "" && errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("no fever serve that holds %s can be reached: %w", c.DB, err)
 		}
 		return fmt.Errorf("not ready: %w", err)
 	}
-	defer func() { _ = res.Body.Close() }() // of no more use
+	defer func() { _ = res.Body.Close() }() // nothing more is read
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("not ready: %s", whyNot(res))
 	}
 	return nil
 }
 
-// whyNot returns what an answer of /readyz says, in JSON, or one of /healthz, in words.
-// Without the token that is only the status.
+// whyNot returns the reason in an answer: /readyz gives it as JSON, /healthz as text. An answer
+// to a request without the token has only a status.
 func whyNot(res *http.Response) string {
 	var state struct {
 		Status    string
@@ -128,5 +128,5 @@ func whyNot(res *http.Response) string {
 	return cell(why, maxWhy)
 }
 
-// maxWhy bounds the line that says why it is not ready, in characters.
+// maxWhy bounds the reason, in characters.
 const maxWhy = 1000

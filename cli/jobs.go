@@ -23,7 +23,7 @@ var jobForms = forms[store.Job]{
 	record: jobRecord,
 }
 
-// maxNote is how much of a failure's message a table shows, in characters.
+// maxNote bounds the message of a failure in a table, in characters.
 const maxNote = 100
 
 func jobRow(job store.Job) string {
@@ -35,8 +35,8 @@ func jobRow(job store.Job) string {
 		job.Trigger, job.State, took(&job), job.Attempts, status, humanize.Bytes(uint64(job.Bytes)), counts(&job), note(&job))
 }
 
-// counts returns the cells with what a job found. Where nothing was looked at, zeros
-// would say too much.
+// counts returns the cells with the counts of a job. They are empty if the job decoded
+// nothing, since zeros would be misleading.
 func counts(job *store.Job) string {
 	if job.State != store.Completed || job.NotModified {
 		return "-\t-\t-\t-\t-"

@@ -11,10 +11,10 @@ import (
 	"fever/store"
 )
 
-// line makes text from outside fit for a line that people read: see [cell].
+// line makes text from outside safe to print within a line: see [cell].
 func line(text string) string { return cell(text, math.MaxInt) }
 
-// printOutcome tells people what a job did.
+// printOutcome prints the outcome of a job for people.
 func printOutcome(w io.Writer, label string, job *store.Job) error {
 	p := &printer{w: w}
 	took := human.Duration(job.Finished.Sub(job.Started))
@@ -36,7 +36,7 @@ func printOutcome(w io.Writer, label string, job *store.Job) error {
 		p.printf("  suspect: %s\n", ingest.Suspicion(job.Suspect))
 	}
 	for _, r := range job.Rejections {
-		if job.Rejected == 0 { // it is no row
+		if job.Rejected == 0 { // it is about the document, not a row
 			p.printf("  line %d: %s\n", r.Line, line(r.Reason))
 			continue
 		}

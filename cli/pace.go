@@ -8,23 +8,23 @@ import (
 	"sync"
 )
 
-// Garbage is collected when there is so much of it, or as much as a collection has to look
-// through. By default it would be as much as is in use: with few events a collection every
-// few milliseconds of load, with a million twice the memory, though in these there are
-// hardly any pointers to look for: a collection takes 2 to 8 ms of processor time then,
-// once in about ten thousand searches. A big feed that is being decoded is another matter.
+// The collector runs after max(headroom, scannable heap) of allocation. By default it runs
+// after as much allocation as the heap is large. With few events that is every few
+// milliseconds under load. With a million events it doubles the memory, although these have
+// hardly any pointers: a collection takes 2 to 8 ms of processor time, once in about ten
+// thousand searches. A large feed in decoding has many pointers, hence the scannable heap.
 const headroom = 32 << 20
 
-// A pace is how often the collector runs.
+// A pace controls how often the collector runs.
 type pace struct {
 	mu      sync.Mutex
-	percent int // as it is set; 0: not yet
-	before  int // as it was
+	percent int // of GOGC as it was last set; 0: not yet
+	before  int // of GOGC before the first change
 	stopped bool
 }
 
-// paceCollector keeps to the headroom until stop is called, unless the environment says
-// how to collect.
+// paceCollector adapts GOGC to the headroom until stop is called. If the environment sets
+// GOGC, it does nothing.
 func paceCollector() (stop func()) {
 	if os.Getenv("GOGC") != "" {
 		return func() {}
@@ -34,8 +34,8 @@ func paceCollector() (stop func()) {
 	return p.stop
 }
 
-// adjust sets the percentage that comes to the headroom, and does so again after the next
-// collection. That is when the runtime knows what is in use.
+// adjust sets the percentage that equals the headroom, and again after each collection, when
+// the runtime has measured the live heap.
 func (p *pace) adjust() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -44,7 +44,7 @@ func (p *pace) adjust() {
 	}
 	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/heap:bytes"}}
 	metrics.Read(heap)
-	const least = 4 << 20 // the runtime's own: a process that has just started uses less
+	const least = 4 << 20 // the runtime's minimum; a new process uses less
 	used, scanned := max(heap[0].Value.Uint64(), least), heap[1].Value.Uint64()
 	if percent := int(100 * max(headroom, scanned) / used); percent != p.percent {
 		before := debug.SetGCPercent(percent)
@@ -53,7 +53,7 @@ func (p *pace) adjust() {
 		}
 		p.percent = percent
 	}
-	type sentinel struct{ _ *byte } // with a pointer, or it could share its memory with what lives on
+	type sentinel struct{ _ *byte } // has a pointer, so that it is not allocated together with longer-lived values
 	runtime.AddCleanup(&sentinel{}, (*pace).adjust, p)
 }
 

@@ -13,15 +13,15 @@ import (
 	"golang.org/x/term"
 )
 
-// How often progress is shown: on a terminal soon and many times a second, elsewhere,
-// where each time is one more line to keep, only of what takes long.
+// How often progress is shown. On a terminal lines are redrawn several times a second.
+// Elsewhere each report adds lines, so only long work is reported, and rarely.
 const (
 	firstDrawn   = 500 * time.Millisecond
 	drawnEvery   = 200 * time.Millisecond
 	printedEvery = 10 * time.Second
 )
 
-// A screen is what lines must fit on. The zero value has no bounds and no colours.
+// A screen is what lines must fit on. The zero value has neither bounds nor colours.
 type screen struct {
 	columns, lines int
 	color          bool
@@ -33,8 +33,8 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// terminal returns the screen of w, and false when w is no terminal, or one that cannot
-// move its cursor. NO_COLOR is as https://no-color.org says.
+// terminal returns the screen of w. It returns false if w is not a terminal, or one that
+// cannot move its cursor. NO_COLOR is described at https://no-color.org.
 func terminal(w io.Writer) (screen, bool) {
 	if name := os.Getenv("TERM"); name == "" || name == "dumb" || !isTerminal(w) {
 		return screen{}, false
@@ -46,26 +46,26 @@ func terminal(w io.Writer) (screen, bool) {
 	if asked, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && asked > 0 {
 		columns = asked
 	}
-	// A terminal that does not know its size has the usual one.
+	// A terminal that does not know its size is taken for one of the usual size.
 	return screen{columns: cmp.Or(columns, 80), lines: cmp.Or(lines, 24), color: os.Getenv("NO_COLOR") == ""}, true
 }
 
-// A meter shows how far something is that takes its time: on a terminal as lines that
-// are drawn again and again and removed in the end, elsewhere as plain lines now and then.
+// A meter shows the progress of long work. On a terminal it redraws its lines, and removes
+// them at the end. Elsewhere it prints plain lines from time to time.
 type meter struct {
 	w      io.Writer
-	out    io.Writer                                         // may be the same terminal, see Write
+	out    io.Writer                                         // can be the same terminal: see Write
 	screen func() (screen, bool)                             // of w
-	lines  func(context.Context, time.Time, screen) []string // no lines are nothing to show
+	lines  func(context.Context, time.Time, screen) []string // none: there is nothing to show
 
 	cancel context.CancelFunc
-	ended  sync.WaitGroup // of the goroutine that shows
+	ended  sync.WaitGroup // the goroutine that shows the lines
 
 	mu    sync.Mutex
-	drawn int // lines above the cursor that are ours
+	drawn int // number of our lines above the cursor
 }
 
-// showProgress shows on w what lines returns, until stop is called.
+// showProgress shows on w the lines that a function returns, until stop is called.
 func showProgress(ctx context.Context, w, out io.Writer, lines func(context.Context, time.Time, screen) []string) *meter {
 	m := &meter{w: w, out: out, lines: lines, screen: func() (screen, bool) { return terminal(w) }}
 	m.start(ctx)
@@ -90,7 +90,7 @@ func (m *meter) start(ctx context.Context) {
 	})
 }
 
-// show draws or prints the lines as they are now. A failure is no reason to end the work.
+// show draws or prints the current lines. It ignores errors: the work matters more.
 func (m *meter) show(ctx context.Context) {
 	s, drawing := m.screen()
 	lines := m.lines(ctx, time.Now(), s)
@@ -106,7 +106,7 @@ func (m *meter) show(ctx context.Context) {
 	}
 }
 
-// redraw writes a text in the place of our lines, at once, or it flickers.
+// redraw replaces our lines by a text. One write keeps the screen from flickering.
 func (m *meter) redraw(text string) {
 	if m.drawn > 0 {
 		text = fmt.Sprintf("\r\x1b[%dA\x1b[J", m.drawn) + text
@@ -115,7 +115,7 @@ func (m *meter) redraw(text string) {
 	m.drawn = 0
 }
 
-// Write writes to out, above our lines if that is the same terminal.
+// Write writes to out. If that is the same terminal, the text goes above our lines.
 func (m *meter) Write(p []byte) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -123,7 +123,7 @@ func (m *meter) Write(p []byte) (int, error) {
 	return m.out.Write(p)
 }
 
-// stop removes our lines and shows no more.
+// stop ends the meter and removes its lines.
 func (m *meter) stop() {
 	m.cancel()
 	m.ended.Wait()

@@ -11,33 +11,33 @@ import (
 	"fever/store"
 )
 
-// A working is how far a job is, for people.
-type working struct {
+// A jobProgress describes how far a job is.
+type jobProgress struct {
 	label   string
 	state   store.State // pending or running
 	attempt int
 	bytes   int64
 	rows    int64
 	started time.Time // zero while it is pending
-	behind  string    // another job that this one waits for; then the others are of that
+	behind  string    // if set, the job that this one waits for, which the other fields then describe
 }
 
-// The colours of lines: of a job that waits, and of one that had to try again.
+// Colours of lines: faint for a job that waits, yellow for one that retries.
 const (
 	faint  = "\x1b[2m"
 	yellow = "\x1b[33m"
 	plain  = "\x1b[m"
 )
 
-// leastLabel is what is left of a label, in columns, before the numbers are cut.
+// leastLabel is the width to which labels are cut on a narrow screen, in columns. If that is
+// not enough, the numbers are cut.
 const leastLabel = 12
 
-// jobLines describes each job in one line: how far it is, at which rate on average, and
-// for how long it has run. Those that run come before those that wait, and what the
-// screen has no lines for is counted in the last line. Without a screen only those that
-// run are worth a line.
-func jobLines(jobs []working, now time.Time, s screen) (lines []string) {
-	var running, waiting []working
+// jobLines describes each job in one line: how far it is, its average rate, and how long it
+// has run. Running jobs come before waiting ones. If the screen has too few lines, the last
+// one counts the remaining jobs. Without a screen waiting jobs are left out.
+func jobLines(jobs []jobProgress, now time.Time, s screen) (lines []string) {
+	var running, waiting []jobProgress
 	labels := 0 // columns
 	for _, job := range jobs {
 		job.label = cell(job.label, maxLabel)
@@ -50,7 +50,7 @@ func jobLines(jobs []working, now time.Time, s screen) (lines []string) {
 	}
 	jobs = slices.Concat(running, waiting)
 	more := 0
-	if s.lines > 0 && len(jobs) >= s.lines { // one line is the cursor's
+	if s.lines > 0 && len(jobs) >= s.lines { // the cursor needs one line
 		most := max(s.lines-2, 0)
 		jobs, more = jobs[:most], len(jobs)-most
 	}
@@ -70,14 +70,14 @@ func jobLines(jobs []working, now time.Time, s screen) (lines []string) {
 	return lines
 }
 
-// maxLabel bounds labels, in characters: one may be a file's path.
+// maxLabel bounds labels, which may be paths, in characters.
 const maxLabel = 200
 
 // factsColumns is the usual width of facts.
-var factsColumns = len((&working{state: store.Running}).facts(time.Time{}))
+var factsColumns = len((&jobProgress{state: store.Running}).facts(time.Time{}))
 
-// facts returns what stands behind the label of a job.
-func (w *working) facts(now time.Time) string {
+// facts returns the text after the label of a job.
+func (w *jobProgress) facts(now time.Time) string {
 	if w.behind != "" {
 		return "  waiting for " + w.behind
 	}
@@ -93,7 +93,7 @@ func (w *working) facts(now time.Time) string {
 		state, float64(w.bytes)/1e6, w.rows, perSecond(w.bytes, took)/1e6, human.Duration(took.Round(time.Second)))
 }
 
-func (w *working) color() string {
+func (w *jobProgress) color() string {
 	switch {
 	case w.state != store.Running, w.behind != "":
 		return faint
@@ -103,13 +103,13 @@ func (w *working) color() string {
 	return ""
 }
 
-// eventLine describes how far a dump is.
+// eventLine describes the progress of a dump.
 func eventLine(n int64, took time.Duration, s screen) string {
 	return s.fit(fmt.Sprintf("%d events  %.0f/s  %s", n, perSecond(n, took), human.Duration(took.Round(time.Second))), "")
 }
 
-// fit cuts a line for the screen, and colours it if that is wanted. The last column
-// stays free: some terminals go on to the next line behind it.
+// fit cuts a line to the width of the screen, and colours it. The last column stays free,
+// because some terminals wrap after it.
 func (s screen) fit(line, color string) string {
 	if s.columns > 0 {
 		line = runewidth.Truncate(line, s.columns-1, "…")

@@ -25,7 +25,7 @@ func TestTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _, _ = r.Close(), w.Close(), file.Close() })
-	retried := []working{{label: "a", state: store.Running, attempt: 2, started: time.Now()}}
+	retried := []jobProgress{{label: "a", state: store.Running, attempt: 2, started: time.Now()}}
 	for _, test := range []struct {
 		name, term, noColor string
 		w                   *os.File

@@ -19,7 +19,7 @@ func TestJobLines(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
-	jobs := []working{
+	jobs := []jobProgress{
 		{"waits", store.Pending, 0, 0, 0, time.Time{}, ""},
 		{"feverup", store.Running, 1, 12_345_678, 4512, ago(4 * time.Second), ""},
 		{"retried", store.Running, 2, 104_857_600, 1_000_000, ago(75 * time.Minute), ""},
@@ -27,7 +27,7 @@ func TestJobLines(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		jobs   []working
+		jobs   []jobProgress
 		screen screen
 		want   string
 	}{
@@ -59,10 +59,10 @@ feverup  running       12.3 MB     4512 rows     3.1 MB/s         4 s
 feverup  running       12.3 MB     4512 rows     3.1 MB/s         4 s
 waits    waiting
 `},
-		{"a file with an odd name", []working{{"漢字漢字漢字漢字/\x1b[2J\n.xml", store.Running, 1, 0, 0, now, ""}}, screen{80, 24, false}, `
+		{"a file with an odd name", []jobProgress{{"漢字漢字漢字漢字/\x1b[2J\n.xml", store.Running, 1, 0, 0, now, ""}}, screen{80, 24, false}, `
 漢字漢字漢字漢字…  running        0.0 MB        0 rows     0.0 MB/s         0 s
 `},
-		{"behind another", []working{{"a.xml", store.Running, 1, 12_345_678, 4512, now, "job 12 (schedule)"}, {"b.xml", store.Pending, 0, 0, 0, time.Time{}, "a job (schedule)"}}, screen{80, 24, true}, `
+		{"behind another", []jobProgress{{"a.xml", store.Running, 1, 12_345_678, 4512, now, "job 12 (schedule)"}, {"b.xml", store.Pending, 0, 0, 0, time.Time{}, "a job (schedule)"}}, screen{80, 24, true}, `
 ` + faint + `a.xml  waiting for job 12 (schedule)` + plain + `
 ` + faint + `b.xml  waiting for a job (schedule)` + plain + `
 `},

@@ -12,15 +12,15 @@ import (
 	"fever/store/bolt"
 )
 
-// settling is how long a fever serve may hold its data file and not answer, as it does
-// at its start and its end. It is longer than the store waits for the file.
+// settling is how long a fever serve may hold its data file without answering: it does so
+// while it starts and stops. It is longer than the store waits for the file.
 const settling = 2 * time.Second
 
-// openOrReach opens a data file or, while a fever serve holds it, reaches that: one of
-// the two is not nil, or else the error.
+// openOrReach opens a data file. While a fever serve holds the file, it returns a client of
+// that instead. Exactly one result is not nil.
 func openOrReach(ctx context.Context, db string, open func() (*bolt.Store, error)) (*bolt.Store, *control.Client, error) {
 	for started := time.Now(); ; {
-		st, err := open() // waits a moment for the file itself
+		st, err := open() // waits a moment for the lock
 		if !errors.Is(err, store.ErrLocked) {
 			return st, nil, err
 		}
@@ -31,13 +31,13 @@ func openOrReach(ctx context.Context, db string, open func() (*bolt.Store, error
 	}
 }
 
-// readOrReach is openOrReach for who only reads, and makes no file.
+// readOrReach is openOrReach for reading. It does not create a file.
 func readOrReach(ctx context.Context, db string) (*bolt.Store, *control.Client, error) {
 	st, client, err := openOrReach(ctx, db, func() (*bolt.Store, error) { return bolt.OpenReadOnly(db) })
 	return st, client, noFile(err)
 }
 
-// noFile adds to the error that a data file is not there what makes one.
+// noFile extends the error that a data file does not exist by how to create one.
 func noFile(err error) error {
 	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, store.ErrLocked) {
 		return fmt.Errorf("%w; fever serve and fever sync make it, and --db names another", err)
@@ -45,8 +45,8 @@ func noFile(err error) error {
 	return err
 }
 
-// reach returns a client of the server that holds the data file. Without one the error is
-// locked, that of opening the file.
+// reach returns a client of the fever serve that holds the data file. If it cannot be reached,
+// the error wraps locked, the error of opening the file.
 func reach(ctx context.Context, db string, locked error) (*control.Client, error) {
 	client := control.NewClient(db)
 	err := client.Reach(ctx)

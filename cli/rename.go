@@ -12,14 +12,14 @@ import (
 	"fever/store/bolt"
 )
 
-// renaming holds the settings of fever rename.
-type renaming struct {
-	editing
+// renameCommand holds the settings of fever rename.
+type renameCommand struct {
+	editFlags
 	from, to string
 }
 
 func newRename() *cobra.Command {
-	var r renaming
+	var r renameCommand
 	cmd := &cobra.Command{
 		Use:   "rename old new",
 		Short: "Move what is stored of a provider to another name",
@@ -54,7 +54,7 @@ for its end.`,
 	return cmd
 }
 
-func (r *renaming) run(ctx context.Context, out io.Writer) error {
+func (r *renameCommand) run(ctx context.Context, out io.Writer) error {
 	for _, name := range []string{r.from, r.to} {
 		if err := event.ValidProvider(name); err != nil {
 			return usagef("%w", err)
@@ -64,14 +64,14 @@ func (r *renaming) run(ctx context.Context, out io.Writer) error {
 		return usagef("%s is to be renamed to itself", r.from)
 	}
 	names := store.Renaming{From: r.from, To: r.to, DryRun: r.dryRun}
-	done, err := edit(ctx, &r.editing, names, (*bolt.Store).Rename, (*control.Client).Rename)
+	done, err := edit(ctx, &r.editFlags, names, (*bolt.Store).Rename, (*control.Client).Rename)
 	if err != nil {
 		return err
 	}
 	return r.print(out, &done)
 }
 
-func (r *renaming) print(out io.Writer, done *store.Renamed) error {
+func (r *renameCommand) print(out io.Writer, done *store.Renamed) error {
 	p := &printer{w: out}
 	verb := "renamed"
 	if r.dryRun {

@@ -1,5 +1,5 @@
-// Package cli is the command line: one file a command, flags and environment into
-// one configuration, and the wiring of the packages that do the work.
+// Package cli is the command line: one file a command, which wires the packages that do the
+// work, and prints. The settings are read by package config.
 package cli
 
 import (
@@ -29,8 +29,8 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	mendDefaults(root)  // which write to where it has been set
-	understood := false // cobra has found the command and taken its flags and arguments
+	mendDefaults(root)  // they write to the outputs set above
+	understood := false // cobra accepted the command, its flags and arguments
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		understood = true
 		if err := config.Environment(cmd.Flags()); err != nil {
@@ -48,7 +48,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 		return exitFailed
 	case !understood || errors.As(err, &usage):
 		if cmd.Name() == "help" {
-			cmd = root // whoever looks for help finds it there
+			cmd = root // the root lists the commands
 		}
 		_, _ = fmt.Fprintf(errOut, "fever: %v\nRun '%s --help' for how to use it.\n", err, cmd.CommandPath())
 		return exitUsage
@@ -58,10 +58,10 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	}
 }
 
-// errReported is returned by a command that failed and has already said so.
+// errReported is returned by a command that failed and has already printed why.
 var errReported = errors.New("failed")
 
-// A usageError is a mistake in how the program was called that cobra cannot see.
+// A usageError is a mistake in the call or the settings that cobra does not detect.
 type usageError struct{ err error }
 
 func (e *usageError) Error() string { return e.err.Error() }
@@ -71,8 +71,8 @@ func usagef(format string, args ...any) error {
 	return &usageError{fmt.Errorf(format, args...)}
 }
 
-// closing closes what a function used, at its end: if that fails and nothing has
-// before, it is the function's error.
+// closing closes c in a deferred call. An error of Close becomes the function's error unless
+// it already has one.
 func closing(c io.Closer, err *error) {
 	if e := c.Close(); *err == nil {
 		*err = e
@@ -108,7 +108,7 @@ it was called.`,
 	return root
 }
 
-// known refuses the first of args, which are left when cmd was found.
+// known returns an error for the first of args, those that remained after cmd was found.
 func known(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -123,8 +123,8 @@ func known(cmd *cobra.Command, args []string) error {
 	return errors.New(message)
 }
 
-// mendDefaults adds the commands that cobra brings, and has them refuse what they do not
-// know, too.
+// mendDefaults adds cobra's own commands, help and completion, and makes them refuse unknown
+// arguments.
 func mendDefaults(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -133,7 +133,7 @@ func mendDefaults(root *cobra.Command) {
 		case "help":
 			cmd.Example = "  fever help sync"
 			cmd.Args = func(_ *cobra.Command, args []string) error {
-				found, left, _ := root.Find(args) // what is wrong with them is what is left
+				found, left, _ := root.Find(args) // the remaining arguments are unknown
 				return known(found, left)
 			}
 		case "completion":

@@ -26,11 +26,11 @@ import (
 	"fever/store/bolt"
 )
 
-// serving is fever serve with its settings.
-type serving struct{ config.Serve }
+// serveCommand holds the settings of fever serve.
+type serveCommand struct{ config.Serve }
 
 func newServe() *cobra.Command {
-	var s serving
+	var s serveCommand
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Collect on schedule and serve /search",
@@ -73,7 +73,7 @@ waits for the end of that.
 				return &usageError{err}
 			}
 			log := newLog(&s.Config, cmd.ErrOrStderr())
-			logStrangers(cmd, log, s.Variables)
+			logUnknownVariables(cmd, log, s.Variables)
 			return s.run(cmd.Context(), log)
 		},
 	}
@@ -81,8 +81,9 @@ waits for the end of that.
 	return cmd
 }
 
-// complete refuses an ops address that others could use, too.
-func (s *serving) complete(flags *pflag.FlagSet) error {
+// complete completes the settings, and refuses an ops address that other machines can reach
+// without a token.
+func (s *serveCommand) complete(flags *pflag.FlagSet) error {
 	if err := s.Complete(flags); err != nil {
 		return err
 	}
@@ -93,23 +94,23 @@ func (s *serving) complete(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// opsGrace is how long a stop waits for answers of the ops listener. Those that take
-// long end by themselves when it begins.
+// opsGrace is how long a stop waits for answers of the ops listener. The slow ones end by
+// themselves when a stop begins.
 const opsGrace = time.Second
 
-func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
-	// The addresses and the file come first: each may be taken, and then nothing should
-	// have happened. Searches that come early wait in the listener's queue.
-	waits := patience{time.Now().Add(s.Wait), log}
-	listener, err := claim(ctx, waits, func() (net.Listener, error) { return httpserver.Listen(s.Listen) })
+func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
+	// Claim the addresses and the file first: if one is taken, nothing must have happened.
+	// Early connections wait in the listener's queue.
+	until := time.Now().Add(s.Wait)
+	listener, err := claim(ctx, until, log, func() (net.Listener, error) { return httpserver.Listen(s.Listen) })
 	if listener == nil {
 		return err
 	}
-	defer func() { _ = listener.Close() }() // closed by then, unless we fail on the way
+	defer func() { _ = listener.Close() }() // already closed unless run fails early
 	var opsListener net.Listener
 	opsAddress := ""
 	if s.OpsListen != "" {
-		opsListener, err = claim(ctx, waits, func() (net.Listener, error) { return httpserver.Listen(s.OpsListen) })
+		opsListener, err = claim(ctx, until, log, func() (net.Listener, error) { return httpserver.Listen(s.OpsListen) })
 		if opsListener == nil {
 			return err
 		}
@@ -117,7 +118,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 		opsAddress = opsListener.Addr().String()
 	}
 
-	// Those who watch see the start and the stop, too.
+	// The ops listener and the socket also answer during the start and the stop.
 	watching, unwatch := context.WithCancel(context.WithoutCancel(ctx))
 	var watchers sync.WaitGroup
 	watch := func(l net.Listener, h http.Handler) {
@@ -129,18 +130,19 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	stopWatching := func() { unwatch(); watchers.Wait() }
 	defer stopWatching()
-	var shown door // of the ops listener
+	var opsHandler atomic.Pointer[http.Handler] // changes when the store is open
+	setHandler := func(h http.Handler) { opsHandler.Store(&h) }
 	if opsListener != nil {
-		shown.lead(ops.NewWaiting(ops.Ops{Token: s.OpsToken, Server: control.Server{Log: log}}))
-		watch(opsListener, &shown)
+		setHandler(ops.NewWaiting(ops.Ops{Token: s.OpsToken, Server: control.Server{Log: log}}))
+		watch(opsListener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*opsHandler.Load()).ServeHTTP(w, r) }))
 	}
 
-	st, err := claim(ctx, waits, func() (*bolt.Store, error) { return bolt.Open(s.DB, s.KeepJobs) })
+	st, err := claim(ctx, until, log, func() (*bolt.Store, error) { return bolt.Open(s.DB, s.KeepJobs) })
 	if st == nil {
 		return err
 	}
 	defer closing(st, &err)
-	socket, err := control.ListenSocket(control.SocketPath(s.DB)) // under the lock on the file, which is made by then
+	socket, err := control.ListenSocket(control.SocketPath(s.DB)) // the file exists now, and is locked
 	switch {
 	case err == nil:
 		defer func() { _ = socket.Close() }() // as above
@@ -169,7 +171,7 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 		Token: s.OpsToken, Version: buildVersion(), ReadyWhenLoaded: s.NoSync || s.ReadyAfter == config.AfterLoad,
 	}
 
-	shown.lead(ops.New(watched))
+	setHandler(ops.New(watched))
 	if socket != nil {
 		var readers []*provider.Provider
 		for i := range s.Providers {
@@ -180,19 +182,19 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	defer stopWatching() // while the store is open
 
 	interrupt(context.WithoutCancel(ctx), st, log) // while no job can begin
-	// Connections wait in the listener's queue until what is stored is loaded, so that
-	// the first answer is a whole one.
+	// Connections wait in the listener's queue until the stored events are loaded, so that
+	// the first answer is complete.
 	if err := c.Load(ctx); err != nil {
 		if ctx.Err() != nil {
-			return nil // a stop that came early
+			return nil // stopped while loading
 		}
 		return err
 	}
-	debug.FreeOSMemory() // what loading took is garbage now, and more than what is kept
+	debug.FreeOSMemory() // loading leaves more garbage than data
 	log.Info("loaded", "db", s.DB, "events", x.Snapshot().Events, "took", time.Since(started).Round(time.Microsecond))
 
-	// A stop goes the way of the data, backwards: finish the requests, then cancel the
-	// jobs, then close the store.
+	// A stop ends things against the flow of data: first the requests, then the jobs, then
+	// the store.
 	collecting, stopCollecting := context.WithCancel(context.WithoutCancel(ctx))
 	var wait sync.WaitGroup
 	if !s.NoSync {
@@ -209,9 +211,9 @@ func (s *serving) run(ctx context.Context, log *slog.Logger) (err error) {
 	return err
 }
 
-// drained returns a context that ends when a stop has drained: --drain after ctx. The
-// function releases what belongs to it.
-func (s *serving) drained(ctx context.Context, log *slog.Logger) (context.Context, func()) {
+// drained returns a context that ends --drain after ctx does, and a function that releases
+// it.
+func (s *serveCommand) drained(ctx context.Context, log *slog.Logger) (context.Context, func()) {
 	if s.Drain == 0 {
 		return ctx, func() {}
 	}
@@ -232,10 +234,3 @@ func (s *serving) drained(ctx context.Context, log *slog.Logger) (context.Contex
 	})
 	return stopping, func() { stop(); wait.Wait() }
 }
-
-// A door is a handler that leads to another one, which can change.
-type door struct{ to atomic.Pointer[http.Handler] }
-
-func (d *door) lead(to http.Handler) { d.to.Store(&to) }
-
-func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*d.to.Load()).ServeHTTP(w, r) }

@@ -16,8 +16,8 @@ import (
 	"fever/store/bolt"
 )
 
-// syncing holds the settings of fever sync.
-type syncing struct {
+// syncCommand holds the settings of fever sync.
+type syncCommand struct {
 	config.Config
 	once  bool
 	force bool
@@ -26,7 +26,7 @@ type syncing struct {
 }
 
 func newSync() *cobra.Command {
-	var s syncing
+	var s syncCommand
 	cmd := &cobra.Command{
 		Use:   "sync [--once [file...]]",
 		Short: "Collect without serving: on schedule, or once",
@@ -72,8 +72,8 @@ also when this command is stopped.
 			if err := s.Complete(cmd.Flags()); err != nil {
 				return &usageError{err}
 			}
-			logStrangers(cmd, newLog(&s.Config, cmd.ErrOrStderr()), s.Variables)
-			s.given = config.Given(cmd.Flags()) // the environment may be the server's own
+			logUnknownVariables(cmd, newLog(&s.Config, cmd.ErrOrStderr()), s.Variables)
+			s.given = config.Given(cmd.Flags()) // the environment may be that of the server, too
 			return s.run(cmd.Context(), files, streams{cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()})
 		},
 	}
@@ -85,13 +85,13 @@ also when this command is stopped.
 	return cmd
 }
 
-// streams are the standard ones.
+// streams are the standard streams.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
 }
 
-func (s *syncing) run(ctx context.Context, files []string, std streams) (err error) {
+func (s *syncCommand) run(ctx context.Context, files []string, std streams) (err error) {
 	var known []string
 	for i := range s.Providers {
 		known = append(known, s.Providers[i].Name)
@@ -102,7 +102,7 @@ func (s *syncing) run(ctx context.Context, files []string, std streams) (err err
 	var st *bolt.Store
 	var holder *control.Client
 	switch {
-	case unknown != nil && s.once: // a server that holds the file says which providers there are
+	case unknown != nil && s.once: // a fever serve that holds the file may know them
 		if holder, err = reach(ctx, s.DB, unknown); err != nil {
 			return unknown
 		}
@@ -123,8 +123,8 @@ func (s *syncing) run(ctx context.Context, files []string, std streams) (err err
 	return s.collect(ctx, st, names, files, std)
 }
 
-// choose returns those of the known providers that are asked for, in their order: all
-// of them when none is. It must be one when there are files.
+// choose returns the known providers that were asked for, or all, in the order of known. If
+// there are files, it must be one.
 func choose(known, asked, files []string) (names []string, err error) {
 	for _, name := range asked {
 		if !slices.Contains(known, name) {
@@ -142,8 +142,8 @@ func choose(known, asked, files []string) (names []string, err error) {
 	return names, nil
 }
 
-// collect does the work with a data file of its own.
-func (s *syncing) collect(ctx context.Context, st *bolt.Store, names, files []string, std streams) error {
+// collect does the work in this process.
+func (s *syncCommand) collect(ctx context.Context, st *bolt.Store, names, files []string, std streams) error {
 	log := newLog(&s.Config, std.err)
 	interrupt(ctx, st, log)
 	if s.once {
@@ -159,11 +159,11 @@ func (s *syncing) collect(ctx context.Context, st *bolt.Store, names, files []st
 		log.Info("stopped")
 		return nil
 	}
-	return collectOnce(ctx, &own{g, s.Providers, s.force}, names, files, std)
+	return collectOnce(ctx, &localCollector{g, s.Providers, s.force}, names, files, std)
 }
 
-// ask has the server do the work, with its own configuration.
-func (s *syncing) ask(ctx context.Context, client *control.Client, files []string, std streams) error {
+// ask makes the server do the work, with its own configuration.
+func (s *syncCommand) ask(ctx context.Context, client *control.Client, files []string, std streams) error {
 	for _, name := range s.given {
 		if !slices.Contains([]string{"db", "config", "once", "force", "provider", "log-format", "log-level"}, name) {
 			return usagef("--%s has no effect: the fever serve that holds %s collects as it is configured; leave the flag out, or stop that", name, s.DB)
@@ -181,11 +181,11 @@ func (s *syncing) ask(ctx context.Context, client *control.Client, files []strin
 	if err != nil {
 		return err
 	}
-	return collectOnce(ctx, newServer(client, s.force), names, files, std)
+	return collectOnce(ctx, newRemoteCollector(client, s.force), names, files, std)
 }
 
-// interrupt sees to the jobs of a process that died. A file that cannot be written
-// makes jobs fail one by one, and is no reason not to start.
+// interrupt records jobs of a process that died as interrupted. An error does not prevent the
+// start: if the file cannot be written, each job fails and says so.
 func interrupt(ctx context.Context, st *bolt.Store, log *slog.Logger) {
 	n, err := st.Interrupt(ctx, time.Now())
 	if err != nil {

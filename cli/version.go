@@ -24,7 +24,7 @@ func newVersion() *cobra.Command {
 	}
 }
 
-// buildVersion returns the version that was linked in, else the module's, else "dev".
+// buildVersion returns the linked version, or else that of the module, or "dev".
 func buildVersion() string {
 	if version != "" {
 		return version

@@ -14,10 +14,10 @@ import (
 	"fever/config"
 )
 
-// strangers calls warn for each environment variable that is named as if it was a
-// setting, and is none, with the setting that may be meant, or "". Settings are those of
-// all commands. Variables that the configuration file refers to are in use.
-func strangers(cmd *cobra.Command, inUse []string, warn func(name, nearest string)) {
+// unknownVariables calls warn for each environment variable that has the prefix of settings
+// and is not one of any command, with the most similar setting, or "". It leaves out the
+// variables in use by the configuration file.
+func unknownVariables(cmd *cobra.Command, inUse []string, warn func(name, nearest string)) {
 	known := make(map[string]bool)
 	var collect func(*cobra.Command)
 	collect = func(cmd *cobra.Command) {
@@ -39,25 +39,25 @@ func strangers(cmd *cobra.Command, inUse []string, warn func(name, nearest strin
 	}
 }
 
-// serviceVariable matches what Kubernetes sets in each container for a service that is
-// called fever, or fever and more, such as fever-ops
+// serviceVariable matches the variables that Kubernetes sets in each container for a service
+// whose name is fever or begins with fever-, such as fever-ops
 // (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
 var serviceVariable = regexp.MustCompile(`^FEVER(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
 
-// ofKubernetes reports whether Kubernetes has set the variable. FEVER_PORT is a URL then,
-// and what somebody took for a setting otherwise.
+// ofKubernetes reports whether Kubernetes has set the variable. FEVER_PORT is from Kubernetes
+// if its value is a URL, and otherwise a mistaken setting.
 func ofKubernetes(name, value string) bool {
 	return serviceVariable.MatchString(name) || strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://")
 }
 
-// nearest returns the name that is most like another one, or "" when none is like it.
-// That is what cobra finds for commands, so it is asked.
+// nearest returns the most similar of some names, or "" if none is similar. It uses cobra's
+// suggestions for commands.
 func nearest(name string, names []string) string {
 	menu := new(cobra.Command)
 	for _, n := range names {
 		menu.AddCommand(&cobra.Command{Use: n, Run: func(*cobra.Command, []string) {}})
 	}
-	const farthest = 3 // characters that differ
+	const farthest = 3 // in characters that differ
 	for menu.SuggestionsMinimumDistance = 1; menu.SuggestionsMinimumDistance <= farthest; menu.SuggestionsMinimumDistance++ {
 		if near := menu.SuggestionsFor(name); len(near) > 0 {
 			return near[0]
@@ -66,9 +66,9 @@ func nearest(name string, names []string) string {
 	return ""
 }
 
-// logStrangers warns of them in the log.
-func logStrangers(cmd *cobra.Command, log *slog.Logger, inUse []string) {
-	strangers(cmd, inUse, func(name, nearest string) {
+// logUnknownVariables logs a warning for each unknown variable.
+func logUnknownVariables(cmd *cobra.Command, log *slog.Logger, inUse []string) {
+	unknownVariables(cmd, inUse, func(name, nearest string) {
 		attrs := []any{"variable", name}
 		if nearest != "" {
 			attrs = append(attrs, "nearest", nearest)
@@ -77,12 +77,13 @@ func logStrangers(cmd *cobra.Command, log *slog.Logger, inUse []string) {
 	})
 }
 
-// useFile completes the settings of a command that has no log, and warns of strangers.
+// useFile completes the settings of a command without a log, and prints a warning for each
+// unknown variable.
 func useFile(cmd *cobra.Command, d *config.DataFile) error {
 	if err := d.Complete(cmd.Flags()); err != nil {
 		return &usageError{err}
 	}
-	strangers(cmd, d.Variables, func(name, nearest string) {
+	unknownVariables(cmd, d.Variables, func(name, nearest string) {
 		if nearest != "" {
 			nearest = " (did you mean " + nearest + "?)"
 		}
