@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -30,9 +29,7 @@ type Metrics struct {
 	Shed        atomic.Int64       // searches refused: see there
 	Connections server.Connections // of the public listener: see server.Serve
 
-	searches *prometheus.HistogramVec
-	byStatus map[int]prometheus.Observer // those of searches that are used
-	recent   recent
+	searches *searchMetrics
 	jobs     jobMetrics
 	handler  http.Handler
 }
@@ -42,19 +39,8 @@ type Metrics struct {
 // g is told of [Metrics.JobEnded].
 func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st *bolt.Store, log *slog.Logger) *Metrics {
 	m := &Metrics{
-		searches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "fever_search_duration_seconds",
-			Help:    "Time from a search's header to the last byte of its answer, by HTTP status.",
-			Buckets: searchBuckets,
-		}, []string{"code"}),
-		byStatus: make(map[int]prometheus.Observer),
+		searches: newSearchMetrics(),
 		jobs:     newJobMetrics(),
-	}
-	for _, status := range []int{
-		http.StatusOK, http.StatusNotModified, http.StatusBadRequest,
-		http.StatusInternalServerError, http.StatusServiceUnavailable,
-	} {
-		m.byStatus[status] = m.searches.WithLabelValues(strconv.Itoa(status))
 	}
 	for _, status := range g.Status() {
 		m.jobs.begin(status.Name)
@@ -68,7 +54,7 @@ func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st *bolt.Sto
 			Help:        "1, with the version of fever and of the Go that built it.",
 			ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 		}, func() float64 { return 1 }),
-		m.searches,
+		m.searches.durations,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "fever_searches_in_flight",
 			Help: "Searches under way.",
@@ -102,33 +88,12 @@ func cutOff(waitedFor string, count *atomic.Int64) prometheus.Collector {
 	}, func() float64 { return float64(count.Load()) })
 }
 
-// searchBuckets are upper bounds in seconds. A search takes tens of microseconds; a client
-// that reads slowly makes it last up to the server's 30 s.
-//
-// They are classic buckets, which everybody can read. A native histogram costs half as
-// much again, and has no buckets in the text form: on a terminal, in an older Prometheus,
-// and in one that is not told to ask for it. One that takes the native form alone would
-// find nothing for a query of _bucket.
-var searchBuckets = []float64{
-	10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6,
-	1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3,
-	1, 2.5, 10,
-}
-
-// Search counts a search. It allocates nothing and takes no lock, as it stands in the
-// way of each.
-func (m *Metrics) Search(status int, took time.Duration) {
-	searches := m.byStatus[status]
-	if searches == nil {
-		searches = m.searches.WithLabelValues(strconv.Itoa(status))
-	}
-	searches.Observe(took.Seconds())
-	m.recent.add(status, took)
-}
+// Search counts a search that ends now. It costs each of them, and so hardly anything.
+func (m *Metrics) Search(status int, took time.Duration) { m.searches.add(status, took) }
 
 // traffic returns how searches went in the last minute.
 func (m *Metrics) traffic() page.Traffic {
-	t := m.recent.last()
+	t := m.searches.lastMinute()
 	t.InFlight = int(m.InFlight.Load())
 	return t
 }

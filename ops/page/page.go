@@ -63,7 +63,7 @@ type Traffic struct {
 	Shed     int           // got 503
 	Failed   int           // got 500
 	InFlight int           // now
-	P50, P99 time.Duration // of those that were answered, to an eighth; zero when there are none
+	P50, P99 time.Duration // estimates for those that were answered; zero when there are none
 }
 
 // A view is what the page shows.
