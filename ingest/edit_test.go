@@ -86,7 +86,7 @@ func (s *shop) collect(t *testing.T, name string) string {
 // events.
 func (s *shop) found(t *testing.T) int {
 	t.Helper()
-	entries, err := s.st.Load(t.Context())
+	entries, _, err := s.st.Load(t.Context())
 	fresh := index.New()
 	if err := errors.Join(err, fresh.Load(entries)); err != nil {
 		t.Fatal(err)

@@ -145,7 +145,7 @@ func TestInterruptedBeforeTheFirstSnapshot(t *testing.T) {
 
 func everyEvent(t *testing.T, st *bolt.Store) []*event.Entry {
 	t.Helper()
-	entries, err := st.Load(t.Context())
+	entries, _, err := st.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -154,7 +154,7 @@ func (g *Ingester) Load(ctx context.Context) error {
 }
 
 func (g *Ingester) load(ctx context.Context) error {
-	entries, err := g.store.Load(ctx)
+	entries, _, err := g.store.Load(ctx)
 	if err != nil {
 		return err
 	}

@@ -255,7 +255,7 @@ func TestOncePublishesInTheProvidersZone(t *testing.T) {
 	if got, want := f.published[0][0].Start, time.Date(2021, 6, 30, 19, 0, 0, 0, time.UTC).Unix(); got != want {
 		t.Errorf("published with start %d, want %d", got, want)
 	}
-	loaded, err := f.store.Load(t.Context())
+	loaded, _, err := f.store.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

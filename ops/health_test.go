@@ -130,7 +130,7 @@ func TestBrokenStore(t *testing.T) {
 	if err := os.Truncate(d.db, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Store.Load(t.Context()); err == nil {
+	if _, _, err := d.Store.Load(t.Context()); err == nil {
 		t.Fatal("the store could be read")
 	}
 	const broken = "the data file cannot be used until a restart: "

@@ -24,29 +24,72 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // A Value is what a store keeps under an event's key.
 type Value struct {
-	FirstSeen   int64 // Unix milliseconds; so is the next
+	Revision    Revision // that changed it last; 0: from before revisions were counted
+	FirstSeen   int64    // Unix milliseconds; so is the next
 	LastChanged int64
 	Event       []byte // as [Encoder.Encode] returns it: other bytes are a changed event
 }
 
-// DecodeValue is the inverse of [Value.Encode]. The value shares no memory with b.
-func DecodeValue(key, b []byte) (Value, error) {
-	var v value[cbor.RawMessage]
-	err := Unseal(key, b, &v)
-	return Value{FirstSeen: v.FirstSeen, LastChanged: v.LastChanged, Event: v.Event}, err
-}
-
-// Encode returns what to store under the key.
-func (v *Value) Encode(key []byte) ([]byte, error) {
-	return Seal(key, &value[cbor.RawMessage]{FirstSeen: v.FirstSeen, LastChanged: v.LastChanged, Event: v.Event})
-}
-
 // value is a [Value] as it is encoded, of which E decodes the event.
-type value[E eventFields | entryFields | startFields | cbor.RawMessage] struct {
+type value[E part] struct {
+	_           struct{} `cbor:",toarray"`
+	Revision    Revision
+	FirstSeen   int64
+	LastChanged int64
+	Event       E
+}
+
+// oldValue is a value without a revision.
+type oldValue[E part] struct {
 	_           struct{} `cbor:",toarray"`
 	FirstSeen   int64
 	LastChanged int64
 	Event       E
+}
+
+type part interface {
+	eventFields | entryFields | startFields | cbor.RawMessage
+}
+
+// oldHead is the byte that an [oldValue] begins with: an array of three elements.
+const oldHead = 0x83
+
+func decodeValue[E part](key, b []byte) (v value[E], err error) {
+	if b, err = unwrap(key, b); err != nil {
+		return v, err
+	}
+	if len(b) == 0 || b[0] != oldHead {
+		err = decoding.Unmarshal(b, &v)
+		return v, err
+	}
+	var old oldValue[E]
+	err = decoding.Unmarshal(b, &old)
+	return value[E]{FirstSeen: old.FirstSeen, LastChanged: old.LastChanged, Event: old.Event}, err
+}
+
+// DecodeValue is the inverse of [Value.Encode]. The value shares no memory with b.
+func DecodeValue(key, b []byte) (Value, error) {
+	v, err := decodeValue[cbor.RawMessage](key, b)
+	return Value{Revision: v.Revision, FirstSeen: v.FirstSeen, LastChanged: v.LastChanged, Event: v.Event}, err
+}
+
+// Encode returns what to store under the key.
+func (v *Value) Encode(key []byte) ([]byte, error) {
+	if v.Revision == 0 {
+		return Seal(key, &oldValue[cbor.RawMessage]{FirstSeen: v.FirstSeen, LastChanged: v.LastChanged, Event: v.Event})
+	}
+	return Seal(key, &value[cbor.RawMessage]{Revision: v.Revision, FirstSeen: v.FirstSeen, LastChanged: v.LastChanged, Event: v.Event})
+}
+
+// VerifyValue is [Verify] of a [Value], and returns its revision.
+func VerifyValue(key, b []byte) (r Revision, err error) {
+	if b, err = unwrap(key, b); err != nil {
+		return 0, err
+	}
+	if len(b) > 1 && b[0] != oldHead {
+		_, err = decoding.UnmarshalFirst(b[1:], &r)
+	}
+	return r, err
 }
 
 // eventFields is an event without its key, which the bucket's key holds.
@@ -218,8 +261,8 @@ func checksum(key, b []byte) uint32 {
 // DecodeRecord decodes everything of a stored event. Whether it is current does not
 // stand in its value.
 func DecodeRecord(key, b []byte) (r event.Record, err error) {
-	var v value[eventFields]
-	if err := Unseal(key, b, &v); err != nil {
+	v, err := decodeValue[eventFields](key, b)
+	if err != nil {
 		return r, err
 	}
 	var err1, err2, err3 error
@@ -250,8 +293,8 @@ func DecodeRecord(key, b []byte) (r event.Record, err error) {
 
 // DecodeEntry decodes what [event.Summarize] needs, and passes over the rest.
 func DecodeEntry(key, b []byte) (e event.Event, lowest, highest event.Price, err error) {
-	var v value[entryFields]
-	if err := Unseal(key, b, &v); err != nil {
+	v, err := decodeValue[entryFields](key, b)
+	if err != nil {
 		return e, lowest, highest, err
 	}
 	var err1, err2, err3, err4, err5 error
@@ -266,31 +309,32 @@ func DecodeEntry(key, b []byte) (e event.Event, lowest, highest event.Price, err
 
 // CheckRecord is [DecodeRecord] that accepts nothing that would not be encoded: it encodes
 // the record again. The same bytes mean that the encoding is the deterministic one, and
-// that the price range is that of the zones.
-func (c *Encoder) CheckRecord(key, b []byte) (event.Record, error) {
+// that the price range is that of the zones. It returns the record's revision too.
+func (c *Encoder) CheckRecord(key, b []byte) (event.Record, Revision, error) {
 	r, err := DecodeRecord(key, b)
 	if err == nil {
 		err = r.Validate()
 	}
 	if err != nil {
-		return r, err
+		return r, 0, err
 	}
-	fields, err := c.Encode(&r.Event)
-	if err != nil {
-		return r, err
+	v := Value{FirstSeen: r.FirstSeen.UnixMilli(), LastChanged: r.LastChanged.UnixMilli()}
+	if v.Revision, err = VerifyValue(key, b); err != nil {
+		return r, 0, err
 	}
-	v := Value{FirstSeen: r.FirstSeen.UnixMilli(), LastChanged: r.LastChanged.UnixMilli(), Event: fields}
+	if v.Event, err = c.Encode(&r.Event); err != nil {
+		return r, 0, err
+	}
 	again, err := v.Encode(key)
 	if err == nil && !bytes.Equal(again, b) {
 		err = errNotOurs
 	}
-	return r, err
+	return r, v.Revision, err
 }
 
 // DecodeStart decodes when an event starts, as [event.Local.String] writes it.
 func DecodeStart(key, b []byte) (string, error) {
-	var v value[startFields]
-	err := Unseal(key, b, &v)
+	v, err := decodeValue[startFields](key, b)
 	return v.Event.Start, err
 }
 

@@ -19,6 +19,8 @@ type Forgotten struct {
 	Selection
 	Jobs   int `json:"jobs"`   // outcomes of jobs
 	Record Job `json:"record"` // what is recorded of it; zero in a dry run, and when there was nothing to remove
+
+	Revision Revision `json:"-"` // of the store now
 }
 
 // A Renaming says what Rename moves.
@@ -37,6 +39,8 @@ type Renamed struct {
 	OldTimeZone string `json:"old_time_zone"` // the local times counted in it; empty when no snapshot was stored
 	TimeZone    string `json:"time_zone"`     // from now on they count in this one; likewise
 	Record      Job    `json:"record"`        // what is recorded of it, of the new name; zero in a dry run
+
+	Revision Revision `json:"-"` // of the store now
 }
 
 // A Selection sums up some stored events of one provider.

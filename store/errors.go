@@ -27,6 +27,11 @@ var (
 // the file holds what it held before.
 var ErrUncertain = errors.New("stored, perhaps not for good")
 
+// ErrRewritten is returned by Changes when what came after a revision cannot be told as
+// changed events: events were removed or renamed, a provider's time zone changed, or the
+// store is not as far as that. Load tells everything.
+var ErrRewritten = errors.New("what has changed since cannot be told event by event")
+
 // ErrNothing is returned (wrapped) by Forget and Rename when nothing is
 // stored of the provider.
 var ErrNothing = errors.New("nothing is stored")

@@ -12,6 +12,12 @@ import (
 	"fever/provider/feed"
 )
 
+// A Revision counts the commits that changed what [event.Entry] can show: an event came,
+// its values changed, it was removed, it got another provider's name, or its local times
+// count in another zone. It says how far a store is; 0 is before the first. A snapshot
+// that only makes events current, or no longer current, makes none: no entry shows that.
+type Revision uint64
+
 // A Snapshot is what a provider sells online at one moment.
 type Snapshot struct {
 	Provider string
@@ -38,6 +44,10 @@ type Applied struct {
 	Current   int // current with this one
 
 	Known bool // some event of the provider was stored before
+
+	// Revision is that of the store with this snapshot: a new one if the snapshot changed
+	// what an entry can show.
+	Revision Revision
 
 	// Events are the new and the changed ones, in the order of their keys. They point
 	// into the snapshot.

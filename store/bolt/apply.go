@@ -66,7 +66,8 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := c.write(tx, snap.Provider); err != nil {
+		var err error
+		if applied.Revision, err = c.write(tx, snap.Provider); err != nil {
 			return err
 		}
 		if job.Finished.IsZero() {
@@ -79,7 +80,7 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 		job = ended
 		return nil
 	})
-	if err == nil {
+	if inFile(err) {
 		s.applied(snap.Provider, len(snap.Events))
 	}
 	return applied, job, err
@@ -130,20 +131,21 @@ func sortRows(snap store.Snapshot) ([]row, error) {
 type changes struct {
 	applied  store.Applied
 	provider []byte // the provider's new record, nil when it is the same
+	rezoned  bool   // known events are in another time zone now
 	keys     [][]byte
-	values   [][]byte // for keys, of new and changed events
-	came     [][]byte // keys to enter in current
-	went     [][]byte // and to remove from it
+	values   []store.Value    // for keys, of new and changed events
+	was      []store.Revision // of these before, 0 for none
+	came     [][]byte         // keys to enter in current
+	went     [][]byte         // and to remove from it
 }
 
 // compare finds the changes. They hold nothing of tx's pages.
 func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []row) (*changes, error) {
-	c := new(changes)
+	c, events := new(changes), tx.Bucket(eventsBucket)
+	c.applied.Current, c.applied.Known = len(snap.Events), known(events, snap.Provider)
 	if err := c.compareProvider(tx, snap); err != nil {
 		return nil, err
 	}
-	events := tx.Bucket(eventsBucket)
-	c.applied.Current, c.applied.Known = len(snap.Events), known(events, snap.Provider)
 	var enc store.Encoder
 	for i, r := range rows {
 		if i%256 == 0 && ctx.Err() != nil {
@@ -186,13 +188,21 @@ func (c *changes) compareProvider(tx *bbolt.Tx, snap store.Snapshot) error {
 	key := []byte(snap.Provider)
 	p := store.Provider{TimeZone: snap.TimeZone, Validators: snap.Validators}
 	record, err := p.Encode(key)
-	if err != nil || bytes.Equal(record, tx.Bucket(providersBucket).Get(key)) {
+	stored := tx.Bucket(providersBucket).Get(key)
+	if err != nil || bytes.Equal(record, stored) {
 		return err
 	}
 	if _, err := store.LoadZone(snap.TimeZone); err != nil {
 		return err
 	}
 	c.provider = record
+	if stored != nil && c.applied.Known {
+		old, err := store.DecodeProvider(key, stored)
+		if err != nil {
+			return damaged(tx.DB().Path(), fmt.Sprintf("provider %q: %v", key, err))
+		}
+		c.rezoned = old.TimeZone != snap.TimeZone
+	}
 	return nil
 }
 
@@ -201,7 +211,8 @@ func (c *changes) compareEvent(events *bbolt.Bucket, r row, enc *store.Encoder, 
 	if err != nil {
 		return err
 	}
-	v := store.Value{FirstSeen: taken.UnixMilli(), LastChanged: taken.UnixMilli(), Event: fields}
+	v := store.Value{FirstSeen: taken.UnixMilli(), LastChanged: taken.UnixMilli()}
+	var was store.Revision
 	if stored := events.Get(r.key); stored == nil {
 		c.applied.New++
 	} else {
@@ -214,16 +225,13 @@ func (c *changes) compareEvent(events *bbolt.Bucket, r row, enc *store.Encoder, 
 			return nil
 		}
 		c.applied.Changed++
-		v.FirstSeen = old.FirstSeen
+		v.FirstSeen, was = old.FirstSeen, old.Revision
 	}
 	if err := r.event.Validate(); err != nil {
 		return err // it could not be read back
 	}
-	b, err := v.Encode(r.key)
-	if err != nil {
-		return err
-	}
-	c.keys, c.values = append(c.keys, r.key), append(c.values, b)
+	v.Event = bytes.Clone(fields)
+	c.keys, c.values, c.was = append(c.keys, r.key), append(c.values, v), append(c.was, was)
 	c.applied.Events = append(c.applied.Events, r.event)
 	return nil
 }
@@ -250,15 +258,22 @@ func (c *changes) compareCurrent(tx *bbolt.Tx, provider string, rows []row) {
 	c.applied.Gone = len(c.went)
 }
 
-func (c *changes) write(tx *bbolt.Tx, provider string) error {
+func (c *changes) write(tx *bbolt.Tx, provider string) (store.Revision, error) {
 	events, current := tx.Bucket(eventsBucket), tx.Bucket(currentBucket)
 	events.FillPercent, current.FillPercent = fillPercent, fillPercent
 	var err error
 	if c.provider != nil {
 		err = tx.Bucket(providersBucket).Put([]byte(provider), c.provider)
 	}
+	h, err1 := readHead(tx)
+	if err = errors.Join(err, err1); err == nil && (len(c.keys) > 0 || c.rezoned) {
+		err = h.next(tx, c.rezoned)
+	}
 	for i, key := range c.keys {
-		err = errors.Join(err, events.Put(key, c.values[i]))
+		c.values[i].Revision = h.Revision
+		b, err1 := c.values[i].Encode(key)
+		c.values[i].Event = nil // b has it, and stays until the commit
+		err = errors.Join(err, err1, events.Put(key, b), revise(tx, key, c.was[i], h.Revision))
 	}
 	for _, key := range c.came {
 		err = errors.Join(err, current.Put(key, nil))
@@ -266,5 +281,5 @@ func (c *changes) write(tx *bbolt.Tx, provider string) error {
 	for _, key := range c.went {
 		err = errors.Join(err, current.Delete(key))
 	}
-	return err
+	return h.Revision, err
 }

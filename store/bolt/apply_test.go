@@ -217,7 +217,7 @@ func TestApplyRecordsTheTimeZone(t *testing.T) {
 	if got := apply(t, s, snap); got.Unchanged != 1 {
 		t.Errorf("%+v: the zone is no value of the event", got)
 	}
-	entries, err := s.Load(t.Context())
+	entries, _, err := s.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -371,7 +371,7 @@ func TestApplyCannotWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _, err := s.Apply(t.Context(), small, store.Job{Provider: "a"})
-		_, err2 := s.Load(t.Context())
+		_, _, err2 := s.Load(t.Context())
 		_, err3 := s.Validators(t.Context(), "a")
 		_, err4 := s.Interrupt(t.Context(), noon)
 		for _, err := range []error{err, err2, err3, err4, s.Check()} {

@@ -91,7 +91,7 @@ func BenchmarkStart(b *testing.B) {
 			b.Fatal(err)
 		}
 		opened := time.Now()
-		entries, err := s.Load(b.Context())
+		entries, _, err := s.Load(b.Context())
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -37,6 +38,7 @@ func (s *Store) Check() error {
 				f.checkNames(tx)
 				f.checkProviders(tx)
 				f.checkEvents(tx)
+				f.checkRevisions(tx)
 				f.checkCurrent(tx)
 				f.checkJobs(tx)
 			}
@@ -69,7 +71,11 @@ func (f *faults) checkNames(tx *bbolt.Tx) {
 		}
 		return all
 	}
-	if got := names(tx.Cursor()); !slices.Equal(got, []string{"current", "events", "jobs", "meta", "providers"}) {
+	want := []string{"current", "events", "jobs", "meta", "providers"}
+	if tx.Bucket(revisionsBucket) != nil { // else it is of format 1
+		want = append(want, "revisions")
+	}
+	if got := names(tx.Cursor()); !slices.Equal(got, want) {
 		f.add(fmt.Errorf("buckets %q", got))
 	}
 	if got := names(tx.Bucket(metaBucket).Cursor()); !slices.Equal(got, []string{"application", "format"}) {
@@ -92,12 +98,20 @@ func (f *faults) checkProviders(tx *bbolt.Tx) {
 }
 
 func (f *faults) checkEvents(tx *bbolt.Tx) {
+	h, err := readHead(tx)
+	f.add(err)
 	var enc store.Encoder
-	providers := tx.Bucket(providersBucket)
-	err := tx.Bucket(eventsBucket).ForEach(func(k, v []byte) error {
-		r, err := enc.CheckRecord(k, v)
-		if err == nil && providers.Get([]byte(r.Provider)) == nil {
+	providers, revisions := tx.Bucket(providersBucket), tx.Bucket(revisionsBucket)
+	err = tx.Bucket(eventsBucket).ForEach(func(k, v []byte) error {
+		r, revision, err := enc.CheckRecord(k, v)
+		switch {
+		case err != nil:
+		case providers.Get([]byte(r.Provider)) == nil:
 			err = errors.New("no such provider")
+		case revision == 0 && h.Rewritten == 0:
+			err = errors.New("it has no revision")
+		case revision != 0 && (revisions == nil || revisions.Get(revisionKey(revision, k)) == nil):
+			err = fmt.Errorf("revision %d says nothing of it", revision)
 		}
 		if err != nil {
 			f.add(fmt.Errorf("event %q: %w", k, err))
@@ -105,6 +119,36 @@ func (f *faults) checkEvents(tx *bbolt.Tx) {
 		return nil
 	})
 	f.add(err)
+}
+
+func (f *faults) checkRevisions(tx *bbolt.Tx) {
+	events, revisions := tx.Bucket(eventsBucket), tx.Bucket(revisionsBucket)
+	if revisions == nil {
+		return
+	}
+	h, err := readHead(tx)
+	if err == nil && h.Rewritten > h.Revision {
+		err = fmt.Errorf("revision %d, rewritten %d", h.Revision, h.Rewritten)
+	}
+	f.add(err)
+	f.add(revisions.ForEach(func(k, v []byte) error {
+		if bytes.Equal(k, headKey) {
+			return nil
+		}
+		if len(k) <= len(headKey) || len(v) != 0 {
+			f.add(fmt.Errorf("revision %q: not as fever writes it", k))
+			return nil
+		}
+		key := k[len(headKey):]
+		r, err := store.VerifyValue(key, events.Get(key))
+		if err == nil && (!bytes.Equal(k, revisionKey(r, key)) || r > h.Revision) {
+			err = fmt.Errorf("the event is of revision %d, the store of %d", r, h.Revision)
+		}
+		if err != nil {
+			f.add(fmt.Errorf("revision %q: %w", k, err))
+		}
+		return nil
+	}))
 }
 
 func (f *faults) checkCurrent(tx *bbolt.Tx) {

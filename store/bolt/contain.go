@@ -33,10 +33,12 @@ func (s *Store) contain(f func() error) (err error) {
 		}
 		err = damaged(s.path, fmt.Sprint(r))
 		s.broken.Store(&err)
+		s.bell.ring()
 	}()
 	err = f()
 	if errors.Is(err, berrors.ErrInvalidMapping) { // it has let the old mapping go, and got no new one
 		s.broken.Store(&err)
+		s.bell.ring()
 	}
 	return err
 }

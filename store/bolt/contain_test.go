@@ -123,7 +123,7 @@ func TestPagesChange(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err1 := s.Load(t.Context())
+	_, _, err1 := s.Load(t.Context())
 	_, err2 := run(t.Context(), s, snapshot("a", 2)) // has nothing to do with that page
 	for i, err := range []error{err1, err2, s.Check(), s.Broken()} {
 		if !errors.Is(err, store.ErrDamaged) {

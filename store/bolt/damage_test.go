@@ -27,6 +27,8 @@ type state struct {
 	records    []event.Record
 	jobs       []store.Job
 	validators feed.Validators // of provider a
+	revision   store.Revision
+	changes    []string // for each revision up to one more than this: the entries since, or the error
 }
 
 func stateOf(t *testing.T, s *Store) state {
@@ -41,7 +43,25 @@ func stateOf(t *testing.T, s *Store) state {
 			job.Started, job.Finished = time.Time{}, time.Time{}
 		}
 	}
-	return state{records(t, s, everything), all, v}
+	_, at, err := s.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state{records(t, s, everything), all, v, at, changesOf(t, s, at)}
+}
+
+func changesOf(t *testing.T, s *Store, at store.Revision) (all []string) {
+	t.Helper()
+	for since := range at + 2 {
+		var text strings.Builder
+		entries, upTo, err := s.Changes(t.Context(), since)
+		fmt.Fprintln(&text, upTo, err)
+		for _, e := range entries {
+			fmt.Fprintln(&text, e.SortKey, e.Summary)
+		}
+		all = append(all, text.String())
+	}
+	return all
 }
 
 // victim is the content of a small store's file with everything that files have: two
@@ -134,8 +154,20 @@ func suffer(t *testing.T, what string, file []byte, states []state) {
 	if checked != nil {
 		bad(checked)
 	}
-	if _, err := s.Load(t.Context()); err != nil {
+	_, at, err := s.Load(t.Context())
+	if err != nil {
 		bad(err)
+	}
+	whole := err == nil
+	for since := range at + 2 {
+		if _, _, err := s.Changes(t.Context(), since); err != nil && !errors.Is(err, store.ErrRewritten) {
+			bad(err)
+			whole = false
+		}
+	}
+	if changes := changesOf(t, s, at); whole && (checked == nil || !s.db.IsReadOnly()) &&
+		!slices.ContainsFunc(states, func(s state) bool { return slices.Equal(s.changes, changes) }) {
+		t.Errorf("%s: changes %q", what, changes)
 	}
 	var got []event.Record
 	for r, e := range s.Records(t.Context(), everything) {
@@ -462,7 +494,7 @@ func TestPulledAway(t *testing.T) {
 		if err := os.Truncate(path, left*int64(os.Getpagesize())); err != nil {
 			t.Fatal(err)
 		}
-		_, err1 := s.Load(t.Context())
+		_, _, err1 := s.Load(t.Context())
 		_, err2 := run(t.Context(), s, snapshot("a", 9, sample("a", 1, 9)))
 		for i, err := range []error{err1, err2, s.Check()} {
 			if !errors.Is(err, store.ErrDamaged) {
@@ -588,6 +620,15 @@ func TestCheckFinds(t *testing.T) {
 		{"a job that is pending", job(func(j *store.Job) { j.State = store.Pending }), `state "pending"`},
 		{"a job that runs no more", job(func(j *store.Job) { j.State, j.Finished = store.Running, time.Time{} }), "job 1 still runs"},
 		{"a job with a word for a time", put(jobsBucket, store.JobKey("a", 2), must(store.Seal(store.JobKey("a", 2), []any{"manual", "running", "noon"}))), "cannot unmarshal"},
+		{"an event without a revision", put(eventsBucket, key, must((&store.Value{Event: must(enc.Encode(pointer(sample("a", 1, 2))))}).Encode(key))), "no revision"},
+		{"an event of another revision", put(eventsBucket, key, must((&store.Value{Revision: 7, Event: must(enc.Encode(pointer(sample("a", 1, 2))))}).Encode(key))), "revision 7 says nothing of it"},
+		{"a revision of no event", put(revisionsBucket, revisionKey(1, []byte("a\x001\x002")), nil), "a value of 0 bytes"},
+		{"a revision too many", put(revisionsBucket, revisionKey(2, key), nil), "the event is of revision 1"},
+		{"a revision with a value", put(revisionsBucket, revisionKey(1, key), []byte{1}), "not as fever writes it"},
+		{"a revision's key that is none", put(revisionsBucket, []byte("short"), nil), "not as fever writes it"},
+		{"a store behind its events", put(revisionsBucket, headKey, must(store.Seal(headKey, &head{}))), "the store of 0"},
+		{"changes beyond the store", put(revisionsBucket, headKey, must(store.Seal(headKey, &head{Revision: 1, Rewritten: 2}))), "rewritten 2"},
+		{"no head", put(revisionsBucket, headKey, nil), "revision: a value of 0 bytes"},
 		{"a current event that is not stored", put(currentBucket, []byte("a\x001\x002"), nil), "current, but not stored"},
 		{"a current event with a value", put(currentBucket, key, []byte{1}), "current"},
 	} {

@@ -207,7 +207,7 @@ func TestWritesFail(t *testing.T) {
 						if got := stateOf(t, s); !reflect.DeepEqual(got, want) {
 							t.Errorf("%s: the state is neither", what)
 						}
-						if loaded, err := s.Load(t.Context()); err != nil || len(loaded) != len(want.records) {
+						if loaded, _, err := s.Load(t.Context()); err != nil || len(loaded) != len(want.records) {
 							t.Errorf("%s: %d events loaded: %v", what, len(loaded), err)
 						}
 					}

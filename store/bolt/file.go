@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -14,17 +15,18 @@ import (
 
 // formatVersion is the version of the file's format that this package reads and
 // writes. A change of any kind in what the file holds raises it.
-const formatVersion = 1
+const formatVersion = 2
 
 // application says whose file it is.
 const application = "fever"
 
 var (
 	metaBucket      = []byte("meta")      // applicationKey and formatKey
-	eventsBucket    = []byte("events")    // event.Key.Bytes -> value
+	eventsBucket    = []byte("events")    // event.Key.Bytes -> store.Value
 	currentBucket   = []byte("current")   // event.Key.Bytes -> nothing
-	providersBucket = []byte("providers") // name -> providerFields
-	jobsBucket      = []byte("jobs")      // provider, id -> jobFields; its sequence is the last id
+	providersBucket = []byte("providers") // name -> store.Provider
+	jobsBucket      = []byte("jobs")      // store.JobKey -> store.Job; its sequence is the last id
+	revisionsBucket = []byte("revisions") // headKey -> head; revisionKey -> nothing. Format 1 has none
 
 	applicationKey = []byte("application")
 	formatKey      = []byte("format")
@@ -65,44 +67,60 @@ func wrong(path string, err error) error {
 	return damaged(path, err.Error())
 }
 
-// identify looks for fever's buckets. An empty file has no buckets at all: that is
-// how bbolt leaves it when the process ends before [create] is done.
-func identify(path string, tx *bbolt.Tx) (empty bool, err error) {
+// firstBuckets are those of format 1.
+var firstBuckets = [][]byte{metaBucket, eventsBucket, currentBucket, providersBucket, jobsBucket}
+
+// identify looks for fever's buckets, and returns the format: 0 is that of a file without any
+// buckets. That is how bbolt leaves it when the process ends before [create] is done.
+func identify(path string, tx *bbolt.Tx) (format uint64, err error) {
 	if first, _ := tx.Cursor().First(); first == nil {
-		return true, nil
+		return 0, nil
 	}
 	var app string
 	meta := tx.Bucket(metaBucket)
 	if meta == nil || store.Unmarshal(meta.Get(applicationKey), &app) != nil || app != application {
-		return false, foreign(path, "another program's bbolt file")
+		return 0, foreign(path, "another program's bbolt file")
 	}
-	var format uint64
 	if err := store.Unmarshal(meta.Get(formatKey), &format); err != nil {
-		return false, damaged(path, "format: "+err.Error())
+		return 0, damaged(path, "format: "+err.Error())
 	}
 	if format > formatVersion {
-		return false, newer(path, format)
+		return 0, newer(path, format)
 	}
-	if format != formatVersion {
-		return false, damaged(path, fmt.Sprintf("format %d", format))
+	buckets := firstBuckets
+	switch format {
+	case 0:
+		return 0, damaged(path, "format 0")
+	case formatVersion:
+		buckets = append(slices.Clip(buckets), revisionsBucket)
 	}
-	for _, name := range [][]byte{eventsBucket, currentBucket, providersBucket, jobsBucket} {
+	for _, name := range buckets {
 		if tx.Bucket(name) == nil {
-			return false, damaged(path, fmt.Sprintf("no bucket %s", name))
+			return 0, damaged(path, fmt.Sprintf("no bucket %s", name))
 		}
 	}
-	return false, nil
+	return format, nil
 }
 
 // create makes fever's buckets in an empty file.
 func create(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{metaBucket, eventsBucket, currentBucket, providersBucket, jobsBucket} {
+	for _, name := range firstBuckets {
 		if _, err := tx.CreateBucket(name); err != nil {
 			return fmt.Errorf("bucket %s: %w", name, err)
 		}
 	}
-	app, err1 := store.Marshal(application)
-	format, err2 := store.Marshal(uint64(formatVersion))
-	meta := tx.Bucket(metaBucket)
-	return errors.Join(err1, err2, meta.Put(applicationKey, app), meta.Put(formatKey, format))
+	app, err := store.Marshal(application)
+	return errors.Join(err, tx.Bucket(metaBucket).Put(applicationKey, app), countRevisions(tx, head{}))
+}
+
+// convert makes a file of format 1 one of this format. It rewrites no event: those that are
+// in the file have no revision, and count as changed by the first.
+func convert(tx *bbolt.Tx) error { return countRevisions(tx, converted) }
+
+func countRevisions(tx *bbolt.Tx, h head) error {
+	if _, err := tx.CreateBucket(revisionsBucket); err != nil {
+		return fmt.Errorf("bucket %s: %w", revisionsBucket, err)
+	}
+	format, err := store.Marshal(uint64(formatVersion))
+	return errors.Join(err, tx.Bucket(metaBucket).Put(formatKey, format), h.write(tx))
 }

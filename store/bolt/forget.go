@@ -28,11 +28,11 @@ func (s *Store) Forget(ctx context.Context, f store.Forgetting) (store.Forgotten
 		done, err = s.forget(ctx, tx, f)
 		return err
 	})
+	if inFile(err) && done.Record.ID != 0 && f.GoneBefore.IsZero() {
+		s.moved(f.Provider, "", 0)
+	}
 	if err != nil {
 		return store.Forgotten{}, fmt.Errorf("forget what is stored of %s: %w", f.Provider, err)
-	}
-	if done.Record.ID != 0 && f.GoneBefore.IsZero() {
-		s.moved(f.Provider, "", 0)
 	}
 	return done, nil
 }
@@ -54,12 +54,12 @@ func (s *Store) forget(ctx context.Context, tx *bbolt.Tx, f store.Forgetting) (d
 	if len(jobs) == 0 && tx.Bucket(providersBucket).Get(name) == nil {
 		return done, s.nothing(tx, f.Provider)
 	}
-	places, err := s.places(tx)
+	locations, err := s.locations(tx)
 	if err != nil {
 		return done, err
 	}
-	end := f.GoneBefore.Second(places[f.Provider])
-	keys, err := s.selectEvents(ctx, tx, f.Provider, places, &done.Selection, func(e *event.Entry, current bool) bool {
+	end := f.GoneBefore.Second(locations[f.Provider])
+	keys, err := s.selectEvents(ctx, tx, f.Provider, locations, &done.Selection, func(e *event.Entry, current bool) bool {
 		return f.GoneBefore.IsZero() || !current && e.End < end
 	})
 	if err != nil {
@@ -71,10 +71,18 @@ func (s *Store) forget(ctx context.Context, tx *bbolt.Tx, f store.Forgetting) (d
 		done.Jobs = 0
 		message = fmt.Sprintf("what had left the feed and ended before %s: %s", f.GoneBefore, amount(done.Events, "event"))
 	}
-	if f.DryRun || len(keys) == 0 && !f.GoneBefore.IsZero() {
-		return done, nil
+	h, err := readHead(tx)
+	done.Revision = h.Revision
+	if err != nil || f.DryRun || len(keys) == 0 && !f.GoneBefore.IsZero() {
+		return done, err
 	}
-	err = deleteAll(tx.Bucket(eventsBucket), keys)
+	if len(keys) > 0 {
+		err = h.next(tx, true)
+		done.Revision = h.Revision
+	}
+	for _, key := range keys {
+		err = errors.Join(err, removeEvent(tx, key))
+	}
 	if f.GoneBefore.IsZero() {
 		err = errors.Join(err, deleteAll(tx.Bucket(currentBucket), keys), // a key that is not there is no error
 			deleteAll(tx.Bucket(jobsBucket), jobs), tx.Bucket(providersBucket).Delete(name))
@@ -86,6 +94,16 @@ func (s *Store) forget(ctx context.Context, tx *bbolt.Tx, f store.Forgetting) (d
 		Provider: f.Provider, Trigger: store.Forget, Started: started, Gone: done.Events, Message: message,
 	})
 	return done, err
+}
+
+// removeEvent deletes an event, and what tells its revision.
+func removeEvent(tx *bbolt.Tx, key []byte) error {
+	events := tx.Bucket(eventsBucket)
+	r, err := store.VerifyValue(key, events.Get(key))
+	if err != nil {
+		return damaged(tx.DB().Path(), fmt.Sprintf("event %q: %v", key, err))
+	}
+	return errors.Join(events.Delete(key), revise(tx, key, r, 0))
 }
 
 // amount writes how many things there are: "1 event", "2 events". The plural is to be given
@@ -132,7 +150,7 @@ func (s *Store) nothing(tx *bbolt.Tx, provider string) error {
 
 // selectEvents sums up in sel those events of a provider for which want returns true, and
 // returns their keys in the order of bytes.
-func (s *Store) selectEvents(ctx context.Context, tx *bbolt.Tx, provider string, places map[string]*time.Location,
+func (s *Store) selectEvents(ctx context.Context, tx *bbolt.Tx, provider string, locations map[string]*time.Location,
 	sel *store.Selection, want func(e *event.Entry, current bool) bool,
 ) (keys [][]byte, err error) {
 	type first struct {
@@ -149,7 +167,7 @@ func (s *Store) selectEvents(ctx context.Context, tx *bbolt.Tx, provider string,
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		e, err := s.entry(pair{k, v}, places)
+		e, err := s.entry(pair{k, v}, locations)
 		if err != nil {
 			return nil, err
 		}

@@ -148,7 +148,7 @@ func TestRenameTimeZone(t *testing.T) {
 		t.Errorf("%+v, %v", done, err)
 	}
 	e := sample("new", 1, 1)
-	loaded, err := s.Load(t.Context())
+	loaded, _, err := s.Load(t.Context())
 	if err != nil || len(loaded) != 1 || loaded[0].ID != e.ID() {
 		t.Errorf("%v, %v", loaded, err)
 	}

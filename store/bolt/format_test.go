@@ -1,8 +1,10 @@
 package bolt
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -94,6 +96,12 @@ func TestFormat(t *testing.T) {
 		key = store.JobKey("feverup", 2)
 		want["key of a job"] = hex.EncodeToString(key)
 		want["value of a job"] = hex.EncodeToString(tx.Bucket(jobsBucket).Get(key))
+		want["key of a revision"] = hex.EncodeToString(revisionKey(2, exampleRecord.Bytes()))
+		if tx.Bucket(revisionsBucket).Get(revisionKey(2, exampleRecord.Bytes())) == nil {
+			t.Error("the example has no such revision")
+		}
+		want["key of the store's revision"] = hex.EncodeToString(headKey)
+		want["value of the store's revision"] = hex.EncodeToString(tx.Bucket(revisionsBucket).Get(headKey))
 		want["value of application"] = hex.EncodeToString(tx.Bucket(metaBucket).Get([]byte("application")))
 		want["value of format"] = hex.EncodeToString(tx.Bucket(metaBucket).Get([]byte("format")))
 		return nil
@@ -106,29 +114,100 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// TestOldFile reads a file that this format was first written to, and writes to it.
-func TestOldFile(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "fever.db")
+// oldFile copies the file that format 1 was first written to.
+func oldFile(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "fever.db")
 	if err := os.WriteFile(path, read(t, filepath.Join("testdata", "format-1.bbolt")), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return path
+}
+
+// formatOf returns the format of a store's file.
+func formatOf(t *testing.T, s *Store) (format uint64) {
+	t.Helper()
+	err := s.view(func(tx *bbolt.Tx) (err error) {
+		format, err = identify(s.path, tx)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return format
+}
+
+// TestOldFile reads a file of format 1 as it is, converts it, and writes to it.
+func TestOldFile(t *testing.T) {
+	t.Parallel()
+	path := oldFile(t)
 	checkFile(t, path)
+	check := func(s *Store, format uint64, jobsOf []store.Job) {
+		t.Helper()
+		if got := formatOf(t, s); got != format {
+			t.Errorf("format %d", got)
+		}
+		if got := records(t, s, everything); len(got) != 1 || !reflect.DeepEqual(got[0], exampleRecord) {
+			t.Errorf("stored are %+v, not %+v", got, exampleRecord)
+		}
+		if got := jobs(t, s, store.JobFilter{}); !reflect.DeepEqual(got, jobsOf) {
+			t.Errorf("jobs are %+v, not %+v", got, jobsOf)
+		}
+		if got, err := s.Validators(t.Context(), "feverup"); err != nil || got != exampleValidators {
+			t.Errorf("validators are %+v, %v, not %+v", got, err, exampleValidators)
+		}
+		if loaded, at, err := s.Load(t.Context()); err != nil || at != 1 || len(loaded) != 1 {
+			t.Errorf("%d entries of revision %d, %v", len(loaded), at, err)
+		}
+		if _, _, err := s.Changes(t.Context(), 0); !errors.Is(err, store.ErrRewritten) {
+			t.Errorf("changes since 0: %v", err)
+		}
+		if got, at, err := s.Changes(t.Context(), 1); err != nil || at != 1 || len(got) != 0 {
+			t.Errorf("changes since 1: %d up to %d, %v", len(got), at, err)
+		}
+	}
+	r, err := OpenReadOnly(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	interrupted := slices.Clone(exampleJobs)
+	interrupted[0].Interrupt(time.Time{})
+	check(r, 1, interrupted)
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if !bytes.Equal(read(t, path), read(t, filepath.Join("testdata", "format-1.bbolt"))) {
+		t.Error("reading changed the file")
+	}
+	for range 2 { // the second time it is converted already
+		s, err := Open(path, keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(s, 2, exampleJobs)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		checkFile(t, path)
+	}
 	s, err := Open(path, keep)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := records(t, s, everything); len(got) != 1 || !reflect.DeepEqual(got[0], exampleRecord) {
-		t.Errorf("stored are %+v, not %+v", got, exampleRecord)
+	second := sample("feverup", 1, 1)
+	if got := apply(t, s, snapshot("feverup", 1, second)); got.Gone != 1 || got.Revision != 2 {
+		t.Errorf("applied %+v", got) // the example is as it was, but in UTC now
 	}
-	if got := jobs(t, s, store.JobFilter{}); !reflect.DeepEqual(got, exampleJobs) {
-		t.Errorf("jobs are %+v, not %+v", got, exampleJobs)
+	if _, _, err := s.Changes(t.Context(), 1); !errors.Is(err, store.ErrRewritten) {
+		t.Errorf("the zone has changed: %v", err)
 	}
-	if got, err := s.Validators(t.Context(), "feverup"); err != nil || got != exampleValidators {
-		t.Errorf("validators are %+v, %v, not %+v", got, err, exampleValidators)
-	}
-	if got := apply(t, s, snapshot("feverup", 1)); got.Gone != 1 {
+	first := exampleRecord.Event
+	first.SoldOut = true
+	if got := apply(t, s, snapshot("feverup", 2, first, second)); got.Changed != 1 || got.Revision != 3 {
 		t.Errorf("applied %+v", got)
+	}
+	if got, at, err := s.Changes(t.Context(), 2); err != nil || at != 3 || len(got) != 1 || !reflect.DeepEqual(got[0], event.NewEntry(&first, utc)) {
+		t.Errorf("changes since 2: %d up to %d, %v", len(got), at, err)
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)

@@ -182,6 +182,8 @@ func dateOf(l event.Local) string {
 	return date
 }
 
+func pointer[V any](v V) *V { return &v }
+
 // must is for values that are constants.
 func must[V any](v V, err error) V {
 	if err != nil {

@@ -86,7 +86,7 @@ func TestKilled(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	path := filepath.Join(t.TempDir(), "fever.db")
-	m := &model{records: make(map[event.Key]event.Record), validators: make(map[string]feed.Validators)}
+	m := newModel()
 	world := newFlipping()
 	stored := 0 // the version that the model is at
 	for range 10 {

@@ -13,29 +13,34 @@ import (
 	"fever/store"
 )
 
-// Load returns an entry for every stored event, in no particular order.
-func (s *Store) Load(ctx context.Context) ([]*event.Entry, error) {
-	var entries []*event.Entry
-	err := s.view(func(tx *bbolt.Tx) error {
-		places, err := s.places(tx)
+// Load returns an entry for every stored event, in no particular order, and the revision
+// that they are of.
+func (s *Store) Load(ctx context.Context) (entries []*event.Entry, at store.Revision, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		h, err := readHead(tx)
 		if err != nil {
 			return err
 		}
-		entries, err = s.load(ctx, tx, places)
+		at = h.Revision
+		locations, err := s.locations(tx)
+		if err != nil {
+			return err
+		}
+		entries, err = s.load(ctx, tx, locations)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("load the stored events: %w", err)
+		return nil, 0, fmt.Errorf("load the stored events: %w", err)
 	}
-	return entries, nil
+	return entries, at, nil
 }
 
 // load decodes on all processors: that costs ten times what walking the pages does.
-func (s *Store) load(ctx context.Context, tx *bbolt.Tx, places map[string]*time.Location) ([]*event.Entry, error) {
+func (s *Store) load(ctx context.Context, tx *bbolt.Tx, locations map[string]*time.Location) ([]*event.Entry, error) {
 	var parts [][]*event.Entry
 	var mu sync.Mutex
 	err := s.spread(ctx, tx.Bucket(eventsBucket), func(batches <-chan []pair) error {
-		entries, err := s.decode(batches, places)
+		entries, err := s.decode(batches, locations)
 		mu.Lock()
 		defer mu.Unlock()
 		parts = append(parts, entries)
@@ -47,11 +52,11 @@ func (s *Store) load(ctx context.Context, tx *bbolt.Tx, places map[string]*time.
 	return slices.Concat(parts...), nil
 }
 
-func (s *Store) decode(batches <-chan []pair, places map[string]*time.Location) ([]*event.Entry, error) {
+func (s *Store) decode(batches <-chan []pair, locations map[string]*time.Location) ([]*event.Entry, error) {
 	var entries []*event.Entry
 	for batch := range batches {
 		for _, p := range batch {
-			e, err := s.entry(p, places)
+			e, err := s.entry(p, locations)
 			if err != nil {
 				return nil, err
 			}
@@ -62,12 +67,12 @@ func (s *Store) decode(batches <-chan []pair, places map[string]*time.Location) 
 }
 
 // entry makes the index entry of a stored event.
-func (s *Store) entry(p pair, places map[string]*time.Location) (*event.Entry, error) {
+func (s *Store) entry(p pair, locations map[string]*time.Location) (*event.Entry, error) {
 	e, lowest, highest, err := store.DecodeEntry(p.key, p.value)
 	if err != nil {
 		return nil, damaged(s.path, fmt.Sprintf("event %q: %v", p.key, err))
 	}
-	loc := places[e.Provider]
+	loc := locations[e.Provider]
 	if loc == nil {
 		return nil, damaged(s.path, fmt.Sprintf("event %s: no such provider", e.Key))
 	}

@@ -41,7 +41,7 @@ func TestLoad(t *testing.T) {
 	load := func(zones map[string]*time.Location) []*event.Entry {
 		t.Helper()
 		s.Zones = zones
-		got, err := s.Load(t.Context())
+		got, _, err := s.Load(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +67,7 @@ func TestLoadNothing(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	for range 2 {
-		if got, err := s.Load(t.Context()); err != nil || len(got) != 0 {
+		if got, _, err := s.Load(t.Context()); err != nil || len(got) != 0 {
 			t.Errorf("%d entries, %v", len(got), err)
 		}
 		apply(t, s, snapshot("a", 1))
@@ -80,7 +80,7 @@ func TestLoadCancelled(t *testing.T) {
 	apply(t, s, snapshot("a", 1, sample("a", 1, 1)))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got, err := s.Load(ctx); !errors.Is(err, context.Canceled) || got != nil {
+	if got, _, err := s.Load(ctx); !errors.Is(err, context.Canceled) || got != nil {
 		t.Errorf("%d entries, %v", len(got), err)
 	}
 	for _, err := range s.Records(ctx, everything) {
@@ -102,12 +102,12 @@ func TestLoadUnknownZone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.Load(t.Context())
+	_, _, err = s.Load(t.Context())
 	if err == nil || errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), `provider a: time zone "Mars/Olympus"`) {
 		t.Errorf("error %v", err)
 	}
 	s.Zones = map[string]*time.Location{"a": utc}
-	if got, err := s.Load(t.Context()); err != nil || len(got) != 1 {
+	if got, _, err := s.Load(t.Context()); err != nil || len(got) != 1 {
 		t.Errorf("%d entries, %v", len(got), err)
 	}
 }
@@ -174,7 +174,7 @@ func TestZones(t *testing.T) {
 		apply(t, s, snapshot("a", 1, e))
 		apply(t, s, snapshot("a", 2)) // it is gone
 		start := must(time.Parse(time.RFC3339, tc.start))
-		loaded, err := s.Load(t.Context())
+		loaded, _, err := s.Load(t.Context())
 		if err != nil || len(loaded) != 1 || loaded[0].Start != start.Unix() {
 			t.Fatalf("%v: loaded %+v, error %v", tc.zones, loaded, err)
 		}

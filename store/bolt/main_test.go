@@ -15,6 +15,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, collect(path))
 		os.Exit(1)
 	}
+	if path := os.Getenv(convertVariable); path != "" {
+		fmt.Fprintln(os.Stderr, convertAgain(path))
+		os.Exit(1)
+	}
 	if where := os.Getenv(editVariable); where != "" {
 		fmt.Fprintln(os.Stderr, edit(where))
 		os.Exit(1)

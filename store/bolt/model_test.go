@@ -23,6 +23,17 @@ type model struct {
 	jobs       []store.Job // by id
 	last       uint64
 	validators map[string]feed.Validators
+	zones      map[string]string // recorded with the latest snapshot
+
+	revision, rewritten store.Revision
+	changed             map[event.Key]store.Revision
+}
+
+func newModel() *model {
+	return &model{
+		records: make(map[event.Key]event.Record), validators: make(map[string]feed.Validators),
+		zones: make(map[string]string), changed: make(map[event.Key]store.Revision),
+	}
 }
 
 // begin is told the job that the store returned.
@@ -98,7 +109,8 @@ func (m *model) knows(provider string) bool {
 }
 
 func (m *model) apply(snap store.Snapshot) (want store.Applied) {
-	m.validators[snap.Provider] = snap.Validators
+	rezoned := m.zones[snap.Provider] != "" && m.zones[snap.Provider] != snap.TimeZone && m.knows(snap.Provider)
+	m.validators[snap.Provider], m.zones[snap.Provider] = snap.Validators, snap.TimeZone
 	for k, r := range m.records {
 		if k.Provider == snap.Provider && r.Current {
 			want.Before++
@@ -140,6 +152,16 @@ func (m *model) apply(snap store.Snapshot) (want store.Applied) {
 		}
 	}
 	slices.SortFunc(want.Events, func(a, b *event.Event) int { return cmp.Compare(string(a.Bytes()), string(b.Bytes())) })
+	if len(want.Events) > 0 || rezoned {
+		m.revision++
+	}
+	for _, e := range want.Events {
+		m.changed[e.Key] = m.revision
+	}
+	if rezoned {
+		m.rewritten = m.revision
+	}
+	want.Revision = m.revision
 	return want
 }
 
@@ -167,7 +189,7 @@ func TestModel(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		m := &model{records: make(map[event.Key]event.Record), validators: make(map[string]feed.Validators)}
+		m := newModel()
 		begin := func(t *rapid.T, provider string) store.Job {
 			job, err := s.Begin(t.Context(), store.Job{
 				Provider:  provider,
@@ -282,6 +304,7 @@ func TestModel(t *testing.T) {
 					t.Fatalf("for %+v jobs are\n%+v\nnot\n%+v", f, recorded, want)
 				}
 				m.checkCurrent(t, s)
+				m.checkRevisions(t, s)
 				for _, provider := range providers {
 					if v, err := s.Validators(t.Context(), provider); err != nil || v != m.validators[provider] {
 						t.Fatalf("validators of %s are %+v, %v, not %+v", provider, v, err, m.validators[provider])
@@ -307,7 +330,7 @@ func drawProvider(t *rapid.T) string { return rapid.SampledFrom(providers).Draw(
 func drawSnapshot(t *rapid.T) store.Snapshot {
 	snap := store.Snapshot{
 		Provider: drawProvider(t),
-		TimeZone: "UTC",
+		TimeZone: rapid.SampledFrom([]string{"UTC", "UTC", "UTC", "Etc/UTC"}).Draw(t, "zone"), // the same time
 		Taken:    time.UnixMilli(rapid.Int64Range(-1e12, 1e13).Draw(t, "taken")),
 	}
 	if rapid.Bool().Draw(t, "validators") {

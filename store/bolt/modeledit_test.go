@@ -1,7 +1,10 @@
 package bolt
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -90,7 +93,7 @@ func (m *model) forget(provider string, before *int64, record store.Job, keep in
 			keys = append(keys, k)
 		}
 	}
-	want.Selection = m.sum(keys)
+	want.Selection, want.Revision = m.sum(keys), m.revision
 	if before == nil {
 		want.Jobs, _ = m.jobsOf(provider)
 	}
@@ -99,9 +102,15 @@ func (m *model) forget(provider string, before *int64, record store.Job, keep in
 	}
 	for _, k := range keys {
 		delete(m.records, k)
+		delete(m.changed, k)
+	}
+	if len(keys) > 0 {
+		m.revision++
+		m.rewritten, want.Revision = m.revision, m.revision
 	}
 	if before == nil {
 		delete(m.validators, provider)
+		delete(m.zones, provider)
 		m.jobs = slices.DeleteFunc(m.jobs, func(j store.Job) bool {
 			return j.Provider == provider && j.Trigger != store.Forget && j.Trigger != store.Rename
 		})
@@ -124,12 +133,11 @@ func (m *model) rename(from, to string, record store.Job, keep int) (want store.
 	_, fromKnown := m.validators[from]
 	_, toKnown := m.validators[to]
 	fromCounts := fromKnown && (!toKnown || m.latest(from) > m.latest(to))
-	if fromKnown {
-		want.OldTimeZone, want.TimeZone = "UTC", "UTC"
+	want.OldTimeZone, want.TimeZone, want.Revision = m.zones[from], m.zones[to], m.revision
+	if fromCounts {
+		want.TimeZone = m.zones[from]
 	}
-	if toKnown {
-		want.TimeZone = "UTC"
-	}
+	rezoned := toKnown && want.TimeZone != m.zones[to] && m.knows(to)
 	merged := make(map[event.Key]event.Record)
 	for _, k := range m.of(from) {
 		r := m.records[k]
@@ -167,8 +175,13 @@ func (m *model) rename(from, to string, record store.Job, keep int) (want store.
 	if want.Record = record; record.ID == 0 {
 		return want
 	}
+	if len(merged) > 0 || rezoned {
+		m.revision++
+		m.rewritten, want.Revision = m.revision, m.revision
+	}
 	for _, k := range m.of(from) {
 		delete(m.records, k)
+		delete(m.changed, k)
 	}
 	for _, k := range m.of(to) {
 		if r := m.records[k]; fromCounts {
@@ -178,11 +191,13 @@ func (m *model) rename(from, to string, record store.Job, keep int) (want store.
 	}
 	for k, r := range merged {
 		m.records[k] = r
+		m.changed[k] = m.revision
 	}
 	if fromCounts {
-		m.validators[to] = m.validators[from]
+		m.validators[to], m.zones[to] = m.validators[from], m.zones[from]
 	}
 	delete(m.validators, from)
+	delete(m.zones, from)
 	for i := range m.jobs {
 		if m.jobs[i].Provider == from {
 			m.jobs[i].Provider = to
@@ -279,6 +294,41 @@ func checkRecord(t *rapid.T, got *store.Job, want store.Job) {
 	want.State, want.Started, want.Finished, want.Message = store.Completed, got.Started, got.Finished, got.Message
 	if !reflect.DeepEqual(*got, want) || got.Started.IsZero() || got.Finished.Before(got.Started) || got.Message == "" {
 		t.Fatalf("recorded is %+v, not %+v", got, want)
+	}
+}
+
+// checkRevisions compares what came after each revision.
+func (m *model) checkRevisions(t *rapid.T, s *Store) {
+	t.Helper()
+	loaded, at, err := s.Load(t.Context())
+	if err != nil || len(loaded) != len(m.records) || at != m.revision {
+		t.Fatalf("%d entries of revision %d are loaded, %v, not %d of %d", len(loaded), at, err, len(m.records), m.revision)
+	}
+	order := slices.SortedFunc(maps.Keys(m.changed), func(a, b event.Key) int {
+		return cmp.Or(cmp.Compare(m.changed[a], m.changed[b]), bytes.Compare(a.Bytes(), b.Bytes()))
+	})
+	for since := range m.revision + 2 {
+		entries, at, err := s.Changes(t.Context(), since)
+		if since < m.rewritten || since > m.revision {
+			if !errors.Is(err, store.ErrRewritten) {
+				t.Fatalf("since revision %d of %d, rewritten at %d: %d changes, %v", since, m.revision, m.rewritten, len(entries), err)
+			}
+			continue
+		}
+		var want []*event.Entry
+		for _, k := range order {
+			if r := m.records[k]; m.changed[k] > since {
+				want = append(want, event.NewEntry(&r.Event, utc))
+			}
+		}
+		if err != nil || at != m.revision || !reflect.DeepEqual(entries, want) {
+			t.Fatalf("since revision %d: %d changes up to %d, %v, not %d up to %d", since, len(entries), at, err, len(want), m.revision)
+		}
+	}
+	if m.revision > 0 {
+		if err := s.Wait(t.Context(), m.revision-1); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func (s *Store) Validators(ctx context.Context, provider string) (v feed.Validat
 	return v, nil
 }
 
-// revalidate replaces the validators of the provider's latest snapshot by newer ones of
+// revalidate relocations the validators of the provider's latest snapshot by newer ones of
 // the same body from the same source.
 func (s *Store) revalidate(tx *bbolt.Tx, provider string, v feed.Validators) error {
 	providers, key := tx.Bucket(providersBucket), []byte(provider)
@@ -57,8 +57,8 @@ func (s *Store) revalidate(tx *bbolt.Tx, provider string, v feed.Validators) err
 	return providers.Put(key, b)
 }
 
-// places returns the time zone of every provider with a snapshot.
-func (s *Store) places(tx *bbolt.Tx) (map[string]*time.Location, error) {
+// locations returns the time zone of every provider with a snapshot.
+func (s *Store) locations(tx *bbolt.Tx) (map[string]*time.Location, error) {
 	all := make(map[string]*time.Location)
 	err := tx.Bucket(providersBucket).ForEach(func(name, v []byte) error {
 		if loc := s.Zones[string(name)]; loc != nil {

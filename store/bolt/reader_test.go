@@ -61,7 +61,7 @@ func TestReadersHoldUpNobody(t *testing.T) {
 			return n, err
 		},
 		"Load": func(s *Store, stop *stopover) (int, error) {
-			entries, err := s.Load(stop)
+			entries, _, err := s.Load(stop)
 			return len(entries), err
 		},
 		"Jobs": func(s *Store, stop *stopover) (n int, err error) {

@@ -48,7 +48,7 @@ func (s *Store) find(ctx context.Context, f store.Filter) ([][]byte, error) {
 	}
 	var found []place
 	err := s.view(func(tx *bbolt.Tx) error {
-		places, err := s.places(tx)
+		locations, err := s.locations(tx)
 		if err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func (s *Store) find(ctx context.Context, f store.Filter) ([][]byte, error) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			e, err := s.entry(pair{k, v}, places)
+			e, err := s.entry(pair{k, v}, locations)
 			if err != nil {
 				return err
 			}

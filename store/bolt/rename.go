@@ -31,15 +31,15 @@ func (s *Store) Rename(ctx context.Context, r store.Renaming) (store.Renamed, er
 		done, current, err = s.rename(ctx, tx, r)
 		return err
 	})
-	if err != nil {
-		return store.Renamed{}, fmt.Errorf("rename %s to %s: %w", r.From, r.To, err)
-	}
 	switch {
-	case r.DryRun:
+	case !inFile(err) || r.DryRun:
 	case done.TimeZone == "": // of neither is there a snapshot
 		s.moved(r.From, "", 0)
 	default:
 		s.moved(r.From, r.To, current)
+	}
+	if err != nil {
+		return store.Renamed{}, fmt.Errorf("rename %s to %s: %w", r.From, r.To, err)
 	}
 	return done, nil
 }
@@ -62,14 +62,24 @@ func (s *Store) rename(ctx context.Context, tx *bbolt.Tx, r store.Renaming) (don
 		recorded = m.from.TimeZone
 	}
 	done.Jobs, done.OldTimeZone, done.TimeZone = len(jobs), s.zone(r.From, m.from.TimeZone), s.zone(r.To, recorded)
-	places, err := s.places(tx)
+	locations, err := s.locations(tx)
 	if err != nil {
 		return done, 0, err
 	}
-	keys, err := s.selectEvents(ctx, tx, r.From, places, &done.Selection, func(*event.Entry, bool) bool { return true })
+	keys, err := s.selectEvents(ctx, tx, r.From, locations, &done.Selection, func(*event.Entry, bool) bool { return true })
 	if err != nil {
 		return done, 0, err
 	}
+	if m.head, err = readHead(tx); err != nil {
+		return done, 0, err
+	}
+	rezoned := m.fromCounts && m.to.TimeZone != "" && m.to.TimeZone != m.from.TimeZone && known(tx.Bucket(eventsBucket), r.To)
+	if (len(keys) > 0 || rezoned) && !r.DryRun {
+		if err := m.head.next(tx, true); err != nil {
+			return done, 0, err
+		}
+	}
+	done.Revision = m.head.Revision
 	tx.Bucket(eventsBucket).FillPercent = fillPercent
 	for _, key := range keys {
 		if err := ctx.Err(); err != nil {
@@ -118,6 +128,7 @@ type mover struct {
 	store.Renaming
 	tx         *bbolt.Tx
 	started    time.Time
+	head       head
 	from, to   store.Provider // zero when no snapshot was stored
 	fromCounts bool           // the latest snapshot of the two is that of the old name
 }
@@ -172,22 +183,24 @@ func (m *mover) moveEvent(key []byte) (known, changed bool, err error) {
 	if err != nil {
 		return false, false, err
 	}
+	var was store.Revision // that changed the event under the new name, if that had it
 	if events.Get(to) != nil {
 		there, err := m.value(to)
 		if err != nil {
 			return true, false, err
 		}
-		known = true
+		known, was = true, there.Revision
 		moved, changed = m.merge(key, to, moved, there)
 	}
 	if m.DryRun {
 		return known, changed, nil
 	}
+	moved.Revision = m.head.Revision
 	b, err := moved.Encode(to)
 	if err != nil {
 		return known, changed, err
 	}
-	return known, changed, errors.Join(events.Put(to, b), events.Delete(key))
+	return known, changed, errors.Join(removeEvent(m.tx, key), events.Put(to, b), revise(m.tx, to, was, moved.Revision))
 }
 
 func (m *mover) value(key []byte) (v store.Value, err error) {

@@ -2,10 +2,13 @@ package bolt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"hash/maphash"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"go.etcd.io/bbolt"
 
@@ -65,8 +68,9 @@ func walk(ctx context.Context, b *bbolt.Bucket, batches chan<- []pair) {
 	}
 }
 
-// verify compares the checksums of all values, and decodes nothing. The keys in current
-// have none: there must be an event for each.
+// verify compares the checksums of all values, and decodes nothing else. Keys have none. There
+// must be an event for each in current, and one for each in revisions, and the other way
+// round: the sums of what hashes both are equal.
 func (s *Store) verify() error {
 	return s.view(func(tx *bbolt.Tx) error {
 		events, current := tx.Bucket(eventsBucket).Cursor(), tx.Bucket(currentBucket).Cursor()
@@ -79,19 +83,47 @@ func (s *Store) verify() error {
 				return damaged(s.path, fmt.Sprintf("current: %q: no such event", k))
 			}
 		}
-		for _, name := range [][]byte{eventsBucket, providersBucket, jobsBucket} {
-			err := s.spread(context.Background(), tx.Bucket(name), func(batches <-chan []pair) error {
-				for batch := range batches {
-					for _, p := range batch {
-						if err := store.Verify(p.key, p.value); err != nil {
-							return damaged(s.path, fmt.Sprintf("%s: %q: %v", name, p.key, err))
-						}
-					}
+		seed := maphash.MakeSeed()
+		var sum atomic.Uint64
+		event := func(key, b []byte) error {
+			r, err := store.VerifyValue(key, b)
+			if r != 0 {
+				sum.Add(maphash.Bytes(seed, revisionKey(r, key)))
+			}
+			return err
+		}
+		revision := func(key, b []byte) error {
+			if bytes.Equal(key, headKey) {
+				return store.Verify(key, b)
+			}
+			sum.Add(-maphash.Bytes(seed, key))
+			return nil
+		}
+		err := cmp.Or(
+			s.verifyBucket(tx, providersBucket, store.Verify), s.verifyBucket(tx, jobsBucket, store.Verify),
+			s.verifyBucket(tx, eventsBucket, event), s.verifyBucket(tx, revisionsBucket, revision),
+		)
+		if err != nil {
+			return err
+		}
+		if sum.Load() != 0 {
+			return damaged(s.path, "revisions: not those of the events")
+		}
+		return nil
+	})
+}
+
+func (s *Store) verifyBucket(tx *bbolt.Tx, name []byte, verify func(key, b []byte) error) error {
+	b := tx.Bucket(name)
+	if b == nil { // that of revisions, in format 1
+		return nil
+	}
+	return s.spread(context.Background(), b, func(batches <-chan []pair) error {
+		for batch := range batches {
+			for _, p := range batch {
+				if err := verify(p.key, p.value); err != nil {
+					return damaged(s.path, fmt.Sprintf("%s: %q: %v", name, p.key, err))
 				}
-				return nil
-			})
-			if err != nil {
-				return err
 			}
 		}
 		return nil

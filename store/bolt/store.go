@@ -42,6 +42,7 @@ type Store struct {
 	path string
 	keep int // finished jobs of each provider
 
+	bell   bell                  // rings when a waiter may find a new revision, or that there will be none
 	writer sync.Mutex            // held while writing, and while checking, when nobody may write
 	broken atomic.Pointer[error] // see Broken
 	stats  stats
@@ -55,7 +56,8 @@ type Store struct {
 // be 1 or more. Older ones are deleted in the transaction that records the next, but for
 // the newest that its provider answered and the newest that brought a snapshot.
 //
-// It follows all pages and compares the checksums of all values. It returns ErrLocked,
+// A file of an older format is converted, in one transaction. Open follows all pages and
+// compares the checksums of all values. It returns ErrLocked,
 // ErrForeign, ErrNewer or ErrDamaged (wrapped), and then the file is as it was.
 func Open(path string, keep int) (*Store, error) {
 	if keep < 1 {
@@ -159,25 +161,31 @@ func (s *Store) prepare() error {
 	if err := boltfile.Walk(s.file); err != nil {
 		return wrong(s.path, err)
 	}
-	var empty bool
+	var format uint64
 	err := s.view(func(tx *bbolt.Tx) (err error) {
-		empty, err = identify(s.path, tx)
+		format, err = identify(s.path, tx)
 		return err
 	})
 	switch {
-	case err != nil || !empty && s.db.IsReadOnly():
+	case err != nil:
 		return err
-	case !empty:
-		err = s.verify()
-	case s.db.IsReadOnly():
+	case s.db.IsReadOnly() && format == 0:
 		return foreign(s.path, "nothing was stored in it yet")
-	default:
-		if err = s.contain(func() error { return s.db.Update(create) }); err != nil {
-			err = fmt.Errorf("create the store %s: %w", s.path, err)
+	case s.db.IsReadOnly():
+		return nil
+	case format == 0:
+		if err := s.contain(func() error { return s.db.Update(create) }); err != nil {
+			return fmt.Errorf("create the store %s: %w", s.path, err)
 		}
+		return s.survey()
 	}
-	if err != nil {
+	if err := s.verify(); err != nil {
 		return err
+	}
+	if format < formatVersion {
+		if err := s.contain(func() error { return s.db.Update(convert) }); err != nil {
+			return fmt.Errorf("convert the store %s from format %d: %w", s.path, format, err)
+		}
 	}
 	return s.survey()
 }
@@ -193,6 +201,7 @@ func (s *Store) Close() error {
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("close the store %s: %w", s.path, err)
 	}
+	s.bell.ring()
 	return nil
 }
 
@@ -211,6 +220,7 @@ func (s *Store) update(ctx context.Context, f func(*bbolt.Tx) error) error {
 		return err
 	}
 	committing := false
+	defer s.bell.ring() // also when the commit fails: what it wrote may be read all the same
 	err := s.contain(func() error {
 		tx, err := s.db.Begin(true)
 		if err != nil {
@@ -237,6 +247,9 @@ func (s *Store) update(ctx context.Context, f func(*bbolt.Tx) error) error {
 	}
 	return err
 }
+
+// inFile reports whether what a write that ended with this error wrote is in the file.
+func inFile(err error) bool { return err == nil || errors.Is(err, store.ErrUncertain) }
 
 // inPlace returns an error when the path no longer leads to the open file. Somebody has
 // removed or replaced that: what is written to it would be lost when it is closed.
