@@ -5,29 +5,18 @@ import (
 	"strings"
 )
 
-// inside are the networks that are no part of the public internet: what the registries
-// of special-purpose addresses (RFC 6890) call not globally reachable, and multicast.
-// The networks for documentation are left out: nothing is there.
+// inside are the networks that are no part of the public internet, beside those that
+// package netip knows: what the registries of special-purpose addresses (RFC 6890) call not
+// globally reachable. The networks for documentation are left out: nothing is there.
 var inside = prefixes(
 	"0.0.0.0/8",      // this network, RFC 1122
-	"10.0.0.0/8",     // private, RFC 1918
 	"100.64.0.0/10",  // between a carrier and its customers, RFC 6598
-	"127.0.0.0/8",    // loopback, RFC 1122
-	"169.254.0.0/16", // link-local, RFC 3927; the metadata of cloud machines is here
-	"172.16.0.0/12",  // private, RFC 1918
 	"192.0.0.0/24",   // protocol assignments, RFC 6890
-	"192.168.0.0/16", // private, RFC 1918
 	"198.18.0.0/15",  // benchmarks, RFC 2544
-	"224.0.0.0/4",    // multicast, RFC 1112
 	"240.0.0.0/4",    // reserved, RFC 1112, and broadcast
-	"::/128",         // unspecified, RFC 4291
-	"::1/128",        // loopback, RFC 4291
 	"64:ff9b:1::/48", // translation for local use, RFC 8215
 	"100::/64",       // discarded, RFC 6666
-	"fc00::/7",       // unique local, RFC 4193
-	"fe80::/10",      // link-local, RFC 4291
 	"fec0::/10",      // site-local, RFC 3879
-	"ff00::/8",       // multicast, RFC 4291
 )
 
 // embedding are the networks whose addresses stand for one of IPv4, and at which byte
@@ -53,8 +42,8 @@ func prefixes(texts ...string) []netip.Prefix {
 // stands for one of IPv4 is what that is.
 func isPublic(a netip.Addr) bool {
 	a = a.WithZone("").Unmap()
-	if !a.IsValid() {
-		return false
+	if !a.IsValid() || a.IsUnspecified() || a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsMulticast() {
+		return false // link-local: the metadata of cloud machines is there
 	}
 	for _, network := range inside {
 		if network.Contains(a) {

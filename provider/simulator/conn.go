@@ -3,18 +3,12 @@ package simulator
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
-	"sync"
+	"net/http/httptest"
 	"time"
 )
 
@@ -81,14 +75,9 @@ func (s *Server) serve(conn net.Conn) {
 
 // secure offers a certificate that nobody trusts.
 func secure(conn net.Conn, ahead io.Reader) error {
-	certificate, err := untrusted()
-	if err != nil {
-		return err
-	}
-	return tls.Server(readAhead{conn, ahead}, &tls.Config{
-		MinVersion:   tls.VersionTLS12,
-		Certificates: []tls.Certificate{certificate},
-	}).Handshake() //nolint:noctx // ends with the connection
+	server := httptest.NewTLSServer(nil) // which has one that signed itself
+	server.Close()
+	return tls.Server(readAhead{conn, ahead}, server.TLS).Handshake() //nolint:noctx // ends with the connection
 }
 
 // readAhead is a connection of which something has been read.
@@ -98,22 +87,6 @@ type readAhead struct {
 }
 
 func (r readAhead) Read(b []byte) (int, error) { return r.ahead.Read(b) }
-
-// untrusted returns a certificate for loopback that has signed itself.
-var untrusted = sync.OnceValues(func() (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	template := x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		Subject:      pkix.Name{CommonName: "simulator"},
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotAfter:     time.Now().Add(24 * time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
-})
 
 // head sends the status line and the header. A length below zero is not told: the
 // body ends with the connection.

@@ -16,21 +16,15 @@ const (
 	ControlCharacters                       // below U+0020, as they are or as references: a space
 )
 
-var toleranceNames = []struct {
-	bit  Tolerance
-	name string
-}{
-	{LeadingBlanks, "leading-blanks"},
-	{ControlCharacters, "control-characters"},
-}
+var toleranceNames = map[Tolerance]string{LeadingBlanks: "leading-blanks", ControlCharacters: "control-characters"}
 
 // MarshalText returns the names of what is tolerated, with commas between them. The
 // error is always nil.
 func (t Tolerance) MarshalText() ([]byte, error) {
 	var names []string
-	for _, n := range toleranceNames {
-		if t&n.bit != 0 {
-			names = append(names, n.name)
+	for _, bit := range []Tolerance{LeadingBlanks, ControlCharacters} {
+		if t&bit != 0 {
+			names = append(names, toleranceNames[bit])
 		}
 	}
 	return []byte(strings.Join(names, ",")), nil
@@ -40,17 +34,15 @@ func (t Tolerance) MarshalText() ([]byte, error) {
 // names or without.
 func (t *Tolerance) UnmarshalText(text []byte) error {
 	var all Tolerance
-next:
 	for part := range strings.SplitSeq(string(text), ",") {
-		part = strings.TrimSpace(part)
-		for _, n := range toleranceNames {
-			if part == n.name {
-				all |= n.bit
-				continue next
-			}
-		}
-		if part != "" {
-			return fmt.Errorf("%.40q is neither %s nor %s", part, toleranceNames[0].name, toleranceNames[1].name)
+		switch strings.TrimSpace(part) {
+		case "":
+		case toleranceNames[LeadingBlanks]:
+			all |= LeadingBlanks
+		case toleranceNames[ControlCharacters]:
+			all |= ControlCharacters
+		default:
+			return fmt.Errorf("%.40q is neither %s nor %s", strings.TrimSpace(part), toleranceNames[LeadingBlanks], toleranceNames[ControlCharacters])
 		}
 	}
 	*t = all

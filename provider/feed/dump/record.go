@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -166,7 +167,11 @@ func parseZones(b []byte) ([]event.Zone, error) {
 		}
 		var z zone
 		if otherKeys {
-			err = z.decodeInKnownCase(d)
+			var value json.RawMessage
+			if err = d.Decode(&value); err == nil {
+				value, err = inKnownCase(value, zoneKeys)
+				err = errors.Join(err, json.Unmarshal(value, &z))
+			}
 		} else {
 			err = d.Decode(&z)
 		}
@@ -177,16 +182,6 @@ func parseZones(b []byte) ([]event.Zone, error) {
 		zones = append(zones, kept)
 	}
 	return zones, err
-}
-
-// decodeInKnownCase reads a zone whose keys may be in another case.
-func (z *zone) decodeInKnownCase(d *json.Decoder) error {
-	var value json.RawMessage
-	if err := d.Decode(&value); err != nil {
-		return err
-	}
-	value, err := inKnownCase(value, zoneKeys)
-	return errors.Join(err, json.Unmarshal(value, z))
 }
 
 // zone returns the zone, given how reading it went, and its id beside an error, too.
@@ -225,41 +220,36 @@ func inKnownCase(value []byte, known []string) ([]byte, error) {
 	if value[0] != '{' || !hasOtherKeys(value) {
 		return value, nil
 	}
-	found := make(map[string]json.RawMessage, len(known))
-	written := make(map[string]string, len(known)) // the keys of what is found
-	doubts := make(map[string]error)
+	all := make(map[string]json.RawMessage) // by the keys as they are written
 	d := json.NewDecoder(bytes.NewReader(value))
 	_, err := d.Token() // the brace
 	for err == nil && d.More() {
 		var token json.Token
-		if token, err = d.Token(); err != nil {
-			break
+		var of json.RawMessage
+		if token, err = d.Token(); err == nil {
+			err = d.Decode(&of)
 		}
 		key, _ := token.(string) // what else could it be
-		var of json.RawMessage
-		if err = d.Decode(&of); err != nil {
-			break
-		}
-		for _, name := range known {
-			if !strings.EqualFold(name, key) {
-				continue
-			}
-			before, again := written[name]
-			if again && key != before && key != name && before != name {
-				doubts[name] = fmt.Errorf("both %.40q and %.40q are there", before, key)
-			}
-			if !again || key == name || before != name {
-				found[name], written[name] = of, key
-			}
+		if slices.ContainsFunc(known, func(name string) bool { return strings.EqualFold(name, key) }) {
+			all[key] = of
 		}
 	}
-	if err != nil {
-		return value, err
-	}
+	found := make(map[string]json.RawMessage, len(known))
 	for _, name := range known {
-		if doubts[name] != nil && written[name] != name {
-			delete(found, name)
-			err = doubts[name]
+		var written []string
+		for key := range all {
+			if strings.EqualFold(name, key) {
+				written = append(written, key)
+			}
+		}
+		switch of, exact := all[name]; {
+		case exact:
+			found[name] = of
+		case len(written) == 1:
+			found[name] = all[written[0]]
+		case len(written) > 1:
+			slices.Sort(written)
+			err = fmt.Errorf("both %.40q and %.40q are there", written[0], written[1])
 		}
 	}
 	value, marshalErr := json.Marshal(found)

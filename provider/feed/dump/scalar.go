@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -118,32 +119,18 @@ func plainNumber(number string) (string, error) {
 	if !found {
 		return number, nil
 	}
-	unsigned, negative := strings.CutPrefix(mantissa, "-")
-	whole, fraction, _ := strings.Cut(unsigned, ".")
-	if strings.Trim(whole+fraction, "0") == "" {
+	_, fraction, _ := strings.Cut(mantissa, ".")
+	if strings.Trim(mantissa, "-.0") == "" {
 		return "0", nil
 	}
 	by, err := strconv.Atoi(exponent)
 	if err != nil || by > maxExponent || by < -maxExponent {
 		return "", fmt.Errorf("%.40q has an exponent that is out of range", number)
 	}
-	if by >= 0 {
-		fraction += strings.Repeat("0", max(0, by-len(fraction)))
-		whole, fraction = whole+fraction[:by], fraction[by:]
-	} else {
-		whole = strings.Repeat("0", max(0, -by-len(whole))) + whole
-		cut := len(whole) + by
-		whole, fraction = whole[:cut], whole[cut:]+fraction
-	}
-	plain := strings.TrimLeft(whole, "0")
-	if plain == "" {
-		plain = "0"
-	}
-	if fraction = strings.TrimRight(fraction, "0"); fraction != "" {
-		plain += "." + fraction
-	}
-	if negative {
-		plain = "-" + plain
+	exact, _ := new(big.Rat).SetString(number) // valid JSON
+	plain := exact.FloatString(max(0, len(fraction)-by))
+	if strings.Contains(plain, ".") {
+		plain = strings.TrimRight(strings.TrimRight(plain, "0"), ".")
 	}
 	return plain, nil
 }
