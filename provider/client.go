@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -129,9 +130,7 @@ func (p *Provider) send(ctx context.Context, x *exchange, u *url.URL, last feed.
 	if err != nil {
 		return x.explain(err)
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.answer = res
+	x.note(func() { x.answer = res })
 	return nil
 }
 
@@ -141,22 +140,17 @@ func location(res *http.Response) (*url.URL, error) {
 	if err != nil || !fetchable(next) {
 		return nil, statusFault(res, ": a redirect without an http or https address")
 	}
-	sendable(next)
+	encodeQuery(next)
 	return next, nil
 }
 
-// sendable encodes what would break the first line of a request. A parsed URL has its
-// query as it was written.
-func sendable(u *url.URL) {
-	var b strings.Builder
-	for _, c := range []byte(u.RawQuery) {
-		if c > ' ' && c < 0x7f {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	u.RawQuery = b.String()
+// unsendable is what would break the first line of a request.
+var unsendable = regexp.MustCompile(`[^!-~]`)
+
+// encodeQuery makes the URL one that can be sent: a parsed URL has its query as it was
+// written.
+func encodeQuery(u *url.URL) {
+	u.RawQuery = unsendable.ReplaceAllStringFunc(u.RawQuery, url.PathEscape)
 }
 
 // header returns that of a request. What is configured goes to trusted hosts only.
@@ -173,7 +167,7 @@ func (p *Provider) header(u *url.URL, last feed.Validators, trusted bool) http.H
 	}
 	if user != nil {
 		password, _ := user.Password()
-		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
+		(&http.Request{Header: h}).SetBasicAuth(user.Username(), password)
 	}
 	setConditions(h, &last)
 	if trusted {
@@ -203,12 +197,9 @@ func port(u *url.URL) string {
 }
 
 func isRedirect(res *http.Response) bool {
-	switch res.StatusCode {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
-		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return true
-	}
-	return false
+	return slices.Contains([]int{
+		http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect,
+	}, res.StatusCode)
 }
 
 func fetchable(u *url.URL) bool {

@@ -76,17 +76,11 @@ func (x *exchange) begin(ctx context.Context) context.Context {
 		DNSStart:          func(httptrace.DNSStartInfo) { x.reach(resolving) },
 		ConnectStart:      func(string, string) { x.reach(connecting) },
 		TLSHandshakeStart: func() { x.reach(securing) },
-		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
-			x.mu.Lock()
-			defer x.mu.Unlock()
-			x.unsecure = err
-		},
+		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { x.note(func() { x.unsecure = err }) },
 		GotConn: func(info httptrace.GotConnInfo) {
 			x.reach(sending)
-			x.mu.Lock()
-			defer x.mu.Unlock()
 			if address, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
-				x.dialed = address.AddrPort().Addr()
+				x.note(func() { x.dialed = address.AddrPort().Addr() })
 			}
 		},
 		WroteRequest:         func(httptrace.WroteRequestInfo) { x.reach(waiting) },
@@ -94,24 +88,26 @@ func (x *exchange) begin(ctx context.Context) context.Context {
 	})
 }
 
-// reach notes the stage. What comes late, from another goroutine, is not news.
-func (x *exchange) reach(s stage) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.stage = max(x.stage, s)
+// note changes the exchange. There need be none.
+func (x *exchange) note(change func()) {
+	if x != nil {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		change()
+	}
 }
 
+// reach notes the stage. What comes late, from another goroutine, is not news.
+func (x *exchange) reach(s stage) { x.note(func() { x.stage = max(x.stage, s) }) }
+
 // status returns that of the answer, or 0. There need be no exchange.
-func (x *exchange) status() int {
-	if x == nil {
-		return 0
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.answer == nil {
-		return 0
-	}
-	return x.answer.StatusCode
+func (x *exchange) status() (status int) {
+	x.note(func() {
+		if x.answer != nil {
+			status = x.answer.StatusCode
+		}
+	})
+	return status
 }
 
 // outside reports whether the request went to the public internet. A proxy is taken for
@@ -153,11 +149,8 @@ func refusedByProxy(ctx context.Context, proxy *url.URL, _ *http.Request, res *h
 	if res.StatusCode == http.StatusOK {
 		return nil
 	}
-	if x := exchangeOf(ctx); x != nil {
-		x.mu.Lock()
-		defer x.mu.Unlock()
-		x.answer = res
-	}
+	x := exchangeOf(ctx)
+	x.note(func() { x.answer = res })
 	return feed.Errorf(feed.KindHTTPStatus, "the proxy %s does not connect to it: it answered %d %s",
 		proxy.Host, res.StatusCode, http.StatusText(res.StatusCode))
 }

@@ -4,7 +4,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
+)
+
+// The name and the value of a header, RFC 9110 sections 5.6.2 and 5.5.
+var (
+	token      = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
+	fieldValue = regexp.MustCompile(`^[^\x00-\x08\x0a-\x1f\x7f]*$`)
 )
 
 // reserved are the headers that are not to be configured, beside those that begin
@@ -32,7 +39,7 @@ var reserved = map[string]bool{
 func ownHeader(configured http.Header, u *url.URL) (http.Header, error) {
 	own := make(http.Header, len(configured))
 	for name, values := range configured {
-		if !isToken(name) {
+		if !token.MatchString(name) {
 			return nil, fmt.Errorf("%.40q cannot be the name of a header", name)
 		}
 		canonical := http.CanonicalHeaderKey(name)
@@ -46,27 +53,11 @@ func ownHeader(configured http.Header, u *url.URL) (http.Header, error) {
 			return nil, fmt.Errorf("the header %.40s is configured twice, in different cases", canonical)
 		}
 		for _, value := range values {
-			if !isFieldValue(value) {
+			if !fieldValue.MatchString(value) {
 				return nil, fmt.Errorf("the value of the header %.40s holds a control character", canonical)
 			}
 			own.Add(canonical, value)
 		}
 	}
 	return own, nil
-}
-
-// isToken reports whether s is a token, RFC 9110 section 5.6.2.
-func isToken(s string) bool {
-	const chars = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	return s != "" && strings.Trim(s, chars) == ""
-}
-
-// isFieldValue reports whether s can be sent as a value, RFC 9110 section 5.5.
-func isFieldValue(s string) bool {
-	for _, c := range []byte(s) {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }

@@ -62,7 +62,7 @@ func New(c Config) (*Provider, error) {
 	if u.Fragment != "" { // likely the rest of a password or a key
 		return nil, fmt.Errorf("provider %s: what follows # in its URL is never sent: write the # itself as %%23", c.Name)
 	}
-	sendable(u)
+	encodeQuery(u)
 	if c.Format.Decode == nil {
 		return nil, fmt.Errorf("provider %s: it has no format", c.Name)
 	}
@@ -97,11 +97,9 @@ func (p *Provider) Get(ctx context.Context, last feed.Validators, progress *feed
 	if last.Source != p.source {
 		last = feed.Validators{}
 	}
-	limited, cancel := context.WithTimeout(ctx, p.Timeout)
-	t := p.newTransfer(limited, ctx, "fetch from "+p.url.Host, progress)
-	t.closers = append(t.closers, closer(cancel))
+	t := p.newTransfer(ctx, p.Timeout, "fetch from "+p.url.Host, progress)
 	var err error
-	if t.exchange, err = p.get(limited, last); err == nil {
+	if t.exchange, err = p.get(t.ctx, last); err == nil {
 		err = t.answer(last)
 	}
 	if err != nil {
@@ -115,7 +113,7 @@ func (p *Provider) Get(ctx context.Context, last feed.Validators, progress *feed
 // is a [*feed.Error]. A Read of r that blocks is not interrupted: ctx is looked at before
 // each.
 func (p *Provider) Read(ctx context.Context, r io.ReadCloser, progress *feed.Progress) (*feed.Document, error) {
-	t := p.newTransfer(ctx, ctx, "read a document", progress)
+	t := p.newTransfer(ctx, 0, "read a document", progress)
 	t.closers = append(t.closers, r)
 	if err := t.decompress(r); err != nil {
 		return nil, t.failed(err)
@@ -126,12 +124,4 @@ func (p *Provider) Read(ctx context.Context, r io.ReadCloser, progress *feed.Pro
 // Decode makes a feed of a document. The error is nil or a [*feed.Error].
 func (p *Provider) Decode(doc *feed.Document) (*feed.Feed, error) {
 	return feed.Decode(doc, p.Format, p.Name, p.Location)
-}
-
-// A closer is a function to be called in the end.
-type closer func()
-
-func (c closer) Close() error {
-	c()
-	return nil
 }

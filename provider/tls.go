@@ -36,23 +36,13 @@ func tlsConfig(c *Config) (*tls.Config, error) {
 	own.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		x := exchangeOf(request.Context())
 		if x == nil || c.ClientCert == "" || !x.trusted {
-			x.lacksCertificate()
-			return new(tls.Certificate), nil // none
+			x.note(func() { x.nameless = true }) // many servers ask, and go on without
+			return new(tls.Certificate), nil
 		}
 		// A certificate is renewed while fever runs, and a fetch is rare.
 		return clientCertificate(c)
 	}
 	return own, nil
-}
-
-// lacksCertificate notes that the server asked for a certificate and got none. Many do
-// so, and go on without.
-func (x *exchange) lacksCertificate() {
-	if x != nil {
-		x.mu.Lock()
-		defer x.mu.Unlock()
-		x.nameless = true
-	}
 }
 
 // An insecure error is of a connection that did not become secure, since one side did

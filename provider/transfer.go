@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"fever/provider/feed"
 )
@@ -21,12 +22,17 @@ type transfer struct {
 	doc      *feed.Document
 	ctx      context.Context // ends with the caller's, or at the time limit
 	caller   context.Context
-	exchange *exchange // nil when nothing is fetched
+	exchange *exchange          // nil when nothing is fetched
+	cancel   context.CancelFunc // gives back the time limit
 	closers  []io.Closer
 }
 
-func (p *Provider) newTransfer(ctx, caller context.Context, op string, progress *feed.Progress) *transfer {
-	t := &transfer{from: p, ctx: ctx, caller: caller}
+// newTransfer begins one that has so much time, or as much as its caller has when that is 0.
+func (p *Provider) newTransfer(caller context.Context, limit time.Duration, op string, progress *feed.Progress) *transfer {
+	t := &transfer{from: p, ctx: caller, caller: caller, cancel: func() {}}
+	if limit > 0 {
+		t.ctx, t.cancel = context.WithTimeout(caller, limit)
+	}
 	t.doc = &feed.Document{Body: t, Op: op, Progress: cmp.Or(progress, new(feed.Progress))}
 	return t
 }
@@ -37,6 +43,7 @@ func (t *transfer) Close() error {
 	for _, c := range t.closers {
 		err = errors.Join(err, c.Close())
 	}
+	t.cancel()
 	t.closers = nil
 	return err
 }

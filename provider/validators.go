@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
-	"strings"
 
 	"fever/provider/feed"
 )
+
+// entityTag is that of RFC 9110 section 8.8.3.
+var entityTag = regexp.MustCompile(`^(W/)?"[^\x00-\x20"\x7f]*"$`)
 
 // maxValidator bounds an entity tag and a date of change, in bytes.
 const maxValidator = 1 << 10
@@ -31,27 +34,13 @@ func sourceOf(c *Config) string {
 // renewed returns the validators with those that an answer brings in their place: a 304
 // replaces what it names and leaves the others, RFC 9111 section 3.2.
 func renewed(v feed.Validators, header http.Header) feed.Validators {
-	if tag := header.Get("ETag"); len(tag) <= maxValidator && isEntityTag(tag) {
+	if tag := header.Get("ETag"); len(tag) <= maxValidator && entityTag.MatchString(tag) {
 		v.ETag = tag
 	}
-	if date := header.Get("Last-Modified"); len(date) <= maxValidator && isFieldValue(date) {
+	if date := header.Get("Last-Modified"); len(date) <= maxValidator && fieldValue.MatchString(date) {
 		v.LastModified = date
 	}
 	return v
-}
-
-// isEntityTag reports whether s is an entity tag, RFC 9110 section 8.8.3.
-func isEntityTag(s string) bool {
-	s = strings.TrimPrefix(s, "W/")
-	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
-		return false
-	}
-	for _, c := range []byte(s[1 : len(s)-1]) {
-		if c <= ' ' || c == '"' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }
 
 // isConditional reports whether setConditions sets any.

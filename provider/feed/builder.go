@@ -17,10 +17,10 @@ type Builder struct {
 	provider string
 	progress *Progress
 	feed     Feed
-	rows     map[rowKey]rowPosition // of feed.Events
-	past     map[int]bool           // the indexes in feed.Events of what belongs into feed.Past
-	zones    int                    // of all rows that were kept
-	unknown  *Rejection             // see Unknown
+	rows     map[event.Key]rowPosition // of feed.Events
+	past     map[int]bool              // the indexes in feed.Events of what belongs into feed.Past
+	zones    int                       // of all rows that were kept
+	unknown  *Rejection                // see Unknown
 }
 
 // Bounds on what one feed may have in memory, whatever the size of its document: seven
@@ -31,16 +31,13 @@ const (
 	maxZones = 1 << 22
 )
 
-// A rowKey is an event's key without its provider.
-type rowKey struct{ baseID, eventID string }
-
 // A rowPosition says where a row is: in Feed.Events, and in the document.
 type rowPosition struct{ index, line int }
 
 func newBuilder(provider string, location *time.Location, progress *Progress) *Builder {
 	return &Builder{
 		Location: location, provider: provider, progress: progress,
-		rows: make(map[rowKey]rowPosition), past: make(map[int]bool),
+		rows: make(map[event.Key]rowPosition), past: make(map[int]bool),
 	}
 }
 
@@ -63,8 +60,7 @@ func (b *Builder) keep(e event.Event, line int, past bool) error {
 	if b.zones > maxZones || len(b.feed.Events) == maxRows {
 		return Errorf(KindTooLarge, "the feed has more than %d events, or %d zones", maxRows, maxZones)
 	}
-	key := rowKey{e.BaseID, e.EventID}
-	position, again := b.rows[key]
+	position, again := b.rows[e.Key]
 	if again {
 		b.list(e.BaseID, e.EventID, position.line, fmt.Sprintf("replaced by a later row with the same ids, on line %d", line))
 		b.feed.Events[position.index] = e
@@ -73,7 +69,7 @@ func (b *Builder) keep(e event.Event, line int, past bool) error {
 		b.feed.Events = append(b.feed.Events, e)
 	}
 	position.line = line
-	b.rows[key] = position
+	b.rows[e.Key] = position
 	delete(b.past, position.index)
 	if past {
 		b.past[position.index] = true

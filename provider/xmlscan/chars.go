@@ -72,9 +72,10 @@ func legal(b []byte) int {
 	return len(b)
 }
 
-// nameStartRune is NameStartChar beyond ASCII.
-func nameStartRune(r rune) bool {
-	return r >= 0xc0 && r <= 0x2ff && r != 0xd7 && r != 0xf7 ||
+// isNameStartRune reports whether r is a NameStartChar, without the colon.
+func isNameStartRune(r rune) bool {
+	return r < utf8.RuneSelf && class[r]&isNameStart != 0 ||
+		r >= 0xc0 && r <= 0x2ff && r != 0xd7 && r != 0xf7 ||
 		r >= 0x370 && r <= 0x1fff && r != 0x37e ||
 		r == 0x200c || r == 0x200d ||
 		r >= 0x2070 && r <= 0x218f ||
@@ -85,7 +86,8 @@ func nameStartRune(r rune) bool {
 		r >= 0x10000 && r <= 0xeffff
 }
 
-// nameRune is NameChar beyond ASCII.
-func nameRune(r rune) bool {
-	return nameStartRune(r) || r == 0xb7 || r >= 0x300 && r <= 0x36f || r == 0x203f || r == 0x2040
+// isNameRune reports whether r is a NameChar, without the colon.
+func isNameRune(r rune) bool {
+	return r < utf8.RuneSelf && class[r]&isNameChar != 0 || isNameStartRune(r) ||
+		r == 0xb7 || r >= 0x300 && r <= 0x36f || r == 0x203f || r == 0x2040
 }

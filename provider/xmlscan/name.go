@@ -48,7 +48,7 @@ func anyName(b []byte) (int, error) {
 				return 0, errColon
 			}
 			begin = true
-		case begin && isNameStartAt(r), !begin && isNameAt(r):
+		case begin && isNameStartRune(r), !begin && isNameRune(r):
 			if r == utf8.RuneError && size == 1 {
 				return 0, errName
 			}
@@ -62,18 +62,4 @@ func anyName(b []byte) (int, error) {
 		}
 		i += size
 	}
-}
-
-func isNameStartAt(r rune) bool {
-	if r < utf8.RuneSelf {
-		return class[r]&isNameStart != 0
-	}
-	return nameStartRune(r)
-}
-
-func isNameAt(r rune) bool {
-	if r < utf8.RuneSelf {
-		return class[r]&isNameChar != 0
-	}
-	return nameRune(r)
 }

@@ -3,6 +3,8 @@ package xmlscan
 import (
 	"bytes"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 )
 
 // maxReference bounds a reference, in bytes. The longest that is needed is
@@ -17,37 +19,25 @@ func reference(b []byte, tolerate Tolerance) (r rune, n int, ok bool) {
 	if end < 0 {
 		return 0, 0, false
 	}
-	switch ref := string(b[1:end]); ref {
-	case "amp":
-		r = '&'
-	case "lt":
-		r = '<'
-	case "gt":
-		r = '>'
-	case "quot":
-		r = '"'
-	case "apos":
-		r = '\''
-	default:
-		if len(ref) < 2 || ref[0] != '#' {
-			return 0, 0, false
-		}
-		digits, base := ref[1:], 10
-		if digits[0] == 'x' {
-			digits, base = digits[1:], 16
-		}
-		// ParseUint takes no sign, and no underscore when the base is given.
-		code, err := strconv.ParseUint(digits, base, 32)
-		if err == nil && code < ' ' && !legalRune(rune(code)) && tolerate&ControlCharacters != 0 {
-			code = ' '
-		}
-		if err != nil || code > 0x10ffff || !legalRune(rune(code)) {
-			return 0, 0, false
-		}
-		r = rune(code)
+	ref := string(b[1:end])
+	if r, ok := entities[ref]; ok {
+		return r, end + 1, true
 	}
-	return r, end + 1, true
+	digits, numeric := strings.CutPrefix(ref, "#")
+	base := 10
+	if hex, ok := strings.CutPrefix(digits, "x"); ok {
+		digits, base = hex, 16
+	}
+	// ParseUint takes no sign, and no underscore when the base is given.
+	code, err := strconv.ParseUint(digits, base, 32)
+	if err == nil && code < ' ' && !legalRune(rune(code)) && tolerate&ControlCharacters != 0 {
+		code = ' '
+	}
+	return rune(code), end + 1, numeric && err == nil && code <= utf8.MaxRune && legalRune(rune(code))
 }
+
+// entities are the predefined ones, XML 1.0 section 4.6.
+var entities = map[string]rune{"amp": '&', "lt": '<', "gt": '>', "quot": '"', "apos": '\''}
 
 // unknownReference returns the error of the reference n bytes ahead, which is none.
 func (s *Scanner) unknownReference(n int) error {
