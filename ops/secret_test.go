@@ -28,8 +28,9 @@ func TestNoSecrets(t *testing.T) {
 		"answers": strings.Replace(feed.URL, "://", "://me:"+inUser+"@", 1) + "/events?key=" + inQuery,
 		"refuses": "http://me:" + inUser + "@127.0.0.1:1/events?key=" + inQuery,
 	} {
-		p, err := provider.New(provider.Config{Format: feverup.New(0),
-			Name: name, URL: url, Header: http.Header{"X-Key": {inHeader}}, Timeout: time.Minute, MaxBytes: 1 << 20,
+		p, err := provider.New(provider.Config{
+			Format: feverup.New(0),
+			Name:   name, URL: url, Header: http.Header{"X-Key": {inHeader}}, Timeout: time.Minute, MaxBytes: 1 << 20,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -126,7 +126,7 @@ func (p *Provider) send(ctx context.Context, x *exchange, u *url.URL, last feed.
 			return &insideError{host}
 		}
 	}
-	res, err := p.transport.RoundTrip(req) //nolint:bodyclose // get and answer close it
+	res, err := p.transport.RoundTrip(req)
 	if err != nil {
 		return x.explain(err)
 	}

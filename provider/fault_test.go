@@ -142,7 +142,8 @@ func watchHeap() func() uint64 {
 // faultyProvider returns a provider of sim, with secrets in all that is sent to it.
 func faultyProvider(t *testing.T, sim *simulator.Server, limit time.Duration) *Provider {
 	t.Helper()
-	p, err := New(Config{Format: feverup.New(0),
+	p, err := New(Config{
+		Format:   feverup.New(0),
 		Name:     "test",
 		URL:      strings.Replace(sim.URL, "http://", "http://user:secret@", 1) + "/secret?token=secret",
 		Header:   http.Header{"X-Token": {"secret"}},

@@ -72,8 +72,9 @@ func TestRedirectInside(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, err := New(Config{Format: feverup.New(0),
-				Name: "test", URL: "http://user:secret@" + test.start, Timeout: plenty, MaxBytes: maxBytes, AllowPrivateRedirects: test.allowed,
+			p, err := New(Config{
+				Format: feverup.New(0),
+				Name:   "test", URL: "http://user:secret@" + test.start, Timeout: plenty, MaxBytes: maxBytes, AllowPrivateRedirects: test.allowed,
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -134,8 +134,9 @@ func TestClientCertificate(t *testing.T) {
 				http.Redirect(w, r, "https://"+other, http.StatusFound)
 			})
 			cert, key := a.issue(t, 7)
-			c := Config{Format: feverup.New(0),
-				Name: "test", URL: "https://" + own, Timeout: plenty, MaxBytes: maxBytes,
+			c := Config{
+				Format: feverup.New(0),
+				Name:   "test", URL: "https://" + own, Timeout: plenty, MaxBytes: maxBytes,
 				CA: file(t, a.pem()), ClientCert: file(t, cert), ClientKey: file(t, key),
 			}
 			p, err := New(c)
