@@ -27,14 +27,14 @@ func newBackup() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup file",
 		Short: "Copy the data file, also while it is in use",
-		Long: `Backup makes a copy of the data file as it is at one moment, with or without a fever
-serve that holds it, which goes on meanwhile. The copy is a data file itself: to
-restore it, stop fever serve and put the copy in the place of the file.
+		Long: `Backup copies the data file as it is at one moment. A fever serve that holds the file
+goes on meanwhile. The copy is a data file itself: to restore it, stop fever serve and
+put the copy in place of the file.
 
-The copy gets its name when all of it is on disk and every value in it has been
-checked. If this command is killed meanwhile it leaves a file .fever-backup-... in the
-folder: remove it. With - the copy goes to standard output instead, unchecked: what
-reads it must not keep it when this command fails.`,
+The copy gets its name when it is complete on disk and all values in it are checked. If
+this command is killed, it leaves a file .fever-backup-... in the folder: remove it.
+With - the copy goes to standard output instead, unchecked: discard it if this command
+fails.`,
 		Example: `  fever backup /backup/fever-$(date +%F).db
   fever backup --force /backup/fever.db    # replace the last one
   fever backup - | zstd > fever.db.zst
@@ -52,7 +52,7 @@ reads it must not keep it when this command fails.`,
 	}
 	flags := cmd.Flags()
 	b.Register(flags)
-	flags.BoolVar(&b.force, "force", false, "replace the file if it is there")
+	flags.BoolVar(&b.force, "force", false, "replace an existing file")
 	return cmd
 }
 

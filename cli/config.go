@@ -11,9 +11,9 @@ import (
 )
 
 // configHelp is the part of the help on --config of the commands that collect.
-const configHelp = `With --config, the settings come from a YAML file where neither a flag nor the
-environment has them. Its keys are the flags of fever serve, and a list of providers
-in the place of the flags that describe the only one:
+const configHelp = `With --config, a YAML file gives the settings that neither a flag nor the environment
+gives. Its keys are the flags of fever serve, and a list of providers in place of the
+flags that describe the only provider:
 
   db: /var/lib/fever/fever.db
   providers:
@@ -21,11 +21,11 @@ in the place of the flags that describe the only one:
       url: https://provider.example.com/events
       format: feverup            # or fever, what fever dump writes
       timezone: Europe/Madrid
-      every: 1m                  # or cron: "*/5 8-23 * * *" by the provider's clocks
-      max-interval: 15m          # while it fails; default 15 times every, 1h at most
+      every: 1m                  # or cron: "*/5 8-23 * * *" in the provider's time zone
+      max-interval: 15m          # while it fails; default 15 times every, at most 1h
       timeout: 30s
       max-bytes: 1GiB
-      tolerate: leading-blanks, control-characters   # in XML that is not quite right
+      tolerate: leading-blanks, control-characters   # in XML with such faults
       suspect: warn              # or refuse, or off: see the manual
       headers:
         Authorization: Bearer ${env:TOKEN}
@@ -34,8 +34,8 @@ in the place of the flags that describe the only one:
       ca: /etc/fever/ca.pem              # to trust in place of the system's authorities
       allow-private-redirects: true      # see the manual
 
-Headers, URLs and ops-token take secrets from the environment, as shown. In a URL the
-value is encoded for its place, whatever it holds.`
+Headers, URLs and ops-token take secrets from the environment, as shown. In a URL each
+value is encoded for its position.`
 
 // collected returns the providers for the ingester.
 func collected(c *config.Config) []ingest.Provider {

@@ -35,13 +35,12 @@ func newDump() *cobra.Command {
 		Short: "Print what is stored",
 		Long: `Dump prints the stored events in the order of a search: by start, end and id. With
 --jobs it prints the outcomes of the jobs instead, the newest first. The form is a
-table for people, json (one array), ndjson (one a line, between a line that begins the
-dump and one that ends it) or csv. The rows of a feed that were rejected are listed in
-the json forms of its job.
+table for people, json (one array), ndjson (one a line, between a first and a last line
+of its own) or csv. The json forms of a job list the rejected rows of its feed.
 
-While fever serve holds the data file it is asked for what is stored, and the times
-count in the time zones of its settings, as in a search. Without it they count in those
-of --config or --timezone; where these say nothing, in that of the latest snapshot.`,
+While fever serve holds the data file, it is asked for the events, and times count in
+the time zones of its settings, as in a search. Otherwise they count in those of
+--config or --timezone, or else in that of the latest snapshot.`,
 		Example: `  fever dump
   fever dump --starts-at 2021-02-01T00:00:00Z --ends-at 2022-07-03T00:00:00Z
   fever dump --format ndjson | jq -r 'select(.current) | .title'
@@ -65,10 +64,10 @@ func (d *dumpCommand) register(flags *pflag.FlagSet) {
 	d.RegisterTimeZone(flags)
 	flags.BoolVar(&d.jobs, "jobs", false, "print the outcomes of jobs instead of events")
 	flags.StringVar(&d.format, "format", "", "`form`: table, json, ndjson or csv (default table on a terminal, else ndjson)")
-	flags.StringVar(&d.provider, "provider", "", "only what is of the provider with this `name`")
+	flags.StringVar(&d.provider, "provider", "", "only events or jobs of the provider with this `name`")
 	flags.StringVar(&d.startsAt, "starts-at", "", "only events that start at this RFC 3339 `time` or later")
 	flags.StringVar(&d.endsAt, "ends-at", "", "only events that end at this RFC 3339 `time` or earlier")
-	flags.IntVar(&d.limit, "limit", 0, "at most this `number` of events, or of jobs (0: all)")
+	flags.IntVar(&d.limit, "limit", 0, "at most this `number` of events or jobs (0: all)")
 }
 
 func (d *dumpCommand) run(ctx context.Context, out, errOut io.Writer) (err error) {

@@ -27,7 +27,7 @@ type editFlags struct {
 func (e *editFlags) register(flags *pflag.FlagSet) {
 	e.Register(flags)
 	e.RegisterTimeZone(flags)
-	flags.BoolVar(&e.dryRun, "dry-run", false, "say what would be done, and change nothing")
+	flags.BoolVar(&e.dryRun, "dry-run", false, "print what would be done, and change nothing")
 }
 
 // forgetCommand holds the settings of fever forget.
@@ -42,19 +42,18 @@ func newForget() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forget",
 		Short: "Remove what is stored of a provider",
-		Long: `Forget removes all that is stored of a provider: its events, what was kept to ask it
-for changes alone, and the outcomes of its jobs. With --gone-before it removes only
+		Long: `Forget removes all that is stored of a provider: its events, its validators for
+conditional requests, and the outcomes of its jobs. With --gone-before it removes only
 events that are not in the provider's latest snapshot and ended before that time. A
-date is the beginning of that day in the provider's time zone: that of the settings or,
-where neither the server nor --config or --timezone says one, of the latest snapshot.
+date is the beginning of that day in the provider's time zone: that of the server's
+settings, of --config or of --timezone, or else of the latest snapshot.
 
-That it was done is recorded among the outcomes: see fever dump --jobs. Nothing brings
-back what was removed but a backup, so look at a --dry-run first. If fever still
-collects from the provider, what it sells comes again with the next job, as new.
+The removal is recorded among the outcomes: see fever dump --jobs. Only a backup brings
+back what was removed, so try --dry-run first. If fever still collects from the
+provider, the next job stores what it sells again, as new.
 
-While fever serve holds the data file it is asked to do it, and searches find nothing
-of it any more when this returns. While a job of the provider runs this waits for its
-end.`,
+While fever serve holds the data file, it does the work, and searches no longer find the
+events when this returns. If a job of the provider is running, this waits for its end.`,
 		Example: `  fever forget --provider feverupp --dry-run
   fever forget --provider feverupp
   fever forget --provider feverup --gone-before 2020-01-01`,
@@ -68,8 +67,8 @@ end.`,
 	}
 	flags := cmd.Flags()
 	f.register(flags)
-	flags.StringVar(&f.provider, "provider", "", "the `name` of the provider; it must be given")
-	flags.StringVar(&f.goneBefore, "gone-before", "", "only events that are gone and ended before this `time`: a date, or RFC 3339")
+	flags.StringVar(&f.provider, "provider", "", "the `name` of the provider (required)")
+	flags.StringVar(&f.goneBefore, "gone-before", "", "only events that are gone and ended before this `time`: a date or RFC 3339")
 	return cmd
 }
 

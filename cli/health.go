@@ -32,12 +32,11 @@ func newHealth() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "health",
 		Short: "Ask a running fever serve whether it is ready",
-		Long: `Health asks the fever serve that holds the data file, or the one whose ops listener
-has the URL, whether searches should be sent to it. It prints one line, and exits with 0
-when they should, and with 1 when they should not, or it says nothing for two seconds.
-The line then says why: it is waiting for the data file, loading, collecting the first
-snapshots, draining or stopping, or it cannot use the data file until a restart. It is
-made for the health check of a container.`,
+		Long: `Health asks the fever serve that holds the data file, or the one at --url, whether it is
+ready for searches. It prints one line. It exits with 0 if it is ready, and with 1 if it
+is not or does not answer for two seconds. The line says why: it is waiting for the data
+file, loading, collecting the first snapshots, draining or stopping, or it cannot use
+the data file until a restart. Use it as the health check of a container.`,
 		Example: `  fever health
   fever health --db /var/lib/fever/fever.db
   fever health --url http://127.0.0.1:9090`,

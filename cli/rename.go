@@ -23,21 +23,21 @@ func newRename() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rename old new",
 		Short: "Move what is stored of a provider to another name",
-		Long: `Rename moves all that is stored of a provider to another name: its events, what was
-kept to ask it for changes alone, and the outcomes of its jobs. It is for a provider
-whose name was changed in the settings, or mistyped: its events are there twice then,
+		Long: `Rename moves all that is stored of a provider to another name: its events, its
+validators for conditional requests, and the outcomes of its jobs. Use it after you
+have changed the name of a provider in the settings: its events are stored twice then,
 since their ids follow from the name. They get the ids of the new name.
 
-If the new name has something already, the latest snapshot of the two counts. An event
-that both have keeps the earlier time at which it was first seen, and the values of
-that snapshot or, when it is not in that, those that changed last.
+If the new name has data already, the later of the two latest snapshots counts. An event
+that both names have keeps the earlier time at which it was first seen. It takes the
+values of that snapshot or, if it is not in it, those that changed last.
 
-That it was done is recorded among the outcomes: see fever dump --jobs. There is no way
-back but a backup, so look at a --dry-run first. Change the settings before: a provider
-that fever still collects from under the old name has its events twice again soon.
+The move is recorded among the outcomes: see fever dump --jobs. Only a backup undoes it,
+so try --dry-run first. Change the settings before: as long as fever collects from the
+provider under the old name, its events will be stored twice again.
 
-While fever serve holds the data file it is asked to do it, and searches find the events
-under their new ids when this returns. While a job of one of the two runs this waits
+While fever serve holds the data file, it does the work, and searches find the events
+under their new ids when this returns. If a job of one of the two is running, this waits
 for its end.`,
 		Example: `  fever rename feverupp feverup --dry-run
   fever rename feverupp feverup`,

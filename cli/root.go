@@ -83,17 +83,17 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "fever",
 		Short: "Collect the events that providers sell and search them by time",
-		Long: `Fever fetches the feeds of event providers on a schedule, keeps every event that
-was ever on sale online with its latest known values, and answers over HTTP which
-events start at or after one moment and end at or before another.
+		Long: `Fever fetches the feeds of event providers on a schedule, keeps every event that was
+ever on sale online with its latest known values, and answers over HTTP which events
+start at or after one moment and end at or before another.
 
-Every flag can also be set in the environment: FEVER_ and the flag's name in
-capitals, with _ for -. The flag wins. Both win over the file named by --config. A
-variable that is set to nothing counts as not set, and a flag is refused then, but for
---ops-listen, where it means none. Of other variables that begin with FEVER_ it warns.
+Every flag can also be set in the environment: FEVER_ and the flag's name in capitals,
+with _ for -. A flag wins over the environment, and both win over the file of --config.
+An empty variable counts as unset, and an empty value of a flag is refused, except for
+--ops-listen, where it means none. fever warns of other variables that begin with FEVER_.
 
-It exits with 0 when all was done, 1 when something failed, and 2 for a mistake in how
-it was called.`,
+It exits with 0 if all was done, 1 if something failed, and 2 if the command or the
+settings are wrong.`,
 		Example: `  fever serve                              # collect and serve http://localhost:8080/search
   fever sync --once && fever dump          # fetch once, then look at what is stored
   FEVER_DB=/var/lib/fever/fever.db fever serve --every 30s`,

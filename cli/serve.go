@@ -34,31 +34,31 @@ func newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Collect on schedule and serve /search",
-		Long: `Serve fetches the providers' feeds at once and then on schedule, and answers
-GET /search?starts_at=...&ends_at=... from memory. What is stored is searchable
-before the first fetch, whatever the provider does.
+		Long: `Serve fetches the providers' feeds, at once and then on schedule, and answers
+GET /search?starts_at=...&ends_at=... from memory. Stored events can be searched
+before the first fetch, and whatever the providers do.
 
-On the address of --ops-listen, http://127.0.0.1:9090 unless that says another, it
-shows how it is doing: a status page, /readyz, /metrics, /jobs and more. POST /sync
-there fetches now. Only this machine can reach it, unless another address is set.
+The address of --ops-listen, by default http://127.0.0.1:9090, has a status page,
+/readyz, /metrics, /jobs and more. POST /sync there fetches now. Only this machine can
+reach it unless you set another address.
 
-/readyz says ready when what is stored is loaded and each provider has had a first
-snapshot, now or before the start, or its first job has failed and another provider has
-had one. Searches are answered earlier; as long as nothing was ever collected no cache
-may keep the answers. With --ready-after load, and with --no-sync, it does not wait for
-snapshots.
+/readyz answers that it is ready when the stored events are loaded and each provider has
+had a first snapshot, now or before the start. A provider whose first job has failed
+does not count if another one has had a snapshot. Searches are answered earlier, but as
+long as nothing was ever collected no cache may keep the answers. With --ready-after load
+or --no-sync it does not wait for snapshots.
 
-While it holds the data file, fever sync --once, dump, backup, forget, rename and
-health ask it, over the socket beside the file. Only its own user can. Where no socket
-can be made, as its path would have more than some 100 bytes or its folder takes no
-new files, it warns and does without.
+The commands sync --once, dump, backup, forget, rename and health ask a running fever
+serve over a socket beside the data file. Only the user of the process can use it. Where
+no socket can be made, because its path would have more than some 100 bytes or its folder
+takes no new files, fever serve logs a warning and does without.
 
-It stops on SIGTERM, SIGINT or SIGHUP: for the time of --drain, /readyz says that it is
-draining, searches are answered as ever and no job begins; then it accepts no more, and
-requests in flight are finished. A second signal ends it at once.
+It stops on SIGTERM, SIGINT or SIGHUP. First, for the time of --drain, /readyz answers
+that it is draining; searches are still answered, and no job begins. Then it accepts no
+more connections and finishes the requests in flight. A second signal ends it at once.
 
-While another process has the data file, or an address, it is refused; or with --wait it
-waits for the end of that.
+It fails if another process has the data file or an address. With --wait it waits for
+the end of that process.
 
 ` + configHelp,
 		Example: `  fever serve

@@ -30,19 +30,18 @@ func newSync() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sync [--once [file...]]",
 		Short: "Collect without serving: on schedule, or once",
-		Long: `Sync fetches the providers' feeds and keeps what is new. With --once it does so one
-time and prints what came of it. Files given as arguments (- is standard input) are
-taken, in order, as snapshots of the one provider instead.
+		Long: `Sync fetches the providers' feeds and stores what is new. With --once it does so one
+time and prints the outcomes. Files given as arguments (- is standard input) are taken
+instead, in order, as snapshots of the one provider.
 
-It exits with 1 when any snapshot failed, or nothing in it could be used; the others
-are kept all the same. How
-far slow ones are is shown on standard error: on a terminal at once, and without
-colours if NO_COLOR is set, elsewhere every 10 seconds.
+It exits with 1 if a snapshot failed or nothing in it could be used. The other snapshots
+are stored all the same. The progress of slow jobs is shown on standard error: on a
+terminal at once, without colours if NO_COLOR is set, and elsewhere every 10 seconds.
 
-While fever serve holds the data file it is asked to do the work of --once, as it is
-configured, and what it took is searchable at once. While a job of the provider's
-schedule runs this waits for its end. The server finishes the jobs that it has begun,
-also when this command is stopped.
+While fever serve holds the data file, it does the work of --once, with its own
+settings, and the events can be searched at once. If a scheduled job of the provider is
+running, sync waits for its end. The server finishes the jobs that it has begun, even
+if you stop this command.
 
 ` + configHelp,
 		Example: `  fever sync --once
@@ -80,7 +79,7 @@ also when this command is stopped.
 	flags := cmd.Flags()
 	s.Register(flags)
 	flags.BoolVar(&s.once, "once", false, "collect one time and print the outcome")
-	flags.BoolVar(&s.force, "force", false, "with --once: fetch and read feeds even if they have not changed, and refuse none as suspect")
+	flags.BoolVar(&s.force, "force", false, "with --once: fetch and decode feeds even if they have not changed, and refuse none as suspect")
 	flags.StringArrayVar(&s.names, "provider", nil, "only the provider with this `name`; may be repeated")
 	return cmd
 }

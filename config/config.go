@@ -36,11 +36,11 @@ type Config struct {
 func (c *Config) Register(flags *pflag.FlagSet) {
 	flags.StringVar(&c.File, "config", "", "YAML `file` with settings, and providers (see above)")
 	flags.StringVar(&c.DB, "db", DefaultDB, "the data `file`; created when missing")
-	flags.IntVar(&c.Workers, "workers", 8, "`number` of providers to collect from at once")
+	flags.IntVar(&c.Workers, "workers", 8, "`number` of providers to collect from in parallel")
 	flags.IntVar(&c.KeepJobs, "keep-jobs", 100, "`number` of job outcomes to keep for each provider")
 	c.only.register(flags)
 	flags.StringVar(&c.LogFormat, "log-format", "text", "`form` of the log on standard error: text or json")
-	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "`level` from which on to log: debug, info, warn or error")
+	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "lowest `level` to log: debug, info, warn or error")
 	flags.Lookup("log-level").DefValue = "info" // as people write it
 }
 

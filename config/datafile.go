@@ -27,7 +27,7 @@ func (d *DataFile) Register(flags *pflag.FlagSet) {
 // be called after Register.
 func (d *DataFile) RegisterTimeZone(flags *pflag.FlagSet) {
 	flags.Lookup("config").Usage += " and time zones"
-	flags.TextVar(&d.timeZone, "timezone", timeZone{}, "time `zone` of the only provider, as for fever serve; a running one knows it")
+	flags.TextVar(&d.timeZone, "timezone", timeZone{}, "time `zone` of the only provider, as for fever serve; not needed while that runs")
 	flags.Lookup("timezone").DefValue = "" // the store knows the zone of the latest snapshot
 }
 

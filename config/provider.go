@@ -70,7 +70,7 @@ func (e *entry) registerCommon(flags *pflag.FlagSet) {
 	flags.DurationVar(&e.Timeout, "timeout", 30*time.Second, "time limit of one fetch")
 	flags.TextVar((*size)(&e.MaxBytes), "max-bytes", size(1<<30), "`size` limit of one feed, after decompression")
 	flags.Lookup("max-bytes").DefValue = "1GiB" // as people write it
-	flags.TextVar(&e.tolerate, "tolerate", xmlscan.Tolerance(0), "`faults` of an XML feed to read over: leading-blanks, control-characters")
+	flags.TextVar(&e.tolerate, "tolerate", xmlscan.Tolerance(0), "`faults` of an XML feed to ignore: leading-blanks, control-characters")
 	flags.DurationVar(&e.every, "every", time.Minute, "time from one fetch to the next")
 }
 
