@@ -13,9 +13,9 @@ import (
 	"fever/store"
 )
 
-// openDocument opens the file with that name, or in when it is "-". Where that is no
-// usual file nothing may ever come, and a call that waits cannot be ended: when ctx
-// does, it is left to end with the process.
+// openDocument opens the named file, or in if the name is "-". Opening or reading a pipe can
+// block for ever, and neither can be interrupted. So a goroutine copies such a file, and
+// reading ends with ctx. The goroutine may then only end with the process.
 func openDocument(ctx context.Context, name string, in io.Reader) (io.ReadCloser, error) {
 	if name != "-" {
 		if info, err := os.Stat(name); err != nil || info.Mode().IsRegular() {
@@ -23,26 +23,26 @@ func openDocument(ctx context.Context, name string, in io.Reader) (io.ReadCloser
 		}
 	}
 	document, pipe := io.Pipe()
-	go func() { _ = pipe.CloseWithError(pour(pipe, name, in)) }()         // never fails; without an error it is the end
-	context.AfterFunc(ctx, func() { _ = pipe.CloseWithError(ctx.Err()) }) // never fails
+	go func() { _ = pipe.CloseWithError(pour(pipe, name, in)) }()         // always nil; a nil error of pour is io.EOF
+	context.AfterFunc(ctx, func() { _ = pipe.CloseWithError(ctx.Err()) }) // always nil
 	return document, nil
 }
 
-// pour copies the file with that name, or in when it is "-".
+// pour copies the named file to w, or in if the name is "-".
 func pour(w io.Writer, name string, in io.Reader) error {
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = f.Close() }() // only read from
+		defer func() { _ = f.Close() }() // opened for reading
 		in = f
 	}
 	_, err := io.Copy(w, in)
 	return err
 }
 
-// readSnapshot reads one snapshot of p from a file, or from in when the name is "-".
+// readSnapshot makes a document of the named file for p, or of in if the name is "-".
 func readSnapshot(ctx context.Context, p *provider.Provider, name string, in io.Reader, progress *feed.Progress) (*feed.Document, error) {
 	document, err := openDocument(ctx, name, in)
 	if err != nil {
@@ -55,8 +55,8 @@ func cannotRead(name string, err error) *feed.Error {
 	return &feed.Error{Provider: name, Kind: feed.KindConnection, Op: "read a document", Err: err}
 }
 
-// unread is the record of a job for a server whose document could not be read here. It
-// is only told: the server keeps one of its own if a part has come there, or none.
+// unread returns the record of a job whose document could not be read here, for a server. It
+// is only printed: the server records the job itself if it has received a part.
 func unread(name string, started time.Time, err error) store.Job {
 	failure := cannotRead(name, err)
 	if errors.Is(err, context.Canceled) {
@@ -68,17 +68,17 @@ func unread(name string, started time.Time, err error) store.Job {
 	}
 }
 
-// A errorReader reader keeps the error that reading it came to. Who is given both a
-// reader and a writer to copy between does not say whose an error is.
+// An errorReader keeps the error of its reader, to tell it from an error of the connection
+// on which the document is sent.
 type errorReader struct {
 	io.Reader
-	failed atomic.Pointer[error] // nil: not before its end
+	failed atomic.Pointer[error] // nil: none but io.EOF
 }
 
-func (w *errorReader) Read(p []byte) (int, error) {
-	n, err := w.Reader.Read(p)
+func (r *errorReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		w.failed.Store(&err)
+		r.failed.Store(&err)
 	}
 	return n, err
 }

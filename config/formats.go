@@ -16,8 +16,7 @@ var formats = []struct {
 	{"fever", "json", func(xmlscan.Tolerance) feed.Format { return dump.New() }},
 }
 
-// formatNamed returns the format with that name, if there is one. An empty name is that of
-// the default.
+// formatNamed returns the format with a name or older name. The empty name is the default.
 func formatNamed(name string, tolerate xmlscan.Tolerance) (format feed.Format, ok bool) {
 	for i, f := range formats {
 		if name == f.name || name == f.older || name == "" && i == 0 {
