@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
+
+	"fever/event"
+	"fever/index"
 )
 
 // A trial is the box to try a search, and its answer.
@@ -76,7 +78,24 @@ func (p *Page) try(r *http.Request, s stored) trial {
 		t.Request += "?" + query.Encode()
 	}
 	t.ask(r.Context(), p.Search)
+	if t.Status == http.StatusOK {
+		t.Events = p.count(query)
+	}
 	return t
+}
+
+// count returns how many events a search finds that was answered a moment ago.
+func (p *Page) count(query url.Values) int {
+	window := event.Always
+	if from, err := event.ParseInstant(query.Get("starts_at")); err == nil {
+		window.From = from.Ceil()
+	}
+	if to, err := event.ParseInstant(query.Get("ends_at")); err == nil {
+		window.To = to.Floor()
+	}
+	var found index.Result
+	p.Index.Snapshot().Search(window, &found)
+	return found.Events
 }
 
 // bound adds a bound to the query, unless it is empty, and returns what the form shows for
@@ -105,27 +124,20 @@ func (t *trial) ask(ctx context.Context, search http.Handler) {
 	answer := recorder{header: make(http.Header), status: http.StatusOK}
 	began := time.Now()
 	search.ServeHTTP(&answer, request)
-	t.Took, t.Status, t.Events, t.Bytes = time.Since(began), answer.status, answer.events, answer.bytes
+	t.Took, t.Status, t.Bytes = time.Since(began), answer.status, answer.bytes
 	t.Rows, t.Code, t.Message = answer.read()
 }
 
-// A recorder keeps the beginning of an answer, and counts its events: it may be as large as
-// all that is stored.
+// A recorder keeps the beginning of an answer, which may be as large as all that is stored.
 type recorder struct {
 	header http.Header
 	status int
 	head   []byte
-	tail   []byte // the end of what was written, where the beginning of an event may have been cut
 	bytes  int64
-	events int
 }
 
 // recorderHead is how much of an answer is kept: trialRows events, however long, are within.
 const recorderHead = 256 << 10
-
-// eventBegins is what each event of an answer begins with. No text can hold it: there
-// quotes are escaped.
-var eventBegins = []byte(`{"id":"`)
 
 func (a *recorder) Header() http.Header { return a.header }
 
@@ -134,15 +146,6 @@ func (a *recorder) WriteHeader(status int) { a.status = status }
 func (a *recorder) Write(b []byte) (int, error) {
 	a.bytes += int64(len(b))
 	a.head = append(a.head, b[:min(len(b), recorderHead-len(a.head))]...)
-	// An event that begins in one write and goes on in the next counts there.
-	most := len(eventBegins) - 1
-	joint := slices.Concat(a.tail, b[:min(len(b), most)])
-	a.events += bytes.Count(joint, eventBegins) + bytes.Count(b, eventBegins)
-	if len(b) < most {
-		a.tail = joint[max(len(joint)-most, 0):]
-	} else {
-		a.tail = bytes.Clone(b[len(b)-most:])
-	}
 	return len(b), nil
 }
 
