@@ -62,7 +62,6 @@ var allowed = map[string][]string{
 var only = map[string]string{
 	"github.com/spf13/cobra":              "cli",
 	"github.com/spf13/pflag":              "cli config",
-	"go.yaml.in/yaml/v3":                  "ops",
 	"go.yaml.in/yaml/v4":                  "config",
 	"github.com/dustin/go-humanize":       "config cli ops/page",
 	"github.com/robfig/cron/v3":           "config",

@@ -3,9 +3,7 @@ package ops
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -15,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 
 	"fever/provider/feed"
 )
@@ -34,12 +32,8 @@ func readFile(t *testing.T, path string) string {
 // parseYAML reads a file of one document.
 func parseYAML(t *testing.T, path string, into any) {
 	t.Helper()
-	decoder := yaml.NewDecoder(strings.NewReader(readFile(t, path)))
-	if err := decoder.Decode(into); err != nil {
+	if err := yaml.Load([]byte(readFile(t, path)), into); err != nil {
 		t.Fatalf("%s: %v", path, err)
-	}
-	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
-		t.Fatalf("%s: there is more in it: %v", path, err)
 	}
 }
 

@@ -54,8 +54,7 @@ func (o *Ops) routes() *http.ServeMux {
 	mux.Handle("GET /metrics", o.Metrics)
 	mux.HandleFunc("GET /healthz", o.healthz)
 	mux.HandleFunc("GET /readyz", o.readyz)
-	mux.HandleFunc("GET /openapi.yaml", o.openAPI)
-	mux.HandleFunc("GET /docs", o.docs())
+	o.docs(mux)
 	o.profiles(mux)
 	return mux
 }
