@@ -36,14 +36,15 @@ var allowed = map[string][]string{
 	"ingest":             {"provider/feed", "store", "store/bolt", "event"},
 	"internal/leak":      {}, // for tests, which these rules leave alone
 	"internal/harness":   {},
-	"internal/load":      {"internal/harness"},
+	"internal/load":      {"internal/harness", "internal/plot"},
+	"internal/plot":      {},
 	"internal/feedtest":  {"provider/feed", "event"}, // for tests, too
 	"provider":           {"provider/feed", "provider/spool", "event"},
 	"provider/feed":      {"event"},
 	"provider/simulator": {}, // for tests, too
 	"provider/spool":     {},
 	"provider/xmlscan":   {"provider/spool"},
-	"internal/soak":      {"internal/harness"},
+	"internal/soak":      {"internal/harness", "internal/plot"},
 	"store":              {"provider/feed", "event"},
 	"store/bolt":         {"store", "store/bolt/boltfile", "provider/feed", "event"},
 	"index":              {"index/deflate", "event"},

@@ -18,9 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -46,32 +44,23 @@ func main() {
 	fever := flag.String("fever", "bin/fever", "the fever `binary`")
 	settings := flag.String("settings", "deploy/caches", "`folder` with the settings of the caches")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Stdout, *fever, *settings)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "caches:", err)
-		os.Exit(1)
-	}
+	harness.Main("caches", func(ctx context.Context, out io.Writer) error {
+		return harness.InTemp(func(dir string) error { return run(ctx, out, dir, *fever, *settings) })
+	})
 }
 
-func run(ctx context.Context, out io.Writer, fever, settings string) (err error) {
+func run(ctx context.Context, out io.Writer, dir, fever, settings string) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	if err := find(); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "fever-caches")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // Squid gives up the rights of root, and writes there
 		return err
 	}
 
 	provider := newProvider()
-	address, closeProvider, err := serve(ctx, provider)
+	address, closeProvider, err := harness.Listen(ctx, "", provider)
 	if err != nil {
 		return err
 	}

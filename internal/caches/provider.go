@@ -3,10 +3,7 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -43,24 +40,4 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	b.WriteString("</output></planList>")
 	w.Header().Set("Content-Type", "application/xml")
 	_, _ = w.Write([]byte(b.String())) // a client that is gone asks again
-}
-
-// serve serves h on loopback until stop is called.
-func serve(ctx context.Context, h http.Handler) (address string, stop func(), err error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
-	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			panic(err) // nobody closes the listener but the server
-		}
-	}()
-	return listener.Addr().String(), func() {
-		_ = server.Close()
-		<-done
-	}, nil
 }

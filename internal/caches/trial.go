@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"fever/internal/harness"
 )
 
 // A trial is one cache between its clients and fever. Between it and fever is a tap, which
@@ -74,7 +76,7 @@ func newTrial(ctx context.Context, p program, w *witness, fever, dir, settings s
 			return nil
 		},
 	}
-	tap, stop, err := serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	tap, stop, err := harness.Listen(ctx, "", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch phase(t.outage.Load()) {
 		case refuses:
 			w.Header().Set("Cache-Control", "no-store")
@@ -139,7 +141,7 @@ func play(ctx context.Context, w *witness, trials []*trial) (err error) {
 			t.counting.Store(step.phase == up)
 			t.outage.Store(int64(step.fever))
 		}
-		if !pause(ctx, step.lasts) {
+		if !harness.Pause(ctx, step.lasts) {
 			break
 		}
 	}
@@ -154,7 +156,7 @@ func (t *trial) poll(ctx context.Context, target, coding string, now *atomic.Int
 	client := newClient()
 	defer client.CloseIdleConnections()
 	tag := ""
-	for turn := 0; pause(ctx, 100*time.Millisecond); turn++ {
+	for turn := 0; harness.Pause(ctx, 100*time.Millisecond); turn++ {
 		o := observation{coding: coding, asked: time.Now(), phase: phase(now.Load())}
 		if turn%2 == 1 {
 			o.sent = tag

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"fever/internal/harness"
 )
 
 // A witness asks fever itself all the time, and knows which answer each entity tag
@@ -39,7 +41,7 @@ func newWitness(ctx context.Context, address string) (*witness, error) {
 		if strings.Count(got, `"id"`) == eventsEach {
 			return w, nil
 		}
-		pause(ctx, 50*time.Millisecond) // the first feed has not come yet
+		harness.Pause(ctx, 50*time.Millisecond) // the first feed has not come yet
 	}
 	return nil, ctx.Err()
 }
@@ -75,7 +77,7 @@ func (w *witness) ask(ctx context.Context, target string) (body string, err erro
 
 // run asks for both windows until ctx ends.
 func (w *witness) run(ctx context.Context) error {
-	for pause(ctx, 20*time.Millisecond) {
+	for harness.Pause(ctx, 20*time.Millisecond) {
 		for _, target := range []string{changing, steady} {
 			if _, err := w.ask(ctx, target); err != nil && ctx.Err() == nil {
 				return err
@@ -125,14 +127,4 @@ func fetch(ctx context.Context, client *http.Client, url, coding, tag string) (r
 	}
 	r.body = string(text)
 	return r, nil
-}
-
-// pause waits, and reports whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
 }

@@ -10,13 +10,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"fever/internal/harness"
@@ -25,13 +24,9 @@ import (
 func main() {
 	fever := flag.String("fever", "bin/fever", "the fever `binary`")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *fever)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "clients:", err)
-		os.Exit(1)
-	}
+	harness.Main("clients", func(ctx context.Context, _ io.Writer) error {
+		return harness.InTemp(func(dir string) error { return run(ctx, *fever, dir) })
+	})
 }
 
 // A bench is the folder in which everything is made.
@@ -40,18 +35,13 @@ type bench struct {
 	fever string
 }
 
-func run(ctx context.Context, fever string) (err error) {
+func run(ctx context.Context, fever, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	fever, err = filepath.Abs(fever)
+	fever, err := filepath.Abs(fever)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "fever-clients")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	b := bench{dir, fever}
 	if err := b.furnish(); err != nil {
 		return err

@@ -11,14 +11,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
-	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -47,24 +44,14 @@ func main() {
 	feeds := flag.String("feeds", "testdata/feeds", "`folder` with the provider's answers")
 	every := flag.Duration("every", 2*time.Second, "time from one answer to the next")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Stdout, *fever, *feeds, *every)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "demo:", err)
-		os.Exit(1)
-	}
+	harness.Main("demo", func(ctx context.Context, out io.Writer) error {
+		return harness.InTemp(func(dir string) error { return run(ctx, out, dir, *fever, *feeds, *every) })
+	})
 }
 
-func run(ctx context.Context, out io.Writer, fever, feeds string, every time.Duration) (err error) {
+func run(ctx context.Context, out io.Writer, dir, fever, feeds string, every time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	dir, err := os.MkdirTemp("", "fever-demo")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-
 	var answers [][]byte
 	for n := range 3 {
 		answer, err := os.ReadFile(filepath.Join(feeds, fmt.Sprintf("event-list-%d.xml", n+1)))
@@ -109,33 +96,17 @@ func run(ctx context.Context, out io.Writer, fever, feeds string, every time.Dur
 
 // startProvider serves each answer once, in order, and then only errors.
 func startProvider(ctx context.Context, answers [][]byte) (url string, stop func(), err error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, err
-	}
 	var asked atomic.Int64
-	server := &http.Server{
-		ReadHeaderTimeout: 5 * time.Second,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			n := int(asked.Add(1))
-			if n > len(answers) {
-				http.Error(w, "out of order", http.StatusServiceUnavailable)
-				return
-			}
-			w.Header().Set("Content-Type", "application/xml")
-			_, _ = w.Write(answers[n-1]) // a client that is gone asks again
-		}),
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(listener) // ends with ErrServerClosed
-	}()
-	stop = func() {
-		_ = server.Close()
-		<-done
-	}
-	return "http://" + listener.Addr().String() + "/api/events", stop, nil
+	address, stop, err := harness.Listen(ctx, "", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n := int(asked.Add(1))
+		if n > len(answers) {
+			http.Error(w, "out of order", http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/xml")
+		_, _ = w.Write(answers[n-1]) // a client that is gone asks again
+	}))
+	return "http://" + address + "/api/events", stop, err
 }
 
 // watch follows fever's log, shows the search after each of its jobs, and returns
@@ -181,30 +152,13 @@ func watch(ctx context.Context, out io.Writer, process *harness.Process, lines <
 
 // show does the search and prints what it finds, and what of that is not in before.
 func show(ctx context.Context, out io.Writer, base string, before []row) ([]row, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+query, http.NoBody)
+	body, err := harness.Get(ctx, base+query)
 	if err != nil {
 		return nil, err
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = response.Body.Close() }() // read to its end below
-	var answer struct {
-		Data struct {
-			Events []struct {
-				Title     string
-				StartDate string      `json:"start_date"`
-				StartTime string      `json:"start_time"`
-				EndDate   string      `json:"end_date"`
-				EndTime   string      `json:"end_time"`
-				MinPrice  json.Number `json:"min_price"`
-				MaxPrice  json.Number `json:"max_price"`
-			}
-		}
-	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-		return nil, fmt.Errorf("search: %s: %w", response.Status, err)
+	var answer harness.Answer
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, fmt.Errorf("search: %w", err)
 	}
 	var rows []row
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

@@ -1,10 +1,16 @@
 package harness
 
 import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"fever/internal/leak"
 )
@@ -89,5 +95,69 @@ func TestOutput(t *testing.T) {
 	}
 	if _, err := Start(Command(t.Context(), "/no/such/binary"), nil); err == nil {
 		t.Error("started nothing")
+	}
+}
+
+func TestPublicID(t *testing.T) {
+	t.Parallel()
+	// An id that fever has given.
+	if got := PublicID("feverup", "291", "291").String(); got != "aec3273c-efd9-5b77-b7b0-5e93a06c7d90" {
+		t.Fatal(got)
+	}
+}
+
+func TestListen(t *testing.T) {
+	t.Parallel()
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = io.WriteString(w, "here")
+	})
+	address := ""
+	for range 2 { // the second time where it was before
+		at, stop, err := Listen(t.Context(), address, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		address = at
+		if body, err := Get(t.Context(), "http://"+at+"/"); err != nil || string(body) != "here" {
+			t.Errorf("%q, %v", body, err)
+		}
+		if _, err := Get(t.Context(), "http://"+at+"/x"); err == nil || !strings.Contains(err.Error(), "404") {
+			t.Errorf("a page that is not there: %v", err)
+		}
+		stop()
+		if _, err := Get(t.Context(), "http://"+at+"/"); err == nil {
+			t.Error("it answers after its end")
+		}
+	}
+}
+
+func TestInTemp(t *testing.T) {
+	t.Parallel()
+	var folder string
+	err := InTemp(func(dir string) error {
+		folder = dir
+		return os.WriteFile(filepath.Join(dir, "x"), nil, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(folder); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder is left behind: %v", err)
+	}
+}
+
+func TestPause(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	if !Pause(ctx, time.Millisecond) {
+		t.Error("it ended before its context")
+	}
+	stop()
+	if Pause(ctx, time.Hour) {
+		t.Error("it outlives its context")
 	}
 }

@@ -29,9 +29,9 @@ type bench struct {
 // A served is fever with a dataset that stays as it is.
 type served struct {
 	*process
-	data      dataset
-	lessons   map[int]*lesson // by the mean size of an answer
-	memory    memory
+	data    dataset
+	lessons map[int]*lesson // by the mean size of an answer
+	harness.Memory
 	summaries int64 // bytes of an answer with all of them
 }
 

@@ -114,7 +114,7 @@ func (c *collecting) stop() error {
 
 // weigh learns how much memory fever has, and the size of all its summaries.
 func (s *served) weigh(ctx context.Context) (err error) {
-	if s.memory, err = s.process.memory(); err != nil {
+	if s.Memory, err = s.process.Memory(); err != nil {
 		return err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, "http://"+s.address.String()+"/search", http.NoBody)

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"time"
 
+	"fever/internal/harness"
+
 	"github.com/google/uuid"
 )
 
@@ -43,7 +45,7 @@ func generate(from, to int) dataset {
 	d := make(dataset, 0, to-from)
 	for n := from; n < to; n++ {
 		e := newEvent(int32(n))
-		e.id = publicID(e.base(), e.plan())
+		e.id = harness.PublicID(provider, e.base(), e.plan())
 		d = append(d, e)
 	}
 	slices.SortFunc(d, event.compare)
@@ -95,14 +97,6 @@ func (e event) dice(purpose uint64) int {
 // provider is the name that fever gives to the only provider it has.
 const provider = "feverup"
 
-// namespace is where fever's public ids are made; see [publicID].
-var namespace = uuid.MustParse("5f9a3c1e-7d0b-5e4a-9a55-0c6b3f1d2e84")
-
-// publicID returns the id under which fever shows an event.
-func publicID(base, plan string) uuid.UUID {
-	return uuid.NewSHA1(namespace, []byte(provider+"\x00"+base+"\x00"+plan))
-}
-
 // mix is the finalizer of splitmix64: it turns numbers that are alike into ones that
 // are not.
 func mix(x uint64) uint64 {
@@ -112,22 +106,10 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// A summary is an event as an answer shows it. A price that is null is empty.
-type summary struct {
-	ID        string      `json:"id"`
-	Title     string      `json:"title"`
-	StartDate string      `json:"start_date"`
-	StartTime string      `json:"start_time"`
-	EndDate   string      `json:"end_date"`
-	EndTime   string      `json:"end_time"`
-	MinPrice  json.Number `json:"min_price"`
-	MaxPrice  json.Number `json:"max_price"`
-}
-
 // summary returns what an answer must show of e, in a version of the changing feed.
-func (e event) summary(version int) summary {
+func (e event) summary(version int) harness.Summary {
 	start, end := time.Unix(e.start, 0).UTC(), time.Unix(e.end, 0).UTC()
-	s := summary{
+	s := harness.Summary{
 		ID:        e.id.String(),
 		Title:     e.title(),
 		StartDate: start.Format(time.DateOnly),

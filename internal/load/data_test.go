@@ -65,14 +65,6 @@ func TestWindowsHaveAnswersOfTheirSize(t *testing.T) {
 	}
 }
 
-func TestPublicID(t *testing.T) {
-	t.Parallel()
-	// An id that fever has given.
-	if got := publicID("291", "291").String(); got != "aec3273c-efd9-5b77-b7b0-5e93a06c7d90" {
-		t.Fatal(got)
-	}
-}
-
 func TestWriteFeedHasEveryEventOnce(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "feed.xml")

@@ -20,12 +20,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"regexp"
-	"runtime"
 	"runtime/debug"
-	"syscall"
 	"time"
+
+	"fever/internal/harness"
 )
 
 // settings say what to measure, and how long.
@@ -70,11 +69,7 @@ func main() {
 	sizes := flag.String("bare", "", "be the bare handler, with bodies of these `sizes`")
 	flag.Parse()
 
-	// The main goroutine keeps its thread: processes that it starts are to end when that
-	// does, however this program ends.
-	runtime.LockOSThread()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := func() error {
+	harness.Main("load", func(ctx context.Context, out io.Writer) error {
 		if *sizes != "" {
 			return serveBare(ctx, *sizes)
 		}
@@ -89,25 +84,14 @@ func main() {
 		if s.only, err = regexp.Compile(*only); err != nil {
 			return fmt.Errorf("-only: %w", err)
 		}
-		return s.run(ctx, os.Stdout)
-	}()
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "load:", err)
-		os.Exit(1)
-	}
+		debug.SetGCPercent(400) // of this program: it should leave the processors to what it measures
+		ctx, cancel := context.WithTimeout(ctx, s.limit)
+		defer cancel()
+		return harness.InTemp(func(dir string) error { return s.run(ctx, dir, out) })
+	})
 }
 
-func (s *settings) run(ctx context.Context, out io.Writer) (err error) {
-	debug.SetGCPercent(400) // of this program: it should leave the processors to what it measures
-	ctx, cancel := context.WithTimeout(ctx, s.limit)
-	defer cancel()
-	dir, err := os.MkdirTemp("", "fever-load")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-
+func (s *settings) run(ctx context.Context, dir string, out io.Writer) (err error) {
 	if s.overload {
 		return s.runOverload(ctx, dir, out)
 	}

@@ -12,7 +12,8 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strings"
+
+	"fever/internal/harness"
 )
 
 // An overload measures what becomes of searches when more are asked for than can be
@@ -32,7 +33,7 @@ type loaded struct {
 	sustainable float64 // requests per second
 	cpu         float64 // user and system time of the server, in seconds
 	aftermath
-	memory
+	harness.Memory
 }
 
 const (
@@ -76,9 +77,7 @@ func (s *settings) runOverload(ctx context.Context, dir string, out io.Writer) (
 	if s.plot == "" {
 		return nil
 	}
-	var picture strings.Builder
-	o.draw(&picture)
-	return os.WriteFile(s.plot, []byte(picture.String()), 0o600)
+	return os.WriteFile(s.plot, []byte(o.picture()), 0o600)
 }
 
 // turn offers everything once.
@@ -113,8 +112,8 @@ func (o *overload) offer(ctx context.Context, f *flood, row *loaded) (err error)
 		slow := startSlow(ctx, o.server.process, row.slow)
 		defer slow.done.Wait()
 		defer slow.stop()
-		if err := sleep(ctx, o.settle); err != nil {
-			return err
+		if !harness.Pause(ctx, o.settle) {
+			return ctx.Err()
 		}
 	}
 	before, err := o.server.cpu()
@@ -129,7 +128,7 @@ func (o *overload) offer(ctx context.Context, f *flood, row *loaded) (err error)
 		return err
 	}
 	row.cpu = (after - before).Seconds()
-	row.memory, err = o.server.process.memory()
+	row.Memory, err = o.server.process.Memory()
 	return err
 }
 

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 )
 
@@ -115,9 +114,7 @@ func (r *report) save(figures, plot string) (err error) {
 		err = e
 	}
 	if plot != "" {
-		var b strings.Builder
-		r.draw(&b)
-		err = errors.Join(err, os.WriteFile(plot, []byte(b.String()), 0o600))
+		err = errors.Join(err, os.WriteFile(plot, []byte(r.picture()), 0o600))
 	}
 	return err
 }

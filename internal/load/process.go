@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -88,38 +86,4 @@ func (p *process) cpu() (time.Duration, error) {
 		return 0, fmt.Errorf("read the processor time of process %d: %w", p.PID, errno)
 	}
 	return time.Duration(t.Nano()), nil
-}
-
-// A memory is what a process holds, in bytes.
-type memory struct {
-	Anonymous int64 `json:"rss_anon"` // its own: the heap, and what of it was not given back
-	File      int64 `json:"rss_file"` // pages of the program and of the data file, which the system can take back
-	Peak      int64 `json:"peak"`     // the most that both have been together
-}
-
-func (p *process) memory() (memory, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
-	if err != nil {
-		return memory{}, err
-	}
-	var m memory
-	for line := range strings.Lines(string(status)) {
-		key, value, _ := strings.Cut(line, ":")
-		kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-		if err != nil {
-			continue // not a size
-		}
-		switch key {
-		case "RssAnon":
-			m.Anonymous = kib << 10
-		case "RssFile":
-			m.File = kib << 10
-		case "VmHWM":
-			m.Peak = kib << 10
-		}
-	}
-	if m.Anonymous == 0 {
-		return m, errors.New("/proc does not say how much memory a process has")
-	}
-	return m, nil
 }

@@ -10,11 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"fever/internal/harness"
 )
 
 // profileTime is enough for some thousand samples of each kind of search.
@@ -53,19 +54,11 @@ func (b *bench) record(ctx context.Context) error {
 // fetchProfile asks the ops listener of a program for a profile.
 func fetchProfile(ctx context.Context, ops, program, file string) (err error) {
 	url := "http://" + ops + "/debug/pprof/profile?seconds=" + strconv.Itoa(int(profileTime.Seconds()))
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	got, err := harness.Get(ctx, url)
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, response.Body.Close()) }()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", url, response.Status)
-	}
-	unzipped, err := gzip.NewReader(response.Body)
+	unzipped, err := gzip.NewReader(bytes.NewReader(got))
 	if err != nil {
 		return fmt.Errorf("read the profile: %w", err)
 	}

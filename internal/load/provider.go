@@ -5,11 +5,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"strconv"
 	"sync"
-	"time"
+
+	"fever/internal/harness"
 )
 
 // bigFeedPlans is how many plans the feed has that changes: with all their zones it is
@@ -33,12 +33,7 @@ type changing struct {
 
 // startChanging starts one whose feed has so many plans.
 func startChanging(ctx context.Context, plans int) (*changing, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
 	c := &changing{
-		url:    "http://" + listener.Addr().String() + "/api/events",
 		feed:   []byte(feedHead),
 		prices: make(map[int32]int, plans),
 		asked:  make(chan struct{}, 1),
@@ -48,16 +43,11 @@ func startChanging(ctx context.Context, plans int) (*changing, error) {
 	}
 	c.feed = append(c.feed, feedTail...)
 
-	server := &http.Server{Handler: c, ReadHeaderTimeout: 5 * time.Second}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(listener) // ends with ErrServerClosed
-	}()
-	c.stop = func() {
-		_ = server.Close()
-		<-done
+	address, stop, err := harness.Listen(ctx, "", c)
+	if err != nil {
+		return nil, err
 	}
+	c.url, c.stop = "http://"+address+"/api/events", stop
 	return c, nil
 }
 

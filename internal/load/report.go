@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"fever/internal/harness"
 )
 
 // A report is all the figures, as they are saved.
@@ -47,7 +49,7 @@ type weight struct {
 	Stored    int   `json:"stored"`
 	Ingested  bool  `json:"ingested,omitempty"` // a big feed meanwhile
 	Summaries int64 `json:"summaries"`          // bytes of all
-	memory
+	harness.Memory
 }
 
 // An ingestion says what was ingested under attack.
@@ -77,11 +79,11 @@ func (b *bench) report() *report {
 	}
 	for _, n := range storedCounts {
 		if s := b.stored[n]; s != nil {
-			r.Memory = append(r.Memory, weight{Stored: n, Summaries: s.summaries, memory: s.memory})
+			r.Memory = append(r.Memory, weight{Stored: n, Summaries: s.summaries, Memory: s.Memory})
 		}
 	}
 	if c := b.collecting; c != nil {
-		r.Memory = append(r.Memory, weight{Stored: len(c.data), Ingested: true, Summaries: c.summaries, memory: c.memory})
+		r.Memory = append(r.Memory, weight{Stored: len(c.data), Ingested: true, Summaries: c.summaries, Memory: c.Memory})
 		if jobs := int64(c.jobs); jobs > 0 {
 			r.Ingested = &ingestion{c.jobs, c.ingested / jobs, c.took.Seconds() / float64(jobs)}
 		}

@@ -64,13 +64,3 @@ func trickle(ctx context.Context, address, first string, connected func()) {
 		}
 	}
 }
-
-// sleep waits, unless ctx ends.
-func sleep(ctx context.Context, length time.Duration) error {
-	select {
-	case <-time.After(length):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

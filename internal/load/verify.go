@@ -12,6 +12,8 @@ import (
 	"hash/crc32"
 	"io"
 	"net/http"
+
+	"fever/internal/harness"
 )
 
 // What is asked for in a compressed answer.
@@ -111,14 +113,11 @@ func unpack(packed []byte) ([]byte, error) {
 
 // verify compares a body with the events that it has to show.
 func verify(body []byte, want dataset, version int) error {
-	var got struct {
-		Data  struct{ Events []summary }
-		Error any
-	}
+	var got harness.Answer
 	if err := json.Unmarshal(body, &got); err != nil {
 		return err
 	}
-	if got.Error != nil || got.Data.Events == nil {
+	if got.Error != nil || got.Data == nil || got.Data.Events == nil {
 		return fmt.Errorf("not the shape of an answer: %.100q", body)
 	}
 	if len(got.Data.Events) != len(want) {

@@ -8,15 +8,17 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
+
+	"fever/internal/harness"
 )
 
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	d := generate(-4, 400)
-	body := func(change func([]summary) []summary) []byte {
+	body := func(change func([]harness.Summary) []harness.Summary) []byte {
 		var answer struct {
 			Data struct {
-				Events []summary `json:"events"`
+				Events []harness.Summary `json:"events"`
 			} `json:"data"`
 			Error any `json:"error"`
 		}
@@ -34,13 +36,13 @@ func TestVerify(t *testing.T) {
 	if err := verify(body(slices.Clone), d, 3); err != nil {
 		t.Error(err)
 	}
-	for name, change := range map[string]func([]summary) []summary{
-		"one is missing": func(s []summary) []summary { return s[1:] },
-		"one more":       func(s []summary) []summary { return append(s, s[0]) },
-		"another order":  func(s []summary) []summary { s[3], s[4] = s[4], s[3]; return s },
-		"another title":  func(s []summary) []summary { s[5].Title += "!"; return s },
-		"another price":  func(s []summary) []summary { s[0].MinPrice = "1"; return s },
-		"none":           func([]summary) []summary { return nil },
+	for name, change := range map[string]func([]harness.Summary) []harness.Summary{
+		"one is missing": func(s []harness.Summary) []harness.Summary { return s[1:] },
+		"one more":       func(s []harness.Summary) []harness.Summary { return append(s, s[0]) },
+		"another order":  func(s []harness.Summary) []harness.Summary { s[3], s[4] = s[4], s[3]; return s },
+		"another title":  func(s []harness.Summary) []harness.Summary { s[5].Title += "!"; return s },
+		"another price":  func(s []harness.Summary) []harness.Summary { s[0].MinPrice = "1"; return s },
+		"none":           func([]harness.Summary) []harness.Summary { return nil },
 	} {
 		if verify(body(change), d, 3) == nil {
 			t.Error(name + ": no error")

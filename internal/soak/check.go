@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"fever/internal/harness"
 )
 
 // A checker checks the answers that one client gets, in their order.
@@ -22,10 +24,7 @@ func newChecker(m *market) *checker { return &checker{m, make(map[*source]int)} 
 // exactly what it has to be: all events, in order, and those of one provider in the
 // state after one version of its feed. A client never sees an older one than before.
 func (c *checker) check(body []byte, first, end int) error {
-	var answer struct {
-		Data  *struct{ Events []summary }
-		Error any
-	}
+	var answer harness.Answer
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&answer); err != nil {
@@ -41,7 +40,7 @@ func (c *checker) check(body []byte, first, end int) error {
 }
 
 // events checks those that were found from an hour on, provider by provider.
-func (c *checker) events(found []summary, hour int) error {
+func (c *checker) events(found []harness.Summary, hour int) error {
 	for len(found) > 0 {
 		s, n := c.market.at(hour)
 		own := min(len(found), s.events-n)
@@ -54,7 +53,7 @@ func (c *checker) events(found []summary, hour int) error {
 }
 
 // provider checks the events of one provider from event first on.
-func (c *checker) provider(s *source, found []summary, first int) error {
+func (c *checker) provider(s *source, found []harness.Summary, first int) error {
 	versions := make([]int, len(found))
 	latest := 0
 	for i, got := range found {

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"fever/internal/harness"
 )
 
 // state returns what a source has after version v, when that comes right after another.
-func state(s *source, v int) (found []summary) {
+func state(s *source, v int) (found []harness.Summary) {
 	for n := range s.events {
 		last := v
 		if absent(n, v) {
@@ -34,7 +36,7 @@ func small() *market {
 	return m
 }
 
-func answer(t *testing.T, events []summary) []byte {
+func answer(t *testing.T, events []harness.Summary) []byte {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"data": map[string]any{"events": events}, "error": nil})
 	if err != nil {
@@ -67,20 +69,22 @@ func TestCheckRefuses(t *testing.T) {
 	t.Parallel()
 	const v = 7
 	for name, test := range map[string]struct {
-		spoil func(found []summary) []summary
+		spoil func(found []harness.Summary) []harness.Summary
 		says  string
 	}{
-		"one is missing":         {func(f []summary) []summary { return f[1:] }, "19 events"},
-		"one too many":           {func(f []summary) []summary { return append(f, f[0]) }, "21 events"},
-		"the order":              {func(f []summary) []summary { f[4], f[5] = f[5], f[4]; return f }, "not {ID"},
-		"another's id":           {func(f []summary) []summary { f[4].ID = f[5].ID; return f }, "not {ID"},
-		"a price":                {func(f []summary) []summary { f[4].MinPrice++; return f }, "not {ID"},
-		"a time":                 {func(f []summary) []summary { f[4].EndTime = "00:00:00"; return f }, "not {ID"},
-		"a title":                {func(f []summary) []summary { f[4].Title = "a 4"; return f }, "nobody has"},
-		"half of a snapshot":     {func(f []summary) []summary { return append(f[:10], state(small().sources[0], v-1)[10:]...) }, "beside others of version"},
-		"an older version":       {func([]summary) []summary { return state(small().sources[0], v-2) }, "after version"},
-		"what was cut short":     {func([]summary) []summary { return state(small().sources[0], 12) }, "never sent to its end"},
-		"one that should be old": {func(f []summary) []summary { f[3] = small().sources[0].summary(3, v); return f }, "beside others of version"},
+		"one is missing": {func(f []harness.Summary) []harness.Summary { return f[1:] }, "19 events"},
+		"one too many":   {func(f []harness.Summary) []harness.Summary { return append(f, f[0]) }, "21 events"},
+		"the order":      {func(f []harness.Summary) []harness.Summary { f[4], f[5] = f[5], f[4]; return f }, "not {ID"},
+		"another's id":   {func(f []harness.Summary) []harness.Summary { f[4].ID = f[5].ID; return f }, "not {ID"},
+		"a price":        {func(f []harness.Summary) []harness.Summary { f[4].MinPrice += "1"; return f }, "not {ID"},
+		"a time":         {func(f []harness.Summary) []harness.Summary { f[4].EndTime = "00:00:00"; return f }, "not {ID"},
+		"a title":        {func(f []harness.Summary) []harness.Summary { f[4].Title = "a 4"; return f }, "nobody has"},
+		"half of a snapshot": {func(f []harness.Summary) []harness.Summary {
+			return append(f[:10], state(small().sources[0], v-1)[10:]...)
+		}, "beside others of version"},
+		"an older version":       {func([]harness.Summary) []harness.Summary { return state(small().sources[0], v-2) }, "after version"},
+		"what was cut short":     {func([]harness.Summary) []harness.Summary { return state(small().sources[0], 12) }, "never sent to its end"},
+		"one that should be old": {func(f []harness.Summary) []harness.Summary { f[3] = small().sources[0].summary(3, v); return f }, "beside others of version"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

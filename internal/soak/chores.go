@@ -4,10 +4,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,32 +31,11 @@ var chores = []func(*watch, context.Context) error{
 
 // read gets a page of the ops listener, which has to contain a text.
 func (w *watch) read(ctx context.Context, path, want string) error {
-	body, err := w.get(ctx, w.fever.Ops, path)
-	if err == nil && !strings.Contains(strings.ToLower(body), want) {
+	body, err := harness.Get(ctx, "http://"+w.fever.Ops+path)
+	if err == nil && !strings.Contains(strings.ToLower(string(body)), want) {
 		err = fmt.Errorf("%s has no %s: %.200s", path, want, body)
 	}
 	return err
-}
-
-// get does one request, as somebody does who looks now and then.
-func (w *watch) get(ctx context.Context, address, path string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, http.NoBody)
-	if err != nil {
-		return "", err
-	}
-	request.Close = true
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	body, err := io.ReadAll(response.Body)
-	if err := errors.Join(err, response.Body.Close()); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s: %s: %.200s", path, response.Status, body)
-	}
-	return string(body), nil
 }
 
 // giveFile has a file taken as a snapshot, which must be found when that is done.
@@ -75,11 +51,11 @@ func (w *watch) giveFile(ctx context.Context) error {
 	c := newChecker(w.market)
 	c.seen[s] = s.versions - 1 // nothing older is right any more
 	first, end := s.first, s.first+s.events
-	body, err := w.get(ctx, w.fever.Address, search(first, end))
+	body, err := harness.Get(ctx, "http://"+w.fever.Address+search(first, end))
 	if err != nil {
 		return err
 	}
-	return c.check([]byte(body), first, end)
+	return c.check(body, first, end)
 }
 
 // backUp makes a copy of the data file, and looks into it.

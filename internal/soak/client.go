@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"sync/atomic"
 	"time"
+
+	"fever/internal/harness"
 )
 
 // A client searches, with one request after the other, and checks each answer.
@@ -59,7 +61,7 @@ func (c *client) run(ctx context.Context) error {
 	random := rand.New(rand.NewPCG(1, uint64(len(c.name)))) //nolint:gosec // not for secrets
 	checker := newChecker(c.market)
 	first, end, tag := 0, 0, ""
-	for n := 0; pause(ctx, c.pause); n++ {
+	for n := 0; harness.Pause(ctx, c.pause); n++ {
 		if !c.remember || n%20 == 0 {
 			first, tag = random.IntN(c.market.hours-200), ""
 			end = first + 2 + random.IntN(198)

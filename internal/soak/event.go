@@ -3,11 +3,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
+	"fever/internal/harness"
 )
 
 // dawn is when the first hour begins. All times are UTC, which is what fever takes them
@@ -28,18 +29,6 @@ type catalogue struct {
 // was in the last version that had it. The first version has all.
 func absent(n, v int) bool { return v > 0 && (n+v)%10 == 0 }
 
-// A summary is an event as an answer shows it.
-type summary struct {
-	ID        string  `json:"id"`
-	Title     string  `json:"title"`
-	StartDate string  `json:"start_date"`
-	StartTime string  `json:"start_time"`
-	EndDate   string  `json:"end_date"`
-	EndTime   string  `json:"end_time"`
-	MinPrice  float64 `json:"min_price"`
-	MaxPrice  float64 `json:"max_price"`
-}
-
 const titleVersion = " ñ «&» version " // what is between the name and the version in a title
 
 func (c *catalogue) title(n, v int) string {
@@ -53,27 +42,24 @@ func (c *catalogue) times(n, v int) (start, end time.Time) {
 }
 
 // summary returns what answers must show of event n when version v was the last that
-// had it. Quarters of the currency are exact in floating point.
-func (c *catalogue) summary(n, v int) summary {
+// had it.
+func (c *catalogue) summary(n, v int) harness.Summary {
 	start, end := c.times(n, v)
-	return summary{
+	return harness.Summary{
 		ID:        c.id(n),
 		Title:     c.title(n, v),
 		StartDate: start.Format(time.DateOnly),
 		StartTime: start.Format(time.TimeOnly),
 		EndDate:   end.Format(time.DateOnly),
 		EndTime:   end.Format(time.TimeOnly),
-		MinPrice:  float64(v) + 0.25,
-		MaxPrice:  float64(v) + 0.75,
+		MinPrice:  json.Number(strconv.Itoa(v) + ".25"),
+		MaxPrice:  json.Number(strconv.Itoa(v) + ".75"),
 	}
 }
 
-// namespace is where fever's public ids are made.
-var namespace = uuid.MustParse("5f9a3c1e-7d0b-5e4a-9a55-0c6b3f1d2e84")
-
 func (c *catalogue) id(n int) string {
 	number := strconv.Itoa(n)
-	return uuid.NewSHA1(namespace, []byte(c.provider+"\x00"+number+"\x00"+number)).String()
+	return harness.PublicID(c.provider, number, number).String()
 }
 
 // feed returns version v. It also holds what must never be found: something that is not

@@ -16,11 +16,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"runtime"
-	"syscall"
 	"time"
+
+	"fever/internal/harness"
 )
 
 // settings say what to run, and how long.
@@ -57,30 +55,17 @@ func main() {
 		s.time, s.pace = shortTime, quick
 	}
 
-	// The main goroutine keeps its thread: processes that it starts are to end when that
-	// does, however this program ends.
-	runtime.LockOSThread()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := s.run(ctx, os.Stdout)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "soak:", err)
-		os.Exit(1)
-	}
+	harness.Main("soak", func(ctx context.Context, out io.Writer) error {
+		return harness.InTemp(func(dir string) error { return s.run(ctx, dir, out) })
+	})
 }
 
-func (s *settings) run(ctx context.Context, out io.Writer) (err error) {
+func (s *settings) run(ctx context.Context, dir string, out io.Writer) (err error) {
 	const startAndStop = 2 * time.Minute
 	ctx, cancel := context.WithTimeout(ctx, s.time+startAndStop)
 	defer cancel()
-	dir, err := os.MkdirTemp("", "fever-soak")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-
 	m := newMarket(s.pace)
-	defer func() { err = errors.Join(err, m.close()) }()
+	defer m.close()
 	if err := m.open(ctx); err != nil {
 		return err
 	}

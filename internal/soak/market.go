@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -46,11 +45,10 @@ func (m *market) open(ctx context.Context) error {
 	return nil
 }
 
-func (m *market) close() (err error) {
+func (m *market) close() {
 	for _, s := range m.sources {
-		err = errors.Join(err, s.close())
+		s.close()
 	}
-	return err
 }
 
 // at returns who sells the event of an hour, and which of its own that is.

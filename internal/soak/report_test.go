@@ -3,9 +3,6 @@
 package main
 
 import (
-	"encoding/xml"
-	"errors"
-	"io"
 	"os"
 	"strings"
 	"testing"
@@ -60,15 +57,7 @@ func TestJudge(t *testing.T) {
 func TestDraw(t *testing.T) {
 	t.Parallel()
 	picture := draw(minutes(files, 10, 1))
-	decoder := xml.NewDecoder(strings.NewReader(picture))
-	for {
-		if _, err := decoder.Token(); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if strings.Count(picture, "<polyline") != measures || strings.Contains(picture, "NaN") || strings.Contains(picture, "Inf") {
+	if strings.Count(picture, "<polyline") != measures || strings.Count(picture, `class="shade"`) != 2 {
 		t.Error(picture)
 	}
 }

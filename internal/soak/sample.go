@@ -4,12 +4,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"fever/internal/harness"
 )
 
 // A sample is what the process held at one moment.
@@ -41,7 +42,7 @@ func (w *watch) look(ctx context.Context) error {
 		}
 		s.at = time.Since(began)
 		w.samples = append(w.samples, s)
-		if !pause(ctx, w.sample) {
+		if !harness.Pause(ctx, w.sample) {
 			return nil
 		}
 	}
@@ -63,30 +64,14 @@ func (w *watch) take(ctx context.Context) (s sample, err error) {
 	const mib = 1 << 20
 	s.values[size] /= mib
 	s.values[free] /= mib
-	pid := w.fever.PID
-	kib, err := anonymousKiB(pid)
+	memory, err := w.fever.Memory()
 	if err != nil {
 		return s, err
 	}
-	s.values[anonymous] = float64(kib) / 1024
-	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	s.values[anonymous] = float64(memory.Anonymous) / mib
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", w.fever.PID))
 	s.values[files] = float64(len(open))
 	return s, err
-}
-
-// anonymousKiB returns how much memory a process has that is nobody else's: the pages of
-// the program and of the data file are the system's to take back.
-func anonymousKiB(pid int) (int, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "RssAnon:"); ok {
-			return strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
-		}
-	}
-	return 0, errors.New("/proc does not say how much memory a process has")
 }
 
 // metrics are values by name, with labels as they are written.
@@ -94,12 +79,12 @@ type metrics map[string]float64
 
 // scrape asks for all metrics, as Prometheus does.
 func (w *watch) scrape(ctx context.Context) (metrics, error) {
-	text, err := w.get(ctx, w.fever.Ops, "/metrics")
+	text, err := harness.Get(ctx, "http://"+w.fever.Ops+"/metrics")
 	if err != nil {
 		return nil, err
 	}
 	m := make(metrics)
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(string(text)) {
 		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
 		if strings.HasPrefix(line, "#") || !ok {
 			continue

@@ -4,12 +4,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"time"
+
+	"fever/internal/harness"
 )
 
 // A source is a provider: a catalogue behind an HTTP server. It answers requests with
@@ -22,8 +22,7 @@ type source struct {
 	restart    time.Duration // how long it runs until it is restarted; 0: for ever
 
 	address string // once it is open
-	server  *http.Server
-	served  chan error
+	stop    func() // nil while it is closed
 
 	mu       sync.Mutex
 	asked    int
@@ -32,57 +31,31 @@ type source struct {
 }
 
 // open listens, at the address that it had if it is opened again.
-func (s *source) open(ctx context.Context) error {
-	address := s.address
-	if address == "" {
-		address = "127.0.0.1:0"
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
+func (s *source) open(ctx context.Context) (err error) {
+	if s.address, s.stop, err = harness.Listen(ctx, s.address, s); err != nil {
 		return fmt.Errorf("provider %s: %w", s.provider, err)
 	}
-	s.address = listener.Addr().String()
-	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 5 * time.Second}
-	s.served = make(chan error, 1)
-	go func() { s.served <- s.server.Serve(listener) }()
 	return nil
 }
 
 // close ends it and the answers under way, as a crash would.
-func (s *source) close() error {
-	if s.server == nil {
-		return nil
+func (s *source) close() {
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
 	}
-	err := s.server.Close()
-	if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {
-		err = errors.Join(err, served)
-	}
-	s.server = nil
-	return err
 }
 
 // run restarts it now and then until ctx ends.
 func (s *source) run(ctx context.Context) error {
-	for pause(ctx, s.restart) {
-		if err := s.close(); err != nil {
-			return err
-		}
-		pause(ctx, s.restart/5) // nobody answers there
+	for harness.Pause(ctx, s.restart) {
+		s.close()
+		harness.Pause(ctx, s.restart/5) // nobody answers there
 		if err := s.open(context.WithoutCancel(ctx)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// pause waits, and reports whether ctx goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
 }
 
 func (s *source) ServeHTTP(w http.ResponseWriter, r *http.Request) {

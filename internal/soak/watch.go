@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"fever/internal/harness"
 )
 
 // A watch runs everything at once for some time.
@@ -77,7 +79,7 @@ func (w *watch) loaded(ctx context.Context) error {
 		if events == w.market.hours {
 			return nil
 		}
-		if !pause(ctx, 100*time.Millisecond) {
+		if !harness.Pause(ctx, 100*time.Millisecond) {
 			return fmt.Errorf("after a minute %d events are found, of %d", events, w.market.hours)
 		}
 	}
@@ -85,7 +87,7 @@ func (w *watch) loaded(ctx context.Context) error {
 
 // doChores does one after the other, with pauses.
 func (w *watch) doChores(ctx context.Context) error {
-	for n := 0; pause(ctx, w.chore); n++ {
+	for n := 0; harness.Pause(ctx, w.chore); n++ {
 		// A chore that was begun is finished: a command that is cut off says nothing.
 		if err := chores[n%len(chores)](w, context.WithoutCancel(ctx)); err != nil {
 			return err

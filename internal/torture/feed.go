@@ -5,12 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"fever/internal/harness"
 )
 
 // A version of a feed shows nine of ten events, each with that version in all of its
@@ -78,9 +79,8 @@ func versionOf(size int64) int { return int(size) - len(document(0, 0)) }
 
 // feeds serves the next version of a provider's feed to each request.
 type feeds struct {
-	server *http.Server
 	url    string // followed by the name of a provider
-	done   chan struct{}
+	close  func()
 	served chan struct{} // gets an element when a body has been sent and there is room
 
 	mu   sync.Mutex
@@ -90,28 +90,10 @@ type feeds struct {
 }
 
 func serveFeeds(ctx context.Context) (*feeds, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	f := &feeds{
-		url:    "http://" + listener.Addr().String() + "/",
-		done:   make(chan struct{}),
-		served: make(chan struct{}, 1),
-		gate:   make(chan struct{}),
-	}
-	f.server = &http.Server{Handler: f, ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		defer close(f.done)
-		_ = f.server.Serve(listener) // ends with ErrServerClosed
-	}()
-	return f, nil
-}
-
-func (f *feeds) close() error {
-	err := f.server.Close()
-	<-f.done
-	return err
+	f := &feeds{served: make(chan struct{}, 1), gate: make(chan struct{})}
+	address, stop, err := harness.Listen(ctx, "", f)
+	f.url, f.close = "http://"+address+"/", stop
+	return f, err
 }
 
 // ServeHTTP answers GET /p0 and so on.

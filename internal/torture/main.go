@@ -16,12 +16,11 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"fever/internal/harness"
 	"fever/store"
 	"fever/store/bolt"
 )
@@ -36,13 +35,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, "torture: -kills and -per-file must be at least 1")
 		os.Exit(2)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Stdout, *fever, *kills, *perFile, *seed)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "torture:", err)
-		os.Exit(1)
-	}
+	harness.Main("torture", func(ctx context.Context, out io.Writer) error {
+		return run(ctx, out, *fever, *kills, *perFile, *seed)
+	})
 }
 
 func run(ctx context.Context, out io.Writer, fever string, kills, perFile int, seed uint64) (err error) {
@@ -61,7 +56,7 @@ func run(ctx context.Context, out io.Writer, fever string, kills, perFile int, s
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, served.close()) }()
+	defer served.close()
 	v := victim{
 		fever:  fever,
 		dir:    dir,
@@ -215,14 +210,10 @@ func (v *victim) draw(most time.Duration) time.Duration {
 }
 
 func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if !harness.Pause(ctx, d) {
 		return ctx.Err()
 	}
+	return nil
 }
 
 // examine looks at what the process has left.

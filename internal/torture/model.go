@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fever/internal/harness"
 )
 
 // keepJobs is how many finished jobs fever is told to keep of each provider.
@@ -219,7 +221,10 @@ func agree(answer []byte, stored []record) error {
 		r := &stored[i]
 		startDate, startTime, _ := strings.Cut(r.Start, "T")
 		endDate, endTime, _ := strings.Cut(r.End, "T")
-		want := summary{r.ID, r.Title, startDate, startTime, endDate, endTime, r.Zones[0].Price, r.Zones[len(r.Zones)-1].Price}
+		want := harness.Summary{
+			ID: r.ID, Title: r.Title, StartDate: startDate, StartTime: startTime, EndDate: endDate, EndTime: endTime,
+			MinPrice: r.Zones[0].Price, MaxPrice: r.Zones[len(r.Zones)-1].Price,
+		}
 		if found[i] != want {
 			return fmt.Errorf("a search finds %+v, and stored is %+v", found[i], want)
 		}

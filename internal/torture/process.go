@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,36 +96,11 @@ func (p *process) await(ctx context.Context, what string, c <-chan struct{}) err
 	}
 }
 
-// A summary is an event of an answer.
-type summary struct {
-	ID        string      `json:"id"`
-	Title     string      `json:"title"`
-	StartDate string      `json:"start_date"`
-	StartTime string      `json:"start_time"`
-	EndDate   string      `json:"end_date"`
-	EndTime   string      `json:"end_time"`
-	MinPrice  json.Number `json:"min_price"`
-	MaxPrice  json.Number `json:"max_price"`
-}
-
 // search returns the answer to a search for all events.
 func (p *process) search(ctx context.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.Address+"/search", http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = response.Body.Close() }() // read to its end below
-	answer, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("search: %s", response.Status)
-	}
-	return answer, err
+	return harness.Get(ctx, "http://"+p.Address+"/search")
 }
 
 // searchOn searches until the process ends, and returns the last answer.
@@ -142,10 +115,10 @@ func (p *process) searchOn(ctx context.Context) (last []byte) {
 }
 
 // decode returns the events of an answer.
-func decode(answer []byte) ([]summary, error) {
-	var decoded struct{ Data struct{ Events []summary } }
-	if err := json.Unmarshal(answer, &decoded); err != nil {
-		return nil, fmt.Errorf("search: %w", err)
+func decode(answer []byte) ([]harness.Summary, error) {
+	var decoded harness.Answer
+	if err := json.Unmarshal(answer, &decoded); err != nil || decoded.Data == nil {
+		return nil, fmt.Errorf("search: %w: %.200s", err, answer)
 	}
 	return decoded.Data.Events, nil
 }
