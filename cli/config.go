@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"fever/config"
 	"fever/ingest"
+	"fever/store/bolt"
 )
 
 // configHelp is the part of the help on --config of the commands that collect.
@@ -37,7 +39,18 @@ flags that describe the only provider:
 Headers, URLs and ops-token take secrets from the environment, as shown. In a URL each
 value is encoded for its position.`
 
-// collected returns the providers for the ingester.
+// newIngester returns what runs the jobs of the configured providers. In all that the store
+// does from now on, local times count in the locations that are configured.
+func newIngester(c *config.Config, st *bolt.Store, log *slog.Logger) *ingest.Ingester {
+	all := collected(c)
+	st.Zones = make(map[string]*time.Location)
+	for _, p := range all {
+		st.Zones[p.Name] = p.Location
+	}
+	return ingest.New(st, log, c.Workers, all...)
+}
+
+// collected returns the settings of the providers' jobs.
 func collected(c *config.Config) []ingest.Provider {
 	var all []ingest.Provider
 	instance := instanceOf(c.DB)

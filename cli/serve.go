@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +18,7 @@ import (
 	"fever/httpapi"
 	httpserver "fever/httpapi/server"
 	"fever/index"
-	"fever/ingest"
+	"fever/index/follow"
 	"fever/ops"
 	"fever/ops/control"
 	"fever/provider"
@@ -157,7 +156,9 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 	stopping, stop := s.drained(ctx, log)
 	defer stop()
 	x := index.New()
-	c := ingest.New(st, x, log, s.Workers, collected(&s.Config)...)
+	follower := follow.New(st, x, log)
+	c := newIngester(&s.Config, st, log)
+	c.Publish = follower.CatchUp
 	metrics := ops.NewMetrics(buildVersion(), x, c, st, log)
 	c.Ended, c.Stopping = metrics.JobEnded, ctx.Done()
 	search := httpapi.NewSearch(httpapi.Search{
@@ -190,13 +191,16 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 		}
 		return err
 	}
-	debug.FreeOSMemory() // loading leaves more garbage than data
+	if x.Snapshot().Events > 0 { // if only of a provider that is no longer configured
+		c.Collected.Store(true)
+	}
 	log.Info("loaded", "db", s.DB, "events", x.Snapshot().Events, "took", time.Since(started).Round(time.Microsecond))
 
 	// A stop ends things against the flow of data: first the requests, then the jobs, then
 	// the store.
 	collecting, stopCollecting := context.WithCancel(context.WithoutCancel(ctx))
 	var wait sync.WaitGroup
+	wait.Go(func() { follower.Run(collecting) })
 	if !s.NoSync {
 		wait.Go(func() { c.Run(collecting) })
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"fever/config"
-	"fever/ingest"
 	"fever/ops/control"
 	"fever/store/bolt"
 )
@@ -148,7 +147,7 @@ func (s *syncCommand) collect(ctx context.Context, st *bolt.Store, names, files 
 	if s.once {
 		log = slog.New(slog.DiscardHandler) // the outcomes are printed instead
 	}
-	g := ingest.New(st, nil, log, s.Workers, collected(&s.Config)...)
+	g := newIngester(&s.Config, st, log)
 	if err := g.Load(ctx); err != nil {
 		return err
 	}

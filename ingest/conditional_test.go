@@ -44,7 +44,7 @@ func (s *feedServer) collecting(t *testing.T) *Ingester {
 		t.Fatal(err)
 	}
 	st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
-	return New(st, nil, slog.New(slog.DiscardHandler), 1,
+	return New(st, slog.New(slog.DiscardHandler), 1,
 		Provider{Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Get: p.Get, Decode: p.Decode})
 }
 

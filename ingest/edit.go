@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"time"
 
 	"fever/store"
 )
 
-// Forget is [bolt.Store.Forget] beside jobs: none of the provider runs meanwhile, and when
+// Forget is Forget of the [Store] beside jobs: none of the provider runs meanwhile, and when
 // it returns without an error, searches find nothing of what was removed. The error is
 // ErrBusy, ErrClosed or the store's.
 func (g *Ingester) Forget(ctx context.Context, f store.Forgetting) (done store.Forgotten, err error) {
@@ -23,7 +22,7 @@ func (g *Ingester) Forget(ctx context.Context, f store.Forgetting) (done store.F
 	return done, err
 }
 
-// Rename is [bolt.Store.Rename] beside jobs, as [Ingester.Forget] is: searches find the
+// Rename is Rename of the [Store] beside jobs, as [Ingester.Forget] is: searches find the
 // events under their new ids.
 func (g *Ingester) Rename(ctx context.Context, r store.Renaming) (done store.Renamed, err error) {
 	err = g.edit(ctx, store.Rename, r.DryRun, []string{r.From, r.To}, func() (store.Job, error) {
@@ -33,9 +32,8 @@ func (g *Ingester) Rename(ctx context.Context, r store.Renaming) (done store.Ren
 	return done, err
 }
 
-// edit has do change what is stored of the named providers, and then loads the index again:
-// that takes long, and is seldom needed. Do returns what is recorded of it, or the zero
-// value when nothing was changed.
+// edit has do change what is stored of the named providers, and publishes it. Do returns
+// what is recorded of it, or the zero value when nothing was changed.
 func (g *Ingester) edit(ctx context.Context, trigger store.Trigger, dryRun bool, names []string, do func() (store.Job, error)) error {
 	if dryRun {
 		_, err := do()
@@ -44,9 +42,9 @@ func (g *Ingester) edit(ctx context.Context, trigger store.Trigger, dryRun bool,
 	if g.stopping() {
 		return ErrClosed
 	}
-	var reserved []*target
+	var claimed []*target
 	defer func() {
-		for _, t := range reserved {
+		for _, t := range claimed {
 			t.release()
 		}
 	}()
@@ -55,37 +53,28 @@ func (g *Ingester) edit(ctx context.Context, trigger store.Trigger, dryRun bool,
 			if _, err := t.claim(trigger, time.Now()); err != nil {
 				return err
 			}
-			reserved = append(reserved, t)
+			claimed = append(claimed, t)
 		}
 	}
-	g.commits.Lock()
-	defer g.commits.Unlock()
+	// What is done is finished whatever ctx says by then.
 	record, err := do()
-	if errors.Is(err, store.ErrUncertain) || err == nil && record.ID != 0 {
-		g.behind.Store(true) // until it is loaded
+	ctx = context.WithoutCancel(ctx)
+	if errors.Is(err, store.ErrUncertain) {
+		return errors.Join(err, g.publish(ctx))
 	}
 	if err != nil || record.ID == 0 {
 		return err
 	}
 	g.log.LogAttrs(ctx, slog.LevelWarn, "what was stored has been changed by hand", slog.Uint64("job", record.ID),
 		slog.String("provider", record.Provider), slog.String("trigger", string(record.Trigger)), slog.String("message", record.Message))
-	return g.edited(context.WithoutCancel(ctx), reserved, &record)
-}
-
-// edited publishes what was committed, and finds out anew what is known of the providers.
-func (g *Ingester) edited(ctx context.Context, providers []*target, record *store.Job) error {
-	for _, t := range providers {
+	for _, t := range claimed {
 		t.forget()
 		if err := g.recall(ctx, t); err != nil {
 			g.log.WarnContext(ctx, "it is not known when the last job completed", "provider", t.Name, "error", err)
 		}
 	}
-	if g.index != nil {
-		if err := g.load(ctx); err != nil {
-			return fmt.Errorf("it is done, and recorded as job %d, but searches do not know of it yet, until the next job or start: %w", record.ID, err)
-		}
-		debug.FreeOSMemory() // as at the start
+	if err := g.publish(ctx); err != nil {
+		return fmt.Errorf("it is done, and recorded as job %d, but searches do not know of it yet: %w", record.ID, err)
 	}
-	g.behind.Store(false)
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"fever/event"
 	"fever/index"
+	"fever/index/follow"
 	"fever/provider"
 	"fever/provider/feed"
 	"fever/provider/feed/feverup"
@@ -63,7 +64,8 @@ func newShop(t *testing.T) *shop {
 			Name: name, Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Get: p.Get, Decode: p.Decode,
 		})
 	}
-	s.Ingester = New(s.st, s.index, slog.New(slog.DiscardHandler), 1, providers...)
+	s.Ingester = New(s.st, slog.New(slog.DiscardHandler), 1, providers...)
+	s.Publish = follow.New(s.st, s.index, slog.New(slog.DiscardHandler)).CatchUp
 	if err := s.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +208,7 @@ func TestForget(t *testing.T) {
 	}
 
 	// After a restart the same is known.
-	again := New(s.st, index.New(), slog.New(slog.DiscardHandler), 1, Provider{Name: "old", Location: time.UTC, Every: time.Minute})
+	again := New(s.st, slog.New(slog.DiscardHandler), 1, Provider{Name: "old", Location: time.UTC, Every: time.Minute})
 	if _, err := s.Forget(t.Context(), store.Forgetting{Provider: "old"}); err != nil {
 		t.Fatal(err)
 	}
@@ -246,14 +248,14 @@ func TestForgetBeside(t *testing.T) {
 	close(released)
 	<-ended
 
-	f.onLoad = func() error {
-		f.onLoad = nil
+	f.onPublish = func() error {
+		f.onPublish = nil
 		if _, err := f.RunNow(t.Context(), "feverup", store.Manual, false); !errors.Is(err, ErrBusy) {
 			t.Errorf("a job ran meanwhile: %v", err)
 		}
 		return nil
 	}
-	if _, err := f.Forget(t.Context(), store.Forgetting{Provider: "feverup"}); err != nil || f.onLoad != nil {
+	if _, err := f.Forget(t.Context(), store.Forgetting{Provider: "feverup"}); err != nil || f.onPublish != nil {
 		t.Error(err)
 	}
 	close(stopping)
@@ -270,18 +272,18 @@ func TestForgetUnpublished(t *testing.T) {
 		return &feed.Feed{HTTPStatus: 200, Events: []event.Event{newEvent(t, "1", "2021-06-30")}}, nil
 	})
 	f.once(t)
-	f.onLoad = func() error { return errors.New("no memory") }
+	f.onPublish = func() error { return errors.New("no memory") }
 	if done, err := f.Forget(t.Context(), store.Forgetting{Provider: "feverup"}); err == nil || done.Record.ID == 0 ||
 		!strings.HasPrefix(err.Error(), "it is done, and recorded as job 2,") || !strings.HasSuffix(err.Error(), "no memory") {
 		t.Errorf("%+v, %v", done, err)
 	}
-	if got := stored(t, f.store); len(got) > 0 {
+	if got := stored(t, f.bolt); len(got) > 0 {
 		t.Errorf("stored are %v", got)
 	}
-	f.onLoad = nil
-	loads := len(f.loaded)
-	if job := f.once(t); job.State != store.Completed || job.New != 1 || len(f.loaded) != loads+1 {
-		t.Errorf("%+v, loaded %d times", job, len(f.loaded)-loads)
+	f.onPublish = nil
+	loaded := f.loaded
+	if job := f.once(t); job.State != store.Completed || job.New != 1 || f.loaded != loaded+1 {
+		t.Errorf("%+v, loaded %d times", job, f.loaded-loaded)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"fever/event"
 	"fever/index"
+	"fever/index/follow"
 	"fever/provider"
 	"fever/provider/feed"
 	"fever/provider/feed/feverup"
@@ -35,17 +36,17 @@ func TestFaults(t *testing.T) {
 			sim := simulator.New(t, simulator.Body(before))
 			st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
 			x := index.New()
+			follower := follow.New(st, x, slog.New(slog.DiscardHandler))
 			collect := func(limit time.Duration) store.Job {
 				p, err := provider.New(provider.Config{Format: feverup.New(0), Name: "feverup", URL: sim.URL, Timeout: limit, MaxBytes: simulator.MaxBytes})
 				if err != nil {
 					t.Fatal(err)
 				}
-				g := New(st, x, slog.New(slog.DiscardHandler), 1,
+				g := New(st, slog.New(slog.DiscardHandler), 1,
 					Provider{Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Get: p.Get, Decode: p.Decode})
-				if x.Snapshot() == nil {
-					if err := g.Load(t.Context()); err != nil {
-						t.Fatal(err)
-					}
+				g.Publish = follower.CatchUp
+				if err := g.Load(t.Context()); err != nil {
+					t.Fatal(err)
 				}
 				job, err := g.RunNow(t.Context(), "feverup", store.Schedule, false)
 				if err != nil {

@@ -7,15 +7,16 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"iter"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"fever/event"
 	"fever/provider/feed"
 	"fever/store"
-	"fever/store/bolt"
 )
 
 // What stands in the way of a job. None leaves a record.
@@ -52,13 +53,27 @@ type Provider struct {
 	Decode func(*feed.Document) (*feed.Feed, error)
 }
 
-// An Index is told of what was committed: *index.Index.
-type Index interface {
-	// Apply adds entries, each in place of the one with its id. Jobs of several providers
-	// call it at the same time.
-	Apply(entries []*event.Entry)
-	// Load replaces everything.
-	Load(entries []*event.Entry) error
+// A Store keeps what the jobs bring, and what became of them: *bolt.Store.
+type Store interface {
+	// Begin records a job as running, and returns it with its id.
+	Begin(ctx context.Context, job store.Job) (store.Job, error)
+	// Finish records the end of a job that brought no snapshot and, unless they are nil, the
+	// validators that count from now on.
+	Finish(ctx context.Context, job store.Job, v *feed.Validators) error
+	// Apply makes a snapshot its provider's latest and records the end of the job that
+	// brought it, in one transaction.
+	Apply(ctx context.Context, snap store.Snapshot, job store.Job) (store.Applied, store.Job, error)
+	// Validators returns those of the provider's latest snapshot.
+	Validators(ctx context.Context, provider string) (feed.Validators, error)
+	// Jobs yields records, the newest first.
+	Jobs(ctx context.Context, filter store.JobFilter) iter.Seq2[store.Job, error]
+	// Known reports whether an event of the provider is stored.
+	Known(ctx context.Context, provider string) (bool, error)
+	// Stats counts what is stored. It waits for nothing.
+	Stats() store.Stats
+	// Forget and Rename change what is stored by hand.
+	Forget(ctx context.Context, f store.Forgetting) (store.Forgotten, error)
+	Rename(ctx context.Context, r store.Renaming) (store.Renamed, error)
 }
 
 // An Ingester runs the jobs of its providers. Use [New] to make one.
@@ -69,20 +84,19 @@ type Ingester struct {
 	Ended    func(store.Job)
 	Stopping <-chan struct{}
 
-	// Collected is set once a snapshot is stored and published, of any provider: it stays
-	// unset while nothing was ever collected.
+	// Collected is set once a snapshot is stored and published, of any provider. It stays
+	// unset while nothing was ever collected. Whoever finds events of a provider that is no
+	// longer configured may set it.
 	Collected atomic.Bool
 
-	store   *bolt.Store
-	index   Index
+	// Publish brings the index up with what is stored; nil: nobody searches. Jobs of several
+	// providers call it at the same time, each after its commit. To be set before Load.
+	Publish func(context.Context) error
+
+	store   Store
 	log     *slog.Logger
 	targets []*target
 	workers chan struct{} // one slot for each job that runs
-
-	// commits is held by each job from its commit until that is published, and alone by
-	// who loads the index: what is committed meanwhile would be lost to it.
-	commits sync.RWMutex
-	behind  atomic.Bool // the index may lack something that was committed
 
 	background background // the jobs that Start began
 }
@@ -123,48 +137,39 @@ type background struct {
 	jobs   sync.WaitGroup
 }
 
-// New returns an ingester with so many workers, at least one. It keeps the index up
-// with the store, unless that is nil, and logs one line for each job. From now on local
-// times count in the providers' zones as they are set, in all that the store does.
-func New(st *bolt.Store, x Index, log *slog.Logger, workers int, providers ...Provider) *Ingester {
-	g := &Ingester{store: st, index: x, log: log, workers: make(chan struct{}, max(workers, 1))}
-	st.Zones = make(map[string]*time.Location)
+// New returns an ingester with the given number of workers, at least one. It logs one line
+// for each job.
+func New(st Store, log *slog.Logger, workers int, providers ...Provider) *Ingester {
+	g := &Ingester{store: st, log: log, workers: make(chan struct{}, max(workers, 1))}
 	for _, p := range providers {
-		st.Zones[p.Name] = p.Location
 		g.targets = append(g.targets, &target{Provider: p, moved: make(chan struct{}, 1)})
 	}
 	g.background.stopping, g.background.stop = context.WithCancel(context.Background())
 	return g
 }
 
-// Load brings everything that is stored into the index, if there is one, and takes note of
-// when each provider's last job completed, and of the latest snapshot.
+// Load publishes everything that is stored, and finds out from the recorded jobs what is
+// known of each provider.
 func (g *Ingester) Load(ctx context.Context) error {
 	for _, t := range g.targets {
 		if err := g.recall(ctx, t); err != nil { // which is no reason not to search
 			g.log.WarnContext(ctx, "it is not known when the last job completed", "provider", t.Name, "error", err)
 		}
 	}
-	if g.index == nil {
-		return nil
-	}
-	g.commits.Lock()
-	defer g.commits.Unlock()
-	return g.load(ctx)
+	return g.publish(ctx)
 }
 
-func (g *Ingester) load(ctx context.Context) error {
-	entries, _, err := g.store.Load(ctx)
-	if err != nil {
-		return err
+// publish has searches find what is stored.
+func (g *Ingester) publish(ctx context.Context) (err error) {
+	if g.Publish == nil {
+		return nil
 	}
-	if err := g.index.Load(entries); err != nil {
-		return err
-	}
-	if len(entries) > 0 { // if only of a provider that is no longer configured
-		g.Collected.Store(true)
-	}
-	return nil
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return g.Publish(ctx)
 }
 
 // stopping reports whether no more jobs are to begin.

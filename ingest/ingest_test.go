@@ -27,11 +27,12 @@ func TestMain(m *testing.M) { os.Exit(leak.Check(m.Run())) }
 // A fixture is an ingester of one provider, feverup, with a real store.
 type fixture struct {
 	*Ingester
+	bolt      *bolt.Store
 	path      string
-	published [][]*event.Entry // by Apply
-	loaded    [][]*event.Entry
-	onApply   func()
-	onLoad    func() error
+	revision  store.Revision   // published last
+	published [][]*event.Entry // what changed with each revision, or all of it
+	loaded    int              // how often all of it was
+	onPublish func() error
 	logged    bytes.Buffer
 }
 
@@ -40,37 +41,36 @@ type fetchFunc = func(context.Context, feed.Validators, *feed.Progress) (*feed.F
 func newFixture(t *testing.T, fetch fetchFunc) *fixture {
 	t.Helper()
 	f := &fixture{path: filepath.Join(t.TempDir(), "fever.db")}
-	st := openStore(t, f.path)
-	f.Ingester = New(st, f, slog.New(slog.NewTextHandler(&f.logged, nil)), 1,
+	f.bolt = openStore(t, f.path)
+	f.Ingester = New(f.bolt, slog.New(slog.NewTextHandler(&f.logged, nil)), 1,
 		Provider{Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Get: feedtest.Get(fetch), Decode: feedtest.Decode})
+	f.Publish = f.follow
 	return f
 }
 
 // locate has the provider's local times count in another zone, as after a restart.
 func (f *fixture) locate(zone *time.Location) {
 	f.targets[0].Location = zone
-	f.store.Zones["feverup"] = zone
+	f.bolt.Zones = map[string]*time.Location{"feverup": zone}
 }
 
-// Apply and Load make the fixture the ingester's index.
-func (f *fixture) Apply(entries []*event.Entry) {
-	if f.onApply != nil {
-		f.onApply()
-	}
-	f.published = append(f.published, entries)
-}
-
-func (f *fixture) Load(entries []*event.Entry) error {
-	if f.onLoad != nil {
-		if err := f.onLoad(); err != nil {
+// follow keeps what a follower would bring into an index.
+func (f *fixture) follow(ctx context.Context) error {
+	if f.onPublish != nil {
+		if err := f.onPublish(); err != nil {
 			return err
 		}
 	}
-	f.loaded = append(f.loaded, entries)
-	if f.onLoad != nil {
-		return f.onLoad()
+	entries, at, err := f.bolt.Changes(ctx, f.revision)
+	if errors.Is(err, store.ErrRewritten) {
+		f.loaded++
+		entries, at, err = f.bolt.Load(ctx)
 	}
-	return nil
+	if err == nil && at != f.revision {
+		f.published = append(f.published, entries)
+		f.revision = at
+	}
+	return err
 }
 
 // openStore opens a store that is closed, opened again and checked at the end.
@@ -158,10 +158,11 @@ func TestRunNow(t *testing.T) {
 	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 		return snapshot, nil
 	})
-	f.onApply = func() {
-		if got := len(stored(t, f.store)); got != 2 {
+	f.onPublish = func() error {
+		if got := len(stored(t, f.bolt)); got != 2 {
 			t.Errorf("published when the store held %d events, not the 2 of the snapshot", got)
 		}
+		return nil
 	}
 
 	job := f.once(t)
@@ -192,10 +193,10 @@ func TestRunNow(t *testing.T) {
 	if job := f.once(t); job.Changed != 1 || job.Gone != 1 || len(f.published) != 2 || len(f.published[1]) != 1 {
 		t.Errorf("a feed with one event moved and one gone: %+v, %v", job, f.published)
 	}
-	if got := stored(t, f.store); !slices.Equal(got, []string{"feverup/1/1", "feverup/1/2"}) {
+	if got := stored(t, f.bolt); !slices.Equal(got, []string{"feverup/1/1", "feverup/1/2"}) {
 		t.Errorf("stored %v", got)
 	}
-	if jobs := recorded(t, f.store); len(jobs) != 3 || jobs[0].New != 2 || jobs[1].Unchanged != 2 || jobs[2].Gone != 1 {
+	if jobs := recorded(t, f.bolt); len(jobs) != 3 || jobs[0].New != 2 || jobs[1].Unchanged != 2 || jobs[2].Gone != 1 {
 		t.Errorf("recorded %+v", jobs)
 	}
 }
@@ -209,14 +210,14 @@ func TestLogTook(t *testing.T) {
 			sleep(ctx, 2*time.Second)
 			return feedOf(t, "1"), nil
 		})
-		f.onApply = func() { time.Sleep(10 * time.Second) }
+		f.onPublish = func() error { time.Sleep(10 * time.Second); return nil }
 		if job := f.once(t); job.Finished.Sub(job.Started) != 2*time.Second || !strings.Contains(f.logged.String(), " took=12s ") {
 			t.Errorf("%+v, logged %s", job, f.logged.String())
 		}
 	})
 }
 
-func TestOnceOfAnUnknownProvider(t *testing.T) {
+func TestRunNowOfAnUnknownProvider(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	if _, err := f.RunNow(t.Context(), "nobody", store.Manual, false); !errors.Is(err, ErrUnknown) {
@@ -224,7 +225,7 @@ func TestOnceOfAnUnknownProvider(t *testing.T) {
 	}
 }
 
-func TestOnceWhileAnotherRuns(t *testing.T) {
+func TestRunNowWhileAnotherRuns(t *testing.T) {
 	t.Parallel()
 	var f *fixture
 	f = newFixture(t, func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
@@ -236,12 +237,12 @@ func TestOnceWhileAnotherRuns(t *testing.T) {
 	if job := f.once(t); job.State != store.Completed {
 		t.Errorf("job %+v", job)
 	}
-	if jobs := recorded(t, f.store); len(jobs) != 1 {
+	if jobs := recorded(t, f.bolt); len(jobs) != 1 {
 		t.Errorf("recorded %+v", jobs)
 	}
 }
 
-func TestOncePublishesInTheProvidersZone(t *testing.T) {
+func TestRunNowPublishesInTheProvidersZone(t *testing.T) {
 	t.Parallel()
 	madrid, err := time.LoadLocation("Europe/Madrid")
 	if err != nil {
@@ -255,7 +256,7 @@ func TestOncePublishesInTheProvidersZone(t *testing.T) {
 	if got, want := f.published[0][0].Start, time.Date(2021, 6, 30, 19, 0, 0, 0, time.UTC).Unix(); got != want {
 		t.Errorf("published with start %d, want %d", got, want)
 	}
-	loaded, _, err := f.store.Load(t.Context())
+	loaded, _, err := f.bolt.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +284,7 @@ func TestValidators(t *testing.T) {
 	if job := f.once(t); job.State != store.Completed || !job.NotModified || job.HTTPStatus != 304 || job.Seen+job.New+job.Gone != 0 {
 		t.Errorf("an unchanged feed: %+v", job)
 	}
-	if len(f.published) != 1 || len(stored(t, f.store)) != 1 {
+	if len(f.published) != 1 || len(stored(t, f.bolt)) != 1 {
 		t.Errorf("an unchanged feed changed what is published or stored")
 	}
 	madrid, err := time.LoadLocation("Europe/Madrid")
@@ -297,7 +298,7 @@ func TestValidators(t *testing.T) {
 	if want := []feed.Validators{{}, ours, {}}; !slices.Equal(told, want) {
 		t.Errorf("fetches were told %v, want %v", told, want)
 	}
-	if jobs := recorded(t, f.store); len(jobs) != 3 || !jobs[1].NotModified {
+	if jobs := recorded(t, f.bolt); len(jobs) != 3 || !jobs[1].NotModified {
 		t.Errorf("recorded %+v", jobs)
 	}
 }
@@ -348,10 +349,10 @@ func TestOnceFails(t *testing.T) {
 			if job.Seen+job.New+job.Changed+job.Unchanged+job.Gone != 0 {
 				t.Errorf("a failed job counts %+v", job)
 			}
-			if jobs := recorded(t, f.store); len(jobs) != 2 || jobs[1].State != store.Failed || jobs[1].Kind != test.kind {
+			if jobs := recorded(t, f.bolt); len(jobs) != 2 || jobs[1].State != store.Failed || jobs[1].Kind != test.kind {
 				t.Errorf("recorded %+v", jobs)
 			}
-			if len(f.published) != 1 || !slices.Equal(stored(t, f.store), []string{"feverup/1/1"}) {
+			if len(f.published) != 1 || !slices.Equal(stored(t, f.bolt), []string{"feverup/1/1"}) {
 				t.Error("a failed job changed what is published or stored")
 			}
 
@@ -391,7 +392,7 @@ func TestRunNowWhenTheStoreFails(t *testing.T) {
 	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 		return feedOf(t, "1"), nil
 	})
-	if err := f.store.Close(); err != nil {
+	if err := f.bolt.Close(); err != nil {
 		t.Fatal(err)
 	}
 	job := f.once(t)
@@ -411,7 +412,7 @@ func TestInterrupted(t *testing.T) {
 	if n, err := st.Interrupt(t.Context(), time.Now()); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
-	x := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
+	x := New(st, slog.New(slog.DiscardHandler), 1, Provider{
 		Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
 		Get: feedtest.Get(func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 			return feedOf(t, "1"), nil

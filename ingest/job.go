@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"fever/event"
 	"fever/provider/feed"
 	"fever/store"
 )
@@ -222,9 +221,6 @@ func (g *Ingester) collect(ctx context.Context, j *job) (err error) {
 			err = &feed.Error{Provider: j.Name, Kind: feed.KindInternal, Op: "run the job", Err: fmt.Errorf("panic: %v", p)}
 		}
 	}()
-	if err := g.catchUp(ctx); err != nil {
-		return storeError(ctx, j, err)
-	}
 	last, err := g.validators(ctx, j)
 	if err != nil {
 		return storeError(ctx, j, err)
@@ -357,16 +353,11 @@ func (g *Ingester) keep(ctx context.Context, j *job, got *feed.Feed) error {
 
 // commit stores the feed with the outcome, unless it is refused as a whole, and then
 // publishes what changed.
-//
-// The index falls behind when the commit failed and is in the file all the same, or when
-// publishing it panics. Then the next job loads the index again.
 func (g *Ingester) commit(ctx context.Context, j *job, got *feed.Feed) error {
 	record := &j.record
 	record.State = store.Completed
 	record.Seen, record.Ignored, record.Rejected, record.Rejections = got.Seen, got.Ignored, got.Rejected, got.Rejections
-	g.commits.RLock()
-	defer g.commits.RUnlock()
-	applied, completed, err := g.store.Apply(ctx, store.Snapshot{
+	_, completed, err := g.store.Apply(ctx, store.Snapshot{
 		Provider:   j.Name,
 		TimeZone:   j.Location.String(),
 		Events:     got.Events,
@@ -378,46 +369,18 @@ func (g *Ingester) commit(ctx context.Context, j *job, got *feed.Feed) error {
 	if refusal, ok := errors.AsType[*feed.Error](err); ok { // of accept: nothing was written
 		return refusal
 	}
-	if err != nil {
-		if errors.Is(err, store.ErrUncertain) {
-			g.behind.Store(true)
+	// What is committed is published whatever ctx says by now. What is only perhaps
+	// committed is, too: the index shows what the store does.
+	if err == nil || errors.Is(err, store.ErrUncertain) {
+		if err := g.publish(context.WithoutCancel(ctx)); err != nil {
+			g.log.ErrorContext(ctx, "searches do not find yet what is stored", "provider", j.Name, "error", err)
 		}
+	}
+	if err != nil {
 		return storeError(ctx, j, err)
 	}
-	published := false
-	defer func() {
-		if !published {
-			g.behind.Store(true)
-		}
-	}()
 	completed.Suspect = record.Suspect
 	*record = completed
-	// What is committed is published whatever the context says by now.
-	if g.index != nil && len(applied.Events) > 0 {
-		entries := make([]*event.Entry, len(applied.Events))
-		for i, e := range applied.Events {
-			entries[i] = event.NewEntry(e, j.Location)
-		}
-		g.index.Apply(entries)
-	}
-	published = true
-	return nil
-}
-
-// catchUp loads the index again if it may have fallen behind.
-func (g *Ingester) catchUp(ctx context.Context) error {
-	if !g.behind.Load() || g.index == nil {
-		return nil
-	}
-	g.commits.Lock()
-	defer g.commits.Unlock()
-	if !g.behind.Load() { // another job has done it meanwhile
-		return nil
-	}
-	if err := g.load(ctx); err != nil {
-		return err
-	}
-	g.behind.Store(false)
 	return nil
 }
 

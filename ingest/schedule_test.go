@@ -55,7 +55,7 @@ func TestScheduleOfAFlakyProvider(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
 		asked := 0
-		x := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
+		x := New(st, slog.New(slog.DiscardHandler), 1, Provider{
 			Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
 			Get: feedtest.Get(func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 				if asked++; asked < 3 {
@@ -218,7 +218,7 @@ func TestScheduleOfTwo(t *testing.T) {
 		var good []time.Duration
 		hanging, hung := 0, 0
 		began := time.Now()
-		x := New(st, nil, slog.New(slog.DiscardHandler), 2,
+		x := New(st, slog.New(slog.DiscardHandler), 2,
 			Provider{
 				Name: "hanging", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour,
 				Get: feedtest.Get(func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
@@ -280,7 +280,7 @@ func TestWorkers(t *testing.T) {
 				}), Decode: feedtest.Decode,
 			})
 		}
-		x := New(st, nil, slog.New(slog.DiscardHandler), 3, providers...)
+		x := New(st, slog.New(slog.DiscardHandler), 3, providers...)
 		ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second) // the third round is stopped, the fourth never begins
 		defer cancel()
 		x.Run(ctx)
@@ -315,7 +315,7 @@ func TestRunStops(t *testing.T) {
 		default:
 			t.Error("still running after its context has ended")
 		}
-		if jobs := recorded(t, f.store); len(jobs) != 1 || jobs[0].State != store.Failed || jobs[0].Kind != feed.KindCanceled {
+		if jobs := recorded(t, f.bolt); len(jobs) != 1 || jobs[0].State != store.Failed || jobs[0].Kind != feed.KindCanceled {
 			t.Errorf("recorded %+v", jobs)
 		}
 	})
@@ -376,7 +376,7 @@ func simulate(t *testing.T, length time.Duration, p Provider, collect func(ctx c
 	}), feedtest.Decode
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
-	New(st, nil, slog.New(slog.DiscardHandler), 1, p).Run(ctx)
+	New(st, slog.New(slog.DiscardHandler), 1, p).Run(ctx)
 	for _, job := range recorded(t, st) {
 		starts = append(starts, job.Scheduled.Sub(began.Truncate(time.Millisecond)))
 	}
@@ -448,7 +448,7 @@ func TestJobByHandMovesTheTurn(t *testing.T) {
 			if due := f.Status()[0].Due; !due.Equal(want) {
 				t.Errorf("%s: the next turn is at %v, want %v", when, due.Sub(first), want.Sub(first))
 			}
-			if n := len(recorded(t, f.store)); n != jobs {
+			if n := len(recorded(t, f.bolt)); n != jobs {
 				t.Errorf("%s: %d jobs, want %d", when, n, jobs)
 			}
 		}
@@ -522,7 +522,7 @@ func TestWholeFeedOnceADay(t *testing.T) {
 		}
 		began := time.Now()
 		for range 10 { // days, with a restart after each
-			g := New(st, nil, slog.New(slog.DiscardHandler), 2, providers...)
+			g := New(st, slog.New(slog.DiscardHandler), 2, providers...)
 			if err := g.Load(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -30,7 +30,7 @@ func TestStart(t *testing.T) {
 		for i := range 3 {
 			providers = append(providers, Provider{Name: fmt.Sprintf("p%d", i), Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Get: feedtest.Get(hang), Decode: feedtest.Decode})
 		}
-		g := New(st, nil, slog.New(slog.DiscardHandler), 1, providers...)
+		g := New(st, slog.New(slog.DiscardHandler), 1, providers...)
 		if _, _, err := g.Start(t.Context(), "nobody", store.Manual, false); !errors.Is(err, ErrUnknown) {
 			t.Errorf("%v, want ErrUnknown", err)
 		}
@@ -88,7 +88,7 @@ func TestStopping(t *testing.T) {
 			every.Name = fmt.Sprintf("p%d", i)
 			providers = append(providers, every)
 		}
-		g := New(st, nil, slog.New(slog.DiscardHandler), 1, providers...)
+		g := New(st, slog.New(slog.DiscardHandler), 1, providers...)
 		stopping := make(chan struct{})
 		g.Stopping = stopping
 		ctx, cancel := context.WithCancel(t.Context())
@@ -128,7 +128,7 @@ func TestStopping(t *testing.T) {
 func TestStartWhenTheStoreFails(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
-	if err := f.store.Close(); err != nil {
+	if err := f.bolt.Close(); err != nil {
 		t.Fatal(err)
 	}
 	job, ended, err := f.Start(t.Context(), "feverup", store.Manual, false)
@@ -174,8 +174,8 @@ func TestImport(t *testing.T) {
 	if err != nil || job.State != store.Completed || job.Trigger != store.Document || job.New != 1 {
 		t.Errorf("a good document: %+v, %v", job, err)
 	}
-	if len(f.published) != 1 || len(f.published[0]) != 1 || len(stored(t, f.store)) != 1 {
-		t.Errorf("published %v, stored %v", f.published, stored(t, f.store))
+	if len(f.published) != 1 || len(f.published[0]) != 1 || len(stored(t, f.bolt)) != 1 {
+		t.Errorf("published %v, stored %v", f.published, stored(t, f.bolt))
 	}
 	if s := f.Status()[0]; s.Failures != 1 || !s.LastSuccess.IsZero() {
 		t.Errorf("%+v, want the one failure of the provider, and no success of it", s)

@@ -9,17 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"fever/event"
 	"fever/internal/feedtest"
 	"fever/provider/feed"
 	"fever/store"
 )
-
-// discard is an index that keeps nothing.
-type discard struct{}
-
-func (discard) Apply([]*event.Entry)      {}
-func (discard) Load([]*event.Entry) error { return nil }
 
 // TestStatusOfAJob follows one job from before its begin to behind its end, and
 // another one that waits for the only worker.
@@ -46,7 +39,7 @@ func TestStatusOfAJob(t *testing.T) {
 		quick := func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 			return &feed.Feed{}, nil
 		}
-		g := New(st, discard{}, slog.New(slog.DiscardHandler), 1,
+		g := New(st, slog.New(slog.DiscardHandler), 1,
 			Provider{Name: "slow", Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Get: feedtest.Get(slow), Decode: feedtest.Decode},
 			Provider{Name: "quick", Location: time.UTC, Every: time.Hour, MaxInterval: time.Hour, Get: feedtest.Get(quick), Decode: feedtest.Decode})
 		var ended []string
@@ -105,7 +98,7 @@ func TestStatusOfAJob(t *testing.T) {
 			t.Errorf("told of the end of %v", ended)
 		}
 
-		again := New(st, discard{}, slog.New(slog.DiscardHandler), 1, g.targets[0].Provider, g.targets[1].Provider)
+		again := New(st, slog.New(slog.DiscardHandler), 1, g.targets[0].Provider, g.targets[1].Provider)
 		if err := again.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +113,7 @@ func TestStatusOfASchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
 		var fails, slow atomic.Bool
-		g := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
+		g := New(st, slog.New(slog.DiscardHandler), 1, Provider{
 			Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: 3 * time.Minute, Attempts: 1,
 			Get: feedtest.Get(func(ctx context.Context, _ feed.Validators, _ *feed.Progress) (*feed.Feed, error) {
 				if slow.Load() {
@@ -214,7 +207,7 @@ func TestStatusOfFailures(t *testing.T) {
 		}
 	}
 	again := func() *Ingester {
-		g := New(f.store, nil, f.log, 1, f.targets[0].Provider)
+		g := New(f.bolt, f.log, 1, f.targets[0].Provider)
 		if err := g.recall(t.Context(), g.targets[0]); err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +236,7 @@ func TestStatusOfFailures(t *testing.T) {
 	check("a restart", again(), "", 0, 5, 1, 2)
 	success := f.Status()[0].LastSuccess
 
-	if err := f.store.Close(); err != nil {
+	if err := f.bolt.Close(); err != nil {
 		t.Fatal(err)
 	}
 	f.once(t)
@@ -251,7 +244,8 @@ func TestStatusOfFailures(t *testing.T) {
 	if s := f.Status()[0]; !s.LastSuccess.Equal(success) {
 		t.Errorf("the last success is another: %+v", s)
 	}
-	f.store = openStore(t, f.path)
+	f.bolt = openStore(t, f.path)
+	f.store = f.bolt
 	give(feedOf(t, "1"), nil)
 	check("it can again", f.Ingester, "", 0, 7, 1, 0)
 }

@@ -89,7 +89,7 @@ func TestSuspect(t *testing.T) {
 				if log := f.logged.String(); strings.Contains(log, "level=WARN") != (s.want != "") || strings.Contains(log, "suspect="+string(s.want)) != (s.want != "") {
 					t.Errorf("step %d: logged %s", i, log)
 				}
-				again := New(f.store, discard{}, f.log, 1, f.targets[0].Provider)
+				again := New(f.bolt, f.log, 1, f.targets[0].Provider)
 				if err := again.Load(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -113,7 +113,7 @@ func TestSuspectIsApplied(t *testing.T) {
 	if job := f.once(t); job.Gone != 9 || job.Suspect != string(Shrunk) {
 		t.Errorf("%+v", job)
 	}
-	if n := len(stored(t, f.store)); n != 10 {
+	if n := len(stored(t, f.bolt)); n != 10 {
 		t.Errorf("%d events are stored", n)
 	}
 }
@@ -132,7 +132,7 @@ func TestSuspectOff(t *testing.T) {
 		if job := f.once(t); job.State != store.Completed || job.Suspect != "" || f.Status()[0].Suspect != "" || strings.Contains(f.logged.String(), "WARN") {
 			t.Errorf("%+v, logged %s", job, f.logged.String())
 		}
-		again := New(f.store, discard{}, f.log, 1, f.targets[0].Provider)
+		again := New(f.bolt, f.log, 1, f.targets[0].Provider)
 		if err := again.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -177,15 +177,15 @@ func TestSuspectRefused(t *testing.T) {
 			if s.Suspect != Suspicion(name) || s.Kind != feed.KindSuspect || s.Failures != 1 || s.Snapshot != before.Snapshot || !s.LastSuccess.Equal(before.LastSuccess) {
 				t.Errorf("%+v", s)
 			}
-			if n := len(stored(t, f.store)); n != 10 || len(f.published) != 1 {
+			if n := len(stored(t, f.bolt)); n != 10 || len(f.published) != 1 {
 				t.Errorf("%d events are stored, published %d times", n, len(f.published))
 			}
-			for r, err := range f.store.Records(t.Context(), store.Filter{Provider: "feverup"}) {
+			for r, err := range f.bolt.Records(t.Context(), store.Filter{Provider: "feverup"}) {
 				if err != nil || !r.Current {
 					t.Fatalf("%+v, %v: it is not current any more", r, err)
 				}
 			}
-			if jobs := recorded(t, f.store); len(jobs) != 2 || jobs[1].Kind != feed.KindSuspect {
+			if jobs := recorded(t, f.bolt); len(jobs) != 2 || jobs[1].Kind != feed.KindSuspect {
 				t.Errorf("recorded %+v", jobs)
 			}
 
@@ -303,7 +303,7 @@ func TestSuspectFeeds(t *testing.T) {
 func TestSuspectTurns(t *testing.T) {
 	t.Parallel()
 	st := openStore(t, filepath.Join(t.TempDir(), "fever.db"))
-	g := New(st, nil, slog.New(slog.DiscardHandler), 1, Provider{
+	g := New(st, slog.New(slog.DiscardHandler), 1, Provider{
 		Name: "feverup", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Suspect: Refuse,
 		Get: feedtest.Get(func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 			return allIgnored, nil

@@ -25,6 +25,7 @@ import (
 	"fever/event"
 	"fever/httpapi"
 	"fever/index"
+	"fever/index/follow"
 	"fever/ingest"
 	"fever/internal/feedtest"
 	"fever/provider/feed"
@@ -63,7 +64,8 @@ func watch(t testing.TB, fetches map[string]func(context.Context) (*feed.Feed, e
 		})
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	w.ingester = ingest.New(w.store, w.index, quiet, 4, providers...)
+	w.ingester = ingest.New(w.store, quiet, 4, providers...)
+	w.ingester.Publish = follow.New(w.store, w.index, quiet).CatchUp
 	w.Metrics = NewMetrics("v1.2.3", w.index, w.ingester, w.store, quiet)
 	w.ingester.Ended = w.JobEnded
 	if err := w.ingester.Load(t.Context()); err != nil {

@@ -17,6 +17,7 @@ import (
 	"fever/httpapi"
 	"fever/httpapi/server"
 	"fever/index"
+	"fever/index/follow"
 	"fever/ingest"
 	"fever/internal/feedtest"
 	"fever/ops/control"
@@ -57,7 +58,8 @@ func idle(t *testing.T, providers ...ingest.Provider) *deployment {
 		t.Fatal(err)
 	}
 	x := index.New()
-	g := ingest.New(st, x, log, 2, providers...)
+	g := ingest.New(st, log, 2, providers...)
+	g.Publish = follow.New(st, x, log).CatchUp
 	t.Cleanup(func() {
 		g.Close()
 		if err := st.Close(); err != nil {

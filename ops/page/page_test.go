@@ -21,6 +21,7 @@ import (
 	"fever/event"
 	"fever/httpapi"
 	"fever/index"
+	"fever/index/follow"
 	"fever/ingest"
 	"fever/internal/feedtest"
 	"fever/ops"
@@ -72,7 +73,8 @@ func show(t *testing.T, every time.Duration, providers ...string) *shown {
 		})
 	}
 	x := index.New()
-	g := ingest.New(st, x, quiet, 1, configured...)
+	g := ingest.New(st, quiet, 1, configured...)
+	g.Publish = follow.New(st, x, quiet).CatchUp
 	g.Ended = func(store.Job) { s.ended <- struct{}{} }
 	m := ops.NewMetrics("v1.2.3", x, g, st, quiet)
 	s.Ops = ops.Ops{
