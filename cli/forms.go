@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -97,16 +98,15 @@ func escapeFormula(cell string) string {
 
 // chooseForm validates the form that was asked for. The default depends on out.
 func chooseForm(asked string, out io.Writer) (string, error) {
-	switch asked {
-	case "table", "json", "ndjson", "csv":
-		return asked, nil
-	case "":
-		if isTerminal(out) {
-			return "table", nil
-		}
+	switch {
+	case asked == "" && isTerminal(out):
+		return "table", nil
+	case asked == "":
 		return "ndjson", nil
+	case !slices.Contains([]string{"table", "json", "ndjson", "csv"}, asked):
+		return "", usagef("--format %q is none of table, json, ndjson and csv", asked)
 	}
-	return "", usagef("--format %q is none of table, json, ndjson and csv", asked)
+	return asked, nil
 }
 
 // writeObjects prints values in JSON, one a line. It calls end with their number.

@@ -14,6 +14,18 @@ import (
 // line makes text from outside safe to print within a line: see [cell].
 func line(text string) string { return cell(text, math.MaxInt) }
 
+// A printer writes lines, and keeps the first error.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) printf(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format, args...)
+	}
+}
+
 // printOutcome prints the outcome of a job for people.
 func printOutcome(w io.Writer, label string, job *store.Job) error {
 	p := &printer{w: w}

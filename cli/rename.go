@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fever/event"
@@ -68,16 +69,12 @@ func (r *renameCommand) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return r.print(out, &done)
-}
-
-func (r *renameCommand) print(out io.Writer, done *store.Renamed) error {
 	p := &printer{w: out}
 	verb := "renamed"
 	if r.dryRun {
 		verb = "would rename"
 	}
-	p.printf("%s: %s to %s: %s, and %s\n", r.from, verb, r.to, selected(&done.Selection), plural(done.Jobs, "outcome of a job", "outcomes of jobs"))
+	p.printf("%s: %s to %s: %s, and %s\n", r.from, verb, r.to, selected(&done.Selection), english.Plural(done.Jobs, "outcome of a job", "outcomes of jobs"))
 	if done.Known > 0 {
 		p.printf("%s has %d of the events already: %d of these get the values stored under %s\n", r.to, done.Known, done.Changed, r.from)
 	}

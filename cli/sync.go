@@ -49,13 +49,7 @@ if you stop this command.
   fever sync --every 5m                    # until it is stopped
   fever sync --config fever.yaml --once --provider feverup --provider other`,
 		Args: func(_ *cobra.Command, files []string) error {
-			stdin := 0
-			for _, name := range files {
-				if name == "-" {
-					stdin++
-				}
-			}
-			if stdin > 1 {
+			if i := slices.Index(files, "-"); i >= 0 && slices.Contains(files[i+1:], "-") {
 				return usagef("standard input (-) can be read only once")
 			}
 			return nil

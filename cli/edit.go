@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/dustin/go-humanize/english"
+	"github.com/spf13/pflag"
+
+	"fever/config"
+	"fever/ops/control"
+	"fever/store"
+	"fever/store/bolt"
+)
+
+// editFlags holds the common settings of fever forget and fever rename.
+type editFlags struct {
+	config.DataFile
+	dryRun bool
+}
+
+func (e *editFlags) register(flags *pflag.FlagSet) {
+	e.Register(flags)
+	e.RegisterTimeZone(flags)
+	flags.BoolVar(&e.dryRun, "dry-run", false, "print what would be done, and change nothing")
+}
+
+// edit changes what is stored: here, or there, in the fever serve that holds the data file.
+func edit[What, Done any](ctx context.Context, e *editFlags, what What,
+	here func(*bolt.Store, context.Context, What) (Done, error), there func(*control.Client, context.Context, What) (Done, error),
+) (done Done, err error) {
+	st, client, err := openOrReach(ctx, e.DB, func() (*bolt.Store, error) { return openToEdit(e.DB, e.dryRun) })
+	switch {
+	case err != nil:
+		return done, noFile(err)
+	case st != nil:
+		defer closing(st, &err)
+		st.Zones = e.Locations
+		return here(st, ctx, what)
+	}
+	done, err = there(client, ctx, what)
+	if errors.Is(err, control.ErrBroken) {
+		err = fmt.Errorf("%w; fever dump --jobs says whether it was done", err)
+	}
+	return done, err
+}
+
+// openToEdit opens an existing data file. It keeps all outcomes of jobs, since --keep-jobs is
+// a setting of other commands.
+func openToEdit(db string, dryRun bool) (*bolt.Store, error) {
+	st, err := bolt.OpenReadOnly(db)
+	if err != nil || dryRun {
+		return st, err
+	}
+	if err := st.Close(); err != nil {
+		return nil, err
+	}
+	return bolt.Open(db, math.MaxInt)
+}
+
+// first prints the first of the events.
+func (p *printer) first(sel *store.Selection) {
+	for _, r := range sel.First {
+		p.printf("  %-19s  %s  (%s/%s)\n", r.Start, cell(r.Title, 60), r.BaseID, r.EventID)
+	}
+	if more := sel.Events - len(sel.First); more > 0 {
+		p.printf("  and %d more, to the one that ends %s\n", more, sel.To.Format(time.RFC3339))
+	}
+}
+
+// end prints whether something was changed.
+func (p *printer) end(dryRun bool, record *store.Job) {
+	switch {
+	case dryRun:
+		p.printf("Nothing was changed: leave out --dry-run to do it.\n")
+	case record.ID == 0:
+		p.printf("Nothing was changed.\n")
+	default:
+		p.printf("It is recorded as job %d.\n", record.ID)
+	}
+}
+
+// selected returns how many events there are, and how many of them are current.
+func selected(sel *store.Selection) string {
+	text := english.Plural(sel.Events, "event", "events")
+	if sel.Current > 0 {
+		text += fmt.Sprintf(", %d of them in the latest snapshot", sel.Current)
+	}
+	return text
+}
