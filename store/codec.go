@@ -48,7 +48,7 @@ type oldValue[E part] struct {
 }
 
 type part interface {
-	eventFields | entryFields | startFields | cbor.RawMessage
+	eventFields | entryFields | cbor.RawMessage
 }
 
 // oldHead is the byte that an [oldValue] begins with: an array of three elements.
@@ -128,21 +128,6 @@ type entryFields struct {
 	SoldOut   skipped
 	Lowest    string
 	Highest   string
-	Zones     skipped
-}
-
-// startFields are eventFields of which only the start is decoded.
-type startFields struct {
-	_         struct{} `cbor:",toarray"`
-	Title     skipped
-	Organizer skipped
-	Start     string
-	End       skipped
-	SellFrom  skipped
-	SellTo    skipped
-	SoldOut   skipped
-	Lowest    skipped
-	Highest   skipped
 	Zones     skipped
 }
 
@@ -330,12 +315,6 @@ func (c *Encoder) CheckRecord(key, b []byte) (event.Record, Revision, error) {
 		err = errNotOurs
 	}
 	return r, v.Revision, err
-}
-
-// DecodeStart decodes when an event starts, as [event.Local.String] writes it.
-func DecodeStart(key, b []byte) (string, error) {
-	v, err := decodeValue[startFields](key, b)
-	return v.Event.Start, err
 }
 
 // parseLocal reads what [event.Local.String] writes.

@@ -77,10 +77,3 @@ type Stats struct {
 	CommitTime time.Duration  // what all these took to write, until the disk had them
 	Current    map[string]int // by provider: the events in its latest snapshot
 }
-
-// A Day says how many stored events of one provider start on one date.
-type Day struct {
-	Provider string
-	Date     time.Time // at the provider's place, given as its midnight in UTC
-	Events   int       // 1 or more
-}
