@@ -133,8 +133,9 @@ type changes struct {
 	provider []byte // the provider's new record, nil when it is the same
 	rezoned  bool   // known events are in another time zone now
 	keys     [][]byte
-	values   []store.Value    // for keys, of new and changed events
+	values   [][]byte         // for keys, of new and changed events
 	was      []store.Revision // of these before, 0 for none
+	next     store.Revision   // of these, unless another commit comes first
 	came     [][]byte         // keys to enter in current
 	went     [][]byte         // and to remove from it
 }
@@ -146,6 +147,11 @@ func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []row)
 	if err := c.compareProvider(tx, snap); err != nil {
 		return nil, err
 	}
+	h, err := readHead(tx)
+	if err != nil {
+		return nil, err
+	}
+	c.next = h.Revision + 1
 	var enc store.Encoder
 	for i, r := range rows {
 		if i%256 == 0 && ctx.Err() != nil {
@@ -211,7 +217,7 @@ func (c *changes) compareEvent(events *bbolt.Bucket, r row, enc *store.Encoder, 
 	if err != nil {
 		return err
 	}
-	v := store.Value{FirstSeen: taken.UnixMilli(), LastChanged: taken.UnixMilli()}
+	v := store.Value{Revision: c.next, Event: fields, FirstSeen: taken.UnixMilli(), LastChanged: taken.UnixMilli()}
 	var was store.Revision
 	if stored := events.Get(r.key); stored == nil {
 		c.applied.New++
@@ -230,8 +236,11 @@ func (c *changes) compareEvent(events *bbolt.Bucket, r row, enc *store.Encoder, 
 	if err := r.event.Validate(); err != nil {
 		return err // it could not be read back
 	}
-	v.Event = bytes.Clone(fields)
-	c.keys, c.values, c.was = append(c.keys, r.key), append(c.values, v), append(c.was, was)
+	b, err := v.Encode(r.key)
+	if err != nil {
+		return err
+	}
+	c.keys, c.values, c.was = append(c.keys, r.key), append(c.values, b), append(c.was, was)
 	c.applied.Events = append(c.applied.Events, r.event)
 	return nil
 }
@@ -270,10 +279,15 @@ func (c *changes) write(tx *bbolt.Tx, provider string) (store.Revision, error) {
 		err = h.next(tx, c.rezoned)
 	}
 	for i, key := range c.keys {
-		c.values[i].Revision = h.Revision
-		b, err1 := c.values[i].Encode(key)
-		c.values[i].Event = nil // b has it, and stays until the commit
-		err = errors.Join(err, err1, events.Put(key, b), revise(tx, key, c.was[i], h.Revision))
+		b := c.values[i]
+		if h.Revision != c.next {
+			v, err1 := store.DecodeValue(key, b)
+			v.Revision = h.Revision
+			var err2 error
+			b, err2 = v.Encode(key)
+			err = errors.Join(err, err1, err2)
+		}
+		err = errors.Join(err, events.Put(key, b), revise(tx, key, c.was[i], h.Revision))
 	}
 	for _, key := range c.came {
 		err = errors.Join(err, current.Put(key, nil))

@@ -120,6 +120,29 @@ func TestChangesOrder(t *testing.T) {
 	}
 }
 
+// TestRevisionBetween has another provider's snapshot come between the comparison of one and
+// its commit: each gets a revision of its own.
+func TestRevisionBetween(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	apply(t, s, snapshot("a", 1, sample("a", 1, 1)))
+	snap := snapshot("a", 2, sample("a", 1, 2), sample("a", 2, 1))
+	snap.Accept = func(store.Applied) error {
+		if got := apply(t, s, snapshot("b", 1, sample("b", 1, 1))); got.Revision != 2 {
+			t.Errorf("applied %+v", got)
+		}
+		return nil
+	}
+	if got := apply(t, s, snap); got.Revision != 3 {
+		t.Errorf("applied %+v", got)
+	}
+	for since, want := range []int{3, 3, 2, 0} {
+		if got, at, err := s.Changes(t.Context(), store.Revision(since)); err != nil || at != 3 || len(got) != want {
+			t.Errorf("since %d: %d changes up to %d, %v", since, len(got), at, err)
+		}
+	}
+}
+
 // TestWait waits in several goroutines for a commit, for the end of a context, and for the
 // store to be closed.
 func TestWait(t *testing.T) {
