@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -14,40 +15,46 @@ type Local struct {
 	clock                bool // there is a time of day
 }
 
-// ParseLocal reads "2021-06-30T21:00:00" or "2021-06-30". It refuses days and
-// times that do not exist, and everything else that ISO 8601 might allow.
+// ParseLocal reads "2021-06-30T21:00:00" or "2021-06-30". It refuses days and times that do
+// not exist, and everything else that ISO 8601 might allow.
 func ParseLocal(s string) (Local, error) {
-	var l Local
-	if len(s) != len(time.DateOnly) && len(s) != len("2006-01-02T15:04:05") {
-		return Local{}, localError(s, "is not a date and time like 2021-06-30T21:00:00")
+	date, clock, timed := strings.Cut(s, "T")
+	year, month, day, ok := parseDate(date)
+	hour, minute, second, ok2 := 0, 0, 0, true
+	if timed {
+		hour, minute, second, ok2 = parseClock(clock)
+	}
+	switch {
+	case !ok || !ok2:
+		return Local{}, fmt.Errorf("%s is not a date and time like 2021-06-30T21:00:00", quote(s))
+	case !isDay(year, month, day):
+		return Local{}, fmt.Errorf("%s names a day that does not exist", quote(s))
+	case hour > 23 || minute > 59 || second > 59:
+		return Local{}, fmt.Errorf("%s names a time of day that does not exist", quote(s))
+	}
+	return Local{int16(year), uint8(month), uint8(day), uint8(hour), uint8(minute), uint8(second), timed}, nil
+}
+
+// parseDate reads "2006-01-02", parseClock "15:04:05". Their numbers may be out of range.
+func parseDate(s string) (year, month, day int, ok bool) {
+	if len(s) != len("2006-01-02") || s[4] != '-' || s[7] != '-' {
+		return 0, 0, 0, false
 	}
 	year, ok1 := number(s[0:4])
 	month, ok2 := number(s[5:7])
 	day, ok3 := number(s[8:10])
-	if !ok1 || !ok2 || !ok3 || s[4] != '-' || s[7] != '-' {
-		return Local{}, localError(s, "is not a date and time like 2021-06-30T21:00:00")
-	}
-	if day < 1 || day > daysIn(year, month) {
-		return Local{}, localError(s, "names a day that does not exist")
-	}
-	l.year, l.month, l.day = int16(year), uint8(month), uint8(day)
-	if len(s) == len(time.DateOnly) {
-		return l, nil
-	}
-	hour, ok1 := number(s[11:13])
-	minute, ok2 := number(s[14:16])
-	second, ok3 := number(s[17:19])
-	if !ok1 || !ok2 || !ok3 || s[10] != 'T' || s[13] != ':' || s[16] != ':' {
-		return Local{}, localError(s, "is not a date and time like 2021-06-30T21:00:00")
-	}
-	if hour > 23 || minute > 59 || second > 59 {
-		return Local{}, localError(s, "names a time of day that does not exist")
-	}
-	l.hour, l.minute, l.second, l.clock = uint8(hour), uint8(minute), uint8(second), true
-	return l, nil
+	return year, month, day, ok1 && ok2 && ok3
 }
 
-func localError(s, what string) error { return fmt.Errorf("%s %s", quote(s), what) }
+func parseClock(s string) (hour, minute, second int, ok bool) {
+	if len(s) != len("15:04:05") || s[2] != ':' || s[5] != ':' {
+		return 0, 0, 0, false
+	}
+	hour, ok1 := number(s[0:2])
+	minute, ok2 := number(s[3:5])
+	second, ok3 := number(s[6:8])
+	return hour, minute, second, ok1 && ok2 && ok3
+}
 
 // number reads a field of ASCII digits.
 func number(s string) (n int, ok bool) {
@@ -60,20 +67,9 @@ func number(s string) (n int, ok bool) {
 	return n, true
 }
 
-// daysIn returns the number of days in a month, 0 when there is no such month.
-func daysIn(year, month int) int {
-	switch month {
-	case 1, 3, 5, 7, 8, 10, 12:
-		return 31
-	case 4, 6, 9, 11:
-		return 30
-	case 2:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-			return 29
-		}
-		return 28
-	}
-	return 0
+// isDay reports whether there is such a day.
+func isDay(year, month, day int) bool {
+	return month >= 1 && month <= 12 && day >= 1 && day <= time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
 // IsZero reports whether there is no time at all.

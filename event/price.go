@@ -25,7 +25,7 @@ func ParsePrice(s string) (Price, error) {
 		unsigned, _ = strings.CutPrefix(s, "+")
 	}
 	whole, fraction, _ := strings.Cut(unsigned, ".")
-	if whole+fraction == "" || !digits(whole) || !digits(fraction) {
+	if digits := whole + fraction; digits == "" || strings.Trim(digits, "0123456789") != "" {
 		return Price{}, fmt.Errorf("price %s is not a number", quote(s))
 	}
 	fraction = strings.TrimRight(fraction, "0")
@@ -85,16 +85,6 @@ func (p *Price) UnmarshalJSON(b []byte) error {
 	}
 	*p = q
 	return nil
-}
-
-// digits reports whether s holds ASCII digits alone.
-func digits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
 }
 
 // quote returns s in quotes for a message, shortened when it is long.

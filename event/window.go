@@ -48,19 +48,15 @@ func ParseInstant(s string) (Instant, error) {
 	if len(s) < len(shortest) {
 		return fail("it is too short")
 	}
-	year, ok1 := number(s[0:4])
-	month, ok2 := number(s[5:7])
-	day, ok3 := number(s[8:10])
-	if !ok1 || !ok2 || !ok3 || s[4] != '-' || s[7] != '-' {
+	year, month, day, ok := parseDate(s[0:10])
+	if !ok {
 		return fail("it has no date")
 	}
-	if day < 1 || day > daysIn(year, month) {
+	if !isDay(year, month, day) {
 		return fail("there is no such day")
 	}
-	hour, ok1 := number(s[11:13])
-	minute, ok2 := number(s[14:16])
-	second, ok3 := number(s[17:19])
-	if !ok1 || !ok2 || !ok3 || s[10] != 'T' && s[10] != 't' || s[13] != ':' || s[16] != ':' {
+	hour, minute, second, ok := parseClock(s[11:19])
+	if !ok || s[10] != 'T' && s[10] != 't' {
 		return fail("it has no time of day")
 	}
 	if hour > 23 || minute > 59 || second > 60 {
