@@ -11,15 +11,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// A SortKey is where an event stands in the order of events.
+// A SortKey is the position of an event in the order of all events.
 type SortKey struct {
 	Start int64     // Unix seconds
 	End   int64     // Unix seconds, never before Start
 	ID    uuid.UUID // of the event's [Key]
 }
 
-// An Entry is what a search needs of an event: its place in the order and its
-// summary, encoded once. It is immutable: who gets it may keep it.
+// An Entry is what a search needs of an event: its sort key and its encoded summary. It is
+// immutable, so everybody may keep it.
 type Entry struct {
 	SortKey
 	Summary  []byte                // an EventSummary of the OpenAPI document, as JSON
@@ -28,26 +28,26 @@ type Entry struct {
 
 // NewEntry makes the entry of an event whose local times are in loc.
 //
-// A start without a time of day is the start of its day, an end without one is the
-// last second of its day, and an event without an end ends when it starts. Where the
-// clocks go back, a start counts as the first of two, and an end as the first that is
+// A start without a time of day is the start of its day. An end without one is the last
+// second of its day. An event without an end ends when it starts. When the clocks go back
+// and show a time twice, a start is the first of the two, and an end is the first that is
 // not before the start.
 func NewEntry(e *Event, loc *time.Location) *Entry {
 	lowest, highest := e.PriceRange()
 	return Summarize(e, lowest, highest, loc)
 }
 
-// Summarize is [NewEntry] for a caller that has the price range but not the zones:
-// it reads the key, the title and the times of e alone.
+// Summarize is [NewEntry] for a caller that has the price range but not the zones: it reads
+// only the key, the title and the times of e.
 func Summarize(e *Event, lowest, highest Price, loc *time.Location) *Entry {
 	id := e.ID()
 	start, end := e.instants(loc)
-	// A start that the clocks skip can come out after an end that they do not.
+	// When the clocks skip the start, it can come out after the end.
 	return &Entry{SortKey{start, max(start, end), id}, summary(e, id, lowest, highest), unique.Make(e.Provider)}
 }
 
-// instants returns the Unix seconds at which the event starts and ends in loc. An end
-// that the clocks show twice is the second one when the first is before the start.
+// instants returns the Unix seconds at which the event starts and ends in loc. When the
+// clocks show the end twice, and the first is before the start, it is the second.
 func (e *Event) instants(loc *time.Location) (start, end int64) {
 	start = e.Start.starts(loc)
 	if e.End.IsZero() {
@@ -59,8 +59,8 @@ func (e *Event) instants(loc *time.Location) (start, end int64) {
 	return start, end
 }
 
-// Compare orders places by start, then by end, then by id. It is the one order of
-// events in fever: no two events compare as equal.
+// Compare orders events by start, then by end, then by id. It is the only order of events,
+// and a total one: no two events compare as equal.
 func (p *SortKey) Compare(q *SortKey) int {
 	if c := cmp.Compare(p.Start, q.Start); c != 0 {
 		return c
@@ -71,8 +71,8 @@ func (p *SortKey) Compare(q *SortKey) int {
 	return bytes.Compare(p.ID[:], q.ID[:])
 }
 
-// summary encodes an EventSummary. The fields are few and fixed, and a start with a
-// million events encodes a million of them, so they are appended by hand.
+// summary encodes an EventSummary. It appends the few fixed fields by hand, because a start
+// with a million events encodes a million of them.
 func summary(e *Event, id uuid.UUID, lowest, highest Price) []byte {
 	var room [512]byte
 	b := append(room[:0], `{"id":"`...)
@@ -96,10 +96,10 @@ func summary(e *Event, id uuid.UUID, lowest, highest Price) []byte {
 	b = append(b, `,"max_price":`...)
 	b = highest.AppendJSON(b)
 	b = append(b, '}')
-	return bytes.Clone(b) // to size: entries live long
+	return bytes.Clone(b) // without spare capacity: entries live long
 }
 
-// appendID appends what id.String returns, which would be allocated.
+// appendID appends what id.String returns, without an allocation.
 func appendID(b []byte, id uuid.UUID) []byte {
 	b = hex.AppendEncode(b, id[0:4])
 	b = hex.AppendEncode(append(b, '-'), id[4:6])
@@ -115,8 +115,8 @@ func appendClock(b []byte, l Local) []byte {
 	return append(l.appendClock(append(b, '"')), '"')
 }
 
-// appendString appends s as a JSON string, with the escapes that RFC 8259 section 7
-// demands and no others. Bytes that are not UTF-8 become U+FFFD.
+// appendString appends s as a JSON string, with only the escapes that RFC 8259 section 7
+// demands. Bytes that are not UTF-8 become U+FFFD.
 func appendString(b []byte, s string) []byte {
 	const hexDigits = "0123456789abcdef"
 	b = append(b, '"')

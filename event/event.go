@@ -1,8 +1,8 @@
-// Package event says what an event is: its identity, its local times, its price
-// zones, when it is valid, how events are ordered, and its summary as JSON.
+// Package event defines an event: its identity, its local times, its price zones, when it
+// is valid, the order of events, and its summary as JSON.
 //
-// Everything else in fever shares this noun, so it imports no other package of
-// ours. Values are immutable once shared: a change is a new value.
+// All other packages share it, so it imports none of ours. Values are immutable once
+// shared: a change is a new value.
 package event
 
 import (
@@ -17,29 +17,29 @@ import (
 	"github.com/google/uuid"
 )
 
-// Bounds on what one event may hold. They are far above what real feeds send and
-// exist so that one row cannot fill a key, a value or an answer.
+// Bounds of one event. They are far above what real feeds send, and keep one row from
+// filling a key, a value or an answer.
 const (
 	MaxIDBytes   = 128     // of a base id, event id, zone id, or organizer id
 	MaxTextBytes = 1 << 10 // of a title, a zone's name, or a sell date
 	MaxZones     = 1 << 14 // of one event
 )
 
-// namespace is the UUID under which event ids are made. It must never change:
-// every public id depends on it.
+// namespace is the UUID from which public ids are made. It must never change: every public
+// id depends on it.
 var namespace = uuid.MustParse("5f9a3c1e-7d0b-5e4a-9a55-0c6b3f1d2e84")
 
-// A Key identifies one dated occurrence: an event id repeats across base events,
-// and both repeat across providers.
+// A Key identifies one dated occurrence. All three parts are needed: an event id repeats
+// across base events, and both ids repeat across providers.
 type Key struct {
 	Provider string `json:"provider"`
 	BaseID   string `json:"base_id"`
 	EventID  string `json:"event_id"`
 }
 
-// Bytes returns the key as provider, base id and event id joined by zero bytes.
-// No part of a valid key holds a zero byte, so different keys give different
-// bytes, and all keys of a provider share the prefix "provider\x00".
+// Bytes returns the provider, the base id and the event id, joined by zero bytes. No part of
+// a valid key has a zero byte, so different keys give different bytes, and all keys of a
+// provider have the prefix "provider\x00".
 func (k Key) Bytes() []byte {
 	return k.append(make([]byte, 0, len(k.Provider)+len(k.BaseID)+len(k.EventID)+2))
 }
@@ -62,12 +62,12 @@ func ParseKey(b []byte) (Key, error) {
 }
 
 // ID returns the event's public id: the UUID version 5 (RFC 9562 section 5.5) of
-// [Key.Bytes]. It is the same after a restart, on every replica, and in every
-// dialect of a feed.
+// [Key.Bytes]. It is the same after a restart, on every replica, and in every dialect of a
+// feed.
 func (k Key) ID() uuid.UUID {
-	// What uuid.NewSHA1 does, without its four allocations.
+	// This is uuid.NewSHA1 without its four allocations.
 	var room [128]byte
-	sum := sha1.Sum(k.append(append(room[:0], namespace[:]...))) //nolint:gosec // the RFC's choice; it guards nothing
+	sum := sha1.Sum(k.append(append(room[:0], namespace[:]...))) //nolint:gosec // the RFC says so; nothing depends on its security
 	id := uuid.UUID(sum[:16])
 	id[6] = id[6]&0x0f | 0x50 // version 5
 	id[8] = id[8]&0x3f | 0x80 // the RFC's variant
@@ -77,16 +77,16 @@ func (k Key) ID() uuid.UUID {
 // String returns the key for people: provider/base id/event id.
 func (k Key) String() string { return k.Provider + "/" + k.BaseID + "/" + k.EventID }
 
-// An Event is one dated occurrence as its provider last described it while it was
-// sold online.
+// An Event is one dated occurrence as its provider last described it while it was sold
+// online.
 type Event struct {
 	Key
 	Title       string `json:"title"`
 	OrganizerID string `json:"organizer_company_id,omitempty"` // empty when the provider gave none
 	Start       Local  `json:"start"`
 	End         Local  `json:"end,omitzero"` // zero when the provider gave none
-	// SellFrom and SellTo are kept as the provider wrote them, since nonsense in
-	// them (a 31st of September) must not cost the event. Empty when absent.
+	// SellFrom and SellTo are what the provider wrote: nonsense in them (a 31st of
+	// September) must not cost the event. Empty when absent.
 	SellFrom string `json:"sell_from,omitempty"`
 	SellTo   string `json:"sell_to,omitempty"`
 	SoldOut  bool   `json:"sold_out"`
@@ -102,7 +102,7 @@ type Zone struct {
 	Numbered bool   `json:"numbered"` // seats are numbered
 }
 
-// A Record is an event with what fever knows of its history.
+// A Record is an event with its history.
 type Record struct {
 	Event
 	FirstSeen   time.Time `json:"first_seen"`   // UTC, to the millisecond
@@ -110,9 +110,9 @@ type Record struct {
 	Current     bool      `json:"current"`      // in its provider's latest snapshot
 }
 
-// Validate reports why the event cannot be kept, or nil. The message is made for
-// the list of rejected rows: it names the field and what is wrong with it. Whether
-// the end is after the start depends on the place: see [Event.ValidateIn].
+// Validate returns why the event cannot be kept, or nil. The message is for the list of
+// rejected rows: it names the field and says what is wrong with it. Whether the end is after
+// the start depends on the time zone: see [Event.ValidateIn].
 func (e *Event) Validate() error {
 	if err := ValidProvider(e.Provider); err != nil {
 		return err
@@ -152,8 +152,8 @@ func (e *Event) Validate() error {
 	return nil
 }
 
-// ValidateIn is [Event.Validate] for an event whose local times are in loc. It refuses
-// an end before the start, too, unless the clocks went back in between.
+// ValidateIn is [Event.Validate] for an event whose local times are in loc. It also refuses
+// an end before the start, unless the clocks went back in between.
 func (e *Event) ValidateIn(loc *time.Location) error {
 	if err := e.Validate(); err != nil {
 		return err
@@ -177,9 +177,9 @@ func (z *Zone) validate() error {
 	return validText("name", z.Name, MaxTextBytes)
 }
 
-// ValidProvider reports why name cannot name a provider, or nil: 1 to 63 of a-z,
-// 0-9, "-" and "_", the first a letter or digit. It is a part of keys, file names
-// and metric labels.
+// ValidProvider returns why a provider cannot have this name, or nil. A name is 1 to 63 of
+// a-z, 0-9, "-" and "_", and begins with a letter or digit. It becomes a part of keys, file
+// names and metric labels.
 func ValidProvider(name string) error {
 	ok := name != "" && len(name) <= 63 && name[0] != '-' && name[0] != '_'
 	for i := 0; ok && i < len(name); i++ {
@@ -204,7 +204,7 @@ func validText(field, s string, limit int) error {
 		return fmt.Errorf("%s of %d bytes, more than %d", field, len(s), limit)
 	}
 	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' { // not the ASCII that nearly all text is
+		if s[i] < ' ' || s[i] > '~' { // nearly all text is ASCII
 			return validUnicode(field, s)
 		}
 	}
@@ -221,9 +221,9 @@ func validUnicode(field, s string) error {
 	return nil
 }
 
-// PriceRange returns the lowest and the highest price over the zones that still
-// have capacity. Both are unknown when no ticket is available, which includes an
-// event marked as sold out.
+// PriceRange returns the lowest and the highest price of the zones that still have
+// capacity. Both are unknown when no ticket is available, or when the event is marked as
+// sold out.
 func (e *Event) PriceRange() (lowest, highest Price) {
 	if e.SoldOut {
 		return Price{}, Price{}

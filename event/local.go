@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A Local is a wall-clock time at the provider's place, as it wrote it: a date,
-// with or without a time of day, and no offset. The zero value is no time at all.
+// A Local is a local time as the provider wrote it: a date, with or without a time of day,
+// and no offset. The zero value is no time at all.
 type Local struct {
 	year                 int16
 	month, day           uint8
@@ -125,8 +125,8 @@ func (l *Local) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// first and last return the first and the last second that l can mean, on a clock
-// without daylight saving: a date alone means any time of its day.
+// first and last return the first and the last second that l can mean in UTC: a date alone
+// means any time of its day.
 func (l Local) first() int64 {
 	return time.Date(int(l.year), time.Month(l.month), int(l.day), int(l.hour), int(l.minute), int(l.second), 0, time.UTC).Unix()
 }
@@ -138,21 +138,21 @@ func (l Local) last() int64 {
 	return l.first()
 }
 
-// starts and ends return the Unix seconds that an event in loc starts and ends at.
+// starts and ends return the Unix seconds at which an event in loc starts and ends.
 func (l Local) starts(loc *time.Location) int64 { return instant(l.first(), loc) }
 
 func (l Local) ends(loc *time.Location) int64 {
 	if l.clock {
 		return instant(l.first(), loc)
 	}
-	// Where clocks go back at midnight, the last second of the day comes twice.
+	// When clocks go back at midnight, the last second of the day comes twice.
 	return instant(l.last()+1, loc) - 1
 }
 
-// endsAgain is ends, with the second of two instants for a time that is shown twice.
+// endsAgain is ends with the second instant of a time that the clocks show twice.
 func (l Local) endsAgain(loc *time.Location) int64 {
 	if !l.clock {
-		return l.ends(loc) // its last second is the second one already
+		return l.ends(loc) // this is the second one already
 	}
 	local := l.first()
 	_, after := time.Unix(local+24*60*60, 0).In(loc).Zone() // see instant
@@ -163,18 +163,17 @@ func (l Local) endsAgain(loc *time.Location) int64 {
 	return instant(local, loc) // a time that is skipped
 }
 
-// instant returns the Unix second at which a clock in loc shows the local second,
-// given as if it were UTC. A second that the clock shows twice means the first one,
-// and one that it skips is counted on with the offset from before the gap (RFC 5545
-// section 3.3.5).
+// instant returns the Unix second at which a clock in loc shows the local second, which is
+// given as if it were UTC. Of two such seconds it is the first. A second that the clock
+// skips has the offset from before the gap (RFC 5545 section 3.3.5).
 func instant(local int64, loc *time.Location) int64 {
-	// Offsets are within a day of UTC, and no zone changes twice within two days: what
-	// is in force a day earlier is the offset from before any change that matters.
+	// Offsets are less than a day, and no zone changes its offset twice within two days: the
+	// offset of a day earlier is the one from before any change that matters.
 	_, before := time.Unix(local-24*60*60, 0).In(loc).Zone()
 	early := local - int64(before)
 	if _, now := time.Unix(early, 0).In(loc).Zone(); now != before {
-		// The change has happened by then. With the new offset the clock shows the
-		// wanted second after the change, or it skipped it.
+		// The change has happened by then. With the new offset, the clock shows the local
+		// second after the change, or it has skipped it.
 		late := local - int64(now)
 		if _, then := time.Unix(late, 0).In(loc).Zone(); then == now {
 			return late

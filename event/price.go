@@ -7,18 +7,17 @@ import (
 	"github.com/govalues/decimal"
 )
 
-// A Price is an exact decimal amount, zero or more, without a currency: the feeds
-// name none. Equal amounts are == ("20.00" is 20). The zero value is an unknown
-// price.
+// A Price is an exact decimal amount, zero or more. It has no currency because feeds name
+// none. Equal amounts are == ("20.00" is 20). The zero value is an unknown price.
 type Price struct {
 	amount decimal.Decimal // trimmed of trailing zeros, so that equal is ==
 	known  bool
 }
 
-// ParsePrice reads a decimal as XML writes one (XML Schema Part 2, section 3.2.3):
-// digits, perhaps with a point among them or at an end, perhaps with a sign. It keeps up
-// to 19 significant digits and refuses what it cannot keep exactly, and what is below
-// zero.
+// ParsePrice reads a decimal as XML writes one (XML Schema Part 2, section 3.2.3): digits
+// with an optional sign and an optional point, which may come first or last. It refuses
+// negative amounts, and those with more than 19 significant digits, which it cannot keep
+// exactly.
 func ParsePrice(s string) (Price, error) {
 	unsigned, negative := strings.CutPrefix(s, "-")
 	if !negative {
@@ -45,10 +44,10 @@ func ParsePrice(s string) (Price, error) {
 	return Price{amount: amount, known: true}, nil
 }
 
-// Known reports whether there is a price at all.
+// Known reports whether the price is known.
 func (p Price) Known() bool { return p.known }
 
-// Compare returns -1, 0 or +1 as p is less than, equal to, or more than q. Unknown
+// Compare returns -1, 0 or +1 as p is less than, equal to, or more than q. An unknown price
 // counts as zero.
 func (p Price) Compare(q Price) int { return p.amount.Cmp(q.amount) }
 

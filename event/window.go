@@ -9,37 +9,35 @@ import (
 	"time"
 )
 
-// A Window is the question of a search: the events that start at From or later and
-// end at To or earlier, in Unix seconds, both included. [Always] is the window with
-// both sides open; the zero value is the one second at the Unix epoch.
+// A Window is what a search asks for: the events that start at From or later and end at To
+// or earlier, in Unix seconds, both included. The zero value is the one second of the Unix
+// epoch.
 type Window struct {
 	From, To int64
 }
 
-// Always is the window that every event lies in.
+// Always is the window of all events.
 var Always = Window{From: math.MinInt64, To: math.MaxInt64}
 
-// Holds reports whether an event at that place lies in the window.
+// Holds reports whether an event with this sort key is in the window.
 func (w Window) Holds(p *SortKey) bool { return p.Start >= w.From && p.End <= w.To }
 
-// ErrInstant is returned (wrapped) by [ParseInstant] for text that is not a
-// date-time of RFC 3339.
+// ErrInstant is what [ParseInstant] wraps for text that is not a date-time of RFC 3339.
 var ErrInstant = errors.New("not a date-time of RFC 3339 with an offset")
 
-// An Instant is a point in time exactly as RFC 3339 can write it: with any number
-// of fractional digits, and with leap seconds, neither of which [time.Time] has.
+// An Instant is a point in time as exact as RFC 3339 can write it. Unlike [time.Time] it has
+// any number of fractional digits, and leap seconds.
 type Instant struct {
 	second   int64  // Unix seconds; of a leap second, those of the second before it
 	leap     bool   // a leap second: after second, before second+1
 	fraction string // digits after the point, without trailing zeros
 }
 
-// ParseInstant reads a date-time of RFC 3339 section 5.6, to the letter.
+// ParseInstant reads a date-time exactly as RFC 3339 section 5.6 defines it.
 //
-// Compared to [time.Parse] with [time.RFC3339] it refuses a one-digit hour, a comma
-// before the fraction, and an offset of 24 hours or with 60 minutes; and it accepts
-// what the RFC does: "t" and "z" in lower case, and a leap second (section 5.7), at the end
-// of a month in UTC.
+// Unlike [time.Parse] with [time.RFC3339] it refuses a one-digit hour, a comma before the
+// fraction, and an offset of 24 hours or with 60 minutes. It accepts "t" and "z" in lower
+// case, and a leap second at the end of a month in UTC (section 5.7).
 func ParseInstant(s string) (Instant, error) {
 	fail := func(what string) (Instant, error) {
 		return Instant{}, fmt.Errorf("%w: %s", ErrInstant, what)

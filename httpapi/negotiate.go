@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// minGzip is the size in bytes from which compressing pays. A smaller answer is one
-// packet or little more either way, and to compress it would double its cost (by some
-// 15 us, measured with 5 events).
+// minGzip is the size in bytes from which compression pays. A smaller answer is about one
+// packet in any case, and compression would double its cost (by some 15 us, measured with 5
+// events).
 const minGzip = 1400
 
-// wantsGzip reports whether an answer of so many bytes is to be compressed, given the
-// lines of Accept-Encoding (RFC 9110 section 12.5.3). Ties go to gzip. When nothing
-// we have is acceptable, the answer is sent as it is, as section 12.1 allows.
+// wantsGzip reports whether to compress an answer of so many bytes, given the lines of
+// Accept-Encoding (RFC 9110 section 12.5.3). Ties go to gzip. When the client accepts nothing
+// that we have, the answer is not compressed, as section 12.1 allows.
 func wantsGzip(lines []string, size int) bool {
 	const absent = -1
 	zip, identity, other := absent, absent, absent
@@ -89,9 +89,9 @@ func entityTag(digest uint64, packed bool) string {
 	return string(b)
 }
 
-// matches reports whether the lines of If-None-Match name the entity tag, in the weak
-// comparison that this field has (RFC 9110 section 13.1.2). What cannot be read ends
-// the list: then the whole answer is sent, which is never wrong.
+// matches reports whether the lines of If-None-Match have the entity tag, by the weak
+// comparison of this field (RFC 9110 section 13.1.2). Anything malformed ends the list: then
+// the whole answer is sent, which is never wrong.
 func matches(lines []string, tag string) bool {
 	if len(lines) == 1 && trim(lines[0]) == "*" {
 		return true

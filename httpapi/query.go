@@ -16,15 +16,15 @@ type param struct {
 	count int
 }
 
-// parseQuery reads the window that a query string asks for. Parameters other than
-// starts_at and ends_at are ignored, whatever they look like.
+// parseQuery reads the window from a query string. It ignores all parameters except
+// starts_at and ends_at.
 func parseQuery(query string) (event.Window, error) {
 	from, to := param{name: "starts_at"}, param{name: "ends_at"}
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
 		name, value, _ := strings.Cut(pair, "=")
-		name, _ = url.QueryUnescape(name) // empty when it cannot be read, so nobody's
+		name, _ = url.QueryUnescape(name) // empty, which is no parameter of ours, when it cannot be unescaped
 		switch name {
 		case from.name:
 			from.raw, from.count = value, from.count+1
@@ -54,7 +54,7 @@ func parseQuery(query string) (event.Window, error) {
 	return window, nil
 }
 
-// instant reads the parameter. An error says what to write instead.
+// instant reads the parameter. The error says what to write instead.
 func (p *param) instant() (event.Instant, error) {
 	if p.count == 1 {
 		if text, err := url.QueryUnescape(p.raw); err == nil {
@@ -66,9 +66,9 @@ func (p *param) instant() (event.Instant, error) {
 	return event.Instant{}, p.problem()
 }
 
-// problem returns what is wrong with the parameter.
+// problem says what is wrong with the parameter.
 func (p *param) problem() error {
-	text, escapes := url.QueryUnescape(p.raw) // empty when it cannot be read, so no instant
+	text, escapes := url.QueryUnescape(p.raw) // empty, which is no instant, when it cannot be unescaped
 	_, err := event.ParseInstant(text)
 
 	const example = "2021-06-30T21:00:00Z"
@@ -90,8 +90,7 @@ func (p *param) problem() error {
 	return invalidParameter(p.name + " " + problem)
 }
 
-// quoted returns the value for a message: as it was meant, or as it arrived when it
-// cannot be unescaped.
+// quoted returns the value for a message: unescaped, or as it arrived when that fails.
 func (p *param) quoted() string {
 	if text, err := url.QueryUnescape(p.raw); err == nil {
 		return quote(text)
@@ -99,8 +98,8 @@ func (p *param) quoted() string {
 	return quote(p.raw)
 }
 
-// quote returns s in quotes for a message, without control characters, and shortened
-// when it is long.
+// quote returns s in quotes for a message: without control characters, and shortened when it
+// is long.
 func quote(s string) string {
 	const most = 40 // characters
 	n := 0

@@ -9,9 +9,8 @@ import (
 	"fever/httpapi/server"
 )
 
-// newRouter returns a handler with one path, for GET, HEAD and OPTIONS; it answers
-// everything else with an error and nothing with a redirect. This file is the only
-// user of httprouter.
+// newRouter returns a handler with one path, for GET, HEAD and OPTIONS. It answers everything
+// else with an error, and nothing with a redirect. Only this file uses httprouter.
 func newRouter(path string, h http.Handler, log *slog.Logger) http.Handler {
 	notFound := func(w http.ResponseWriter, r *http.Request) { server.WriteError(w, r, log, errNotFound) }
 	router := &httprouter.Router{
@@ -21,7 +20,7 @@ func newRouter(path string, h http.Handler, log *slog.Logger) http.Handler {
 		}),
 		HandleMethodNotAllowed: true,
 		MethodNotAllowed: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "*" { // which is for OPTIONS; the router means all paths by it
+			if r.URL.Path == "*" { // only OPTIONS has this path; for the router it means all paths
 				w.Header().Del("Allow")
 				notFound(w, r)
 				return
@@ -41,10 +40,9 @@ func newRouter(path string, h http.Handler, log *slog.Logger) http.Handler {
 }
 
 // ambiguous reports whether another server on the way may see the end of the request
-// elsewhere, and take what comes next for another request: a body, which no path here
-// reads, may have had a length and chunks at once, and one of HTTP/1.0 may have chunks
-// that are ignored. Then the connection has to end (RFC 9112 section 6.1), and net/http
-// does not see to it.
+// elsewhere, and take what follows for another request. A request with a body, which no path
+// here reads, may have both a length and chunks; one of HTTP/1.0 may have chunks that we
+// ignore. Then the connection has to end (RFC 9112 section 6.1). net/http keeps it.
 func ambiguous(r *http.Request) bool {
 	return r.ContentLength != 0 || r.ProtoMajor == 1 && r.ProtoMinor == 0
 }

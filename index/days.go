@@ -10,16 +10,16 @@ import (
 	"fever/event"
 )
 
-// A Day says how many events of one provider start on one date.
+// A Day has the number of events of one provider that start on one date.
 type Day struct {
 	Provider string
-	Date     time.Time // where the event is, given as its midnight in UTC
+	Date     time.Time // the local date, as its midnight in UTC
 	Events   int       // 1 or more
 }
 
-// Days counts all events by provider and by the local date that they start on, in this
-// order. It waits for a change that is being made. The counts are kept up with every
-// change, so it does not look at the events.
+// Days returns the numbers of events by provider and by the local date of their start, in this
+// order. It waits for a change under way. Every change updates the numbers, so Days does not
+// read the events.
 func (x *Index) Days() []Day {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -34,7 +34,7 @@ func (x *Index) Days() []Day {
 	return all
 }
 
-// days are numbers of events, none of which is 0.
+// days has the numbers of events, none of which is 0.
 type days map[dayKey]int
 
 type dayKey struct {
@@ -50,10 +50,11 @@ func daysOf(entries []*event.Entry) days {
 	return d
 }
 
-// startDate is before the date in a summary. No title can hold it: quotes are escaped there.
+// startDate comes before the date in a summary. A title cannot contain it: its quotes are
+// escaped.
 var startDate = []byte(`,"start_date":"`)
 
-// add adds n events with this summary. An entry that names no provider is not counted.
+// add adds n events with this summary. It does not count events without a provider.
 func (d days) add(provider unique.Handle[string], summary []byte, n int) {
 	_, date, found := bytes.Cut(summary, startDate)
 	if !found || provider == (unique.Handle[string]{}) {

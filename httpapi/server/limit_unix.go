@@ -4,8 +4,8 @@ package server
 
 import "syscall"
 
-// connectionLimit returns how many connections a server may have: with fewer files than
-// usual half of them, for providers and the data file need some, too.
+// connectionLimit returns how many connections a server may have. When the process may open
+// few files it is half of these: providers and the data file need some, too.
 func connectionLimit() int {
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {

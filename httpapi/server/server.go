@@ -1,6 +1,6 @@
-// Package server is net/http hardened, for every listener: limits and time-outs for
-// clients that are slow, silent or hostile, a bound on connections, bodies sent as they
-// lie in memory to clients that may read slowly, and one shape for all errors.
+// Package server is net/http hardened, for every listener. It has limits and time-outs for
+// slow, silent and hostile clients, a bound on connections, a way to send large bodies
+// without a copy, and one shape for all errors.
 package server
 
 import (
@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// Limits on what a client may cost while it is slow, silent or hostile.
+// Limits for a client that is slow, silent or hostile.
 const (
 	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 10 * time.Second // of a whole request; no path reads a body
-	writeTimeout      = 30 * time.Second // from the end of the header to the end of the answer, when it is in one piece
-	idleTimeout       = 2 * time.Minute  // longer than the minute that load balancers use
+	readTimeout       = 10 * time.Second // of a whole request
+	writeTimeout      = 30 * time.Second // from the end of the request's header to the end of the answer, see SendBody
+	idleTimeout       = 2 * time.Minute  // longer than the usual minute of load balancers
 	maxHeaderBytes    = 16 << 10
 )
 
-// Listen opens addr ("host:port", ":port", or port 0 for any) for [Serve]. The error
-// names the address and says what to do.
+// Listen opens addr ("host:port", ":port", or port 0 for any) for [Serve]. The error names
+// the address and says what to do.
 func Listen(addr string) (net.Listener, error) {
 	var config net.ListenConfig
 	ln, err := config.Listen(context.Background(), "tcp", addr) // the context is for looking up a host name
@@ -42,16 +42,16 @@ func Listen(addr string) (net.Listener, error) {
 	}
 }
 
-// Serve answers the requests that come in on ln with h until ctx ends. Then it stops
-// accepting and lets requests in flight finish for up to grace. Connections that are
-// left, of a slow client or a silent one, are cut off with a warning in the log: that
-// is no error, it is what grace is for. An error means that serving or stopping failed.
+// Serve answers the requests on ln with h until ctx ends. Then it stops accepting and lets
+// requests in flight finish for up to grace. After that it closes the connections that are
+// left, of slow and silent clients, and logs a warning: this is no error. An error means
+// that serving or stopping failed.
 //
-// There is a bound on the connections at once. What it takes to make room within it is in
-// the log, and in counts, which may be nil.
+// The number of connections is bounded. When Serve closes connections to make room it logs a
+// warning and counts them in counts, which may be nil.
 //
-// It closes ln and returns when its last goroutine has ended, so a handler must return
-// when it can no longer write or its request's context has ended.
+// It closes ln, and returns when its last goroutine has ended. So a handler must return when
+// it can no longer write, or when the context of its request has ended.
 func Serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Duration, log *slog.Logger, counts *Connections) error {
 	return serve(ctx, ln, h, grace, newConnLimiter(connectionLimit(), log, counts))
 }

@@ -2,8 +2,8 @@ package deflate
 
 import "math/bits"
 
-// maxBits is the longest code. Four of these fit into what a [Writer] has room for; the
-// format would allow 15.
+// maxBits is the length of the longest code. Four of these fit into the accumulator of a
+// [Writer]; the format would allow 15.
 const maxBits = 13
 
 const (
@@ -13,8 +13,8 @@ const (
 	maxMatch    = 258
 )
 
-// A symbol is a string of up to 27 bits, a code and perhaps its extra bits: the first
-// one lowest, and how many they are above the 27th.
+// A symbol is a string of up to 27 bits: a code, and perhaps its extra bits. The first bit is
+// the lowest; the number of bits is above the 27th.
 type symbol uint32
 
 func newSymbol(bits uint32, size uint) symbol { return symbol(bits | uint32(size)<<27) }
@@ -68,8 +68,8 @@ func distanceSymbol(distance int) symbol {
 	return distances[i].then(extra, size)
 }
 
-// split returns the number of the code for x and its extra bits, when the codes are
-// 1<<(k-1) for each power of two from 1<<k on: RFC 1951 section 3.2.5.
+// split returns the number of the code for x, and its extra bits, where each power of two
+// from 1<<k on has 1<<(k-1) codes: RFC 1951 section 3.2.5.
 func split(x uint32, k int) (code, extra uint32, size uint) {
 	size = uint(max(0, bits.Len32(x)-k))
 	return uint32(size)<<(k-1) + x>>size, x & (1<<size - 1), size

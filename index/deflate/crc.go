@@ -2,9 +2,8 @@ package deflate
 
 import "hash/crc32"
 
-// powers holds x^(2^k) modulo the polynomial of CRC-32 (RFC 1952 section 8), with the
-// coefficient of x^0 in the highest bit, as all of them here. They repeat after these:
-// x^(2^32) is x.
+// powers has x^(2^k) modulo the polynomial of CRC-32 (RFC 1952 section 8). In all polynomials
+// here, the highest bit is the coefficient of x^0. The powers repeat: x^(2^32) is x.
 var powers = func() (p [32]uint32) {
 	p[0] = 1 << 30 // x
 	for k := 1; k < len(p); k++ {
@@ -13,11 +12,11 @@ var powers = func() (p [32]uint32) {
 	return p
 }()
 
-// An Operator makes the CRC-32 of two texts from theirs. It knows the length of the
-// second one. The zero value is of no use; get one from [Shift].
+// An Operator combines the CRC-32 of two texts. It has the length of the second one. Get one
+// from [Shift]: the zero value is invalid.
 type Operator uint32 // x^(8n) modulo the polynomial
 
-// Shift returns the operator for a second text of n bytes, n being 0 or more.
+// Shift returns the operator for a second text of n bytes, where n is 0 or more.
 func Shift(n int) Operator {
 	p := uint32(1 << 31) // 1
 	for k := 3; n != 0; k++ {
@@ -38,7 +37,7 @@ func (o Operator) Combine(a, b uint32) uint32 {
 func multiply(a, b uint32) uint32 {
 	var product uint64
 	for i := range 32 {
-		product ^= uint64(b) << i & -uint64(a>>i&1) // no branch: the bits are random
+		product ^= uint64(b) << i & -uint64(a>>i&1) // without a branch, as the bits are random
 	}
 	product <<= 1 // now x^0 is the highest bit, and the lower half lacks a factor x^32
 	low := uint32(product)

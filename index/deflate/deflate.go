@@ -1,25 +1,25 @@
 // Package deflate joins ready pieces of compressed text to one gzip member.
 //
-// An answer is a long sorted list of similar texts, cut anywhere. Each text is
-// compressed ahead, and only once, as a string of DEFLATE symbols that point back no
-// further than the text directly before it. All strings use the one code that this
-// package brings, so an answer needs no compressor, only a copy of bits:
+// An answer is a part of a long sorted list of similar texts. Each text is compressed ahead,
+// and only once, as a string of DEFLATE symbols that point back no further than to the text
+// directly before it. All strings use the one code of this package, so an answer needs no
+// compressor, only a copy of bits:
 //
 //	gzip header     10 bytes, no name, no time                   RFC 1952 section 2.3
 //	block header    BFINAL=1, BTYPE=10, the code's lengths       RFC 1951 section 3.2.7
-//	literals        what comes before the list, and the first    RFC 1951 section 3.2.3
-//	                text, as the one that it points to is not there
+//	literals        what comes before the list, and its first    RFC 1951 section 3.2.3
+//	                text, as the text before that is not there
 //	linked texts    bits [from,to) of what was written ahead,    RFC 1951 section 3.2.5
-//	                shifted to wherever they come to stand
+//	                shifted to any position in a byte
 //	literals        what comes after the list
 //	end of block    symbol 256, and zeros up to a whole byte     RFC 1951 section 3.2.3
 //	gzip trailer    CRC-32 and length of the text                RFC 1952 section 2.3.1
 //
-// The CRC-32 comes from those of the parts, see [Shift], and the length of a member
-// is known before it is made, see [MemberSize].
+// The CRC-32 is combined from those of the parts: see [Shift]. The length of a member is
+// known before the member is made: see [MemberSize].
 //
-// The code (table.go) fits summaries of events, which it makes a quarter of their
-// size, and encodes any other text as well, if not as small.
+// The code (table.go) fits summaries of events, which it makes a quarter of their size. It
+// can encode any other text, if not as small.
 package deflate
 
 import "encoding/binary"
@@ -33,8 +33,8 @@ func MemberSize(bits int) int {
 	return (HeadBits+bits+endBits+7)/8 + trailer
 }
 
-// Head begins a member: the gzip header and the header of its only block, together
-// [HeadBits] long. It belongs first, at the start of a byte.
+// Head begins a member with the gzip header and the header of its only block, together
+// [HeadBits] long. It must come first, at the start of a byte.
 func (w *Writer) Head() {
 	w.Copy(head[:], 0, HeadBits)
 }

@@ -5,13 +5,13 @@ import (
 	"math/bits"
 )
 
-// piece is how much of a text is compressed at a time. Whatever is in the piece
-// before is in reach, as DEFLATE can point 32 KiB back.
+// piece is how many bytes of a text are compressed at a time. DEFLATE can point 32 KiB back,
+// so all of the piece before is in reach.
 const piece = 1 << 14
 
-// Link writes text as literals and as pointers to what stands before it: into text
-// itself and into before, which must stand directly before it wherever the symbols are
-// copied to. A byte that may be missing there must not be in before.
+// Link writes text as literals and as pointers back: into text itself and into before, which
+// must come directly before text wherever the symbols are copied to. A byte that may be
+// missing there must not be in before.
 func (w *Writer) Link(text, before []byte) {
 	for len(text) > piece {
 		w.linkPiece(text[:piece], before)
@@ -42,25 +42,24 @@ func (w *Writer) linkPiece(text, before []byte) {
 	w.out, w.acc, w.n = out, acc, n
 }
 
-// A matcher finds what occurs again in a text of at most two pieces.
-//
-// Matches of 3 bytes are left out: they take as many bits as 3 literals.
+// A matcher finds repetitions in a text of at most two pieces. It ignores those of 3 bytes,
+// which take as many bits as 3 literals.
 type matcher struct {
 	text    []byte
 	added   int                   // how much of text is in recent
 	recent  [1 << hashBits]uint64 // by hash of 4 bytes: the last four positions plus 1, the last one lowest
-	pending match                 // the last one that next looked ahead for
+	pending match                 // the last one found ahead
 }
 
 type match struct{ at, length, distance int }
 
 const (
 	hashBits = 10
-	enough   = 16 // the length from which on a match is taken without a look at the next
+	enough   = 16 // the length from which a match is taken without a look at the next
 )
 
-// next returns how many bytes to write at p as one symbol, and how far back they stand
-// when these are not 1, a literal. A match gives way to a longer one at p+1.
+// next returns how many bytes to write at p as one symbol, and how far back they are. One
+// byte is a literal. A match gives way to a longer one at p+1.
 func (m *matcher) next(p int) (length, distance int) {
 	here := m.pending
 	if here.at != p || here.length == 0 {
@@ -75,12 +74,11 @@ func (m *matcher) next(p int) (length, distance int) {
 			return 1, 0
 		}
 	}
-	m.added = p + here.length // the copy that it points to is there already
+	m.added = p + here.length // the match found the same bytes earlier
 	return here.length, here.distance
 }
 
-// longest returns the longest match at p, the nearest one if there are several, or a
-// literal.
+// longest returns the longest match at p, the nearest one of several, or a literal.
 func (m *matcher) longest(p int) match {
 	best := match{p, 1, 0}
 	text := m.text
@@ -101,12 +99,12 @@ func (m *matcher) longest(p int) match {
 	return best
 }
 
-// hash takes the first four bytes of text.
+// hash hashes the first four bytes of text.
 func hash(text []byte) uint32 {
 	return binary.LittleEndian.Uint32(text) * 0x9e3779b1 >> (32 - hashBits)
 }
 
-// common returns how many bytes a and b have in common at the start; b is the longer one.
+// common returns the length of the common prefix of a and b, where b is not the shorter one.
 func common(a, b []byte) int {
 	n := 0
 	for ; n+8 <= len(a); n += 8 {

@@ -5,36 +5,35 @@ import (
 	"slices"
 )
 
-// A Writer writes symbols, or parts of a member, to the end of a buffer. The zero
-// value appends to nil.
+// A Writer appends symbols, or parts of a member, to a buffer. The zero value appends to nil.
 type Writer struct {
 	out  []byte // whole bytes
 	acc  uint64 // the bits after these, the first one lowest; zero from the n-th on
 	n    uint   // how many these are, below 8 between calls
-	base int    // 8*len(out)-base are the bits in out since Reset, and those taken
+	base int    // 8*len(out)-base is the number of bits in out since Reset, plus those taken
 
-	window []byte // of Link: kept for its memory
+	window []byte // of Link, to use its memory again
 }
 
-// Reset begins with nothing written. What is written is appended to dst, which grows
-// as needed; up to its capacity dst is the Writer's to overwrite.
+// Reset begins anew. The Writer appends to dst, which grows as needed; it may overwrite dst
+// up to its capacity.
 func (w *Writer) Reset(dst []byte) {
 	w.out, w.acc, w.n, w.base = dst, 0, 0, 8*len(dst)
 }
 
-// Bits returns the number of bits written since Reset, with those taken and those that
-// Bytes and Tail filled up with.
+// Bits returns the number of bits written since Reset, with those that Take has returned and
+// those that Bytes and Tail have added to end a byte.
 func (w *Writer) Bits() int { return 8*len(w.out) - w.base + int(w.n) }
 
-// Bytes ends the last byte with zeros and returns the buffer. What is written next
-// begins a new byte.
+// Bytes fills the last byte with zeros and returns the buffer. The next bit begins a new
+// byte.
 func (w *Writer) Bytes() []byte {
 	w.pad()
 	return w.out
 }
 
-// Take returns the whole bytes in the buffer, for example to send them. What is
-// written next goes to the start of the buffer and overwrites them.
+// Take returns the whole bytes in the buffer, for example to send them. The next write begins
+// at the start of the buffer and overwrites them.
 func (w *Writer) Take() []byte {
 	taken := w.out
 	w.base -= 8 * len(taken)
@@ -42,11 +41,11 @@ func (w *Writer) Take() []byte {
 	return taken
 }
 
-// Literals writes text without pointing back, in [LiteralBits] bits.
+// Literals writes text without pointers, in [LiteralBits] bits.
 func (w *Writer) Literals(text []byte) {
 	out, acc, n := w.out, w.acc, w.n
 	for ; len(text) >= 4; text = text[4:] {
-		// Two pairs, so that a step waits twice for the one before and not four times.
+		// Two pairs: a step waits for the one before twice, not four times.
 		a, b, c, d := literals[text[0]], literals[text[1]], literals[text[2]], literals[text[3]]
 		acc |= (a.bits() | b.bits()<<a.size()) << (n & 63)
 		n += a.size() + b.size()
@@ -71,9 +70,9 @@ func LiteralBits(text []byte) int {
 	return int(sum)
 }
 
-// Copy writes bits [from,to) of src, bit 0 being the lowest one of the first byte.
+// Copy writes the bits [from,to) of src, where bit 0 is the lowest one of the first byte.
 func (w *Writer) Copy(src []byte, from, to int) {
-	// First the bits that end the unfinished byte, so that whole bytes can follow.
+	// First fill the unfinished byte, so that whole bytes can follow.
 	from += w.copyBits(src, from, min(int(-w.n&7), to-from))
 	if whole := (to - from) / 8; whole > 0 {
 		w.copyBytes(src[from/8:(to+7)/8], uint(from%8), whole)
@@ -95,7 +94,7 @@ func (w *Writer) copyBits(src []byte, from, size int) int {
 	return size
 }
 
-// copyBytes appends count bytes that begin at the given bit of src.
+// copyBytes appends count bytes, which begin at bit shift of src.
 func (w *Writer) copyBytes(src []byte, shift uint, count int) {
 	if shift == 0 {
 		w.out = append(w.out, src[:count]...)
@@ -131,14 +130,14 @@ func (w *Writer) put(s symbol) {
 	w.out, w.acc, w.n = flush(w.out, w.acc, w.n)
 }
 
-// pad ends the last byte with zeros.
+// pad fills the last byte with zeros.
 func (w *Writer) pad() {
 	w.n = (w.n + 7) &^ 7
 	w.out, w.acc, w.n = flush(w.out, w.acc, w.n)
 }
 
-// flush moves the whole bytes of acc, which has n bits and n is below 64, to out. Its
-// callers keep all three in registers. It grows out only for what must be in it.
+// flush moves the whole bytes of acc to out. acc has n bits, where n is below 64. Callers keep
+// all three in registers. It grows out only by what it must append.
 func flush(out []byte, acc uint64, n uint) ([]byte, uint64, uint) {
 	whole := n / 8
 	if end := len(out); cap(out)-end >= 8 {
