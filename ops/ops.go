@@ -36,9 +36,9 @@ func New(o Ops) http.Handler {
 //
 // It asks for no token: who may write to the socket may also read the data file.
 func NewControl(o Ops, providers ...*provider.Provider) http.Handler {
-	o.Token = ""
+	o.Token, o.Providers = "", providers
 	mux := o.routes()
-	o.SocketRoutes(mux, providers)
+	o.SocketRoutes(mux)
 	return o.protect(o.strict(mux))
 }
 

@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"fever/event"
@@ -160,18 +159,13 @@ func (c *Client) Records(ctx context.Context, e Events) iter.Seq2[event.Record, 
 // Jobs yields recorded jobs as [bolt.Store.Jobs] does.
 func (c *Client) Jobs(ctx context.Context, f store.JobFilter) iter.Seq2[store.Job, error] {
 	return func(yield func(store.Job, error) bool) {
-		query := url.Values{}
-		if f.Provider != "" {
-			query.Set("provider", f.Provider)
-		}
 		for left := f.Limit; ; {
-			most := mostJobs
-			if f.Limit > 0 {
-				most = min(most, left)
+			next := f
+			if next.Limit = mostJobs; left > 0 {
+				next.Limit = min(mostJobs, left)
 			}
-			query.Set("limit", strconv.Itoa(most))
 			var page Jobs
-			if err := c.ask(ctx, http.MethodGet, "/jobs", query, nil, &page); err != nil {
+			if err := c.ask(ctx, http.MethodGet, "/jobs", jobValues(next), nil, &page); err != nil {
 				yield(store.Job{}, err)
 				return
 			}
@@ -184,7 +178,7 @@ func (c *Client) Jobs(ctx context.Context, f store.JobFilter) iter.Seq2[store.Jo
 			if page.Next == nil || f.Limit > 0 && left <= 0 {
 				return
 			}
-			query.Set("before", strconv.FormatUint(*page.Next, 10))
+			f.Before = *page.Next
 		}
 	}
 }
@@ -226,8 +220,7 @@ func (c *Client) waits(provider string, waits bool) {
 // Sync has the server run a job of a provider, as [ingest.Ingester.Once] does.
 func (c *Client) Sync(ctx context.Context, provider string, force bool) (store.Job, error) {
 	var data Synced
-	query := jobQuery(provider, force)
-	query.Set("wait", "1")
+	query := Run{Provider: provider, Force: force, Wait: true}.values()
 	err := c.whenFree(ctx, provider, func() error { return c.ask(ctx, http.MethodPost, "/sync", query, nil, &data) })
 	if err != nil {
 		return store.Job{}, err
@@ -243,41 +236,21 @@ func (c *Client) Sync(ctx context.Context, provider string, force bool) (store.J
 func (c *Client) Snapshot(ctx context.Context, provider string, force bool, document io.Reader) (store.Job, error) {
 	var data Taken
 	err := c.whenFree(ctx, provider, func() error {
-		return c.ask(ctx, http.MethodPost, "/snapshots", jobQuery(provider, force), document, &data)
+		return c.ask(ctx, http.MethodPost, "/snapshots", Run{Provider: provider, Force: force}.values(), document, &data)
 	})
 	return data.Job, err
 }
 
-// jobQuery is what a job of a provider is begun with.
-func jobQuery(provider string, force bool) url.Values {
-	query := url.Values{"provider": {provider}}
-	if force {
-		query.Set("force", "1")
-	}
-	return query
-}
-
 // Forget has the server forget what is stored of a provider, as [bolt.Store.Forget] does.
 func (c *Client) Forget(ctx context.Context, f store.Forgetting) (done store.Forgotten, err error) {
-	query := url.Values{"provider": {f.Provider}}
-	if !f.GoneBefore.IsZero() {
-		query.Set("gone_before", f.GoneBefore.String())
-	}
-	err = c.edit(ctx, "/forget", query, f.Provider, f.DryRun, &done)
+	err = c.whenFree(ctx, f.Provider, func() error { return c.ask(ctx, http.MethodPost, "/forget", forgetValues(f), nil, &done) })
 	return done, err
 }
 
 // Rename has the server rename a provider, as [bolt.Store.Rename] does.
 func (c *Client) Rename(ctx context.Context, r store.Renaming) (done store.Renamed, err error) {
-	err = c.edit(ctx, "/rename", url.Values{"from": {r.From}, "to": {r.To}}, r.From, r.DryRun, &done)
+	err = c.whenFree(ctx, r.From, func() error { return c.ask(ctx, http.MethodPost, "/rename", renameValues(r), nil, &done) })
 	return done, err
-}
-
-func (c *Client) edit(ctx context.Context, path string, query url.Values, provider string, dryRun bool, done any) error {
-	if dryRun {
-		query.Set("dry_run", "1")
-	}
-	return c.whenFree(ctx, provider, func() error { return c.ask(ctx, http.MethodPost, path, query, nil, done) })
 }
 
 // Backup writes a copy of the data file to w, and returns its size.

@@ -2,8 +2,12 @@ package control
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 
+	"github.com/google/uuid"
+
+	"fever/event"
 	"fever/store"
 )
 
@@ -35,19 +39,126 @@ type Taken struct {
 	Job store.Job `json:"job"`
 }
 
-// Events is the query of GET /events. Times are of RFC 3339; empty: there is no bound.
-type Events struct {
-	Provider         string // empty: all of them
-	StartsAt, EndsAt string
-	Limit            int // 0: all
+// A line is one of GET /events.
+type line struct {
+	ID uuid.UUID `json:"id"`
+	event.Record
 }
 
-func (e Events) values() url.Values {
-	query := url.Values{"limit": {strconv.Itoa(e.Limit)}}
-	for name, value := range map[string]string{"provider": e.Provider, "starts_at": e.StartsAt, "ends_at": e.EndsAt} {
-		if value != "" {
-			query.Set(name, value)
+// values returns a query with the given pairs of names and values, but for empty ones.
+func values(pairs ...string) url.Values {
+	query := url.Values{}
+	for pair := range slices.Chunk(pairs, 2) {
+		if pair[1] != "" {
+			query.Set(pair[0], pair[1])
 		}
 	}
 	return query
+}
+
+func flag(set bool) string {
+	if set {
+		return "1"
+	}
+	return ""
+}
+
+func number(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatUint(n, 10)
+}
+
+// Run is the query of POST /sync, and that of POST /snapshots.
+type Run struct {
+	Provider string // empty: of all of them, which only /sync takes
+	Force    bool   // use what has not changed, too, and refuse nothing as suspect
+	Wait     bool   // answer when the jobs have ended, as /snapshots always does
+}
+
+func (r Run) values() url.Values {
+	return values("provider", r.Provider, "force", flag(r.Force), "wait", flag(r.Wait))
+}
+
+func (q *query) run() Run {
+	return Run{Provider: q.name("provider"), Force: q.flag("force"), Wait: q.flag("wait")}
+}
+
+// Events is the query of GET /events.
+type Events struct {
+	Provider         string // empty: all of them
+	StartsAt, EndsAt string // of RFC 3339, as for a search; empty: there is no bound
+	Limit            int    // 0: all
+}
+
+func (e Events) values() url.Values {
+	return values("provider", e.Provider, "starts_at", e.StartsAt, "ends_at", e.EndsAt, "limit", number(uint64(e.Limit)))
+}
+
+func (q *query) filter() store.Filter {
+	f := store.Filter{Provider: q.name("provider"), Window: event.Always, Limit: int(q.number("limit", 0, 0, maxID))}
+	if from, given := q.instant("starts_at"); given {
+		f.Window.From = from.Ceil()
+	}
+	if to, given := q.instant("ends_at"); given {
+		f.Window.To = to.Floor()
+	}
+	return f
+}
+
+// The query of GET /jobs is a [store.JobFilter].
+func jobValues(f store.JobFilter) url.Values {
+	return values("provider", f.Provider, "state", string(f.State), "before", number(f.Before), "limit", number(uint64(f.Limit)))
+}
+
+// Bounds of one page of jobs. One job with its rejections can be of 150 KiB, so a page
+// may be at its end before it has as many as were asked for: next counts, not the
+// number of jobs.
+const (
+	usualJobs = 50
+	mostJobs  = 1000
+	pageBytes = 4 << 20
+)
+
+func (q *query) jobFilter() store.JobFilter {
+	f := store.JobFilter{
+		Provider: q.name("provider"),
+		State:    store.State(q.oneOf("state", string(store.Pending), string(store.Running), string(store.Completed), string(store.Failed))),
+		Before:   q.number("before", 0, 1, maxID),
+		Limit:    int(q.number("limit", usualJobs, 1, mostJobs)),
+	}
+	if f.State == store.Pending {
+		q.fail("state is pending: a job that waits for a worker has no record yet; /providers says whose does")
+	}
+	return f
+}
+
+// The query of POST /forget is a [store.Forgetting], its answer a [store.Forgotten].
+func forgetValues(f store.Forgetting) url.Values {
+	return values("provider", f.Provider, "gone_before", f.GoneBefore.String(), "dry_run", flag(f.DryRun))
+}
+
+func (q *query) forgetting() store.Forgetting {
+	f := store.Forgetting{Provider: q.required("provider"), DryRun: q.flag("dry_run")}
+	if text, given := q.text("gone_before"); given {
+		var err error
+		if f.GoneBefore, err = store.ParseCutoff(text); err != nil {
+			q.fail("gone_before: %v", err)
+		}
+	}
+	return f
+}
+
+// The query of POST /rename is a [store.Renaming], its answer a [store.Renamed].
+func renameValues(r store.Renaming) url.Values {
+	return values("from", r.From, "to", r.To, "dry_run", flag(r.DryRun))
+}
+
+func (q *query) renaming() store.Renaming {
+	r := store.Renaming{From: q.required("from"), To: q.required("to"), DryRun: q.flag("dry_run")}
+	if r.From == r.To {
+		q.fail("from and to are the same name")
+	}
+	return r
 }

@@ -3,10 +3,8 @@ package control
 import (
 	"cmp"
 	"net/http"
-	"strings"
 	"time"
 
-	"fever/httpapi/server"
 	"fever/ingest"
 	"fever/provider/feed"
 	"fever/store"
@@ -42,12 +40,8 @@ type ProviderStatus struct {
 }
 
 // providers lists the configured providers in their order.
-func (s *Server) providers(r *http.Request) (status int, data any, err error) {
-	q, err := parse(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	only := q.provider()
+func (s *Server) providers(r *http.Request, q *query) (status int, data any, err error) {
+	only := q.name("provider")
 	if q.err != nil {
 		return 0, nil, q.err
 	}
@@ -117,17 +111,4 @@ func newProviderStatus(s *ingest.Status, now time.Time) ProviderStatus {
 		p.Due = &due
 	}
 	return p
-}
-
-// unknown is the error for a provider that is not configured.
-func (s *Server) unknown(name string) error {
-	var known []string
-	for _, status := range s.Ingester.Status() {
-		known = append(known, status.Name)
-	}
-	return &server.Error{
-		Status:  http.StatusNotFound,
-		Code:    "unknown_provider",
-		Message: "no provider has this name, " + name + ": there are " + strings.Join(known, ", "),
-	}
 }

@@ -55,9 +55,6 @@ func (q *query) text(name string) (value string, given bool) {
 	return all[0], true
 }
 
-// provider returns the name in the parameter of that name, or "" without one.
-func (q *query) provider() string { return q.name("provider") }
-
 // name returns the name of a provider in a parameter, or "" without it.
 func (q *query) name(parameter string) string {
 	name, given := q.text(parameter)
@@ -85,6 +82,9 @@ func (q *query) oneOf(name string, values ...string) string {
 	return value
 }
 
+// flag reports whether a parameter that can be 0 and 1 is 1.
+func (q *query) flag(name string) bool { return q.oneOf(name, "0", "1") == "1" }
+
 // number returns the whole number in a parameter, which has a default and bounds.
 func (q *query) number(name string, usual, least, most uint64) uint64 {
 	value, given := q.text(name)
@@ -96,4 +96,17 @@ func (q *query) number(name string, usual, least, most uint64) uint64 {
 		q.fail("%s is %.40q, which is not a whole number from %d to %d", name, value, least, most)
 	}
 	return n
+}
+
+// instant returns the moment in a parameter, and whether it is there.
+func (q *query) instant(name string) (at event.Instant, given bool) {
+	text, given := q.text(name)
+	if !given {
+		return at, false
+	}
+	at, err := event.ParseInstant(text)
+	if err != nil {
+		q.fail("%s is %.40q: %v; write it like 2021-06-30T21:00:00Z", name, text, err)
+	}
+	return at, true
 }

@@ -39,5 +39,5 @@ func TestControlBackupCut(t *testing.T) {
 			t.Errorf("it ended with %v", err)
 		}
 	}()
-	(&control{Server: &Server{Store: st, Log: slog.New(slog.DiscardHandler)}}).backup(lost{}, r)
+	(&Server{Store: st, Log: slog.New(slog.DiscardHandler)}).backup(lost{}, r)
 }

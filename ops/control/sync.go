@@ -1,44 +1,26 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"fever/httpapi/server"
 	"fever/ingest"
 	"fever/store"
 )
 
-// longestWait is how long a request waits for the end of jobs: no sensible one takes
-// so long, whatever its limits are.
-const longestWait = time.Hour
-
-var (
-	errLoading  = &server.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the events are being loaded: try again in a moment"}
-	errStopping = &server.Error{Status: http.StatusServiceUnavailable, Code: "stopping", Message: "the service is stopping: it begins no job, and those that run are cancelled"}
-)
-
 // sync begins a job of one provider, or of all that have none under way, and waits for
 // their ends if it is asked to.
-func (s *Server) sync(r *http.Request) (status int, data any, err error) {
-	q, err := parse(r)
-	if err != nil {
+func (s *Server) sync(r *http.Request, q *query) (status int, data any, err error) {
+	run := q.run()
+	if err := cmp.Or(q.err, s.accepts()); err != nil {
 		return 0, nil, err
 	}
-	name, wait, force := q.provider(), q.oneOf("wait", "0", "1") == "1", q.oneOf("force", "0", "1") == "1"
-	switch {
-	case q.err != nil:
-		return 0, nil, q.err
-	case s.stops():
-		return 0, nil, errStopping
-	case s.Index.Snapshot() == nil: // what is committed could not be published
-		return 0, nil, errLoading
-	}
-	names := []string{name}
-	if name == "" {
+	names := []string{run.Provider}
+	if run.Provider == "" {
 		names = nil
 		for _, status := range s.Ingester.Status() {
 			names = append(names, status.Name)
@@ -48,7 +30,7 @@ func (s *Server) sync(r *http.Request) (status int, data any, err error) {
 	result := Synced{Jobs: []store.Job{}, Busy: []string{}}
 	var ends []<-chan store.Job
 	for _, name := range names {
-		job, ended, err := s.Ingester.Start(r.Context(), name, store.Manual, force)
+		job, ended, err := s.Ingester.Start(r.Context(), name, store.Manual, run.Force)
 		switch {
 		case errors.Is(err, ingest.ErrUnknown):
 			return 0, nil, s.unknown(name)
@@ -69,7 +51,7 @@ func (s *Server) sync(r *http.Request) (status int, data any, err error) {
 			Message: "a job runs already: " + strings.Join(result.Busy, ", "),
 		}
 	}
-	if !wait {
+	if !run.Wait {
 		return http.StatusAccepted, result, nil
 	}
 	return s.await(r.Context(), result, ends)
