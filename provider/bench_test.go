@@ -22,13 +22,13 @@ func BenchmarkAnswer(b *testing.B) {
 	for coding, body := range map[string][]byte{"identity": feedtest.Big(), "gzip": gzipped(b, feedtest.Big())} {
 		answer := func(last feed.Validators) *feed.Feed {
 			t := p.newTransfer(b.Context(), 0, "fetch", nil)
-			t.exchange = &exchange{answer: &http.Response{
+			t.exchange = &exchange{response: &http.Response{
 				StatusCode: http.StatusOK,
 				Header:     http.Header{"Content-Encoding": {coding}},
 				Body:       io.NopCloser(bytes.NewReader(body)),
 				Request:    &http.Request{},
 			}}
-			err := t.answer(last)
+			err := t.receive(last)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -88,19 +88,19 @@ func (p *Provider) get(ctx context.Context, last feed.Validators) (*exchange, er
 		return x, err
 	}
 	public := !p.AllowPrivateRedirects && p.outside(x, u)
-	for redirects := 0; isRedirect(x.answer); redirects++ {
-		_ = x.answer.Body.Close() // of no interest
-		next, err := location(x.answer)
+	for redirects := 0; isRedirect(x.response); redirects++ {
+		_ = x.response.Body.Close() // of no interest
+		next, err := location(x.response)
 		if err != nil {
 			return x, err
 		}
 		if redirects == maxRedirects {
-			return x, statusFault(x.answer, fmt.Sprintf(": more than %d redirects in a row", maxRedirects))
+			return x, statusError(x.response, fmt.Sprintf(": more than %d redirects in a row", maxRedirects))
 		}
 		following := &exchange{trusted: x.trusted && sameHost(u, next), public: public}
 		if err := p.send(ctx, following, next, last); err != nil {
 			if inside, ok := errors.AsType[*insideError](err); ok {
-				return x, statusFault(x.answer, ": "+inside.Error())
+				return x, statusError(x.response, ": "+inside.Error())
 			}
 			return following, err
 		}
@@ -130,7 +130,7 @@ func (p *Provider) send(ctx context.Context, x *exchange, u *url.URL, last feed.
 	if err != nil {
 		return x.explain(err)
 	}
-	x.note(func() { x.answer = res })
+	x.note(func() { x.response = res })
 	return nil
 }
 
@@ -138,7 +138,7 @@ func (p *Provider) send(ctx context.Context, x *exchange, u *url.URL, last feed.
 func location(res *http.Response) (*url.URL, error) {
 	next, err := res.Location() // its error repeats parts of the URL
 	if err != nil || !fetchable(next) {
-		return nil, statusFault(res, ": a redirect without an http or https address")
+		return nil, statusError(res, ": a redirect without an http or https address")
 	}
 	encodeQuery(next)
 	return next, nil
@@ -206,8 +206,8 @@ func fetchable(u *url.URL) bool {
 	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
 }
 
-// statusFault is the failure for an answer with a status that brings no feed, and says
+// statusError is the failure for an answer with a status that brings no feed, and says
 // more of it if there is more to say.
-func statusFault(res *http.Response, more string) error {
+func statusError(res *http.Response, more string) error {
 	return feed.Errorf(feed.KindHTTPStatus, "answered %d %s%s", res.StatusCode, http.StatusText(res.StatusCode), more)
 }

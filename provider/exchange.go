@@ -52,13 +52,13 @@ type exchange struct {
 	public  bool // it may dial public addresses only
 	proxied bool // it dials a proxy
 
-	mu       sync.Mutex
-	stage    stage
-	dialed   netip.Addr     // the address of the connection; invalid when it is not one of IP
-	unsecure error          // what ended the TLS handshake
-	nameless bool           // the server asked for a client certificate, and got none
-	answer   *http.Response // the server's, or a proxy's that does not connect to it
-	body     *source        // of the answer, while it is read
+	mu        sync.Mutex
+	stage     stage
+	dialed    netip.Addr     // the address of the connection; invalid when it is not one of IP
+	handshake error          // what ended the TLS handshake
+	nameless  bool           // the server asked for a client certificate, and got none
+	response  *http.Response // the server's, or a proxy's that does not connect to it
+	body      *limitedReader // of the answer, while it is read
 }
 
 type exchangeKey struct{}
@@ -76,7 +76,7 @@ func (x *exchange) begin(ctx context.Context) context.Context {
 		DNSStart:          func(httptrace.DNSStartInfo) { x.reach(resolving) },
 		ConnectStart:      func(string, string) { x.reach(connecting) },
 		TLSHandshakeStart: func() { x.reach(securing) },
-		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { x.note(func() { x.unsecure = err }) },
+		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { x.note(func() { x.handshake = err }) },
 		GotConn: func(info httptrace.GotConnInfo) {
 			x.reach(sending)
 			if address, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
@@ -103,8 +103,8 @@ func (x *exchange) reach(s stage) { x.note(func() { x.stage = max(x.stage, s) })
 // status returns that of the answer, or 0. There need be no exchange.
 func (x *exchange) status() (status int) {
 	x.note(func() {
-		if x.answer != nil {
-			status = x.answer.StatusCode
+		if x.response != nil {
+			status = x.response.StatusCode
 		}
 	})
 	return status
@@ -150,7 +150,7 @@ func refusedByProxy(ctx context.Context, proxy *url.URL, _ *http.Request, res *h
 		return nil
 	}
 	x := exchangeOf(ctx)
-	x.note(func() { x.answer = res })
+	x.note(func() { x.response = res })
 	return feed.Errorf(feed.KindHTTPStatus, "the proxy %s does not connect to it: it answered %d %s",
 		proxy.Host, res.StatusCode, http.StatusText(res.StatusCode))
 }
@@ -162,13 +162,13 @@ func (x *exchange) explain(err error) error {
 	if _, known := errors.AsType[*feed.Error](err); known {
 		return err
 	}
-	if insecure := x.insecurity(err); insecure != nil {
+	if insecure := x.insecure(err); insecure != nil {
 		return insecure
 	}
 	text := err.Error()
 	switch { // net/http has no values for these errors
 	case strings.Contains(text, `malformed HTTP response "\x15\x03`): // an alert record, RFC 8446 section 5.1
-		return &insecure{cause: err, hint: "this port answers in TLS: the URL may have to begin with https://"}
+		return feed.Errorf(feed.KindTLS, "this port answers in TLS: the URL may have to begin with https://: %w", err)
 	case strings.Contains(text, "malformed HTTP"):
 		return fmt.Errorf("this port does not answer in HTTP: %w", err)
 	case strings.Contains(text, "malformed MIME header"):
@@ -177,8 +177,8 @@ func (x *exchange) explain(err error) error {
 	doing := stages[x.stage]
 	if x.body != nil {
 		length := "an unknown length"
-		if x.answer.ContentLength >= 0 {
-			length = strconv.FormatInt(x.answer.ContentLength, 10)
+		if x.response.ContentLength >= 0 {
+			length = strconv.FormatInt(x.response.ContentLength, 10)
 		}
 		doing = fmt.Sprintf("%s (%d bytes of %s have come)", stages[reading], x.body.n, length)
 	}

@@ -17,7 +17,7 @@ const maxCompressions = 2
 // hold before and after each decompression.
 func (t *transfer) decompress(r io.Reader) error {
 	for n := 0; ; n++ {
-		src := &source{transfer: t, r: r}
+		src := &limitedReader{transfer: t, r: r}
 		buffered := bufio.NewReaderSize(src, 64<<10)
 		start, _ := buffered.Peek(2) // an error comes again when the document is read
 		switch {
@@ -35,7 +35,7 @@ func (t *transfer) decompress(r io.Reader) error {
 // that was not received in full.
 type gunzip struct {
 	compressed *bufio.Reader
-	received   *source // which that reads
+	received   *limitedReader // which that reads
 	z          *gzip.Reader
 }
 

@@ -100,7 +100,7 @@ func (p *Provider) Get(ctx context.Context, last feed.Validators, progress *feed
 	t := p.newTransfer(ctx, p.Timeout, "fetch from "+p.url.Host, progress)
 	var err error
 	if t.exchange, err = p.get(t.ctx, last); err == nil {
-		err = t.answer(last)
+		err = t.receive(last)
 	}
 	if err != nil {
 		return nil, t.failed(err)

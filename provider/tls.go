@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"os"
+
+	"fever/provider/feed"
 )
 
 // tlsConfig returns how connections to the provider are made secure, or an error that says
@@ -45,30 +47,14 @@ func tlsConfig(c *Config) (*tls.Config, error) {
 	return own, nil
 }
 
-// An insecure error is of a connection that did not become secure, since one side did
-// not want it so. It comes again with the next connection.
-type insecure struct {
-	cause error
-	hint  string // what to do about it, or ""
-}
-
-func (e *insecure) Error() string {
-	if e.hint == "" {
-		return e.cause.Error()
-	}
-	return e.hint + ": " + e.cause.Error()
-}
-
-func (e *insecure) Unwrap() error { return e.cause }
-
-// insecurity returns the cause of err, if that is TLS and not the network below. The
-// caller holds mu.
+// insecure returns the error of a connection that did not become secure since one side did
+// not want it so, or nil when the network below failed. The caller holds mu.
 //
-// A server of TLS 1.3 refuses a client's certificate, or the lack of one, when the
-// handshake has ended for the client (RFC 8446 section 4.4.2.4): what is read first is then
-// an alert.
-func (x *exchange) insecurity(err error) error {
-	cause := x.unsecure
+// A server of TLS 1.3 refuses a client's certificate, or the lack of one, after the
+// handshake has ended for the client (RFC 8446 section 4.4.2.4). The first thing to be read
+// is an alert then.
+func (x *exchange) insecure(err error) error {
+	cause := x.handshake
 	if cause == nil && x.stage < receiving && isAlert(err) {
 		cause = err
 	}
@@ -79,19 +65,19 @@ func (x *exchange) insecurity(err error) error {
 		errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF):
 		return nil
 	}
-	failure := &insecure{cause: err}
+	hint := ""
 	record, ok := errors.AsType[tls.RecordHeaderError](cause)
 	switch {
 	case ok && string(record.RecordHeader[:]) == "HTTP/":
-		failure.hint = "this port answers in plain HTTP, without TLS: the URL may have to begin with http://"
+		hint = "this port answers in plain HTTP, without TLS: the URL may have to begin with http://: "
 	case ok:
-		failure.hint = "this port does not answer in TLS"
+		hint = "this port does not answer in TLS: "
 	case x.nameless && x.trusted && isAlert(cause):
-		failure.hint = "the server wants a client certificate, and none is configured: see client-cert"
+		hint = "the server wants a client certificate, and none is configured: see client-cert: "
 	case x.nameless && isAlert(cause):
-		failure.hint = "the server, to which a redirect led, wants a client certificate"
+		hint = "the server, to which a redirect led, wants a client certificate: "
 	}
-	return failure
+	return feed.Errorf(feed.KindTLS, "%s%w", hint, err)
 }
 
 // isAlert reports whether err is an alert of TLS, from either side. Its type has no name

@@ -48,9 +48,9 @@ func (t *transfer) Close() error {
 	return err
 }
 
-// A source is bytes of a document under its limits. Once it has returned an error it
+// A limitedReader is bytes of a document under its limits. Once it has returned an error it
 // returns the same one again.
-type source struct {
+type limitedReader struct {
 	*transfer
 
 	r   io.Reader
@@ -58,29 +58,29 @@ type source struct {
 	err error
 }
 
-func (s *source) Read(p []byte) (int, error) {
-	if err := s.ctx.Err(); s.err == nil && err != nil {
-		s.err = s.broken(err)
+func (l *limitedReader) Read(p []byte) (int, error) {
+	if err := l.ctx.Err(); l.err == nil && err != nil {
+		l.err = l.broken(err)
 	}
-	if s.err != nil {
-		return 0, s.err
+	if l.err != nil {
+		return 0, l.err
 	}
 	// One byte past the limit tells a document that ends there from one that goes on.
-	if left := s.from.MaxBytes - s.n; int64(len(p)) > left {
+	if left := l.from.MaxBytes - l.n; int64(len(p)) > left {
 		p = p[:left+1]
 	}
-	n, err := s.r.Read(p)
-	s.n += int64(n)
-	if counted := &s.doc.Progress.Bytes; s.n > counted.Load() { // nobody else writes it
-		counted.Store(s.n)
+	n, err := l.r.Read(p)
+	l.n += int64(n)
+	if counted := &l.doc.Progress.Bytes; l.n > counted.Load() { // nobody else writes it
+		counted.Store(l.n)
 	}
 	switch {
-	case s.n > s.from.MaxBytes:
-		err = s.from.tooLarge()
+	case l.n > l.from.MaxBytes:
+		err = l.from.tooLarge()
 	case err != nil && !errors.Is(err, io.EOF):
-		err = s.broken(err)
+		err = l.broken(err)
 	}
-	s.err = err
+	l.err = err
 	return n, err
 }
 
@@ -114,7 +114,7 @@ func (t *transfer) failed(err error) error {
 	_ = t.Close() // there is an error already
 	failure := &feed.Error{Provider: t.from.Name, Kind: cause.Kind, Op: t.doc.Op, Err: cause, HTTPStatus: t.exchange.status(), Bytes: t.doc.Bytes}
 	if failure.Kind == feed.KindHTTPStatus {
-		failure.RetryAfter = retryAfter(t.exchange.answer.Header.Get("Retry-After"))
+		failure.RetryAfter = retryAfter(t.exchange.response.Header.Get("Retry-After"))
 	}
 	return failure
 }
@@ -133,9 +133,6 @@ func (t *transfer) kindOf(err error) feed.Kind {
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return feed.KindTimeout
-	}
-	if _, ok := errors.AsType[*insecure](err); ok {
-		return feed.KindTLS
 	}
 	_, corrupt := errors.AsType[flate.CorruptInputError](err)
 	if corrupt || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) {

@@ -43,14 +43,10 @@ func protocolFaults(doc []byte) []Fault {
 	const ok, chunked = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	body := "\r\n" + string(doc)
 	fault := func(name string, status int, says string, answer ...string) Fault {
-		return Fault{Name: name, Kind: "connection", Status: status, Says: says, Steps: []Step{Raw(func() io.Reader {
-			return strings.NewReader(strings.Join(answer, ""))
-		})}}
+		return Fault{Name: name, Kind: "connection", Status: status, Says: says, Steps: []Step{rawText(strings.Join(answer, ""))}}
 	}
 	endless := func(name string, status int, says, begin, repeat string) Fault {
-		return Fault{Name: name, Kind: "connection", Status: status, Says: says, Steps: []Step{Raw(func() io.Reader {
-			return io.MultiReader(strings.NewReader(begin), newRepeated(repeat))
-		})}}
+		return Fault{Name: name, Kind: "connection", Status: status, Says: says, Steps: []Step{Raw(forever(begin, repeat))}}
 	}
 	return []Fault{
 		fault("speaks no HTTP", 0, "malformed HTTP", "SSH-2.0-OpenSSH_9.9\r\n"),

@@ -75,20 +75,13 @@ func sizeFaults(doc []byte) []Fault {
 
 // endless answers with begin and then repeat again and again.
 func endless(begin, repeat string, header ...string) Step {
-	return Stream(func() io.Reader {
-		return io.MultiReader(strings.NewReader(begin), newRepeated(repeat))
-	}, header...)
+	return Stream(forever(begin, repeat), header...)
 }
 
 // chunks does as endless does in the chunked transfer coding.
 func chunks(begin, repeat string) Step {
 	chunk := func(s string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(s), s) }
-	return Raw(func() io.Reader {
-		return io.MultiReader(
-			strings.NewReader("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"+chunk(begin)),
-			newRepeated(chunk(repeat)),
-		)
-	})
+	return Raw(forever("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"+chunk(begin), chunk(repeat)))
 }
 
 // explode answers with begin and then repeat up to a huge length. It is compressed in
@@ -104,6 +97,11 @@ func explode(begin, repeat string) Step {
 			io.LimitReader(newRepeated(piece()), huge/size*int64(len(piece()))),
 		)
 	}, "Content-Encoding: gzip")
+}
+
+// forever opens readers of begin and then repeat again and again.
+func forever(begin, repeat string) func() io.Reader {
+	return func() io.Reader { return io.MultiReader(strings.NewReader(begin), newRepeated(repeat)) }
 }
 
 // repeated reads as its text again and again without an end.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -114,12 +113,7 @@ func Hang() Step {
 
 // HangAfter answers 200 with n bytes of a document, and keeps back the rest.
 func HangAfter(n int, doc []byte, header ...string) Step {
-	return Step{play: func(x *exchange) error {
-		if err := x.send(int64(len(doc)), doc[:n], header); err != nil {
-			return err
-		}
-		return x.hang()
-	}}
+	return after(n, doc, header, (*exchange).hang)
 }
 
 // Trickle answers 200 with a document, a byte at a time with a pause before each.
@@ -136,9 +130,7 @@ func Trickle(doc []byte, pause time.Duration, header ...string) Step {
 // with a pause before each.
 func TrickleHeader(pause time.Duration) Step {
 	return Step{play: func(x *exchange) error {
-		return x.trickle(bufio.NewReader(io.MultiReader(
-			strings.NewReader("HTTP/1.1 200 OK\r\n"), newRepeated("X-Trickle: drop\r\n"),
-		)), pause)
+		return x.trickle(bufio.NewReader(forever("HTTP/1.1 200 OK\r\n", "X-Trickle: drop\r\n")()), pause)
 	}}
 }
 
@@ -155,11 +147,15 @@ func Reset() Step {
 // ResetAfter answers 200 with n bytes of a document, and then does as [Reset] does,
 // which may lose what the client has not read.
 func ResetAfter(n int, doc []byte, header ...string) Step {
+	return after(n, doc, header, (*exchange).reset)
+}
+
+func after(n int, doc []byte, header []string, then func(*exchange) error) Step {
 	return Step{play: func(x *exchange) error {
 		if err := x.send(int64(len(doc)), doc[:n], header); err != nil {
 			return err
 		}
-		return x.reset()
+		return then(x)
 	}}
 }
 

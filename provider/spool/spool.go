@@ -65,8 +65,12 @@ func (s *Spool) fill() error {
 // flush moves what is in memory into the file, and reports whether it could.
 func (s *Spool) flush() bool {
 	if s.file == nil {
-		var err error
-		if s.file, err = unnamedFile(); err != nil {
+		file, err := os.CreateTemp("", "fever-") // with the mode 0600
+		if err != nil {
+			return false
+		}
+		s.file = file
+		if os.Remove(file.Name()) != nil { // only its holder can reach it then
 			return false
 		}
 	}
@@ -74,18 +78,6 @@ func (s *Spool) flush() bool {
 	s.size += int64(n)
 	s.memory = s.memory[:copy(s.memory, s.memory[n:])]
 	return err == nil
-}
-
-// unnamedFile returns an empty file that only its holder can reach.
-func unnamedFile() (*os.File, error) {
-	file, err := os.CreateTemp("", "fever-") // with the mode 0600
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(file.Name()); err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return file, nil
 }
 
 // Whole reports whether the spool holds all that there was to read.

@@ -69,12 +69,4 @@ func (b *bounds) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A lineCounter counts the line feeds that are written to it.
-type lineCounter int
-
-func (c *lineCounter) Write(p []byte) (int, error) {
-	*c += lineCounter(lineFeeds(p))
-	return len(p), nil
-}
-
 func lineFeeds(b []byte) int { return bytes.Count(b, []byte{'\n'}) }

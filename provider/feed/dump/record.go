@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"fever/event"
 	"fever/provider/feed"
@@ -88,40 +86,19 @@ func parseRecord(value []byte) (*record, error) {
 	return r, nil
 }
 
+// escape is one in a text, or two that are a surrogate pair. Its group is half of a pair.
+var escape = regexp.MustCompile(`(?s)\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F])|.)`)
+
 // hasHalfPair reports whether an escape in valid JSON is half of a surrogate pair. Package
 // json reads each as U+FFFD: two ids could become one.
 func hasHalfPair(value []byte) bool {
-	for i := bytes.IndexByte(value, '\\'); i >= 0; {
-		next := i + 2 // valid JSON has a character behind the backslash
-		if unit, ok := escapedUnit(value[i:]); ok {
-			next = i + unitSize
-			if utf16.IsSurrogate(unit) {
-				low, _ := escapedUnit(value[next:])
-				if utf16.DecodeRune(unit, low) == utf8.RuneError {
-					return true
-				}
-				next += unitSize
-			}
+	for {
+		at := escape.FindSubmatchIndex(value)
+		if at == nil || at[2] >= 0 {
+			return at != nil
 		}
-		n := bytes.IndexByte(value[next:], '\\')
-		if n < 0 {
-			return false
-		}
-		i = next + n
+		value = value[at[1]:]
 	}
-	return false
-}
-
-// unitSize is the length of the escape of one unit of UTF-16: a backslash, u, four digits.
-const unitSize = 6
-
-// escapedUnit returns the unit of UTF-16 that b begins with the escape of.
-func escapedUnit(b []byte) (rune, bool) {
-	if len(b) < unitSize || b[0] != '\\' || b[1] != 'u' {
-		return 0, false
-	}
-	unit, err := strconv.ParseUint(string(b[2:unitSize]), 16, 16)
-	return rune(unit), err == nil
 }
 
 func (r *record) event() event.Event {

@@ -18,9 +18,9 @@ import (
 // maxRetryAfter bounds what a provider can ask for. More than that is no advice.
 const maxRetryAfter = time.Hour
 
-// answer makes the document of the answer to a request that was conditional on last.
-func (t *transfer) answer(last feed.Validators) error {
-	res, doc := t.exchange.answer, t.doc
+// receive makes the document of the answer to a request that was conditional on last.
+func (t *transfer) receive(last feed.Validators) error {
+	res, doc := t.exchange.response, t.doc
 	t.closers = append(t.closers, res.Body) // read to its end, or given up
 	doc.HTTPStatus, doc.URL = res.StatusCode, res.Request.URL
 	switch {
@@ -29,11 +29,11 @@ func (t *transfer) answer(last feed.Validators) error {
 		return nil
 	case res.StatusCode == http.StatusOK, res.StatusCode == http.StatusNonAuthoritativeInfo: // a proxy has changed the answer, RFC 9110 section 15.3.4
 	case res.StatusCode == http.StatusNotModified:
-		return statusFault(res, " to a request without a condition")
+		return statusError(res, " to a request without a condition")
 	case res.StatusCode == http.StatusProxyAuthRequired:
-		return statusFault(res, ": a proxy wants a user and a password, in HTTP_PROXY")
+		return statusError(res, ": a proxy wants a user and a password, in HTTP_PROXY")
 	default:
-		return statusFault(res, "")
+		return statusError(res, "")
 	}
 	if coding := unknownCoding(res.Header); coding != "" {
 		return feed.Errorf(feed.KindDecode, "the body has the content coding %.40q, which was not asked for: only gzip is", coding)
@@ -46,7 +46,7 @@ func (t *transfer) answer(last feed.Validators) error {
 		doc.ContentType, doc.Charset = contentType, params["charset"]
 	}
 
-	received := &source{transfer: t, r: res.Body}
+	received := &limitedReader{transfer: t, r: res.Body}
 	t.exchange.body = received
 	// The same bytes mean something else in another encoding.
 	digest := sha256.New()
