@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// inside are the networks that are no part of the public internet, beside those that
-// package netip knows: what the registries of special-purpose addresses (RFC 6890) call not
-// globally reachable. The networks for documentation are left out: nothing is there.
+// inside are the networks that are not globally reachable according to the registries of
+// special-purpose addresses (RFC 6890), beside those that package netip knows. The networks
+// for documentation are left out: nothing is there.
 var inside = prefixes(
 	"0.0.0.0/8",      // this network, RFC 1122
 	"100.64.0.0/10",  // between a carrier and its customers, RFC 6598
@@ -19,8 +19,8 @@ var inside = prefixes(
 	"fec0::/10",      // site-local, RFC 3879
 )
 
-// embedding are the networks whose addresses stand for one of IPv4, and at which byte
-// that begins.
+// embedding are the networks whose addresses contain one of IPv4, and the byte at which that
+// begins.
 var embedding = []struct {
 	netip.Prefix
 	at int
@@ -38,12 +38,12 @@ func prefixes(texts ...string) []netip.Prefix {
 	return all
 }
 
-// isPublic reports whether an address is one of the public internet. An address that
-// stands for one of IPv4 is what that is.
+// isPublic reports whether an address belongs to the public internet. An address that
+// contains one of IPv4 is judged by that.
 func isPublic(a netip.Addr) bool {
 	a = a.WithZone("").Unmap()
 	if !a.IsValid() || a.IsUnspecified() || a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsMulticast() {
-		return false // link-local: the metadata of cloud machines is there
+		return false // the metadata of cloud machines is at a link-local address
 	}
 	for _, network := range inside {
 		if network.Contains(a) {
@@ -59,9 +59,9 @@ func isPublic(a netip.Addr) bool {
 	return true
 }
 
-// endsInNumber reports whether the last part of a host is a number, as of no name (RFC 3696
-// section 2). What is no address to package netip then is one to inet_aton of C, and so to
-// many proxies: 127.1, 0x7f000001 and 010.0.0.1.
+// endsInNumber reports whether the last part of a host is a number. Then the host is not a
+// name (RFC 3696 section 2). Package netip does not read all such hosts as addresses, but
+// inet_aton of C does, and so do many proxies: 127.1, 0x7f000001 and 010.0.0.1.
 func endsInNumber(host string) bool {
 	last := strings.ToLower(strings.TrimSuffix(host, "."))
 	last = last[strings.LastIndexByte(last, '.')+1:]

@@ -41,10 +41,10 @@ func (p *Provider) newTransport(secure *tls.Config) *http.Transport {
 		TLSClientConfig:        secure,
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
-		// A feed is fetched once a minute or less: a new connection costs nothing that
-		// matters, follows the name to a new address, and is never stale. For one request
-		// HTTP/2 has nothing to offer, and its client loses the alert with which a server of
-		// TLS 1.3 refuses a client.
+		// A feed is fetched once a minute or less often. At that rate a new connection costs
+		// little, finds a new address of the name, and is never stale. HTTP/2 brings nothing
+		// for a single request, and its client loses the alert with which a server of TLS 1.3
+		// refuses a client.
 		DisableKeepAlives: true,
 		Protocols:         new(http.Protocols),
 	}
@@ -52,8 +52,8 @@ func (p *Provider) newTransport(secure *tls.Config) *http.Transport {
 	return t
 }
 
-// A conn is one whose writing does not fail because the peer has gone. Why it has gone
-// may be there to read: an answer that did not wait for the request, or an alert.
+// A conn does not fail to write when the peer has closed the connection. The reason can
+// still be there to read: a response sent before the request was complete, or an alert.
 type conn struct {
 	net.Conn
 
@@ -77,11 +77,11 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// get sends a request that is conditional on last, and follows redirects. It returns the
-// exchange to judge: without an error its answer is there, and is no redirect.
+// get sends a request that is conditional on last, and follows redirects. It returns the last
+// exchange. Without an error that has a response, which is not a redirect.
 //
-// It asks the transport and not an http.Client, which would hand on the URL in a Referer
-// header and repeat it, or where a redirect leads, in its errors.
+// It uses the transport and not an http.Client. A client would tell the URL to other hosts in
+// a Referer header, and repeat it and the targets of redirects in its errors.
 func (p *Provider) get(ctx context.Context, last feed.Validators) (*exchange, error) {
 	u, x := p.url, &exchange{trusted: true}
 	if err := p.send(ctx, x, u, last); err != nil {
@@ -89,7 +89,7 @@ func (p *Provider) get(ctx context.Context, last feed.Validators) (*exchange, er
 	}
 	public := !p.AllowPrivateRedirects && p.outside(x, u)
 	for redirects := 0; isRedirect(x.response); redirects++ {
-		_ = x.response.Body.Close() // of no interest
+		_ = x.response.Body.Close() // nobody reads it
 		next, err := location(x.response)
 		if err != nil {
 			return x, err
@@ -109,7 +109,7 @@ func (p *Provider) get(ctx context.Context, last feed.Validators) (*exchange, er
 	return x, nil
 }
 
-// send does one exchange, up to the header of its answer.
+// send does one exchange, up to the header of its response.
 func (p *Provider) send(ctx context.Context, x *exchange, u *url.URL, last feed.Validators) error {
 	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: p.header(u, last, x.trusted)}).WithContext(x.begin(ctx))
 	if p.transport.Proxy != nil {
@@ -119,7 +119,7 @@ func (p *Provider) send(ctx context.Context, x *exchange, u *url.URL, last feed.
 		}
 		x.proxied = proxy != nil
 	}
-	if x.public && x.proxied { // whose look-up of a name is its own affair
+	if x.public && x.proxied { // the proxy looks up names itself
 		host := u.Hostname()
 		address, err := netip.ParseAddr(host)
 		if err != nil && endsInNumber(host) || err == nil && !p.isPublic(address) {
@@ -134,9 +134,9 @@ func (p *Provider) send(ctx context.Context, x *exchange, u *url.URL, last feed.
 	return nil
 }
 
-// location returns where a redirect leads to.
+// location returns the target of a redirect.
 func location(res *http.Response) (*url.URL, error) {
-	next, err := res.Location() // its error repeats parts of the URL
+	next, err := res.Location() // the error repeats parts of the URL
 	if err != nil || !fetchable(next) {
 		return nil, statusError(res, ": a redirect without an http or https address")
 	}
@@ -144,26 +144,25 @@ func location(res *http.Response) (*url.URL, error) {
 	return next, nil
 }
 
-// unsendable is what would break the first line of a request.
+// unsendable matches what must not be in the first line of a request.
 var unsendable = regexp.MustCompile(`[^!-~]`)
 
-// encodeQuery makes the URL one that can be sent: a parsed URL has its query as it was
-// written.
+// encodeQuery makes a URL fit to be sent. Parsing leaves the query as it was written.
 func encodeQuery(u *url.URL) {
 	u.RawQuery = unsendable.ReplaceAllStringFunc(u.RawQuery, url.PathEscape)
 }
 
-// header returns that of a request. What is configured goes to trusted hosts only.
+// header returns the header of a request. Only a trusted host gets the configured fields.
 func (p *Provider) header(u *url.URL, last feed.Validators, trusted bool) http.Header {
 	h := http.Header{
 		"User-Agent": {userAgent},
 		"Accept":     {p.Format.Accept},
-		// Asked for here, and not by the transport, so that the body arrives as it is.
+		// Set here, so that the transport does not decompress the body.
 		"Accept-Encoding": {"gzip"},
 	}
 	user := u.User
 	if user == nil && trusted {
-		user = p.url.User // a Location rarely repeats it
+		user = p.url.User // a redirect rarely repeats it
 	}
 	if user != nil {
 		password, _ := user.Password()
@@ -176,8 +175,8 @@ func (p *Provider) header(u *url.URL, last feed.Validators, trusted bool) http.H
 	return h
 }
 
-// sameHost reports whether next is on the host of u, port included, and not less
-// secure. To go from http to https on the usual ports counts as the same.
+// sameHost reports whether next has the host and port of u, and is not less secure. A change
+// from http to https on the usual ports counts as the same host.
 func sameHost(u, next *url.URL) bool {
 	if u.Scheme == "https" && next.Scheme == "http" || !strings.EqualFold(u.Hostname(), next.Hostname()) {
 		return false
@@ -206,8 +205,8 @@ func fetchable(u *url.URL) bool {
 	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
 }
 
-// statusError is the failure for an answer with a status that brings no feed, and says
-// more of it if there is more to say.
+// statusError returns the error for a response whose status brings no feed. The text more is
+// added to the status.
 func statusError(res *http.Response, more string) error {
 	return feed.Errorf(feed.KindHTTPStatus, "answered %d %s%s", res.StatusCode, http.StatusText(res.StatusCode), more)
 }

@@ -19,7 +19,7 @@ import (
 	"fever/provider/feed"
 )
 
-// A stage is how far an exchange has come.
+// A stage is how far an exchange has got.
 type stage int
 
 const (
@@ -33,7 +33,7 @@ const (
 	reading
 )
 
-// stages say what is being done in each.
+// stages describes each stage.
 var stages = [...]string{
 	beginning:  "beginning",
 	resolving:  "looking up the host's name",
@@ -45,8 +45,8 @@ var stages = [...]string{
 	reading:    "reading the body of the answer",
 }
 
-// An exchange is one request of a fetch with its answer. The transport, which dials on
-// goroutines of its own, finds it in the context of the request.
+// An exchange is one request with its response. The transport dials on goroutines of its own,
+// and finds the exchange in the context of the request.
 type exchange struct {
 	trusted bool // the request goes to the host that the provider's URL names
 	public  bool // it may dial public addresses only
@@ -54,22 +54,22 @@ type exchange struct {
 
 	mu        sync.Mutex
 	stage     stage
-	dialed    netip.Addr     // the address of the connection; invalid when it is not one of IP
-	handshake error          // what ended the TLS handshake
+	dialed    netip.Addr     // the address of the connection; invalid if it is not an IP address
+	handshake error          // the error of the TLS handshake
 	nameless  bool           // the server asked for a client certificate, and got none
-	response  *http.Response // the server's, or a proxy's that does not connect to it
-	body      *limitedReader // of the answer, while it is read
+	response  *http.Response // of the server, or of a proxy that refuses to connect
+	body      *limitedReader // of the response, while it is read
 }
 
 type exchangeKey struct{}
 
-// exchangeOf returns the exchange that a context is of, or nil.
+// exchangeOf returns the exchange in a context, or nil.
 func exchangeOf(ctx context.Context) *exchange {
 	x, _ := ctx.Value(exchangeKey{}).(*exchange)
 	return x
 }
 
-// begin returns a context for the request. What happens to that is noted in x.
+// begin returns the context for the request, which has x notice what happens.
 func (x *exchange) begin(ctx context.Context) context.Context {
 	ctx = context.WithValue(ctx, exchangeKey{}, x)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -88,7 +88,7 @@ func (x *exchange) begin(ctx context.Context) context.Context {
 	})
 }
 
-// note changes the exchange. There need be none.
+// note changes the exchange under its lock. It does nothing when x is nil.
 func (x *exchange) note(change func()) {
 	if x != nil {
 		x.mu.Lock()
@@ -97,10 +97,10 @@ func (x *exchange) note(change func()) {
 	}
 }
 
-// reach notes the stage. What comes late, from another goroutine, is not news.
+// reach notes a stage. A late note of an earlier stage, from another goroutine, is ignored.
 func (x *exchange) reach(s stage) { x.note(func() { x.stage = max(x.stage, s) }) }
 
-// status returns that of the answer, or 0. There need be no exchange.
+// status returns the status of the response, or 0. A nil exchange has none.
 func (x *exchange) status() (status int) {
 	x.note(func() {
 		if x.response != nil {
@@ -110,8 +110,8 @@ func (x *exchange) status() (status int) {
 	return status
 }
 
-// outside reports whether the request went to the public internet. A proxy is taken for
-// the way there: only where u has an address, that says where it leads.
+// outside reports whether the request went to the public internet. Behind a proxy that is
+// known only if the host of u is an address. Otherwise the request counts as public.
 func (p *Provider) outside(x *exchange, u *url.URL) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -122,8 +122,8 @@ func (p *Provider) outside(x *exchange, u *url.URL) bool {
 	return err != nil || p.isPublic(address)
 }
 
-// control decides on an address that is about to be dialed: a name may lead anywhere,
-// and somewhere else each time it is looked up.
+// control allows or refuses an address before it is dialed. A name can resolve to any
+// address, and to another one each time.
 func (p *Provider) control(ctx context.Context, _, address string, _ syscall.RawConn) error {
 	x := exchangeOf(ctx)
 	if x == nil || !x.public || x.proxied {
@@ -136,15 +136,14 @@ func (p *Provider) control(ctx context.Context, _, address string, _ syscall.Raw
 	return &insideError{to.Addr().String()}
 }
 
-// An insideError says that a redirect leads from the public internet to where it must
-// not.
+// An insideError refuses a redirect from a public address to one that is not.
 type insideError struct{ to string }
 
 func (e *insideError) Error() string {
 	return fmt.Sprintf("a redirect to %s, which is not public, as the provider's own address is: allow-private-redirects lets it", e.to)
 }
 
-// refusedByProxy is the transport's hook for the answer of a proxy to CONNECT.
+// refusedByProxy is the transport's hook for the response of a proxy to CONNECT.
 func refusedByProxy(ctx context.Context, proxy *url.URL, _ *http.Request, res *http.Response) error {
 	if res.StatusCode == http.StatusOK {
 		return nil
@@ -155,7 +154,7 @@ func refusedByProxy(ctx context.Context, proxy *url.URL, _ *http.Request, res *h
 		proxy.Host, res.StatusCode, http.StatusText(res.StatusCode))
 }
 
-// explain adds to an error of the exchange what its text does not say.
+// explain adds to an error of the exchange what was being done, and what may be wrong.
 func (x *exchange) explain(err error) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -166,7 +165,7 @@ func (x *exchange) explain(err error) error {
 		return insecure
 	}
 	text := err.Error()
-	switch { // net/http has no values for these errors
+	switch { // net/http exports no values for these errors
 	case strings.Contains(text, `malformed HTTP response "\x15\x03`): // an alert record, RFC 8446 section 5.1
 		return feed.Errorf(feed.KindTLS, "this port answers in TLS: the URL may have to begin with https://: %w", err)
 	case strings.Contains(text, "malformed HTTP"):

@@ -147,6 +147,66 @@ func wantFailure(t *testing.T, snapshot *feed.Feed, err error, kind feed.Kind, s
 	t.Log(err)
 }
 
+// TestGetDocument shows what a document says of itself before it is decoded.
+func TestGetDocument(t *testing.T) {
+	t.Parallel()
+	p := serve(t, plenty, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/feed" {
+			http.Redirect(w, r, "/there?page=1", http.StatusFound)
+			return
+		}
+		w.Header().Set("Content-Type", "Application/XML; charset=ISO-8859-15")
+		w.WriteHeader(http.StatusNonAuthoritativeInfo)
+		write(t, w, gzipped(t, []byte(emptyFeed)))
+	})
+	doc, err := p.Get(t.Context(), feed.Validators{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(doc.Body)
+	if err := errors.Join(err, doc.Body.Close(), doc.Body.Close()); err != nil || string(body) != emptyFeed {
+		t.Errorf("body %q, %v", body, err)
+	}
+	if doc.URL.Path != "/there" || doc.ContentType != "application/xml" || doc.Charset != "ISO-8859-15" || doc.HTTPStatus != 203 || doc.NotModified {
+		t.Errorf("%+v", doc)
+	}
+
+	// The same bytes again: there is nothing to read.
+	doc, err = p.Get(t.Context(), doc.Validators, nil)
+	if err != nil || !doc.NotModified || doc.Bytes != int64(len(gzipped(t, []byte(emptyFeed)))) {
+		t.Fatalf("%+v, %v", doc, err)
+	}
+	body, err = io.ReadAll(doc.Body)
+	if err := errors.Join(err, doc.Body.Close()); err != nil || len(body) > 0 {
+		t.Errorf("body %q, %v", body, err)
+	}
+
+	// A document that is given by hand closes what it was read from.
+	given := &closable{Reader: strings.NewReader(emptyFeed)}
+	doc, err = p.Read(t.Context(), given, nil)
+	if err != nil || doc.URL != nil || doc.Validators != (feed.Validators{}) || given.closed {
+		t.Fatalf("%+v, %v", doc, err)
+	}
+	if err := doc.Body.Close(); err != nil || !given.closed {
+		t.Errorf("closed: %t, %v", given.closed, err)
+	}
+	given = &closable{Reader: bytes.NewReader(gzipped(t, gzipped(t, gzipped(t, nil))))}
+	if doc, err := p.Read(t.Context(), given, nil); err == nil || doc != nil || !given.closed {
+		t.Errorf("%+v, %v, closed: %t", doc, err, given.closed)
+	}
+}
+
+// closable notes that it was closed.
+type closable struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closable) Close() error {
+	c.closed = true
+	return nil
+}
+
 func TestFetch(t *testing.T) {
 	t.Parallel()
 	doc := fixture(t, "plan-list-1.xml")

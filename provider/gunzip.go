@@ -9,17 +9,17 @@ import (
 	"fever/provider/feed"
 )
 
-// maxCompressions is how often a document may be compressed. A compressed file is
-// compressed again by some servers.
+// maxCompressions bounds how often a document is compressed. Some servers compress a
+// compressed file again.
 const maxCompressions = 2
 
-// decompress makes r, or what its first bytes say is compressed in it, the body. The limits
-// hold before and after each decompression.
+// decompress sets the body to r, or to what is compressed in r as its first bytes show. The
+// limits hold before and after each decompression.
 func (t *transfer) decompress(r io.Reader) error {
 	for n := 0; ; n++ {
 		src := &limitedReader{transfer: t, r: r}
 		buffered := bufio.NewReaderSize(src, 64<<10)
-		start, _ := buffered.Peek(2) // an error comes again when the document is read
+		start, _ := buffered.Peek(2) // the reader returns an error again
 		switch {
 		case string(start) != "\x1f\x8b": // RFC 1952 section 2.3.1
 			t.Reader = buffered
@@ -31,18 +31,18 @@ func (t *transfer) decompress(r io.Reader) error {
 	}
 }
 
-// A gunzip decompresses a document, and tells one that was compressed wrongly from one
-// that was not received in full.
+// A gunzip decompresses a document. It distinguishes a document that was cut before it was
+// compressed or sent from a connection that broke.
 type gunzip struct {
 	compressed *bufio.Reader
-	received   *limitedReader // which that reads
+	received   *limitedReader // the reader below compressed
 	z          *gzip.Reader
 }
 
 func (g *gunzip) Read(p []byte) (n int, err error) {
 	if g.z == nil {
 		g.z, err = gzip.NewReader(g.compressed)
-		if errors.Is(err, io.EOF) { // there is not even a header
+		if errors.Is(err, io.EOF) { // not even a header
 			err = io.ErrUnexpectedEOF
 		}
 	}

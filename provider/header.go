@@ -14,9 +14,9 @@ var (
 	fieldValue = regexp.MustCompile(`^[^\x00-\x08\x0a-\x1f\x7f]*$`)
 )
 
-// reserved are the headers that are not to be configured, beside those that begin
-// with "If-": the ones that belong to a connection (RFC 9110 section 7.6.1), and the
-// ones that fetching sets or that would change what is answered to it.
+// reserved are the headers that cannot be configured, beside those that begin with "If-".
+// They belong to a connection (RFC 9110 section 7.6.1), are set by the client, or would
+// change what kind of response it gets.
 var reserved = map[string]bool{
 	"Accept-Encoding":     true,
 	"Connection":          true,
@@ -34,8 +34,8 @@ var reserved = map[string]bool{
 	"Upgrade":             true,
 }
 
-// ownHeader returns a copy of a configured header with its names in canonical form,
-// or an error that does not repeat values: they may be secrets.
+// ownHeader returns a copy of a configured header with canonical names. Its error does not
+// repeat values, which may be secrets.
 func ownHeader(configured http.Header, u *url.URL) (http.Header, error) {
 	own := make(http.Header, len(configured))
 	for name, values := range configured {

@@ -1,7 +1,7 @@
-// Package provider gets the documents of one provider: over HTTP, or from a file.
+// Package provider gets the documents of a provider, over HTTP or from a file.
 //
-// What providers send is not to be trusted: time, size and memory have limits, and errors
-// never tell credentials. A document that has not changed is recognised without decoding it.
+// It trusts nothing that a provider sends: time, size and memory have limits. Its errors
+// contain no credentials. It recognises a document that has not changed without decoding it.
 package provider
 
 import (
@@ -17,7 +17,7 @@ import (
 	"fever/provider/feed"
 )
 
-// A Config says where a feed comes from and what one reading of it may cost.
+// A Config says where a feed comes from, and how much time and memory one fetch may take.
 type Config struct {
 	Name     string        // see event.ValidProvider
 	URL      string        // http or https
@@ -26,40 +26,40 @@ type Config struct {
 	Timeout  time.Duration // of one fetch, from dialling to the last byte decoded
 	MaxBytes int64         // of one feed, as received and again after decompression
 
-	ClientCert string // PEM file of the certificate for servers that want one; read again for each of them
+	ClientCert string // PEM file of the certificate for servers that ask for one; read for each connection
 	ClientKey  string // PEM file of its key
-	CA         string // PEM file of the authorities to trust in place of the system's
+	CA         string // PEM file of the authorities to trust instead of the system's
 
-	// AllowPrivateRedirects lets redirects lead from a provider with a public address to
+	// AllowPrivateRedirects allows redirects from a provider with a public address to
 	// addresses that are not public: loopback, link-local, private and the like.
 	AllowPrivateRedirects bool
 
 	Location *time.Location // in which the feed's local times count; nil means UTC
 }
 
-// A Provider is a source of feeds. Use [New] to make one; its fields are not to be
-// changed afterwards. Its methods may be called at the same time.
+// A Provider gets and decodes the documents of one provider. Use [New] to make one. Its fields
+// must not be changed. Its methods may be called at the same time.
 type Provider struct {
 	Config
 
 	url       *url.URL
-	source    string // see feed.Validators
+	source    string // of the validators of its documents: see [feed.Validators]
 	transport *http.Transport
-	isPublic  func(netip.Addr) bool // isPublic, but for tests, which have loopback addresses only
+	isPublic  func(netip.Addr) bool // the function isPublic, except in tests, which have loopback addresses only
 }
 
-// New returns a provider, or an error that says which of its values cannot be used.
-// The limits have no default: both must be more than zero.
+// New returns a provider, or an error that names the value that cannot be used. Timeout and
+// MaxBytes have no default: both must be more than 0.
 func New(c Config) (*Provider, error) {
 	if err := event.ValidProvider(c.Name); err != nil {
 		return nil, err
 	}
-	// The parser's own message repeats parts of the URL, which may be a password.
+	// The parser's error repeats parts of the URL, which may be a password.
 	u, err := url.Parse(c.URL)
 	if err != nil || !fetchable(u) {
 		return nil, fmt.Errorf("provider %s: its URL is not an absolute http or https URL", c.Name)
 	}
-	if u.Fragment != "" { // likely the rest of a password or a key
+	if u.Fragment != "" { // probably the rest of a password or a key
 		return nil, fmt.Errorf("provider %s: what follows # in its URL is never sent: write the # itself as %%23", c.Name)
 	}
 	encodeQuery(u)
@@ -87,11 +87,11 @@ func New(c Config) (*Provider, error) {
 	return p, nil
 }
 
-// Get gets the feed with one HTTP request, and the redirects that it leads to. When last
-// is of the last good answer to this provider's request, the document may come back with
-// NotModified set; the zero value asks for it in any case. The progress may be nil.
+// Get gets a document with one HTTP request, and follows redirects. The request is conditional
+// on last, the validators of this provider's latest good document: the new one may have
+// NotModified set. With the zero value the document comes in any case. The progress may be nil.
 //
-// The time limit holds until the body of the document is closed. The error is nil or a
+// The time limit runs until the body of the document is closed. The error is nil or a
 // [*feed.Error].
 func (p *Provider) Get(ctx context.Context, last feed.Validators, progress *feed.Progress) (*feed.Document, error) {
 	if last.Source != p.source {
@@ -108,10 +108,9 @@ func (p *Provider) Get(ctx context.Context, last feed.Validators, progress *feed
 	return t.doc, nil
 }
 
-// Read makes a document of r, such as a file, under the same limits as [Provider.Get] but
-// that of time. It closes r with the body of the document, or at once beside an error, which
-// is a [*feed.Error]. A Read of r that blocks is not interrupted: ctx is looked at before
-// each.
+// Read makes a document of r, such as a file, with the limits of [Provider.Get] except that of
+// time. Closing the body of the document closes r; with an error, which is a [*feed.Error], r is
+// closed at once. A Read of r that blocks is not interrupted: ctx is checked before each.
 func (p *Provider) Read(ctx context.Context, r io.ReadCloser, progress *feed.Progress) (*feed.Document, error) {
 	t := p.newTransfer(ctx, 0, "read a document", progress)
 	t.closers = append(t.closers, r)

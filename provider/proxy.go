@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// CheckProxies returns an error when the environment names a proxy that cannot be used.
-// Package net/http asks a provider directly then, or refuses each request. The error does
-// not repeat the value, which may hold a password.
+// CheckProxies returns an error if the environment names a proxy that cannot be used. Package
+// net/http would then go around the proxy, or refuse each request. The error does not repeat
+// the value, which may contain a password.
 func CheckProxies() error {
 	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"} {
 		value := os.Getenv(name)
@@ -28,7 +28,7 @@ func CheckProxies() error {
 	return nil
 }
 
-// isProxy reports whether net/http can use the value. What has no scheme is of http.
+// isProxy reports whether net/http can use the value. Without a scheme it means http.
 func isProxy(value string) bool {
 	if !strings.Contains(value, "://") {
 		value = "http://" + value

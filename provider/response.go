@@ -15,13 +15,13 @@ import (
 	"fever/provider/spool"
 )
 
-// maxRetryAfter bounds what a provider can ask for. More than that is no advice.
+// maxRetryAfter bounds how long a provider can ask to be left alone.
 const maxRetryAfter = time.Hour
 
-// receive makes the document of the answer to a request that was conditional on last.
+// receive makes a document of the response to a request that was conditional on last.
 func (t *transfer) receive(last feed.Validators) error {
 	res, doc := t.exchange.response, t.doc
-	t.closers = append(t.closers, res.Body) // read to its end, or given up
+	t.closers = append(t.closers, res.Body) // it was read to its end, or is given up
 	doc.HTTPStatus, doc.URL = res.StatusCode, res.Request.URL
 	switch {
 	case res.StatusCode == http.StatusNotModified && isConditional(&last):
@@ -48,7 +48,7 @@ func (t *transfer) receive(last feed.Validators) error {
 
 	received := &limitedReader{transfer: t, r: res.Body}
 	t.exchange.body = received
-	// The same bytes mean something else in another encoding.
+	// The charset belongs to the digest: with another one the same bytes mean something else.
 	digest := sha256.New()
 	fmt.Fprintf(digest, "%q ", doc.Charset)
 	kept, err := spool.Fill(io.TeeReader(received, digest))
@@ -68,14 +68,13 @@ func (t *transfer) receive(last feed.Validators) error {
 	return t.decompress(kept)
 }
 
-// unknownCoding returns the first content coding of an answer that nothing is known of, or
-// "". Whether the body is compressed with gzip is seen from the body itself, as a header
-// that says so, or does not, is often wrong.
+// unknownCoding returns the first content coding that cannot be decoded, or "". Headers are
+// often wrong about gzip, so whether a body is compressed is seen from its first bytes.
 func unknownCoding(header http.Header) string {
 	for coding := range strings.SplitSeq(strings.Join(header.Values("Content-Encoding"), ","), ",") {
 		switch coding = strings.ToLower(strings.TrimSpace(coding)); coding {
 		case "", "gzip", "x-gzip": // RFC 9110 sections 5.6.1 and 8.4.1.3
-		case "identity", "none", "utf-8", "aws-chunked": // said of bodies that are not encoded
+		case "identity", "none", "utf-8", "aws-chunked": // servers say this of bodies without any coding
 		default:
 			return coding
 		}
@@ -83,8 +82,8 @@ func unknownCoding(header http.Header) string {
 	return ""
 }
 
-// retryAfter reads a Retry-After header, RFC 9110 section 10.2.3: a number of seconds
-// or a date. What is none of them, or is over, is 0.
+// retryAfter reads a Retry-After header (RFC 9110 section 10.2.3), a number of seconds or a
+// date. It returns 0 for anything else, and for a date in the past.
 func retryAfter(value string) time.Duration {
 	value = strings.TrimSpace(value)
 	if at, err := http.ParseTime(value); err == nil {

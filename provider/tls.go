@@ -13,8 +13,8 @@ import (
 	"fever/provider/feed"
 )
 
-// tlsConfig returns how connections to the provider are made secure, or an error that says
-// which file cannot be used.
+// tlsConfig returns the configuration of TLS, or an error that names the file that cannot be
+// used.
 func tlsConfig(c *Config) (*tls.Config, error) {
 	if (c.ClientCert == "") != (c.ClientKey == "") {
 		return nil, errors.New("a client certificate needs both its file and that of its key")
@@ -38,21 +38,20 @@ func tlsConfig(c *Config) (*tls.Config, error) {
 	own.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		x := exchangeOf(request.Context())
 		if x == nil || c.ClientCert == "" || !x.trusted {
-			x.note(func() { x.nameless = true }) // many servers ask, and go on without
+			x.note(func() { x.nameless = true }) // many servers ask for a certificate and do without
 			return new(tls.Certificate), nil
 		}
-		// A certificate is renewed while fever runs, and a fetch is rare.
+		// The file may be renewed while fever runs, and connections are rare.
 		return clientCertificate(c)
 	}
 	return own, nil
 }
 
-// insecure returns the error of a connection that did not become secure since one side did
-// not want it so, or nil when the network below failed. The caller holds mu.
+// insecure returns the error of a TLS handshake that one side refused, or nil if the network
+// below failed. The caller holds mu.
 //
-// A server of TLS 1.3 refuses a client's certificate, or the lack of one, after the
-// handshake has ended for the client (RFC 8446 section 4.4.2.4). The first thing to be read
-// is an alert then.
+// A server of TLS 1.3 refuses a client's certificate, or the lack of one, after the handshake
+// has ended for the client (RFC 8446 section 4.4.2.4). Then the client reads an alert first.
 func (x *exchange) insecure(err error) error {
 	cause := x.handshake
 	if cause == nil && x.stage < receiving && isAlert(err) {
@@ -80,8 +79,8 @@ func (x *exchange) insecure(err error) error {
 	return feed.Errorf(feed.KindTLS, "%s%w", hint, err)
 }
 
-// isAlert reports whether err is an alert of TLS, from either side. Its type has no name
-// outside of package tls.
+// isAlert reports whether err is a TLS alert of either side. Package tls does not export its
+// type.
 func isAlert(err error) bool {
 	for op, ok := errors.AsType[*net.OpError](err); ok; op, ok = errors.AsType[*net.OpError](op.Err) {
 		if op.Op == "remote error" || op.Op == "local error" {
@@ -107,7 +106,7 @@ func clientCertificate(c *Config) (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// maxPEM bounds a file of certificates, in bytes. All that a system trusts is a fifth of
+// maxPEM bounds a file of certificates, in bytes. The authorities of a system take a fifth of
 // it.
 const maxPEM = 1 << 20
 

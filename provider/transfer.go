@@ -9,27 +9,28 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"time"
 
 	"fever/provider/feed"
 )
 
-// A transfer is a document on its way to a decoder, and its body.
+// A transfer is a document that is being got, and then its body.
 type transfer struct {
-	io.Reader // of the body, once that is there
+	io.Reader // of the body
 
 	from     *Provider
 	doc      *feed.Document
-	ctx      context.Context // ends with the caller's, or at the time limit
+	ctx      context.Context // ends with caller, or at the time limit
 	caller   context.Context
 	exchange *exchange          // nil when nothing is fetched
-	cancel   context.CancelFunc // gives back the time limit
+	cancel   context.CancelFunc // of ctx
 	closers  []io.Closer
 }
 
-// newTransfer begins one that has so much time, or as much as its caller has when that is 0.
+// newTransfer begins a transfer with a time limit, or with none but the caller's if it is 0.
 func (p *Provider) newTransfer(caller context.Context, limit time.Duration, op string, progress *feed.Progress) *transfer {
-	t := &transfer{from: p, ctx: caller, caller: caller, cancel: func() {}}
+	t := &transfer{Reader: http.NoBody, from: p, ctx: caller, caller: caller, cancel: func() {}}
 	if limit > 0 {
 		t.ctx, t.cancel = context.WithTimeout(caller, limit)
 	}
@@ -37,7 +38,7 @@ func (p *Provider) newTransfer(caller context.Context, limit time.Duration, op s
 	return t
 }
 
-// Close gives back what the body holds.
+// Close closes everything that the body reads from.
 func (t *transfer) Close() error {
 	var err error
 	for _, c := range t.closers {
@@ -48,8 +49,8 @@ func (t *transfer) Close() error {
 	return err
 }
 
-// A limitedReader is bytes of a document under its limits. Once it has returned an error it
-// returns the same one again.
+// A limitedReader reads a document within the limits of size and time. After an error it
+// returns that error again.
 type limitedReader struct {
 	*transfer
 
@@ -65,13 +66,13 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	if l.err != nil {
 		return 0, l.err
 	}
-	// One byte past the limit tells a document that ends there from one that goes on.
+	// One byte more than the limit shows that a document goes on there.
 	if left := l.from.MaxBytes - l.n; int64(len(p)) > left {
 		p = p[:left+1]
 	}
 	n, err := l.r.Read(p)
 	l.n += int64(n)
-	if counted := &l.doc.Progress.Bytes; l.n > counted.Load() { // nobody else writes it
+	if counted := &l.doc.Progress.Bytes; l.n > counted.Load() { // only this transfer writes it
 		counted.Store(l.n)
 	}
 	switch {
@@ -88,7 +89,7 @@ func (p *Provider) tooLarge() error {
 	return feed.Errorf(feed.KindTooLarge, "the feed is larger than its limit of %d bytes", p.MaxBytes)
 }
 
-// broken returns the error of a read that failed, with its kind.
+// broken returns the error of a failed read, with its kind.
 func (t *transfer) broken(err error) error {
 	if t.exchange != nil {
 		err = t.exchange.explain(err)
@@ -96,7 +97,7 @@ func (t *transfer) broken(err error) error {
 	return t.classified(err)
 }
 
-// classified returns the error with its kind, unless it has one.
+// classified adds the kind to an error that has none.
 func (t *transfer) classified(err error) *feed.Error {
 	if known, ok := errors.AsType[*feed.Error](err); ok {
 		return known
@@ -108,10 +109,10 @@ func (t *transfer) classified(err error) *feed.Error {
 	return &feed.Error{Kind: kind, Err: err}
 }
 
-// failed ends the transfer, and returns the error of an operation that was not completed.
+// failed closes the transfer, and returns its error.
 func (t *transfer) failed(err error) error {
 	cause := t.classified(err)
-	_ = t.Close() // there is an error already
+	_ = t.Close() // the caller gets err
 	failure := &feed.Error{Provider: t.from.Name, Kind: cause.Kind, Op: t.doc.Op, Err: cause, HTTPStatus: t.exchange.status(), Bytes: t.doc.Bytes}
 	if failure.Kind == feed.KindHTTPStatus {
 		failure.RetryAfter = retryAfter(t.exchange.response.Header.Get("Retry-After"))
@@ -120,8 +121,8 @@ func (t *transfer) failed(err error) error {
 }
 
 func (t *transfer) kindOf(err error) feed.Kind {
-	// What a cancelled read returns depends on how far it had come, so the contexts
-	// are asked and not the error.
+	// The error of a cancelled read depends on when it was cancelled. The contexts tell the
+	// reason in any case.
 	if errors.Is(t.caller.Err(), context.Canceled) {
 		return feed.KindCanceled
 	}

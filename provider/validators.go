@@ -12,27 +12,27 @@ import (
 	"fever/provider/feed"
 )
 
-// entityTag is that of RFC 9110 section 8.8.3.
+// entityTag is the entity-tag of RFC 9110 section 8.8.3.
 var entityTag = regexp.MustCompile(`^(W/)?"[^\x00-\x20"\x7f]*"$`)
 
-// maxValidator bounds an entity tag and a date of change, in bytes.
+// maxValidator bounds an entity tag and a Last-Modified date, in bytes.
 const maxValidator = 1 << 10
 
-// sourceOf returns Validators.Source for the answers to a provider's requests.
+// sourceOf returns the Source of the validators of a provider's documents.
 func sourceOf(c *Config) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q", c.URL, c.Format.Name, c.Format.Revision)
 	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 		fmt.Fprintf(h, " %q %q", name, c.Header[name])
 	}
-	if c.ClientCert != "" { // who asks
+	if c.ClientCert != "" { // servers may tell clients apart by it
 		fmt.Fprintf(h, " %q", c.ClientCert)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// renewed returns the validators with those that an answer brings in their place: a 304
-// replaces what it names and leaves the others, RFC 9111 section 3.2.
+// renewed returns the validators with those that a response brings. A 304 replaces only the
+// ones that it has (RFC 9111 section 3.2).
 func renewed(v feed.Validators, header http.Header) feed.Validators {
 	if tag := header.Get("ETag"); len(tag) <= maxValidator && entityTag.MatchString(tag) {
 		v.ETag = tag
@@ -43,11 +43,11 @@ func renewed(v feed.Validators, header http.Header) feed.Validators {
 	return v
 }
 
-// isConditional reports whether setConditions sets any.
+// isConditional reports whether setConditions sets a condition.
 func isConditional(v *feed.Validators) bool { return v.ETag != "" || v.LastModified != "" }
 
-// setConditions sets the conditions under which the feed is wanted. A server that knows the
-// tag does not look at the date (RFC 9110 section 13.1.3).
+// setConditions makes a request conditional. A server that supports entity tags ignores the
+// date (RFC 9110 section 13.1.3).
 func setConditions(header http.Header, v *feed.Validators) {
 	if v.ETag != "" {
 		header.Set("If-None-Match", v.ETag)

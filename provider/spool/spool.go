@@ -1,4 +1,4 @@
-// Package spool keeps what a reader brings until it is known what to do with it.
+// Package spool holds the bytes of a reader until it is decided how to read them.
 package spool
 
 import (
@@ -8,14 +8,14 @@ import (
 	"os"
 )
 
-// MaxMemory is how much a [Spool] holds in memory, in bytes.
+// MaxMemory bounds how much a [Spool] holds in memory, in bytes.
 const MaxMemory = 16 << 20
 
-// A Spool reads from its start what [Fill] has read. What is long is in a file without a
-// name, which is gone with the process at the latest.
+// A Spool reads again, from the start, the bytes that [Fill] has read. It holds long content
+// in a file without a name, which the system removes when the process ends.
 //
-// Where there is no room for the file (a full disk, a read-only system), a spool is not
-// whole: what follows the part that it holds is read from the source as it arrives.
+// Without room for the file (a full disk, a read-only system) a spool is not whole. Then it
+// reads what follows from the source as it arrives.
 type Spool struct {
 	io.Reader
 
@@ -25,8 +25,8 @@ type Spool struct {
 	rest   io.Reader // what follows that; nil when the spool is whole
 }
 
-// Fill reads r up to its end, or as far as there is room. The error is one of r. The
-// spool must be closed.
+// Fill reads r to its end, or as far as there is room. The error is that of r. The spool
+// must be closed.
 func Fill(r io.Reader) (*Spool, error) {
 	s := &Spool{rest: r}
 	if err := s.fill(); err != nil {
@@ -62,7 +62,7 @@ func (s *Spool) fill() error {
 	return nil
 }
 
-// flush moves what is in memory into the file, and reports whether it could.
+// flush moves the content of the memory into the file, and reports whether it succeeded.
 func (s *Spool) flush() bool {
 	if s.file == nil {
 		file, err := os.CreateTemp("", "fever-") // with the mode 0600
@@ -70,7 +70,7 @@ func (s *Spool) flush() bool {
 			return false
 		}
 		s.file = file
-		if os.Remove(file.Name()) != nil { // only its holder can reach it then
+		if os.Remove(file.Name()) != nil { // nobody else can open it then
 			return false
 		}
 	}
@@ -80,7 +80,7 @@ func (s *Spool) flush() bool {
 	return err == nil
 }
 
-// Whole reports whether the spool holds all that there was to read.
+// Whole reports whether the spool holds everything to the end of the reader.
 func (s *Spool) Whole() bool { return s.rest == nil }
 
 // Close removes the file.

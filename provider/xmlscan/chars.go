@@ -2,15 +2,15 @@ package xmlscan
 
 import "unicode/utf8"
 
-// The classes of ASCII characters in XML 1.0 (fifth edition), and what stops the
-// scanner in its inner loops. Bytes of 0x80 and more are in no class: they stop it.
+// The classes of ASCII characters in XML 1.0 (fifth edition), and those that the inner
+// loops of the scanner skip. Bytes from 0x80 on are in no class, so they stop these loops.
 const (
 	isSpace     = 1 << iota // S, production 3
 	isNameStart             // NameStartChar, production 4, without the colon
 	isNameChar              // NameChar, production 4a, without the colon
 	isLegal                 // Char, production 2
-	isText                  // ordinary in text
-	isValue                 // ordinary in an attribute's value: not even a tab
+	isText                  // ordinary in text: the scanner skips it
+	isValue                 // ordinary in an attribute's value: it needs no change
 )
 
 var class = func() (table [256]uint8) {
@@ -55,8 +55,7 @@ func legalRune(r rune) bool {
 	}
 }
 
-// legal returns the length of the longest prefix of b that consists of whole, legal
-// characters.
+// legal returns the length of the longest prefix of b that has only whole, legal characters.
 func legal(b []byte) int {
 	for i := 0; i < len(b); {
 		if class[b[i]]&isLegal != 0 {

@@ -8,8 +8,8 @@ import (
 // maxDoctype bounds a document type declaration, in bytes.
 const maxDoctype = 1 << 10
 
-// doctype is doctypedecl, production 28, up to its end or an internal subset. Its group is
-// the name.
+// doctype is doctypedecl, production 28, up to its end or to an internal subset. Its group
+// is the name.
 var doctype = regexp.MustCompile(`^<!DOCTYPE[ \t\r\n]+([^ \t\r\n\[>]+)` +
 	`(?:[ \t\r\n]+(?:SYSTEM|PUBLIC[ \t\r\n]+(?:"[-'` + pubid + `]*"|'[-` + pubid + `]*'))[ \t\r\n]+(?:"[^"]*"|'[^']*'))?` +
 	`[ \t\r\n]*[\[>]`)
@@ -17,8 +17,8 @@ var doctype = regexp.MustCompile(`^<!DOCTYPE[ \t\r\n]+([^ \t\r\n\[>]+)` +
 // pubid is PubidChar, production 13, without the hyphen and the apostrophe.
 const pubid = ` \r\na-zA-Z0-9()+,./:=?;!*#@$_%`
 
-// skipDoctype skips a document type declaration. What an internal subset may define,
-// entities above all, is not worth its dangers: it is refused.
+// skipDoctype skips a document type declaration. It refuses an internal subset, which can
+// define entities, and so make a small document a huge one.
 func (s *Scanner) skipDoctype() error {
 	s.doctype = true
 	parts := doctype.FindSubmatch(s.buf[s.pos:s.end])

@@ -25,10 +25,9 @@ var xmlDeclaration = regexp.MustCompile(`^<\?xml` +
 	`(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?` +
 	`[ \t\r\n]*\?>$`)
 
-// begin skips a byte order mark and the XML declaration, and sees to it that what
-// follows is read as UTF-8. A mark, or the form of UTF-16, leaves no doubt. Otherwise HTTP's
-// charset counts, and then the declaration (RFC 7303 section 3.2), unless the bytes say
-// otherwise.
+// begin skips a byte order mark and the XML declaration, and has the rest read as UTF-8. A
+// mark, or the form of UTF-16, leaves no doubt. Otherwise HTTP's charset counts first, and
+// then the declaration (RFC 7303 section 3.2), unless the bytes contradict them.
 func (s *Scanner) begin() error {
 	const mark = "\xef\xbb\xbf"
 	if !s.has(4) && !s.ended {
@@ -61,11 +60,11 @@ func (s *Scanner) begin() error {
 	return s.transcode(declared)
 }
 
-// reread has what is ahead read through another reader.
+// reread has the scanner read the bytes ahead, and all behind them, through another reader.
 func (s *Scanner) reread(through func(io.Reader) io.Reader) {
 	ahead := bytes.Clone(s.buf[s.pos:s.end])
 	s.src = through(io.MultiReader(bytes.NewReader(ahead), s.src))
-	s.end, s.err, s.ended = s.pos, nil, false // the source returns its error again
+	s.end, s.err, s.ended = s.pos, nil, false // src returns its error again
 }
 
 // skipXMLDeclaration skips the XML declaration if there is one, and returns the
@@ -73,7 +72,7 @@ func (s *Scanner) reread(through func(io.Reader) io.Reader) {
 func (s *Scanner) skipXMLDeclaration() (string, error) {
 	const open, end = "<?xml", "?>"
 	if !s.has(len(open)+1) || string(s.buf[s.pos:s.pos+len(open)]) != open || class[s.buf[s.pos+len(open)]]&isSpace == 0 {
-		return "", nil // an element, another processing instruction, or no XML at all
+		return "", nil // an element, a processing instruction, or no XML at all
 	}
 	n := bytes.Index(s.buf[s.pos:s.end], []byte(end))
 	for n < 0 && s.end-s.pos < maxDeclaration {
@@ -94,13 +93,13 @@ func (s *Scanner) skipXMLDeclaration() (string, error) {
 	return string(parts[1]) + string(parts[2]), nil
 }
 
-// transcode has what is ahead read in its encoding. HTTP and the XML declaration have said
-// what that is, or nothing.
+// transcode has the bytes ahead read in their encoding. HTTP's charset and the XML
+// declaration may each name one.
 //
-// Both are often wrong: servers put one charset on all that they send, and documents are
-// converted without their declaration. Bytes are not UTF-8 by chance. So where one of the
-// two names an encoding of one byte a character, all of the document is looked at first.
-// In doubt it is refused: wrong letters in a title would be stored for ever.
+// Both are often wrong. Servers send one charset with everything, and programs convert a
+// document without its declaration. But bytes are not valid UTF-8 by chance. So if either
+// names an encoding of one byte a character, transcode examines the whole document first.
+// It refuses a document in doubt, because wrong letters in a title would be stored for ever.
 func (s *Scanner) transcode(declared string) error {
 	label, other := s.charset, declared
 	if meansNothing(label) {
@@ -115,7 +114,7 @@ func (s *Scanner) transcode(declared string) error {
 	}
 	otherTable, _ := encodingOf(other)
 	if table == nil && otherTable == nil {
-		return nil // UTF-8, and the scanner sees to it that it is
+		return nil // UTF-8, which the scanner checks
 	}
 	var e evidence
 	var err error
@@ -124,7 +123,7 @@ func (s *Scanner) transcode(declared string) error {
 		return fmt.Errorf("line %d: %w", s.Line(), err)
 	}
 	isUTF8, whole := e.isUTF8(), s.kept.Whole()
-	if !whole { // there was no room for the rest: it is looked at while it is read
+	if !whole { // there is no room for the rest, which is examined while it is read
 		isUTF8 = e.others == 0 && e.characters > 0
 	}
 	s.reread(func(io.Reader) io.Reader { return s.kept })
@@ -151,7 +150,7 @@ func (s *Scanner) transcode(declared string) error {
 	return nil
 }
 
-// A judged reader fails at its end when its encoding is in doubt.
+// A judged reader fails at its end if the encoding is in doubt by then.
 type judged struct {
 	io.Reader
 	doubt func() string
@@ -167,14 +166,14 @@ func (j *judged) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// meansNothing reports whether a label says nothing of a document that is not in UTF-16:
-// programs write that into the declaration of a text in memory, and then convert it.
+// meansNothing reports whether a label can be ignored in a document that is not in UTF-16.
+// Programs declare UTF-16 for a text in memory, and then convert it.
 func meansNothing(label string) bool {
 	return label == "" || strings.HasPrefix(plainLabel(label), "utf16")
 }
 
-// encodingOf returns the encoding of one byte a character with the given label, or nil for
-// UTF-8 and what is a part of it, and whether it is known.
+// encodingOf returns the encoding with the given label, and whether it is known: one of one
+// byte a character, or nil for UTF-8 and its subset US-ASCII.
 func encodingOf(label string) (table *charmap.Charmap, known bool) {
 	name := plainLabel(label)
 	switch name {
@@ -185,8 +184,8 @@ func encodingOf(label string) (table *charmap.Charmap, known bool) {
 	return table, table != nil
 }
 
-// plainLabel returns the letters and digits of a label, in lower case: labels differ
-// in what stands between them.
+// plainLabel returns the letters and digits of a label, in lower case. Labels for the same
+// encoding differ in their other characters.
 func plainLabel(label string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
@@ -196,13 +195,12 @@ func plainLabel(label string) string {
 	}, strings.ToLower(label))
 }
 
-// tableOf returns the encoding of one byte a character with the given plain label, or
-// nil.
+// tableOf returns the encoding of one byte a character with the given plain label, or nil.
 func tableOf(name string) *charmap.Charmap {
 	switch name {
 	case "iso88591", "latin1", "l1", "cp1252", "xcp1252":
-		// ISO-8859-1 differs from Windows-1252 where it has control characters, which no
-		// title holds: the Encoding Standard of WHATWG reads both labels like this.
+		// The Encoding Standard of WHATWG reads both labels as Windows-1252. It differs from
+		// ISO-8859-1 only where that has control characters, which no title holds.
 		return charmap.Windows1252
 	case "latin9", "l9":
 		return charmap.ISO8859_15

@@ -6,16 +6,16 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// An evidence is what the bytes of a document, which are written to it, say of its
-// encoding: UTF-8, or one of one byte a character.
+// An evidence collects what the bytes of a document tell of its encoding: whether that is
+// UTF-8, or one of one byte a character. The document is written to it.
 type evidence struct {
 	characters int       // beyond ASCII, in UTF-8
-	others     int       // bytes beyond ASCII that are no part of UTF-8
-	seen       [256]bool // the bytes beyond ASCII
-	pending    []byte    // of what may be a character: its rest is to come
+	others     int       // bytes beyond ASCII that are not valid UTF-8
+	seen       [256]bool // which bytes beyond ASCII there are
+	pending    []byte    // the beginning of what may be a character
 }
 
-// Write counts. It never fails.
+// Write never fails.
 func (e *evidence) Write(p []byte) (int, error) {
 	n := len(p)
 	if len(e.pending) > 0 {
@@ -45,11 +45,11 @@ func (e *evidence) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// isUTF8 reports whether all of the document is.
+// isUTF8 reports whether all of the document is valid UTF-8.
 func (e *evidence) isUTF8() bool { return e.others == 0 && len(e.pending) == 0 }
 
-// fits reports whether each byte of the document means something in an encoding, and
-// the same in another one, which may be nil.
+// fits reports whether each byte of the document has a meaning in an encoding, and the same
+// meaning in another one. The other one may be nil.
 func (e *evidence) fits(table, other *charmap.Charmap) bool {
 	for c, seen := range e.seen {
 		if !seen {

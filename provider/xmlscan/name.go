@@ -8,7 +8,7 @@ import (
 // maxName bounds a name, in bytes.
 const maxName = 1 << 10
 
-// errShort is returned by functions on the bytes at hand that need more of them.
+// errShort says that a name or a tag goes on behind the bytes that are in the buffer.
 var errShort = errors.New("more bytes are needed")
 
 var (
@@ -17,8 +17,8 @@ var (
 	errColon    = errors.New("a name has a colon in the wrong place")
 )
 
-// name returns the length of the name that b begins with: a QName of Namespaces in
-// XML 1.0, which is a Name of XML 1.0 with at most one colon, between two names.
+// name returns the length of the name at the start of b. It is a QName of Namespaces in
+// XML 1.0: a Name of XML 1.0 with at most one colon, which separates two names.
 func name(b []byte) (int, error) {
 	i := 0
 	for i < len(b) && class[b[i]]&isNameChar != 0 {
@@ -30,9 +30,9 @@ func name(b []byte) (int, error) {
 	return anyName(b)
 }
 
-// anyName is name without a short cut for the usual.
+// anyName is name without the short cut for ASCII.
 func anyName(b []byte) (int, error) {
-	begin, colons := true, 0 // begin: of the name, or of its part after the colon
+	begin, colons := true, 0 // begin: at the start of the name, or of its part after the colon
 	for i := 0; ; {
 		if i > maxName {
 			return 0, errLongName

@@ -7,13 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxReference bounds a reference, in bytes. The longest that is needed is
-// "&#x10FFFF;", but zeros may lead.
+// maxReference bounds a reference, in bytes. "&#x10FFFF;" is the longest one without
+// leading zeros.
 const maxReference = 32
 
-// reference decodes the reference that b begins with, and returns its length. Only
-// the five predefined entities and references to legal characters are known, and
-// those to others that are tolerated.
+// reference decodes the reference at the start of b, and returns its length. It knows the
+// five predefined entities, references to legal characters, and those that are tolerated.
 func reference(b []byte, tolerate Tolerance) (r rune, n int, ok bool) {
 	end := bytes.IndexByte(b[:min(len(b), maxReference)], ';')
 	if end < 0 {
@@ -28,7 +27,7 @@ func reference(b []byte, tolerate Tolerance) (r rune, n int, ok bool) {
 	if hex, ok := strings.CutPrefix(digits, "x"); ok {
 		digits, base = hex, 16
 	}
-	// ParseUint takes no sign, and no underscore when the base is given.
+	// ParseUint accepts no sign, and with a base no underscore.
 	code, err := strconv.ParseUint(digits, base, 32)
 	if err == nil && code < ' ' && !legalRune(rune(code)) && tolerate&ControlCharacters != 0 {
 		code = ' '
@@ -36,10 +35,10 @@ func reference(b []byte, tolerate Tolerance) (r rune, n int, ok bool) {
 	return rune(code), end + 1, numeric && err == nil && code <= utf8.MaxRune && legalRune(rune(code))
 }
 
-// entities are the predefined ones, XML 1.0 section 4.6.
+// entities are the predefined ones (XML 1.0 section 4.6).
 var entities = map[string]rune{"amp": '&', "lt": '<', "gt": '>', "quot": '"', "apos": '\''}
 
-// unknownReference returns the error of the reference n bytes ahead, which is none.
+// unknownReference returns the error for an & n bytes ahead that begins no known reference.
 func (s *Scanner) unknownReference(n int) error {
 	if _, _, ok := reference(s.buf[s.pos+n:s.end], ControlCharacters); ok {
 		return s.malformed(n, "a reference to a character that XML does not allow; tolerate: control-characters reads it as a space")

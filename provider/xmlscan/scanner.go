@@ -1,7 +1,7 @@
-// Package xmlscan scans XML 1.0 strictly, within bounds, and fast.
+// Package xmlscan scans XML 1.0: strictly, within bounds, and fast.
 //
-// It gives start tags and end tags alone. Text, comments and the rest are checked and
-// dropped as they stream by.
+// It returns start tags and end tags only. It checks text, comments and everything else as
+// they stream by, and drops them.
 package xmlscan
 
 import (
@@ -13,25 +13,24 @@ import (
 	"fever/provider/spool"
 )
 
-// The bounds of the scanner. A document that is beyond one of them counts as
-// malformed.
+// The bounds of the scanner. A document beyond one of them is malformed.
 const (
 	maxTag   = 1 << 20 // bytes of a start tag
 	MaxDepth = 64      // elements inside each other
 	maxAttrs = 256     // attributes of one tag
 )
 
-// An Error says what keeps a document from being read, and where.
+// An Error says why a document cannot be read, and at which place.
 type Error struct {
 	Line     int   // from 1
 	Byte     int64 // from 0, of the document as UTF-8
-	Encoding bool  // its encoding is not known; otherwise it is not well-formed, cut short, or beyond a bound
+	Encoding bool  // the encoding is unknown or in doubt; false: not well-formed, cut short, or beyond a bound
 	Text     string
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("line %d (byte %d): %s", e.Line, e.Byte, e.Text) }
 
-// A Token is what the scanner found.
+// A Token is what [Scanner.Next] has found.
 type Token uint8
 
 // The tokens.
@@ -41,55 +40,55 @@ const (
 	EndDocument              // the root is closed, and nothing else follows
 )
 
-// An Attr is an attribute of a start tag. Its value is normalised (XML 1.0 section
-// 3.3.3). Both are valid up to the next token.
+// An Attr is an attribute of a start tag. Its value is normalised (XML 1.0 section 3.3.3).
+// Name and value are valid until the next token.
 type Attr struct {
 	Name, Value []byte
 }
 
-// A Scanner reads XML 1.0 (fifth edition). It accepts well-formed documents, and not all
-// of them: a DOCTYPE has no internal subset, a name has at most one colon, and everything
-// is bounded.
+// A Scanner reads XML 1.0 (fifth edition). It accepts only well-formed documents. Of these it
+// refuses some: with an internal subset in the DOCTYPE, with two colons in a name, or beyond
+// a bound.
 //
-// It holds one buffer, in which a start tag must fit. Make one with [New].
+// It holds one buffer, which must hold a whole start tag. Make one with [New].
 type Scanner struct {
 	Depth int    // open elements
-	Name  []byte // of the last start tag, with its prefix; valid up to the next token
+	Name  []byte // of the last start tag, with its prefix; valid until the next token
 	Attrs []Attr // of the last start tag
 
 	charset  string
 	tolerate Tolerance
-	kept     *spool.Spool // of a document that is looked at before it is read
+	kept     *spool.Spool // of a document that is examined before it is read
 
 	src   io.Reader
-	err   error  // of src, met behind buf[end]; sticky
+	err   error  // of src, after buf[:end]; it stays
 	buf   []byte // buf[pos:end] is ahead
 	pos   int
 	end   int
 	ended bool  // err is io.EOF
 	base  int64 // bytes of the document before buf[0]
 
-	counted int // line feeds before buf[counted] are in lines
+	counted int // lines counts the line feeds before buf[counted]
 	lines   int
 
 	names   []byte // of the open elements, one after the other
 	nameEnd [MaxDepth]int
 
-	tag     int    // where the last start tag begins in buf, up to the next token
-	scratch []byte // attribute values that are not in buf as they are
+	tag     int    // where the last start tag begins in buf; valid until the next token
+	scratch []byte // attribute values that differ from what is in buf
 	begun   bool   // the encoding is known
 	empty   bool   // the last start tag was an empty element's: its end tag is due
 	doctype bool   // seen
 	root    bool   // seen
 }
 
-// New returns a scanner of r, for which HTTP names the charset, or none. Once r has
-// returned an error it must go on returning it. The scanner must be closed.
+// New returns a scanner of r. The charset is what HTTP says of the document, or empty. Once
+// r has returned an error, it must return it again. The scanner must be closed.
 func New(r io.Reader, charset string, tolerate Tolerance) *Scanner {
 	return &Scanner{charset: charset, tolerate: tolerate, src: r, buf: make([]byte, 64<<10)}
 }
 
-// Close removes the temporary file that a scanner may have.
+// Close removes the temporary file, if the scanner has one.
 func (s *Scanner) Close() error {
 	if s.kept == nil {
 		return nil
@@ -97,8 +96,8 @@ func (s *Scanner) Close() error {
 	return s.kept.Close()
 }
 
-// Next returns the next token. Its error is an [*Error], or wraps the reader's. It must not
-// be called after an error, or after the document's end.
+// Next returns the next token. The error is an [*Error], or wraps the reader's error. Next
+// must not be called after an error, or after the end of the document.
 func (s *Scanner) Next() (Token, error) {
 	if s.empty {
 		s.empty = false
@@ -138,8 +137,8 @@ func (s *Scanner) Next() (Token, error) {
 	}
 }
 
-// openingTag reads a start tag. All of it has to be in the buffer at once, so that
-// names and values need no copy.
+// openingTag reads a start tag. The buffer must hold all of it, so that names and values
+// need no copy.
 func (s *Scanner) openingTag() error {
 	if s.Depth == 0 && s.root {
 		return s.malformed(0, "a second root element")
@@ -164,8 +163,8 @@ func (s *Scanner) openingTag() error {
 		if !errors.Is(err, errShort) {
 			return err
 		}
-		// Each time there is a buffer more to parse, or twice as much: the cost of
-		// starting anew stays in proportion.
+		// Parsing starts anew with a buffer that is fuller, or twice as large. So the cost
+		// stays in proportion to the length of the tag.
 		if !s.more() {
 			return s.short("inside a start tag")
 		}
@@ -209,7 +208,7 @@ func (s *Scanner) close() {
 	s.Depth--
 }
 
-// has reports whether n bytes are ahead, after reading on if need be.
+// has reports whether n bytes are ahead. It reads on if there are fewer.
 func (s *Scanner) has(n int) bool {
 	for s.end-s.pos < n {
 		if !s.more() {
@@ -219,14 +218,14 @@ func (s *Scanner) has(n int) bool {
 	return true
 }
 
-// more reads on until the buffer is full, and reports whether that brought anything.
-// What is ahead moves to its start, and it grows when that leaves no room.
+// more reads until the buffer is full, and reports whether that brought anything. It moves
+// the bytes ahead to the start of the buffer, and makes the buffer larger if they fill it.
 func (s *Scanner) more() bool {
 	if s.err != nil {
 		return false
 	}
 	if s.pos > 0 {
-		s.Line() // while the line feeds are there to be counted
+		s.Line() // before the line feeds are gone
 		s.end = copy(s.buf, s.buf[s.pos:s.end])
 		s.base += int64(s.pos)
 		s.pos, s.counted = 0, 0
@@ -260,7 +259,7 @@ func (s *Scanner) Line() int {
 	return s.lines + 1
 }
 
-// TagLine returns the line of the last start tag. It is valid up to the next token.
+// TagLine returns the line of the last start tag. It must be called before the next token.
 func (s *Scanner) TagLine() int {
 	return s.Line() - bytes.Count(s.buf[s.tag:s.pos], []byte{'\n'})
 }
@@ -275,7 +274,7 @@ func (s *Scanner) fail(n int, encoding bool, text string) error {
 	return &Error{Line: line, Byte: s.Offset() + int64(n), Encoding: encoding, Text: text}
 }
 
-// unexpected returns the error of a next byte that cannot be there, or is missing.
+// unexpected returns the error for a next byte that must not be there, or is missing.
 func (s *Scanner) unexpected(where string) error {
 	if s.pos == s.end {
 		return s.short(where)
@@ -283,7 +282,7 @@ func (s *Scanner) unexpected(where string) error {
 	return s.malformed(0, "the byte %#x where it cannot be, %s", s.buf[s.pos], where)
 }
 
-// where says for a message what the next byte is in.
+// where says for a message what contains the next byte.
 func (s *Scanner) where() string {
 	switch {
 	case s.Depth > 0:
@@ -295,13 +294,13 @@ func (s *Scanner) where() string {
 	}
 }
 
-// short returns the error of a reader that has no more. Without another one the document
-// is cut short.
+// short returns the error for a document that ends too early: the reader's error, or that
+// the document is cut short.
 func (s *Scanner) short(where string) error {
 	if s.ended {
 		return s.malformed(s.end-s.pos, "the document is cut short %s", where)
 	}
-	if own, ok := errors.AsType[*Error](s.err); ok { // of a reader of ours, which does not know the place
+	if own, ok := errors.AsType[*Error](s.err); ok { // of a decoder of encodings, which does not know the place
 		return s.fail(s.end-s.pos, own.Encoding, own.Text)
 	}
 	return fmt.Errorf("line %d (byte %d): %w", s.Line(), s.base+int64(s.end), s.err)

@@ -37,7 +37,7 @@ func (s *Scanner) skipText() error {
 	}
 }
 
-// skipTextAt skips one character of text that is not ordinary.
+// skipTextAt skips one character of text that is not in the class isText.
 func (s *Scanner) skipTextAt() error {
 	if c := s.buf[s.pos]; c == '&' {
 		complete := s.has(maxReference)
@@ -75,7 +75,7 @@ func (s *Scanner) skipTextAt() error {
 	return nil
 }
 
-// illegal returns the error of the character n bytes ahead, which is none of XML.
+// illegal returns the error for the character n bytes ahead, which XML does not allow.
 func (s *Scanner) illegal(n int) error {
 	if c := s.buf[s.pos+n]; c < ' ' {
 		return s.malformed(n, "the character %#x, which XML does not allow; tolerate: control-characters reads it as a space", c)
@@ -160,7 +160,7 @@ func (s *Scanner) skipDeclaration() error {
 	}
 }
 
-// skipPast skips up to and with the next delim, checking the characters before it.
+// skipPast skips everything through the next delim, and checks the characters before it.
 func (s *Scanner) skipPast(delim, where string) error {
 	for {
 		b := s.buf[s.pos:s.end]

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// parseTag parses the start tag that b, the bytes ahead, begins with, and returns its
-// length, or errShort.
+// parseTag parses the start tag at the start of b, the bytes ahead. It returns the length of
+// the tag, or errShort.
 func (s *Scanner) parseTag(b []byte) (int, error) {
 	n, err := name(b[1:])
 	if err != nil {
@@ -49,8 +49,8 @@ func (s *Scanner) parseTag(b []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		// Most names differ in their length or at an end. Where the bit is new, so is
-		// the name.
+		// Most names differ in their length, or in their first or last byte. If the bit is
+		// new, the name is new.
 		bit := uint64(1) << ((uint(len(a.Name))*7 + uint(a.Name[0]) + uint(a.Name[len(a.Name)-1])*3) % 64)
 		if seen&bit != 0 && slices.ContainsFunc(attrs[:len(attrs)-1], func(b Attr) bool { return bytes.Equal(a.Name, b.Name) }) {
 			return 0, s.malformed(i, "the attribute %.40s is there twice", a.Name)
@@ -60,7 +60,7 @@ func (s *Scanner) parseTag(b []byte) (int, error) {
 	}
 }
 
-// parseAttr sets a to the attribute at b[i], and returns where it ends.
+// parseAttr sets a to the attribute at b[i], and returns the index after it.
 func (s *Scanner) parseAttr(a *Attr, b []byte, i int) (int, error) {
 	n, err := name(b[i:])
 	if err != nil {
@@ -90,8 +90,8 @@ func (s *Scanner) parseAttr(a *Attr, b []byte, i int) (int, error) {
 	return end + 1, err
 }
 
-// value returns where the value that starts with the quote b[i] ends, and whether it
-// means what it says: that it needs no [Scanner.normalise].
+// value returns the index of the quote that ends the value whose first quote is b[i]. A plain
+// value needs no [Scanner.normalise].
 func (s *Scanner) value(b []byte, i int) (end int, plain bool, err error) {
 	quote, start := b[i], i+1
 	plain, ascii := true, true
@@ -123,8 +123,8 @@ func (s *Scanner) value(b []byte, i int) (end int, plain bool, err error) {
 	}
 }
 
-// normalise returns the value, which begins at places ahead, with its references
-// replaced, and with a space for each other white space and line end.
+// normalise returns the value, which begins at bytes ahead. It replaces references, and puts
+// a space in the place of each line end and other white space.
 func (s *Scanner) normalise(value []byte, at int) ([]byte, error) {
 	start := len(s.scratch)
 	for i := 0; i < len(value); i++ {
@@ -148,7 +148,7 @@ func (s *Scanner) normalise(value []byte, at int) ([]byte, error) {
 	return s.scratch[start:], nil
 }
 
-// orShort places an error of [name] n bytes ahead; errShort stays as it is.
+// orShort adds the place to an error of [name], n bytes ahead. It returns errShort as it is.
 func (s *Scanner) orShort(n int, err error) error {
 	if errors.Is(err, errShort) {
 		return err
@@ -156,7 +156,7 @@ func (s *Scanner) orShort(n int, err error) error {
 	return s.malformed(n, "%s", err)
 }
 
-// pastSpace returns the index of the first byte of b from i on that is no white space.
+// pastSpace returns the index of the first byte from b[i] on that is not white space.
 func pastSpace(b []byte, i int) int {
 	for i < len(b) && class[b[i]]&isSpace != 0 {
 		i++

@@ -6,20 +6,19 @@ import (
 	"strings"
 )
 
-// A Tolerance says what of an XML document is read although XML does not allow it. The
-// zero value holds to the letter.
+// A Tolerance says which violations of XML are read over. The zero value tolerates none.
 type Tolerance uint8
 
-// What can be tolerated.
+// The violations that can be tolerated.
 const (
 	LeadingBlanks     Tolerance = 1 << iota // white space before the XML declaration
-	ControlCharacters                       // below U+0020, as they are or as references: a space
+	ControlCharacters                       // below U+0020, literally or as references: each is read as a space
 )
 
 var toleranceNames = map[Tolerance]string{LeadingBlanks: "leading-blanks", ControlCharacters: "control-characters"}
 
-// MarshalText returns the names of what is tolerated, with commas between them. The
-// error is always nil.
+// MarshalText returns the names of the violations, separated by commas. The error is always
+// nil.
 func (t Tolerance) MarshalText() ([]byte, error) {
 	var names []string
 	for _, bit := range []Tolerance{LeadingBlanks, ControlCharacters} {
@@ -30,8 +29,8 @@ func (t Tolerance) MarshalText() ([]byte, error) {
 	return []byte(strings.Join(names, ",")), nil
 }
 
-// UnmarshalText reads what [Tolerance.MarshalText] returns, with white space around the
-// names or without.
+// UnmarshalText reads what [Tolerance.MarshalText] returns. White space around the names is
+// ignored.
 func (t *Tolerance) UnmarshalText(text []byte) error {
 	var all Tolerance
 	for part := range strings.SplitSeq(string(text), ",") {
@@ -49,8 +48,8 @@ func (t *Tolerance) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// A blanker puts spaces in the place of the control characters that XML does not allow,
-// in any encoding in which ASCII is what it is.
+// A blanker replaces the control characters that XML does not allow by spaces. It works in
+// every encoding that contains ASCII unchanged.
 type blanker struct{ io.Reader }
 
 func (b blanker) Read(p []byte) (int, error) {

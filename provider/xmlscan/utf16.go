@@ -9,8 +9,8 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// A utf16Decoder reads UTF-16. Unlike the one of golang.org/x/text it refuses what is
-// none, where that one puts U+FFFD, which a title may hold as well.
+// A utf16Decoder decodes UTF-16, and refuses invalid UTF-16. The decoder of
+// golang.org/x/text replaces that by U+FFFD, which a title may really contain.
 type utf16Decoder struct {
 	transform.NopResetter
 	order binary.ByteOrder
@@ -45,9 +45,9 @@ func (d utf16Decoder) Transform(dst, src []byte, atEOF bool) (written, read int,
 	return written, read, nil
 }
 
-// utf16Of returns the byte order of a document in UTF-16 that begins with b, and the
-// length of its byte order mark; or nil when it is none. A document begins with a
-// character of ASCII, so that its order shows without a mark, too.
+// utf16Of returns the byte order of a document in UTF-16 that begins with b, and the length
+// of its byte order mark. The order is nil if it is not UTF-16. Without a mark the order is
+// known because the first character of a document is ASCII.
 func utf16Of(b []byte) (order binary.ByteOrder, mark int) {
 	switch {
 	case bytes.HasPrefix(b, []byte("\xfe\xff")):
