@@ -8,30 +8,29 @@ import (
 	"fever/event"
 )
 
-// A Builder makes a [Feed] of the rows of one document, whatever its format. It decides
-// what is a valid row, which of several with the same ids counts, and how much a feed
-// may hold.
+// A Builder makes a [Feed] of the rows of a document, in any format. It decides which rows are
+// valid, which of several rows with the same ids counts, and how much a feed may hold.
 type Builder struct {
 	Location *time.Location // in which the feed's local times count
 
 	provider string
 	progress *Progress
 	feed     Feed
-	rows     map[event.Key]rowPosition // of feed.Events
-	past     map[int]bool              // the indexes in feed.Events of what belongs into feed.Past
-	zones    int                       // of all rows that were kept
+	rows     map[event.Key]rowPosition // where each of feed.Events is
+	past     map[int]bool              // the indexes in feed.Events of those that belong into feed.Past
+	zones    int                       // of all rows kept, replaced ones included
 	unknown  *Rejection                // see Unknown
 }
 
-// Bounds on what one feed may have in memory, whatever the size of its document: seven
-// bytes can be a zone, of which an event.Zone is ten times as many. Real feeds have
-// thousands of events and some million zones.
+// Bounds on what a feed may hold in memory, whatever the size of its document: a zone can be
+// seven bytes there, and an event.Zone has ten times as many. Real feeds have thousands of
+// events and up to a few million zones.
 const (
 	maxRows  = 1 << 20
 	maxZones = 1 << 22
 )
 
-// A rowPosition says where a row is: in Feed.Events, and in the document.
+// A rowPosition is where a row is: its index in Feed.Events, and its line in the document.
 type rowPosition struct{ index, line int }
 
 func newBuilder(provider string, location *time.Location, progress *Progress) *Builder {
@@ -41,12 +40,12 @@ func newBuilder(provider string, location *time.Location, progress *Progress) *B
 	}
 }
 
-// Keep adds a row that is sold online, or rejects it when the event is not valid. The
-// event needs no provider. Of several rows with the same ids the last counts. The error
-// is of a feed that is too large.
+// Keep adds a row that is sold online, or rejects it if the event is not valid. The event
+// needs no provider. Of several rows with the same ids the last counts. Keep returns an error
+// if the feed is too large.
 func (b *Builder) Keep(e event.Event, line int) error { return b.keep(e, line, false) }
 
-// KeepPast is [Builder.Keep] for what was sold online before.
+// KeepPast is [Builder.Keep] for a row that was sold online before, and is no longer.
 func (b *Builder) KeepPast(e event.Event, line int) error { return b.keep(e, line, true) }
 
 func (b *Builder) keep(e event.Event, line int, past bool) error {
@@ -83,22 +82,22 @@ func (b *Builder) Ignore() {
 	b.feed.Ignored++
 }
 
-// Reject counts a row that cannot be kept, and says why. The line is the document's, from
-// 1. Either id may be empty.
+// Reject counts a row that cannot be kept, for the given reason. The line is that in the
+// document, from 1. Either id may be empty.
 func (b *Builder) Reject(baseID, eventID string, line int, reason string) {
 	b.see()
 	b.list(baseID, eventID, line, reason)
 }
 
-// Unknown notes what stands where a row could, and is none. The feed of a document
-// without rows tells of the first.
+// Unknown notes something unknown in the place of a row. If the document has no rows, the
+// first such note becomes the feed's only rejection.
 func (b *Builder) Unknown(line int, format string, args ...any) {
 	if b.unknown == nil && b.feed.Seen == 0 {
 		b.unknown = &Rejection{Line: line, Reason: fmt.Sprintf(format, args...)}
 	}
 }
 
-// Next says that the feed goes on in another document, at u.
+// Next says that the feed continues in another document, at u.
 func (b *Builder) Next(u *url.URL) { b.feed.Next = u }
 
 // see counts a row.
@@ -107,8 +106,8 @@ func (b *Builder) see() {
 	b.progress.Rows.Store(int64(b.feed.Seen))
 }
 
-// list counts a rejection, and lists it if it is one of the first. Its ids lose their
-// control characters, which would steer the terminal that they are shown on.
+// list counts a rejection, and lists it if it is one of the first. It removes control
+// characters from the ids, which would steer a terminal.
 func (b *Builder) list(baseID, eventID string, line int, reason string) {
 	b.feed.Rejected++
 	if len(b.feed.Rejections) < MaxRejections {
@@ -118,7 +117,7 @@ func (b *Builder) list(baseID, eventID string, line int, reason string) {
 	}
 }
 
-// whole returns the feed when all rows are in it.
+// whole returns the feed, after the last row.
 func (b *Builder) whole() *Feed {
 	if b.feed.Seen == 0 && b.unknown != nil {
 		b.feed.Rejections = []Rejection{*b.unknown}

@@ -9,44 +9,43 @@ import (
 	"time"
 )
 
-// A Document is what a provider sent, or what a file has, on its way to be decoded. Who
-// got it closes its Body.
+// A Document is what a provider sent or a file contains, to be decoded. Whoever gets it must
+// close its Body.
 type Document struct {
-	// Body is the document without compression, within the limits of size and time. It is
-	// never nil. Its errors are each an [*Error] that says what kind of failure it is, and
-	// come again when it is read again.
+	// Body is the decompressed document, within the limits of size and time. It is never nil.
+	// A failed read returns an [*Error] with its kind, and returns it again.
 	Body io.ReadCloser
 
 	Op          string    // how it was got, for errors: "fetch from example.com"
-	URL         *url.URL  // where it was got from, behind redirects; nil when it was not fetched
-	ContentType string    // the media type that HTTP names, without parameters; may be empty
-	Charset     string    // the encoding that HTTP names; may be empty
-	HTTPStatus  int       // of the answer; 0 when it was not fetched
+	URL         *url.URL  // where it came from, after redirects; nil if it was not fetched
+	ContentType string    // the media type in the HTTP header, without parameters; empty if there is none
+	Charset     string    // the encoding in the HTTP header; empty if there is none
+	HTTPStatus  int       // of the response; 0 if it was not fetched
 	Progress    *Progress // counts the rows; nil counts nothing
 
-	// NotModified is set when the provider said, or the digest showed, that the document is
-	// the one that last came. It has no body then.
+	// NotModified says that the document is the same as last time: the provider said so, or
+	// its digest is the same. Its body is empty.
 	NotModified bool
-	// Validators are of this answer, also when it modified nothing: they count from now on.
-	// Zero when it was not fetched.
+	// Validators are those of this response, also of one that is not modified. They are zero
+	// if the document was not fetched.
 	Validators Validators
-	Bytes      int64 // received of a document that is not modified
+	Bytes      int64 // received, before decompression; 0 if it was not fetched
 }
 
-// A Format is how a feed is written.
+// A Format is one way to write feeds.
 type Format struct {
-	Name string // in configurations
-	// Revision changes with what Decode makes of documents, so that a feed that has not
-	// changed since is read again. It is part of [Validators.Source].
+	Name string // as configurations name it
+	// Revision differs between versions of Decode that make different feeds of a document. It
+	// is part of [Validators.Source], so that feeds that have not changed are decoded again.
 	Revision string
 	Accept   string // value of the Accept header
-	// Decode gives the rows of a document to the builder. It depends on the document, and on
-	// nothing else. Its error is made by [Errorf], or wraps that of the body.
+	// Decode gives the rows of a document to the builder. It depends on the document alone.
+	// Its error is one of [Errorf], or wraps the error of the body.
 	Decode func(*Document, *Builder) error
 }
 
-// Decode makes a feed of a document in the given format, of a provider whose local times
-// count in the location. It leaves the body open. The error is nil or an [*Error].
+// Decode makes a feed of a document in the format f. The provider's local times count in the
+// location. Decode does not close the body. The error is nil or an [*Error].
 func Decode(doc *Document, f Format, provider string, location *time.Location) (*Feed, error) {
 	if doc.NotModified {
 		return &Feed{NotModified: true, Validators: doc.Validators, Bytes: doc.Bytes, HTTPStatus: doc.HTTPStatus}, nil
@@ -67,7 +66,7 @@ func Decode(doc *Document, f Format, provider string, location *time.Location) (
 	return got, nil
 }
 
-// A counter counts the bytes that are read.
+// A counter counts the bytes read through it.
 type counter struct {
 	io.ReadCloser
 	n int64
@@ -79,11 +78,10 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A Progress counts what one fetch has read so far. Its fields may be read at any time,
-// and only grow. The zero value is ready for use, by one fetch.
+// A Progress counts what a fetch has read so far. Its fields may be read at any time, and only
+// grow. The zero value is ready to use, for one fetch.
 type Progress struct {
-	// Bytes are those of the document: as many as were received or, when there are more
-	// of them, came out of the decompression.
+	// Bytes are those received, or those that came out of the decompression if these are more.
 	Bytes atomic.Int64
-	Rows  atomic.Int64 // occurrences seen: Feed.Seen in the end
+	Rows  atomic.Int64 // occurrences seen; in the end Feed.Seen
 }

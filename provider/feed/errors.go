@@ -8,51 +8,50 @@ import (
 	"unicode/utf8"
 )
 
-// A Kind says what went wrong with a job. The set is closed: outcomes are stored, counted
-// and retried by it.
+// A Kind says why a job failed. The set is closed: jobs are stored, counted and tried again by
+// their kind.
 type Kind string
 
 // The kinds of failure.
 const (
-	KindTimeout     Kind = "timeout"     // the time limit passed, at whatever stage
-	KindConnection  Kind = "connection"  // refused, reset, ended early, or an input that cannot be read
-	KindDNS         Kind = "dns"         // the host's name was not resolved
-	KindTLS         Kind = "tls"         // no secure connection: certificate or protocol
-	KindHTTPStatus  Kind = "http_status" // an answer other than 200, a redirect that cannot be followed, or a 304 out of place
-	KindTooLarge    Kind = "too_large"   // beyond the size limit, as received or after decompression, or beyond the bounds of a Feed
+	KindTimeout     Kind = "timeout"     // the time limit passed, at any stage
+	KindConnection  Kind = "connection"  // refused, reset, ended early, or the input cannot be read
+	KindDNS         Kind = "dns"         // the name of the host was not resolved
+	KindTLS         Kind = "tls"         // no secure connection, because of a certificate or the protocol
+	KindHTTPStatus  Kind = "http_status" // a status other than 200, a redirect that cannot be followed, or an unexpected 304
+	KindTooLarge    Kind = "too_large"   // beyond the size limit, before or after decompression, or beyond the bounds of a Feed
 	KindMalformed   Kind = "malformed"   // not well-formed, cut short, or beyond the decoder's bounds
-	KindDecode      Kind = "decode"      // not a feed, or in an encoding that is not known
-	KindCanceled    Kind = "canceled"    // the caller's context was cancelled
+	KindDecode      Kind = "decode"      // not a feed, or in an unknown encoding
+	KindCanceled    Kind = "canceled"    // the context of the caller was cancelled
 	KindStore       Kind = "store"       // the snapshot or its outcome could not be committed
 	KindInternal    Kind = "internal"    // a bug: the job panicked, or failed without a kind
-	KindSuspect     Kind = "suspect"     // the snapshot as a whole is suspect, and was refused for it
-	KindInterrupted Kind = "interrupted" // the job was found running when nobody could be running it any more
+	KindSuspect     Kind = "suspect"     // the snapshot as a whole is suspect, and was refused
+	KindInterrupted Kind = "interrupted" // the process ended while the job was running
 )
 
-// An Error is a failure of a job, with its kind. Its text can stand in a log and on a
-// terminal, and is bounded: package net/http repeats in its errors what a server sent, at
-// any length. It names the provider and its host, never the rest of the URL, which may hold
-// credentials.
+// An Error is a failure of a job, with its kind. Its text is printable and bounded, although
+// errors of net/http repeat what a server sent at any length. It names the provider and its
+// host, and never the rest of the URL, which may contain credentials.
 type Error struct {
-	Provider string // empty when that is for a caller to add; so is Op
+	Provider string // empty if a caller is to add it; Op likewise
 	Kind     Kind
 	Op       string // what was being done, such as "fetch from example.com"
 	Err      error  // the cause, never nil
 
-	HTTPStatus int           // of the last answer; 0 when there was none
-	Bytes      int64         // read before it failed, after decompression
-	RetryAfter time.Duration // how long the answer asks to wait, at most an hour; 0 when it does not
+	HTTPStatus int           // of the last response; 0 if there was none
+	Bytes      int64         // read before the failure, after decompression
+	RetryAfter time.Duration // how long the response asks to wait, at most an hour; 0 if it does not
 }
 
-// Errorf returns an [*Error] of which no more is known than the kind and the cause.
+// Errorf returns an [*Error] with a kind and a cause, to which a caller adds the rest.
 func Errorf(kind Kind, format string, args ...any) error {
 	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
 }
 
-// maxCause bounds what the text of an [Error] says of its cause, in bytes.
+// maxCause bounds the text of the cause in that of an [Error], in bytes.
 const maxCause = 512
 
-// Error says what was being done to which provider, and what came of it.
+// Error names the provider, the operation, and the cause.
 func (e *Error) Error() string {
 	text := e.Err.Error()
 	if e.Provider == "" {

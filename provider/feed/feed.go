@@ -1,8 +1,8 @@
-// Package feed turns a provider's documents into feeds: a [Format] reads a [Document] and
-// gives its rows to a [Builder], which makes a [Feed] of them.
+// Package feed makes feeds of documents. A [Format] reads a [Document] and gives its rows to a
+// [Builder], which makes a [Feed] of them.
 //
-// A feed is made whole or not at all. Formats read as documents stream by, with bounds on
-// all that they hold: memory grows with the events that are kept, and with nothing else.
+// A feed is made whole or not at all. Formats read documents as a stream, and bound all that
+// they hold: memory grows only with the events that are kept.
 package feed
 
 import (
@@ -11,50 +11,49 @@ import (
 	"fever/event"
 )
 
-// MaxRejections is the number of rejections that a [Feed] lists.
+// MaxRejections is the most rejections that a [Feed] lists.
 const MaxRejections = 100
 
-// A Feed is one document of a provider: what it sells now.
+// A Feed is what a provider sells now, according to one document.
 type Feed struct {
-	// Events are those sold online, valid, unique by key, in the order in which
+	// Events are those sold online. They are valid, unique by key, and in the order in which
 	// their keys first appear.
 	Events []event.Event
-	// Past are those that were sold online before, as the dump of another fever knows
-	// them; likewise, and none of them is in Events.
+	// Past are the events that were sold online before, as in the dump of another fever. They
+	// are valid and ordered like Events, and none is in both.
 	Past []event.Event
 
 	Seen       int         // occurrences in the document: len(Events) + len(Past) + Ignored + Rejected
 	Ignored    int         // occurrences that are not sold online
 	Rejected   int         // occurrences that cannot be kept
-	Rejections []Rejection // why, for the first MaxRejections of them; in a document without an occurrence, what it has instead
+	Rejections []Rejection // the first MaxRejections of them; without an occurrence, what is there instead
 
-	Next *url.URL // where the feed goes on, in another document; nil when this one is all of it
+	Next *url.URL // of the document in which the feed continues; nil if this one is all of it
 
-	// NotModified is set when the provider said, or the digest showed, that the feed
-	// is the one that last came: nothing was decoded, and there are no events here.
+	// NotModified says that the feed is the same as last time. Nothing was decoded, and no
+	// events are here.
 	NotModified bool
-	// Validators are of this answer, also when it modified nothing: they count from now on.
-	// Zero when the feed was not fetched.
+	// Validators are those of the document.
 	Validators Validators
 
-	Bytes      int64 // read of the document, after decompression; as received if not decoded
-	HTTPStatus int   // of the last answer; 0 when there was none
+	Bytes      int64 // read of the document, after decompression; received, if it is not modified
+	HTTPStatus int   // of the response; 0 if the document was not fetched
 }
 
-// A Rejection says why one occurrence of a feed was not kept. The ids are as the
-// provider wrote them, shortened to [event.MaxIDBytes]; either may be empty.
+// A Rejection says why an occurrence was not kept. The ids are those that the provider wrote,
+// cut to [event.MaxIDBytes]. Either may be empty.
 type Rejection struct {
 	BaseID  string `json:"base_id"`
 	EventID string `json:"event_id"`
-	Line    int    `json:"line"` // of the document, from 1; 0 when unknown
+	Line    int    `json:"line"` // of the document, from 1; 0 if unknown
 	Reason  string `json:"reason"`
 }
 
-// Validators are what the next answer of a provider is compared with, to recognise that
-// nothing has changed. The zero value recognises nothing.
+// Validators recognise that a provider's next document is the same. The zero value recognises
+// nothing.
 type Validators struct {
-	ETag         string   // of the answer, as received; empty when it had none that can be sent back
-	LastModified string   // the same
-	Digest       [32]byte // SHA-256 of its body as received and of what that is encoded with; zero when unknown
-	Source       string   // a digest of what was asked of whom, and of the format: with another, these say nothing
+	ETag         string   // of the response, as received; empty if it had none that can be sent back
+	LastModified string   // likewise
+	Digest       [32]byte // SHA-256 of the charset and the body as received; zero if unknown
+	Source       string   // a digest of the request and the format; the others are worth nothing under another one
 }

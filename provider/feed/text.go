@@ -14,7 +14,7 @@ import (
 // Trim returns the value without white space at its ends.
 func Trim(value []byte) []byte {
 	n := len(value)
-	if n == 0 || isPlain(value[0]) && isPlain(value[n-1]) { // as most are
+	if n == 0 || isPlain(value[0]) && isPlain(value[n-1]) { // as nearly all do
 		return value
 	}
 	return bytes.TrimSpace(value)
@@ -22,12 +22,12 @@ func Trim(value []byte) []byte {
 
 func isPlain(c byte) bool { return c > ' ' && c < utf8.RuneSelf }
 
-// Text returns a text that people read, trimmed, with spaces for control characters: a
-// line feed in a title means no more than that.
+// Text returns a text for people to read: trimmed, with a space for each control character. A
+// line feed in a title means no more than a space.
 func Text(value []byte) []byte { return withoutControls(Trim(value)) }
 
 func withoutControls(text []byte) []byte {
-	plain := true // the ASCII that nearly all text is
+	plain := true // only printable ASCII, as nearly all text
 	for _, c := range text {
 		plain = plain && c >= ' ' && c <= '~'
 	}
@@ -42,8 +42,8 @@ func withoutControls(text []byte) []byte {
 	}, text))
 }
 
-// Optional returns a value that is not worth a row, trimmed. It is nothing when an event
-// cannot hold it: when it has more than most bytes, or a control character.
+// Optional returns a value for whose sake no row is rejected, trimmed. It returns nil if an
+// event cannot hold the value: with more than most bytes, or a control character.
 func Optional(value []byte, most int) []byte {
 	value = Trim(value)
 	if len(value) > most || bytes.ContainsFunc(value, unicode.IsControl) {
@@ -52,7 +52,7 @@ func Optional(value []byte, most int) []byte {
 	return value
 }
 
-// ParseCapacity reads a number of tickets, which is not negative.
+// ParseCapacity reads a number of tickets. It is not negative.
 func ParseCapacity(value []byte) (int64, error) {
 	value = Trim(value)
 	n, err := strconv.ParseInt(string(value), 10, 64)
@@ -70,13 +70,12 @@ func ParseCapacity(value []byte) (int64, error) {
 // ErrZones is the reason to reject a row with more than [event.MaxZones] zones.
 var ErrZones = fmt.Errorf("more than %d zones", event.MaxZones)
 
-// ZoneError returns the reason to reject a row for its zone with the index i.
+// ZoneError returns the reason to reject a row because of its zone with the index i.
 func ZoneError(i int, id []byte, err error) error {
 	return fmt.Errorf("zone %d (id %q): %w", i+1, shorten(id), err)
 }
 
-// shorten returns an id of at most [event.MaxIDBytes]: a rejection must not keep in memory
-// what no event could.
+// shorten cuts an id to [event.MaxIDBytes], so that rejections do not fill the memory.
 func shorten(id []byte) string {
 	n := len(id)
 	if n > event.MaxIDBytes {

@@ -14,23 +14,23 @@ import (
 // The bounds of a JSON document, in bytes.
 const (
 	maxRecord = event.MaxZones << 10 // of one record: 1 KiB for each zone that it can have
-	// maxSpace bounds the white space around the records of an array: json.Decoder looks
-	// at all of it again each time that it reads on.
+	// maxSpace bounds the white space around the records of an array: json.Decoder scans all
+	// of it again each time it reads on.
 	maxSpace = 64 << 10
 )
 
-// A bounds hands a document to a JSON decoder, which would hold a value of any
-// length, and counts its lines.
+// A bounds reads a document for a JSON decoder, and counts its lines. Without a bound the
+// decoder would hold a value of any length.
 type bounds struct {
-	r     *bufio.Reader // small: the decoder gets no further ahead than its buffer
-	n     int64         // bytes that were handed on
+	r     *bufio.Reader // small: the decoder reads no further ahead than its buffer
+	n     int64         // bytes read by the decoder
 	limit int64         // of n
 	lines int           // line feeds up to n
-	err   error         // sticky
+	err   error         // it stays
 }
 
-// newBounds skips a byte order mark and white space, and returns the first byte
-// behind them, which is still to come. The error is final.
+// newBounds skips a byte order mark and white space. It returns the first byte after them,
+// which is still to be read. The error is final.
 func newBounds(r io.Reader) (*bounds, byte, error) {
 	b := &bounds{r: bufio.NewReaderSize(r, 4<<10), limit: maxRecord}
 	const mark = "\xef\xbb\xbf"
@@ -57,7 +57,7 @@ func (b *bounds) Read(p []byte) (int, error) {
 		b.err = feed.Errorf(feed.KindMalformed, "a record of more than %d MiB, or more than %d KiB of white space", maxRecord>>20, maxSpace>>10)
 	}
 	if b.err == nil {
-		_, b.err = b.r.Peek(1) // which does not wait for ever on a reader that brings nothing
+		_, b.err = b.r.Peek(1) // it gives up on a reader that brings nothing
 	}
 	if b.err != nil {
 		return 0, b.err

@@ -1,16 +1,16 @@
-// Package dump reads what fever dump writes: a record a line, or one array of them.
+// Package dump reads what fever dump writes: one record a line, or an array of records.
 //
-// Both may be laid out otherwise, and are UTF-8 whatever HTTP says (RFC 8259 sections 8.1
+// White space may differ. The encoding is UTF-8, whatever HTTP says (RFC 8259 sections 8.1
 // and 11).
 //
-// A record is an event of the provider that is configured here, whichever it names
-// itself: of a dump of several providers, each has to be a feed of its own, or equal
-// ids replace each other. A record that is not current is of an event that is past.
+// Each record is an event of the provider that is configured here, whatever provider it
+// names. So a feed should be the dump of one provider: events of several providers with equal
+// ids replace each other. A record that is not current is an event of the past.
 package dump
 
 import (
 	"bytes"
-	_ "embed" // of the revision
+	_ "embed" // for the revision
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,7 +20,7 @@ import (
 	"fever/provider/feed"
 )
 
-// revision is a digest of what is made of the golden documents: TestGolden keeps it.
+// revision is a digest of the golden files. TestGolden checks it, and -update renews it.
 //
 //go:embed testdata/revision
 var revision string
@@ -30,24 +30,24 @@ func New() feed.Format {
 	return feed.Format{Name: "fever", Revision: revision, Accept: "application/x-ndjson, application/json, */*;q=0.1", Decode: decode}
 }
 
-// A decoder gives the records of one document to the builder.
+// A decoder gives the records of a document to the builder.
 type decoder struct {
 	*feed.Builder
 	*json.Decoder
 
 	bounds  *bounds
-	value   json.RawMessage // the last one read
-	records int             // that were read
-	named   bool            // a value had the ids of an event
-	dump    bool            // one has begun that has not ended
-	before  int             // records when it began
+	value   json.RawMessage // the value last read
+	records int             // read so far
+	named   bool            // a value had an id of an event
+	dump    bool            // a dump has begun, and has not ended
+	before  int             // the records before it began
 }
 
-// decode refuses an empty document, since a provider that fails may send one; that there
-// is nothing on sale is written as [], or as a dump of no events. It also refuses a document
-// in which no value has the ids of an event. Lines that are missing at the end show in a dump,
-// whose first line says that it has a last one. Of lines that are no dump they cannot be
-// noticed when the last one is whole: an array, which has to be closed, is the safer form.
+// decode refuses an empty document, which a failing provider may send: [] and a dump without
+// events say that nothing is on sale. It refuses a document in which no value has an id of an
+// event. It notices missing lines in a dump, whose first line promises a last one. In lines
+// without these two marks it cannot notice them, if the last line is whole. An array is safer,
+// because it must be closed.
 func decode(doc *feed.Document, b *feed.Builder) error {
 	bounds, first, err := newBounds(doc.Body)
 	if err != nil {
@@ -70,7 +70,7 @@ func decode(doc *feed.Document, b *feed.Builder) error {
 	return nil
 }
 
-// A mark is the first or the last line of a dump. It has no ids.
+// A mark is the first or the last line of a dump. It has no id.
 type mark struct {
 	Dump   string `json:"dump"` // "begin" or "end"
 	Events *int   `json:"events"`
@@ -79,17 +79,17 @@ type mark struct {
 	EventID json.RawMessage `json:"event_id"`
 }
 
-// maxMark bounds a mark, in bytes: longer values are not looked at for one.
+// maxMark bounds a mark, in bytes. A longer value is a record.
 const maxMark = 1 << 10
 
-// readMark reports whether the value last read is a mark, and reads it.
+// readMark reads the value last read if it is a mark, and reports whether it is one.
 func (d *decoder) readMark() (bool, error) {
 	if len(d.value) > maxMark || !bytes.Contains(d.value, []byte(`"dump"`)) {
 		return false, nil
 	}
 	var m mark
 	if err := json.Unmarshal(d.value, &m); err != nil || m.BaseID != nil || m.EventID != nil {
-		return false, nil //nolint:nilerr // it is a record, and what is wrong with it is told as of one
+		return false, nil //nolint:nilerr // it is a record, which is rejected for its own reasons
 	}
 	switch m.Dump {
 	case "begin":
@@ -112,7 +112,7 @@ func (d *decoder) readMark() (bool, error) {
 	return false, nil
 }
 
-// array reads the records of an array, to its end and that of the document.
+// array reads the records of an array, and checks that nothing follows it.
 func (d *decoder) array() error {
 	if _, err := d.Token(); err != nil { // the bracket
 		return d.broken(err)
@@ -140,7 +140,7 @@ func (d *decoder) array() error {
 	return d.broken(err)
 }
 
-// lines reads records to the end of the document.
+// lines reads records until the end of the document.
 func (d *decoder) lines() error {
 	for {
 		d.expect(maxRecord)
@@ -155,10 +155,10 @@ func (d *decoder) lines() error {
 	}
 }
 
-// expect lets n more bytes through the bounds.
+// expect allows the decoder to read n more bytes.
 func (d *decoder) expect(n int64) { d.bounds.limit = d.InputOffset() + n }
 
-// record keeps the event in the value last read, or rejects it.
+// record gives the value last read to the builder.
 func (d *decoder) record() error {
 	if !utf8.Valid(d.value) {
 		return d.malformed("the record that ends here is not UTF-8")
@@ -182,7 +182,7 @@ func (d *decoder) record() error {
 
 // line returns the line of the next byte, from 1.
 func (d *decoder) line() int {
-	ahead, _ := io.ReadAll(d.Buffered()) // of memory: it never fails
+	ahead, _ := io.ReadAll(d.Buffered()) // from memory: it never fails
 	return 1 + d.bounds.lines - lineFeeds(ahead)
 }
 
@@ -190,7 +190,7 @@ func (d *decoder) malformed(text string) error {
 	return feed.Errorf(feed.KindMalformed, "line %d (byte %d): %s", d.line(), d.InputOffset(), text)
 }
 
-// broken returns the error of a document that the JSON decoder cannot go on with.
+// broken returns the error for a document that the JSON decoder cannot read on.
 func (d *decoder) broken(err error) error {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return d.malformed("what follows is not JSON: " + syntax.Error())

@@ -13,7 +13,7 @@ import (
 	"fever/provider/feed"
 )
 
-// The keys that are read of a record, and of a zone in it.
+// The known keys of a record, and of a zone.
 var (
 	recordKeys = []string{
 		"base_id", "event_id", "title", "organizer_company_id", "start", "end", "sell_from", "sell_to", "sold_out", "zones", "current",
@@ -21,8 +21,8 @@ var (
 	zoneKeys = []string{"zone_id", "name", "capacity", "price", "numbered"}
 )
 
-// A record is what is read of an event.Record. Times are text here: what is wrong
-// with them must not hide the ids.
+// A record is the part of an event.Record that is read. Times are text here, so that a bad
+// one does not hide the ids.
 type record struct {
 	BaseID      scalar   `json:"base_id"`
 	EventID     scalar   `json:"event_id"`
@@ -40,7 +40,7 @@ type record struct {
 	start, end      event.Local
 }
 
-// A zone is what is read of an event.Zone.
+// A zone is the part of an event.Zone that is read.
 type zone struct {
 	ID       scalar `json:"zone_id"`
 	Name     string `json:"name"`
@@ -49,8 +49,8 @@ type zone struct {
 	Numbered bool   `json:"numbered"`
 }
 
-// parseRecord reads a record. Beside an error, which says why it cannot be kept, the
-// record holds what could be read.
+// parseRecord reads a record. The error is the reason to reject it. Even then the record
+// holds what could be read.
 func parseRecord(value []byte) (*record, error) {
 	r := &record{Zones: zoneList{zones: []event.Zone{}}}
 	if value[0] != '{' {
@@ -59,7 +59,7 @@ func parseRecord(value []byte) (*record, error) {
 	halved := hasHalfPair(value)
 	value, ambiguous := inKnownCase(value, recordKeys)
 	err := json.Unmarshal(value, r)
-	// The ids first: what else is wrong is told with them.
+	// The ids come first, because other reasons are told with them.
 	var idErr, eventErr error
 	r.baseID, idErr = r.BaseID.id("base_id")
 	r.eventID, eventErr = r.EventID.id("event_id")
@@ -86,11 +86,11 @@ func parseRecord(value []byte) (*record, error) {
 	return r, nil
 }
 
-// escape is one in a text, or two that are a surrogate pair. Its group is half of a pair.
+// escape matches an escape in a text, or both of a surrogate pair. Its group matches one half.
 var escape = regexp.MustCompile(`(?s)\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F])|.)`)
 
-// hasHalfPair reports whether an escape in valid JSON is half of a surrogate pair. Package
-// json reads each as U+FFFD: two ids could become one.
+// hasHalfPair reports whether valid JSON has half of a surrogate pair as an escape. Package
+// json reads each half as U+FFFD, so that two ids could become one.
 func hasHalfPair(value []byte) bool {
 	for {
 		at := escape.FindSubmatchIndex(value)
@@ -115,8 +115,8 @@ func (r *record) event() event.Event {
 	}
 }
 
-// A zoneList holds the zones of a record, no more than an event can have, or why they
-// cannot be read: returned from UnmarshalJSON, that would end the record there.
+// A zoneList holds the zones of a record, at most as many as an event can have, or the reason
+// why they cannot be read. UnmarshalJSON does not return that, because it would end the record.
 type zoneList struct {
 	zones []event.Zone
 	err   error
@@ -161,7 +161,7 @@ func parseZones(b []byte) ([]event.Zone, error) {
 	return zones, err
 }
 
-// zone returns the zone, given how reading it went, and its id beside an error, too.
+// zone returns the zone, and its id even with an error. The argument is the error of reading.
 func (z *zone) zone(err error) (kept event.Zone, id string, _ error) {
 	id, idErr := z.ID.id("zone_id")
 	switch {
@@ -178,7 +178,7 @@ func (z *zone) zone(err error) (kept event.Zone, id string, _ error) {
 	return kept, id, err
 }
 
-// inWords returns an error of package json about a type without the names of types.
+// inWords rewrites an error of package json without the names of Go types.
 func inWords(err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		if wrong.Field == "" {
@@ -189,15 +189,15 @@ func inWords(err error) error {
 	return err
 }
 
-// inKnownCase returns the object with the known keys alone, where it has keys in another
-// case; nearly all have none, and come back as they are. Package json takes keys in any
-// case, and the last of those that differ in nothing else. Here the one in the known
-// case counts, and of others there must be one: an error names two.
+// inKnownCase returns an object that has only the known keys, in their known case. Nearly all
+// objects have no key in another case, and are returned unchanged. Package json would accept a
+// key in any case, and use the last one. Here the key in the known case counts. Without it there
+// must be only one other: the error names two.
 func inKnownCase(value []byte, known []string) ([]byte, error) {
 	if value[0] != '{' || !hasOtherKeys(value) {
 		return value, nil
 	}
-	all := make(map[string]json.RawMessage) // by the keys as they are written
+	all := make(map[string]json.RawMessage) // by the keys as written
 	d := json.NewDecoder(bytes.NewReader(value))
 	_, err := d.Token() // the brace
 	for err == nil && d.More() {
@@ -206,7 +206,7 @@ func inKnownCase(value []byte, known []string) ([]byte, error) {
 		if token, err = d.Token(); err == nil {
 			err = d.Decode(&of)
 		}
-		key, _ := token.(string) // what else could it be
+		key, _ := token.(string) // a key is a string
 		if slices.ContainsFunc(known, func(name string) bool { return strings.EqualFold(name, key) }) {
 			all[key] = of
 		}
@@ -233,8 +233,8 @@ func inKnownCase(value []byte, known []string) ([]byte, error) {
 	return value, errors.Join(err, marshalErr)
 }
 
-// hasOtherKeys reports whether a key in valid JSON is written otherwise than those that
-// are known: with anything but small letters of ASCII.
+// hasOtherKeys reports whether a key in valid JSON has capital letters, escapes, or characters
+// beyond ASCII, which no known key has.
 func hasOtherKeys(value []byte) bool {
 	for i := 0; i < len(value); i++ {
 		if value[i] != '"' {

@@ -13,17 +13,16 @@ import (
 	"fever/provider/feed"
 )
 
-// A scalar is a text without white space at its ends, or a number without an exponent
-// and as exact as it is written; or why it is neither. Feeds put either where the other
-// is meant.
+// A scalar is a trimmed text, or an exact number without an exponent, or the reason why it is
+// neither. Feeds write texts as numbers, and numbers as texts.
 type scalar struct {
 	text   string
 	number bool
-	given  bool // neither absent nor null
+	given  bool // it is neither absent nor null
 	err    error
 }
 
-// UnmarshalJSON never fails: that would end what the value is in.
+// UnmarshalJSON never fails, because an error would end the record.
 func (s *scalar) UnmarshalJSON(b []byte) error {
 	*s = scalar{given: true}
 	switch c := b[0]; {
@@ -49,8 +48,7 @@ func (s *scalar) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// isPlainText reports whether a text in JSON stands for itself: it is of ASCII and has no
-// escapes.
+// isPlainText reports whether the content of a JSON string is ASCII without escapes.
 func isPlainText(text []byte) bool {
 	for _, c := range text {
 		if c == '\\' || c >= utf8.RuneSelf {
@@ -60,7 +58,7 @@ func isPlainText(text []byte) bool {
 	return true
 }
 
-// id returns what an id is: a text, or a whole number as it is written. 291.0 is 291.
+// id returns an id: a text, or a whole number. 291.0 is 291.
 func (s *scalar) id(field string) (string, error) {
 	if s.err != nil {
 		return "", fmt.Errorf("%s %w", field, s.err)
@@ -75,7 +73,7 @@ func (s *scalar) id(field string) (string, error) {
 	return whole, nil
 }
 
-// aside returns a text that is not worth a row: nothing when it is none, or too long.
+// aside returns a text for whose sake no row is rejected: "" if it is bad, or too long.
 func (s *scalar) aside(most int) string {
 	id, err := s.id("")
 	if err != nil {
@@ -84,7 +82,7 @@ func (s *scalar) aside(most int) string {
 	return string(feed.Optional([]byte(id), most))
 }
 
-// capacity returns a number of tickets; none is 0.
+// capacity returns a number of tickets, by default 0.
 func (s *scalar) capacity() (int64, error) {
 	switch {
 	case s.err != nil:
@@ -99,7 +97,7 @@ func (s *scalar) capacity() (int64, error) {
 	return feed.ParseCapacity([]byte(text))
 }
 
-// price returns a price; none is unknown.
+// price returns a price, by default the unknown one.
 func (s *scalar) price() (event.Price, error) {
 	switch {
 	case s.err != nil:
@@ -110,10 +108,10 @@ func (s *scalar) price() (event.Price, error) {
 	return event.ParsePrice(s.text)
 }
 
-// maxExponent bounds that of a number, either way: more digits than any value can have.
+// maxExponent bounds the exponent of a number in both directions. No value has as many digits.
 const maxExponent = 2 * event.MaxIDBytes
 
-// plainNumber returns a JSON number without its exponent: 2.0e1 is 20.
+// plainNumber returns a JSON number without an exponent: 2.0e1 becomes 20.
 func plainNumber(number string) (string, error) {
 	mantissa, exponent, found := strings.Cut(strings.ToLower(number), "e")
 	if !found {
@@ -127,7 +125,7 @@ func plainNumber(number string) (string, error) {
 	if err != nil || by > maxExponent || by < -maxExponent {
 		return "", fmt.Errorf("%.40q has an exponent that is out of range", number)
 	}
-	exact, _ := new(big.Rat).SetString(number) // valid JSON
+	exact, _ := new(big.Rat).SetString(number) // every JSON number is one
 	plain := exact.FloatString(max(0, len(fraction)-by))
 	if strings.Contains(plain, ".") {
 		plain = strings.TrimRight(strings.TrimRight(plain, "0"), ".")
@@ -135,7 +133,7 @@ func plainNumber(number string) (string, error) {
 	return plain, nil
 }
 
-// wholeNumber returns a number without its fraction, if that is of zeros alone.
+// wholeNumber returns a number without its fraction, if that has only zeros.
 func wholeNumber(plain string) (string, bool) {
 	whole, fraction, _ := strings.Cut(plain, ".")
 	if strings.Trim(fraction, "0") != "" {

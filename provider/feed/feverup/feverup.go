@@ -1,11 +1,11 @@
-// Package feverup reads the XML of the Fever provider: eventList, planList, and the oldest
-// form of it. A document may mix their names, as some have.
+// Package feverup reads the XML of the Fever provider: eventList, planList, and its oldest
+// form. Documents that mix their names are read too, as some have been seen.
 package feverup
 
 import (
 	"bytes"
 	"cmp"
-	_ "embed" // of the revision
+	_ "embed" // for the revision
 	"errors"
 	"slices"
 
@@ -14,12 +14,12 @@ import (
 	"fever/provider/xmlscan"
 )
 
-// revision is a digest of what is made of the golden documents: TestGolden keeps it.
+// revision is a digest of the golden files. TestGolden checks it, and -update renews it.
 //
 //go:embed testdata/revision
 var revision string
 
-// New returns the format. It reads over what is tolerated of documents that are not XML.
+// New returns the format. It tolerates the given violations of XML.
 func New(tolerate xmlscan.Tolerance) feed.Format {
 	names, _ := tolerate.MarshalText() // never fails
 	return feed.Format{
@@ -33,39 +33,40 @@ func New(tolerate xmlscan.Tolerance) feed.Format {
 			d.roles[0] = document
 			err := d.decode()
 			if wrong, ok := errors.AsType[*xmlscan.Error](err); ok {
+				kind := feed.KindMalformed
 				if wrong.Encoding {
-					return feed.Errorf(feed.KindDecode, "%w", err)
+					kind = feed.KindDecode
 				}
-				return feed.Errorf(feed.KindMalformed, "%w", err)
+				err = feed.Errorf(kind, "%w", err)
 			}
 			return err
 		},
 	}
 }
 
-// A role is what an element is to a feed, by its name and its parent's role.
+// A role is the meaning of an element, which depends on its name and its parent's role.
 type role uint8
 
 const (
-	other      role = iota // unknown: skipped with all that it contains
+	other      role = iota // unknown: skipped with its content
 	document               // the parent of the root
 	root                   // eventList or planList
-	output                 // wraps groups, or does not
-	group                  // base_event or base_plan: what its occurrences share
+	output                 // contains groups, and may be missing
+	group                  // base_event or base_plan: has what its occurrences share
 	occurrence             // event or plan: one row
 	zone
 )
 
-// A decoder gives the rows of one document to the builder.
+// A decoder gives the rows of a document to the builder.
 type decoder struct {
 	*xmlscan.Scanner
 	*feed.Builder
 
-	prefix string                     // of the root element, with its colon; empty when it has none
-	roles  [xmlscan.MaxDepth + 1]role // of the open elements, by depth
+	prefix string                     // of the root element, with the colon; empty if it has none
+	roles  [xmlscan.MaxDepth + 1]role // of the open elements, by their depth
 	group  groupValues
 	row    rowValues
-	prices map[string]event.Price // as written: feeds repeat a few
+	prices map[string]event.Price // by their text: feeds repeat a few
 }
 
 func (d *decoder) decode() error {
@@ -119,12 +120,12 @@ func (d *decoder) enter() error {
 	return nil
 }
 
-// localName returns the name of the element just entered, without its prefix if that is
-// the root's. Attributes with that prefix lose it, too: an attribute with another one is
-// something else's, as is an element.
+// localName returns the name of the element just entered. It removes the root's prefix from
+// the name, and from those of its attributes. Elements and attributes with another prefix are
+// unknown.
 //
-// Prefixes are not looked up: feeds mean one thing by a name, whatever namespace they put
-// it in, and some put none.
+// Namespaces are not looked up. Feeds use a name for one thing in every namespace, and some
+// use prefixes without declaring them.
 func (d *decoder) localName() []byte {
 	colon := bytes.IndexByte(d.Name, ':')
 	if colon < 0 {
@@ -137,7 +138,7 @@ func (d *decoder) localName() []byte {
 	if string(prefix) != d.prefix || d.prefix == "xml:" || d.prefix == "xmlns:" { // reserved: Namespaces in XML 1.0 section 3
 		return d.Name
 	}
-	// Of two attributes that come to the same name the later counts: that without a prefix.
+	// Of two attributes that get the same name the later one counts: the one without a prefix.
 	slices.SortStableFunc(d.Attrs, func(a, b xmlscan.Attr) int {
 		return cmp.Compare(bytes.Count(b.Name, []byte{':'}), bytes.Count(a.Name, []byte{':'}))
 	})
@@ -147,7 +148,7 @@ func (d *decoder) localName() []byte {
 	return d.Name[len(prefix):]
 }
 
-// roleOf returns the role of an element just entered, and its dialect if it has one.
+// roleOf returns the role of an element, and its dialect if it has one.
 func roleOf(name []byte, parent role) (role, dialect) {
 	switch string(name) {
 	case "zone":
@@ -182,7 +183,7 @@ func roleOf(name []byte, parent role) (role, dialect) {
 	return other, 0
 }
 
-// A dialect is one of the two sets of names. Either may be used anywhere.
+// A dialect is one of two sets of names. A document may use both.
 type dialect uint8
 
 const (
@@ -190,11 +191,10 @@ const (
 	planDialect
 )
 
-// named holds the values that an attribute has under its names in the two dialects;
-// nil is absent.
+// named holds the values of an attribute by the dialect of its name; nil means absent.
 type named [2][]byte
 
-// of returns the value for an element of the given dialect, whose own name wins.
+// of returns the value for an element of a dialect. The name of that dialect is preferred.
 func (n named) of(own dialect) []byte {
 	if n[own] != nil {
 		return n[own]

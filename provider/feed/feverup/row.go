@@ -8,21 +8,20 @@ import (
 	"fever/provider/feed"
 )
 
-// groupValues is what the occurrences of a group share.
+// groupValues are the values that the occurrences of a group share.
 type groupValues struct {
 	online                     bool
 	baseID, title, organizerID string
 }
 
-// rowValues is one occurrence while it is being read. Its text is collected in one
-// buffer, and becomes one string: feeds have a million zones, each with an id and a
-// name.
+// rowValues are the values of an occurrence while it is read. All its texts are collected in
+// one buffer, which becomes one string: feeds have a million zones, each with an id and a name.
 type rowValues struct {
 	line       int
-	bad        error // why it cannot be kept, when that is known before its end
+	bad        error // the reason to reject it, if one is known before its end
 	start, end event.Local
 	soldOut    bool
-	text       []byte // the event's id, sell_from, sell_to, and then each zone's id and name
+	text       []byte // the event's id, sell_from and sell_to, and then each zone's id and name
 	idEnd      int
 	fromEnd    int
 	toEnd      int
@@ -30,7 +29,7 @@ type rowValues struct {
 	zoneEnds   []textEnds // of zones
 }
 
-// textEnds says where the id and the name of a zone end in rowValues.text.
+// textEnds are the ends of the id and the name of a zone in rowValues.text.
 type textEnds struct{ id, name int }
 
 func (d *decoder) beginGroup(own dialect) {
@@ -104,7 +103,7 @@ func (d *decoder) beginRow(own dialect) {
 	r.end = r.local("end date", end.of(own))
 }
 
-// local reads a date. An absent one is the zero value.
+// local reads a date. If it is absent, local returns the zero value.
 func (r *rowValues) local(field string, value []byte) event.Local {
 	if value = feed.Trim(value); len(value) == 0 {
 		return event.Local{}
@@ -137,7 +136,7 @@ func (d *decoder) endRow() error {
 	}, r.line)
 }
 
-// zonesOf returns a copy of the zones to size, with their text out of text.
+// zonesOf returns a copy of the zones, with their texts as parts of text.
 func (r *rowValues) zonesOf(text string) []event.Zone {
 	zones := make([]event.Zone, len(r.zones))
 	copy(zones, r.zones)
@@ -150,7 +149,7 @@ func (r *rowValues) zonesOf(text string) []event.Zone {
 	return zones
 }
 
-// isTrue reads an xs:boolean. What is none is false: it is not worth a row.
+// isTrue reads an xs:boolean. Anything else is false, and no reason to reject a row.
 func isTrue(value []byte) bool {
 	value = feed.Trim(value)
 	return string(value) == "1" || bytes.EqualFold(value, []byte("true"))

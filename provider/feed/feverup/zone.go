@@ -7,13 +7,13 @@ import (
 	"fever/provider/feed"
 )
 
-// The bounds of what a decoder remembers of prices.
+// The bounds of the prices that a decoder remembers.
 const (
 	maxPrices     = 1 << 12
 	maxPriceBytes = 32 // of one, as written
 )
 
-// addZone adds a zone to the row. After a bad one the rest do not matter.
+// addZone adds a zone to the row. After a bad one the others make no difference.
 func (d *decoder) addZone() {
 	r := &d.row
 	if r.bad != nil {
@@ -51,7 +51,7 @@ func (d *decoder) addZone() {
 	case len(name) > event.MaxTextBytes:
 		err = fmt.Errorf("its name has %d bytes, more than %d", len(name), event.MaxTextBytes)
 	default:
-		if capacity != nil { // an absent one is 0
+		if capacity != nil { // otherwise it is 0
 			z.Capacity, err = feed.ParseCapacity(capacity)
 		}
 		if err == nil {
@@ -70,7 +70,7 @@ func (d *decoder) addZone() {
 	r.zoneEnds = append(r.zoneEnds, ends)
 }
 
-// parsePrice reads a price. An absent one is unknown.
+// parsePrice reads a price. If it is absent, the price is unknown.
 func (d *decoder) parsePrice(value []byte) (event.Price, error) {
 	if value == nil {
 		return event.Price{}, nil
