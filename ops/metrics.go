@@ -3,7 +3,6 @@ package ops
 import (
 	"log/slog"
 	"net/http"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -49,27 +48,8 @@ func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st *bolt.Sto
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name:        "fever_build_info",
-			Help:        "1, with the version of fever and of the Go that built it.",
-			ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
-		}, func() float64 { return 1 }),
 		m.searches.durations,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "fever_searches_in_flight",
-			Help: "Searches under way.",
-		}, func() float64 { return float64(m.InFlight.Load()) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "fever_searches_shed_total",
-			Help: "Searches refused with 503 because there were --max-in-flight of them.",
-		}, func() float64 { return float64(m.Shed.Load()) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "fever_connections_refused_total",
-			Help: "Connections to /search refused with 503 because there were as many as there may be.",
-		}, func() float64 { return float64(m.Connections.Refused.Load()) }),
-		cutOff("request", &m.Connections.Silent),
-		cutOff("answer", &m.Connections.Slow),
-		&present{x, g, st},
+		&present{version, m, x, g, st},
 	)
 	registry.MustRegister(m.jobs.all()...)
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{
@@ -77,15 +57,6 @@ func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st *bolt.Sto
 		ErrorHandling: promhttp.ContinueOnError, // what can be had matters most when something fails
 	})
 	return m
-}
-
-// cutOff shows how many connections were cut off that waited for something.
-func cutOff(waitedFor string, count *atomic.Int64) prometheus.Collector {
-	return prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name:        "fever_connections_cut_off_total",
-		Help:        "Connections to /search cut off to make room for others, by what their clients kept it waiting for.",
-		ConstLabels: prometheus.Labels{"waited_for": waitedFor},
-	}, func() float64 { return float64(count.Load()) })
 }
 
 // Search counts a search that ends now. It costs each of them, and so hardly anything.

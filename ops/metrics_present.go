@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"runtime"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,114 +13,113 @@ import (
 	"fever/store/bolt"
 )
 
-// present is what is asked for at each scrape: how things are now. None of it waits for
-// a job or a transaction.
+// present collects at each scrape how things are now. None of it waits for a job or a
+// transaction.
 type present struct {
+	version  string
+	metrics  *Metrics
 	index    *index.Index
 	ingester *ingest.Ingester
 	store    *bolt.Store
 }
 
-func describe(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, labels, nil)
+// Describe says nothing: which metrics there are depends on the providers and on whether
+// the index is loaded.
+func (p *present) Describe(chan<- *prometheus.Desc) {}
+
+// scraping sends metrics. Labels are pairs of names and values.
+type scraping chan<- prometheus.Metric
+
+func (s scraping) gauge(name, help string, value float64, labels ...string) {
+	s.send(prometheus.GaugeValue, name, help, value, labels)
 }
 
-var (
-	lastSuccessDesc = describe("fever_provider_last_success_timestamp_seconds",
-		"When the provider's newest completed job ended; 0 when none is known.", "provider")
-	maxAgeDesc = describe("fever_provider_max_age_seconds",
-		"How long after its last success a provider counts as stale.", "provider")
-	failuresDesc = describe("fever_provider_consecutive_failures",
-		"Jobs of the provider that failed since one completed.", "provider")
-	stretchDesc = describe("fever_provider_interval_stretch_seconds",
-		"By how much failures delay the provider's next turn.", "provider")
-	skippedDesc = describe("fever_provider_skipped_turns_total",
-		"Turns left out because the provider's last job still ran.", "provider")
-	currentEventsDesc = describe("fever_provider_current_events",
-		"Events in the provider's latest snapshot: what it sells now.", "provider")
-	rejectedRowsDesc = describe("fever_provider_rejected_rows",
-		"Rows of the provider's latest snapshot that were rejected.", "provider")
-	suspectDesc = describe("fever_provider_suspect",
-		"Whether the provider's latest snapshot is suspect as a whole, by the reason: 1 or 0.", "provider", "reason")
-	underWayDesc = describe("fever_jobs_under_way",
-		"Jobs that have not ended: running, or pending until a worker is free.", "state")
+func (s scraping) counter(name, help string, value float64, labels ...string) {
+	s.send(prometheus.CounterValue, name, help, value, labels)
+}
 
-	indexEventsDesc   = describe("fever_index_events", "Events that searches can find: all that were ever stored.")
-	indexSegmentsDesc = describe("fever_index_segments",
-		"Pieces of neighbouring events that answers are cut from, and changes write anew.")
-	indexTextDesc    = describe("fever_index_text_bytes", "Size of all events as searches answer with them.")
-	indexPackedDesc  = describe("fever_index_packed_bytes", "Size of the same, ready compressed.")
-	indexPublishDesc = describe("fever_index_publish_duration_seconds",
-		"Time that changes took to become what searches find; the count is the version of the index.")
-
-	storeSizeDesc = describe("fever_store_size_bytes", "Size of the data file.")
-	storeFreeDesc = describe("fever_store_free_bytes",
-		"Of the data file, what holds nothing: it is used before the file grows.")
-	storeBrokenDesc = describe("fever_store_broken",
-		"1 when the data file cannot be used until a restart, else 0.")
-	storeCommitsDesc = describe("fever_store_commit_duration_seconds",
-		"Time that transactions took to write, until the disk had them.")
-)
-
-// Describe and Collect make a [prometheus.Collector].
-func (p *present) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{
-		lastSuccessDesc, maxAgeDesc, failuresDesc, stretchDesc, skippedDesc, currentEventsDesc, rejectedRowsDesc, suspectDesc, underWayDesc,
-		indexEventsDesc, indexSegmentsDesc, indexTextDesc, indexPackedDesc, indexPublishDesc, storeSizeDesc, storeFreeDesc, storeBrokenDesc, storeCommitsDesc,
-	} {
-		descs <- desc
+func (s scraping) send(kind prometheus.ValueType, name, help string, value float64, labels []string) {
+	var names, values []string
+	for pair := range slices.Chunk(labels, 2) {
+		names, values = append(names, pair[0]), append(values, pair[1])
 	}
+	s <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), kind, value, values...)
+}
+
+// duration sends the sum of durations, and their number.
+func (s scraping) duration(name, help string, count uint64, sum time.Duration) {
+	s <- prometheus.MustNewConstSummary(prometheus.NewDesc(name, help, nil, nil), count, sum.Seconds(), nil)
 }
 
 // Collect is called for each scrape.
 func (p *present) Collect(metrics chan<- prometheus.Metric) {
-	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
-		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	s := scraping(metrics)
+	p.collectRequests(s)
+	p.collectProviders(s)
+	if snapshot := p.index.Snapshot(); snapshot != nil {
+		s.gauge("fever_index_events", "Events that searches can find: all that were ever stored.", float64(snapshot.Events))
+		s.gauge("fever_index_segments", "Pieces of neighbouring events that answers are cut from, and changes write anew.", float64(snapshot.Segments))
+		s.gauge("fever_index_text_bytes", "Size of all events as searches answer with them.", float64(snapshot.TextBytes))
+		s.gauge("fever_index_packed_bytes", "Size of the same, ready compressed.", float64(snapshot.PackedBytes))
+		s.duration("fever_index_publish_duration_seconds",
+			"Time that changes took to become what searches find; the count is the version of the index.", snapshot.Version, snapshot.Work)
 	}
 	stats := p.store.Stats()
+	s.gauge("fever_store_size_bytes", "Size of the data file.", float64(stats.Size))
+	s.gauge("fever_store_free_bytes", "Of the data file, what holds nothing: it is used before the file grows.", float64(stats.Free))
+	s.gauge("fever_store_broken", "1 when the data file cannot be used until a restart, else 0.", truth(p.store.Broken() != nil))
+	s.duration("fever_store_commit_duration_seconds",
+		"Time that transactions took to write, until the disk had them.", stats.Commits, stats.CommitTime)
+}
+
+func (p *present) collectRequests(s scraping) {
+	m := p.metrics
+	s.gauge("fever_build_info", "1, with the version of fever and of the Go that built it.", 1, "version", p.version, "goversion", runtime.Version())
+	s.gauge("fever_searches_in_flight", "Searches under way.", float64(m.InFlight.Load()))
+	s.counter("fever_searches_shed_total", "Searches refused with 503 because there were --max-in-flight of them.", float64(m.Shed.Load()))
+	s.counter("fever_connections_refused_total",
+		"Connections to /search refused with 503 because there were as many as there may be.", float64(m.Connections.Refused.Load()))
+	for waitedFor, count := range map[string]int64{"request": m.Connections.Silent.Load(), "answer": m.Connections.Slow.Load()} {
+		s.counter("fever_connections_cut_off_total",
+			"Connections to /search cut off to make room for others, by what their clients kept it waiting for.", float64(count), "waited_for", waitedFor)
+	}
+}
+
+func (p *present) collectProviders(s scraping) {
+	current := p.store.Stats().Current
 	states := map[store.State]int{store.Pending: 0, store.Running: 0}
-	for _, s := range p.ingester.Status() {
-		gauge(lastSuccessDesc, timestamp(s.LastSuccess), s.Name)
-		gauge(maxAgeDesc, s.MaxAge.Seconds(), s.Name)
-		gauge(failuresDesc, float64(s.Failures), s.Name)
-		gauge(stretchDesc, s.Stretch.Seconds(), s.Name)
-		metrics <- prometheus.MustNewConstMetric(skippedDesc, prometheus.CounterValue, float64(s.Skipped), s.Name)
-		gauge(rejectedRowsDesc, float64(s.Rejected), s.Name)
+	for _, status := range p.ingester.Status() {
+		of := []string{"provider", status.Name}
+		s.gauge("fever_provider_last_success_timestamp_seconds",
+			"When the provider's newest completed job ended; 0 when none is known.", timestamp(status.LastSuccess), of...)
+		s.gauge("fever_provider_max_age_seconds", "How long after its last success a provider counts as stale.", status.MaxAge.Seconds(), of...)
+		s.gauge("fever_provider_consecutive_failures", "Jobs of the provider that failed since one completed.", float64(status.Failures), of...)
+		s.gauge("fever_provider_interval_stretch_seconds", "By how much failures delay the provider's next turn.", status.Stretch.Seconds(), of...)
+		s.counter("fever_provider_skipped_turns_total", "Turns left out because the provider's last job still ran.", float64(status.Skipped), of...)
+		s.gauge("fever_provider_rejected_rows", "Rows of the provider's latest snapshot that were rejected.", float64(status.Rejected), of...)
 		for _, reason := range ingest.Suspicions {
-			value := 0.0
-			if s.Suspect == reason {
-				value = 1
-			}
-			gauge(suspectDesc, value, s.Name, string(reason))
+			s.gauge("fever_provider_suspect", "Whether the provider's latest snapshot is suspect as a whole, by the reason: 1 or 0.",
+				truth(status.Suspect == reason), "provider", status.Name, "reason", string(reason))
 		}
-		stats.Current[s.Name] += 0 // also when it has no snapshot yet
-		if s.State != "" {
-			states[s.State]++
+		current[status.Name] += 0 // also when it has no snapshot yet
+		if status.State != "" {
+			states[status.State]++
 		}
+	}
+	for name, events := range current {
+		s.gauge("fever_provider_current_events", "Events in the provider's latest snapshot: what it sells now.", float64(events), "provider", name)
 	}
 	for state, jobs := range states {
-		gauge(underWayDesc, float64(jobs), string(state))
+		s.gauge("fever_jobs_under_way", "Jobs that have not ended: running, or pending until a worker is free.", float64(jobs), "state", string(state))
 	}
+}
 
-	if snapshot := p.index.Snapshot(); snapshot != nil {
-		gauge(indexEventsDesc, float64(snapshot.Events))
-		gauge(indexSegmentsDesc, float64(snapshot.Segments))
-		gauge(indexTextDesc, float64(snapshot.TextBytes))
-		gauge(indexPackedDesc, float64(snapshot.PackedBytes))
-		metrics <- prometheus.MustNewConstSummary(indexPublishDesc, snapshot.Version, snapshot.Work.Seconds(), nil)
+// truth returns 1 for what is so.
+func truth(b bool) float64 {
+	if b {
+		return 1
 	}
-
-	for name, events := range stats.Current {
-		gauge(currentEventsDesc, float64(events), name)
-	}
-	gauge(storeSizeDesc, float64(stats.Size))
-	gauge(storeFreeDesc, float64(stats.Free))
-	broken := 0.0
-	if p.store.Broken() != nil {
-		broken = 1
-	}
-	gauge(storeBrokenDesc, broken)
-	metrics <- prometheus.MustNewConstSummary(storeCommitsDesc, stats.Commits, stats.CommitTime.Seconds(), nil)
+	return 0
 }
 
 // timestamp returns t in seconds since the epoch, and 0 for the zero time.

@@ -3,6 +3,7 @@ package page
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -79,10 +80,10 @@ func newStored(days []index.Day, provider, year string, today time.Time) stored 
 	}
 	s.Year = chooseYear(byYear, year, today.Year())
 	s.Providers = append(s.Providers, choice{"All providers", all, s.query("", year), provider == ""})
-	for _, name := range sorted(byProvider) {
+	for _, name := range slices.Sorted(maps.Keys(byProvider)) {
 		s.Providers = append(s.Providers, choice{name, byProvider[name], s.query(name, year), name == provider})
 	}
-	for _, y := range nearest(sorted(byYear), s.Year) {
+	for _, y := range nearest(slices.Sorted(maps.Keys(byYear)), s.Year) {
 		s.Years = append(s.Years, choice{strconv.Itoa(y), byYear[y], s.query(provider, strconv.Itoa(y)), y == s.Year})
 	}
 	if s.Year == 0 {
@@ -120,7 +121,7 @@ func chooseYear(byYear map[int]int, asked string, this int) int {
 		return year
 	}
 	distance := func(year int) int { return max(year-this, this-year) }
-	years := sorted(byYear)
+	years := slices.Sorted(maps.Keys(byYear))
 	if len(years) == 0 {
 		return 0
 	}
@@ -136,23 +137,10 @@ func nearest(years []int, year int) []int {
 	return years[first:min(first+most, len(years))]
 }
 
-func sorted[K cmp.Ordered](m map[K]int) []K {
-	var keys []K
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
 // quantize divides the days that have events into quarters, from few to many. There are
 // fewer shades where a quarter would be like the one before.
 func quantize(counts map[time.Time]int) []step {
-	var all []int
-	for _, n := range counts {
-		all = append(all, n)
-	}
-	slices.Sort(all)
+	all := slices.Sorted(maps.Values(counts))
 	steps := []step{{Range: "0"}}
 	for quarter := 1; quarter <= 4; quarter++ {
 		least, most := steps[len(steps)-1].most+1, all[(len(all)*quarter+3)/4-1]

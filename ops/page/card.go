@@ -11,18 +11,18 @@ import (
 	"fever/store"
 )
 
-// A state is how a provider does, in a word for people.
-type state string
+// A state is how a provider does.
+type state struct{ Class, Text string } // in the page, and for people
 
-const (
-	stateFine    state = "Up to date"
-	stateFailing state = "Failing" // its last job failed
-	stateStale   state = "Stale"   // no news for longer than its MaxAge
-	stateNew     state = "No data yet"
-	stateOff     state = "Not collected" // nothing is scheduled
+var (
+	stateFine    = state{"fine", "Up to date"}
+	stateFailing = state{"failing", "Failing"} // its last job failed
+	stateStale   = state{"stale", "Stale"}     // no news for longer than its MaxAge
+	stateNew     = state{"new", "No data yet"}
+	stateOff     = state{"off", "Not collected"} // nothing is scheduled
 
-	stateSuspect   state = "Suspect"       // its latest snapshot, as a whole
-	stateRejecting state = "Rows rejected" // more of its latest snapshot than is usual
+	stateSuspect   = state{"suspect", "Suspect"}         // its latest snapshot, as a whole
+	stateRejecting = state{"rejecting", "Rows rejected"} // more of its latest snapshot than is usual
 )
 
 // A card shows one provider.
@@ -98,34 +98,6 @@ func next(now time.Time, s ingest.Status) string {
 		return "now"
 	default:
 		return "in " + rough(s.Due.Sub(now))
-	}
-}
-
-// rank orders the cards: what is bad comes first.
-func (c card) rank() int {
-	if c.Level == levelBad {
-		return 0
-	}
-	return 1
-}
-
-// Class names the state in the page.
-func (s state) Class() string {
-	switch s {
-	case stateFine:
-		return "fine"
-	case stateFailing:
-		return "failing"
-	case stateStale:
-		return "stale"
-	case stateNew:
-		return "new"
-	case stateSuspect:
-		return "suspect"
-	case stateRejecting:
-		return "rejecting"
-	default:
-		return "off"
 	}
 }
 

@@ -3,7 +3,6 @@ package page
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"embed"
 	"html/template"
@@ -97,6 +96,7 @@ func (p *Page) look(r *http.Request) view {
 	ctx, now := r.Context(), time.Now()
 	v := view{Now: now.UTC(), Version: p.Version, Searches: p.Traffic()}
 	var problems []error
+	var bad, others []card // in this order
 	for _, status := range p.Ingester.Status() {
 		jobs, err := p.jobs(ctx, status.Name)
 		if err != nil {
@@ -106,9 +106,13 @@ func (p *Page) look(r *http.Request) view {
 		if err != nil {
 			problems = append(problems, err)
 		}
-		v.Providers = append(v.Providers, newCard(now, status, jobs, snapshot))
+		if c := newCard(now, status, jobs, snapshot); c.Level == levelBad {
+			bad = append(bad, c)
+		} else {
+			others = append(others, c)
+		}
 	}
-	slices.SortStableFunc(v.Providers, func(a, b card) int { return cmp.Compare(a.rank(), b.rank()) })
+	v.Providers = slices.Concat(bad, others)
 	snapshot := p.Index.Snapshot()
 	if snapshot != nil {
 		query := r.URL.Query()

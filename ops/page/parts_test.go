@@ -297,7 +297,7 @@ func TestRecorder(t *testing.T) {
 			}
 		}
 		rows, code, message := a.read()
-		want := row{Title: `{"id":"x"} 0`, Start: moment{Date: "2030-01-01"}, Price: "15.5"}
+		want := row{Title: `{"id":"x"} 0`, StartDate: "2030-01-01", MinPrice: "15.5", MaxPrice: "15.5"}
 		if a.bytes != int64(body.Len()) || len(rows) != trialRows || rows[0] != want || code != "" || message != "" {
 			t.Fatalf("pieces of %d: %d bytes, %d rows, %+v, %s %s", piece, a.bytes, len(rows), rows[0], code, message)
 		}

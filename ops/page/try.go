@@ -28,35 +28,15 @@ type trial struct {
 	Message  string
 }
 
-// A row is an event of an answer.
+// A row is an EventSummary of the public API. What is null is empty.
 type row struct {
-	Title      string
-	Start, End moment
-	Price      string
-}
-
-// A moment is a local time as the provider gave it: either part may be empty.
-type moment struct{ Date, Time string }
-
-// UnmarshalJSON reads an EventSummary of the public API. What is null stays empty.
-func (r *row) UnmarshalJSON(b []byte) error {
-	var e struct {
-		Title     string      `json:"title"`
-		StartDate string      `json:"start_date"`
-		StartTime string      `json:"start_time"`
-		EndDate   string      `json:"end_date"`
-		EndTime   string      `json:"end_time"`
-		MinPrice  json.Number `json:"min_price"`
-		MaxPrice  json.Number `json:"max_price"`
-	}
-	if err := json.Unmarshal(b, &e); err != nil {
-		return err
-	}
-	*r = row{Title: e.Title, Start: moment{e.StartDate, e.StartTime}, End: moment{e.EndDate, e.EndTime}, Price: e.MinPrice.String()}
-	if e.MaxPrice != e.MinPrice {
-		r.Price += "–" + e.MaxPrice.String()
-	}
-	return nil
+	Title     string      `json:"title"`
+	StartDate string      `json:"start_date"`
+	StartTime string      `json:"start_time"`
+	EndDate   string      `json:"end_date"`
+	EndTime   string      `json:"end_time"`
+	MinPrice  json.Number `json:"min_price"`
+	MaxPrice  json.Number `json:"max_price"`
 }
 
 // trialRows is how many events of an answer are shown.
