@@ -57,6 +57,7 @@ var allowed = map[string][]string{
 	"provider/feed/feverup": {"provider/feed", "provider/xmlscan", "event"},
 
 	"store/bolt/boltfile": {},
+	"store/storetest":     {"store", "provider/feed", "event"},
 }
 
 // only says which packages alone may import a module, so that it can be replaced by

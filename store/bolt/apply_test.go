@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -16,153 +15,6 @@ import (
 	"fever/provider/feed"
 	"fever/store"
 )
-
-// with returns e changed by f.
-func with(e event.Event, f func(*event.Event)) event.Event {
-	e.Zones = slices.Clone(e.Zones)
-	f(&e)
-	return e
-}
-
-// past adds events to a snapshot that are no longer on sale.
-func past(snap store.Snapshot, events ...event.Event) store.Snapshot {
-	snap.Past = events
-	return snap
-}
-
-// TestApply applies snapshots one after the other and looks at what each changed and
-// at what is stored at the end.
-func TestApply(t *testing.T) {
-	t.Parallel()
-	one, two, three := sample("a", 1, 2), sample("a", 2, 0), sample("a", 3, 1)
-	moved := with(one, func(e *event.Event) { e.End = local(dateOf(e.Start) + "T23:30:00") })
-	sold := with(three, func(e *event.Event) { e.Zones[0].Capacity = 0 })
-	other := with(one, func(e *event.Event) { e.Provider = "a-b" })
-	twin := with(one, func(e *event.Event) { e.BaseID = "other"; e.Title = "the same event id in another base" })
-
-	type counts struct{ New, Changed, Unchanged, Gone int }
-	type step struct {
-		snap store.Snapshot
-		want counts
-	}
-	record := func(e event.Event, first, changed int64, current bool) event.Record {
-		s := snapshot("", first)
-		c := snapshot("", changed)
-		return event.Record{Event: e, FirstSeen: s.Taken.UTC(), LastChanged: c.Taken.UTC(), Current: current}
-	}
-	for _, tc := range []struct {
-		name  string
-		steps []step
-		want  []event.Record
-	}{
-		{"nothing", []step{{snapshot("a", 1), counts{}}}, nil},
-		{
-			"new",
-			[]step{{snapshot("a", 1, two, one), counts{New: 2}}},
-			[]event.Record{record(one, 1, 1, true), record(two, 1, 1, true)},
-		},
-		{
-			"unchanged",
-			[]step{{snapshot("a", 1, one, two), counts{New: 2}}, {snapshot("a", 2, two, one), counts{Unchanged: 2}}},
-			[]event.Record{record(one, 1, 1, true), record(two, 1, 1, true)},
-		},
-		{
-			"changed",
-			[]step{
-				{snapshot("a", 1, one, three), counts{New: 2}},
-				{snapshot("a", 2, moved, three), counts{Changed: 1, Unchanged: 1}},
-				{snapshot("a", 3, moved, sold), counts{Changed: 1, Unchanged: 1}},
-			},
-			[]event.Record{record(moved, 1, 2, true), record(sold, 1, 3, true)},
-		},
-		{
-			"gone and back",
-			[]step{
-				{snapshot("a", 1, one, two, three), counts{New: 3}},
-				{snapshot("a", 2, two), counts{Unchanged: 1, Gone: 2}},
-				{snapshot("a", 3, two), counts{Unchanged: 1}},
-				{snapshot("a", 4, one, two), counts{Unchanged: 2}},
-			},
-			[]event.Record{record(one, 1, 1, true), record(two, 1, 1, true), record(three, 1, 1, false)},
-		},
-		{
-			"back with other values",
-			[]step{
-				{snapshot("a", 1, one), counts{New: 1}},
-				{snapshot("a", 2), counts{Gone: 1}},
-				{snapshot("a", 3, moved), counts{Changed: 1}},
-			},
-			[]event.Record{record(moved, 1, 3, true)},
-		},
-		{
-			"changed and back",
-			[]step{
-				{snapshot("a", 1, one), counts{New: 1}},
-				{snapshot("a", 2, moved), counts{Changed: 1}},
-				{snapshot("a", 3, one), counts{Changed: 1}},
-			},
-			[]event.Record{record(one, 1, 3, true)},
-		},
-		{
-			"a provider whose name begins with another's",
-			[]step{
-				{snapshot("a", 1, one), counts{New: 1}},
-				{snapshot("a-b", 2, other), counts{New: 1}},
-				{snapshot("a", 3), counts{Gone: 1}},
-				{snapshot("a-b", 4, other), counts{Unchanged: 1}},
-			},
-			[]event.Record{record(one, 1, 1, false), record(other, 2, 2, true)},
-		},
-		{
-			"past from the start, then on sale, then past again",
-			[]step{
-				{past(snapshot("a", 1, two), one, three), counts{New: 3}},
-				{past(snapshot("a", 2, two), one, three), counts{Unchanged: 3}},
-				{snapshot("a", 3, one, two), counts{Unchanged: 2}},
-				{past(snapshot("a", 4, two), moved), counts{Changed: 1, Unchanged: 1, Gone: 1}},
-				{past(snapshot("a", 5), two, moved, three), counts{Unchanged: 3, Gone: 1}},
-			},
-			[]event.Record{record(moved, 1, 4, false), record(two, 1, 1, false), record(three, 1, 1, false)},
-		},
-		{
-			"an event id in two bases",
-			[]step{
-				{snapshot("a", 1, one, twin), counts{New: 2}},
-				{snapshot("a", 2, twin), counts{Unchanged: 1, Gone: 1}},
-			},
-			[]event.Record{record(one, 1, 1, false), record(twin, 1, 1, true)},
-		},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			s := newStore(t)
-			for i, step := range tc.steps {
-				got := apply(t, s, step.snap)
-				if (counts{got.New, got.Changed, got.Unchanged, got.Gone}) != step.want {
-					t.Errorf("step %d: %+v, not %+v", i+1, got, step.want)
-				}
-				if len(got.Events) != got.New+got.Changed {
-					t.Errorf("step %d: %d events for the index, not %d", i+1, len(got.Events), got.New+got.Changed)
-				}
-				reopen(t, s)
-			}
-			if got, want := records(t, s, everything), inOrder(tc.want); !reflect.DeepEqual(got, want) {
-				t.Errorf("stored are\n%+v\nnot\n%+v", got, want)
-			}
-		})
-	}
-}
-
-func TestApplyPointsIntoTheSnapshot(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	apply(t, s, snapshot("a", 1, sample("a", 2, 1)))
-	snap := snapshot("a", 2, sample("a", 3, 1), sample("a", 2, 1), sample("a", 1, 1))
-	got := apply(t, s, snap).Events
-	if len(got) != 2 || got[0] != &snap.Events[2] || got[1] != &snap.Events[0] {
-		t.Errorf("got %v", got)
-	}
-}
 
 // TestApplyEqual makes sure that an equal snapshot writes its job and nothing else, so
 // that a feed asked for every minute does not wear the disk.
@@ -203,26 +55,6 @@ func TestApplyEqual(t *testing.T) {
 	apply(t, s, snapshot("a", 3, events...))
 	if after := roots(); after[0] == before[0] || after[1] != before[1] {
 		t.Errorf("after a change the roots are at %d, before at %d", after, before)
-	}
-}
-
-func TestApplyRecordsTheTimeZone(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	snap := snapshot("a", 1, with(sample("a", 1, 1), func(e *event.Event) {
-		e.Start, e.End = local("2021-06-30T21:00:00"), local("2021-06-30T22:00:00")
-	}))
-	apply(t, s, snap)
-	snap.TimeZone = "Europe/Madrid"
-	if got := apply(t, s, snap); got.Unchanged != 1 {
-		t.Errorf("%+v: the zone is no value of the event", got)
-	}
-	entries, _, err := s.Load(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := entries[0].Start; got != 1625079600 { // 19:00 UTC
-		t.Errorf("starts at %d", got)
 	}
 }
 

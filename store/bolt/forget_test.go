@@ -1,10 +1,7 @@
 package bolt
 
 import (
-	"errors"
-	"reflect"
 	"slices"
-	"strings"
 	"testing"
 
 	"go.etcd.io/bbolt"
@@ -56,78 +53,6 @@ func TestRecordsAreJobs(t *testing.T) {
 		if err := s.Finish(t.Context(), job, nil); err == nil {
 			t.Errorf("a job failed, of kind %s", tc.kind)
 		}
-	}
-}
-
-// TestNothingStored asks for what is not there: the error says what is.
-func TestNothingStored(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	check := func(want string) {
-		t.Helper()
-		_, err1 := s.Forget(t.Context(), store.Forgetting{Provider: "x"})
-		_, err2 := s.Rename(t.Context(), store.Renaming{From: "x", To: "y"})
-		for _, err := range []error{err1, err2} {
-			if !errors.Is(err, store.ErrNothing) || !strings.HasSuffix(err.Error(), want) {
-				t.Errorf("%v, not %s", err, want)
-			}
-		}
-	}
-	check(": nothing is stored of x, nor of any other")
-	apply(t, s, snapshot("x", 1))
-	if _, err := s.Forget(t.Context(), store.Forgetting{Provider: "x"}); err != nil {
-		t.Fatal(err)
-	}
-	check(": nothing is stored of x, nor of any other") // there is the record, which is to stay
-	apply(t, s, snapshot("b", 1))
-	apply(t, s, snapshot("a", 1, sample("a", 1, 1)))
-	check(": nothing is stored of x: there is something of a, b")
-	for name := range strings.SplitSeq("cdefghijk", "") {
-		apply(t, s, snapshot(name, 1))
-	}
-	check(": there is something of a, b, c, d, e, f, g, h, i, j, and others")
-}
-
-// TestEditBesideJob forgets and renames although a job runs, which is not to be. What the job
-// brings is refused then.
-func TestEditBesideJob(t *testing.T) {
-	t.Parallel()
-	for name, edit := range map[string]func(*Store) error{
-		"forget": func(s *Store) error {
-			_, err := s.Forget(t.Context(), store.Forgetting{Provider: "a"})
-			return err
-		},
-		"forget what is gone": func(s *Store) error {
-			_, err := s.Forget(t.Context(), store.Forgetting{Provider: "a", GoneBefore: must(store.ParseCutoff("2100-01-01"))})
-			return err
-		},
-		"rename": func(s *Store) error {
-			_, err := s.Rename(t.Context(), store.Renaming{From: "a", To: "b"})
-			return err
-		},
-		"rename to it": func(s *Store) error {
-			_, err := s.Rename(t.Context(), store.Renaming{From: "b", To: "a"})
-			return err
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newStore(t)
-			apply(t, s, snapshot("b", 1, sample("b", 1, 1)))
-			apply(t, s, snapshot("a", 1, sample("a", 1, 1), sample("a", 2, 1)))
-			apply(t, s, snapshot("a", 2, sample("a", 1, 1)))
-			job := begin(t, s, "a")
-			if err := edit(s); err != nil {
-				t.Fatal(err)
-			}
-			before := stateOf(t, s)
-			if _, _, err := s.Apply(t.Context(), snapshot("a", 3, sample("a", 3, 1)), job); err == nil || errors.Is(err, store.ErrDamaged) {
-				t.Errorf("the snapshot of job %d: %v", job.ID, err)
-			}
-			if after := stateOf(t, s); !reflect.DeepEqual(after, before) {
-				t.Errorf("stored are %+v, not %+v", after, before)
-			}
-		})
 	}
 }
 

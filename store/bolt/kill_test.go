@@ -17,6 +17,7 @@ import (
 	"fever/event"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/storetest"
 )
 
 // collectVariable names the file that a process started by TestKilled writes.
@@ -86,7 +87,7 @@ func TestKilled(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	path := filepath.Join(t.TempDir(), "fever.db")
-	m := newModel()
+	m := storetest.NewModel()
 	world := newFlipping()
 	stored := 0 // the version that the model is at
 	for range 10 {
@@ -108,14 +109,14 @@ func TestKilled(t *testing.T) {
 		}
 		for stored < n {
 			stored++
-			m.apply(world.snapshot(stored))
+			m.Apply(world.snapshot(stored))
 		}
 		got := make(map[event.Key]event.Record)
 		for _, r := range records(t, s, everything) {
 			got[r.Key] = r
 		}
-		if !reflect.DeepEqual(got, m.records) {
-			t.Fatalf("%d records, not the %d of version %d", len(got), len(m.records), n)
+		if !reflect.DeepEqual(got, m.Records) {
+			t.Fatalf("%d records, not the %d of version %d", len(got), len(m.Records), n)
 		}
 		checkInterrupted(t, s, n)
 		if err := s.Close(); err != nil {

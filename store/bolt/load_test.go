@@ -1,7 +1,6 @@
 package bolt
 
 import (
-	"context"
 	"errors"
 	"reflect"
 	"slices"
@@ -63,33 +62,6 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-func TestLoadNothing(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	for range 2 {
-		if got, _, err := s.Load(t.Context()); err != nil || len(got) != 0 {
-			t.Errorf("%d entries, %v", len(got), err)
-		}
-		apply(t, s, snapshot("a", 1))
-	}
-}
-
-func TestLoadCancelled(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	apply(t, s, snapshot("a", 1, sample("a", 1, 1)))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if got, _, err := s.Load(ctx); !errors.Is(err, context.Canceled) || got != nil {
-		t.Errorf("%d entries, %v", len(got), err)
-	}
-	for _, err := range s.Records(ctx, everything) {
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("record: %v", err)
-		}
-	}
-}
-
 // TestLoadUnknownZone reads a zone that was recorded by a machine that knows more.
 func TestLoadUnknownZone(t *testing.T) {
 	t.Parallel()
@@ -109,46 +81,6 @@ func TestLoadUnknownZone(t *testing.T) {
 	s.Zones = map[string]*time.Location{"a": utc}
 	if got, _, err := s.Load(t.Context()); err != nil || len(got) != 1 {
 		t.Errorf("%d entries, %v", len(got), err)
-	}
-}
-
-func TestRecords(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	at := func(provider, id, start, end string) event.Event {
-		e := sample(provider, 1, 2)
-		e.BaseID, e.Start, e.End = id, local(start), local(end)
-		return e
-	}
-	apply(t, s, snapshot("a", 1,
-		at("a", "late", "2021-03-01T00:00:00", "2021-03-01T01:00:00"),
-		at("a", "early", "2021-01-01T00:00:00", "2021-01-01T01:00:00"),
-		at("a", "long", "2021-01-01T00:00:00", "2021-02-01T00:00:00")))
-	apply(t, s, snapshot("a-b", 1, at("a-b", "other", "2021-02-01T00:00:00", "2021-02-01T01:00:00")))
-	second := func(s string) int64 { return must(time.Parse(time.DateOnly, s)).Unix() }
-	for _, tc := range []struct {
-		name string
-		f    store.Filter
-		want string
-	}{
-		{"everything", everything, "early long other late"},
-		{"one provider", store.Filter{Provider: "a", Window: event.Always}, "early long late"},
-		{"a provider whose name begins with another's", store.Filter{Provider: "a-b", Window: event.Always}, "other"},
-		{"an unknown provider", store.Filter{Provider: "b", Window: event.Always}, ""},
-		{"the zero value", store.Filter{}, ""},
-		{"a window", store.Filter{Window: event.Window{From: second("2021-01-01"), To: second("2021-02-28")}}, "early long other"},
-		{"a window that an event is too long for", store.Filter{Window: event.Window{From: second("2021-01-01"), To: second("2021-01-31")}}, "early"},
-		{"a limit", store.Filter{Window: event.Always, Limit: 2}, "early long"},
-		{"a limit above what there is", store.Filter{Window: event.Always, Limit: 20}, "early long other late"},
-		{"everything at once", store.Filter{Provider: "a", Window: event.Window{From: second("2021-01-02"), To: second("2022-01-01")}, Limit: 1}, "late"},
-	} {
-		var got []string
-		for _, r := range records(t, s, tc.f) {
-			got = append(got, r.BaseID)
-		}
-		if strings.Join(got, " ") != tc.want {
-			t.Errorf("%s: %q, not %q", tc.name, got, tc.want)
-		}
 	}
 }
 
@@ -193,37 +125,5 @@ func TestZones(t *testing.T) {
 		if err != nil || !done.From.Equal(start) || done.OldTimeZone != tc.old || done.TimeZone != tc.new {
 			t.Errorf("%v: renamed %+v, error %v", tc.zones, done, err)
 		}
-	}
-}
-
-// TestRecordsWhileWriting writes from within the loop, as slow consumers do in effect:
-// nothing may wait for the other.
-func TestRecordsWhileWriting(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	var events []event.Event
-	for i := range 8 {
-		events = append(events, sample("a", i, 1))
-	}
-	apply(t, s, snapshot("a", 1, events...))
-	n := 0
-	for r, err := range s.Records(t.Context(), everything) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		// Growing the file needs all transactions to end.
-		apply(t, s, snapshot("b", int64(n), sample("b", n, 2000)))
-		if n++; r.Provider != "a" {
-			t.Errorf("%s was not there at the start", r.Key)
-		}
-	}
-	if n != len(events) {
-		t.Errorf("%d of %d", n, len(events))
-	}
-	for _, err := range s.Records(t.Context(), everything) {
-		if err != nil {
-			t.Error(err)
-		}
-		break
 	}
 }

@@ -122,38 +122,58 @@ func (s *Store) Changes(ctx context.Context, since store.Revision) (entries []*e
 func (s *Store) Wait(ctx context.Context, since store.Revision) error {
 	for {
 		rings := s.bell.listen() // before looking
-		var h head
-		err := s.view(func(tx *bbolt.Tx) (err error) {
-			h, err = readHead(tx)
-			return err
-		})
+		h, err := s.head()
+		if err == nil && h.Revision <= since {
+			select {
+			case <-rings:
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
+		}
+		s.bell.leave(rings)
 		if err != nil {
 			return fmt.Errorf("wait for what comes after revision %d: %w", since, err)
 		}
 		if h.Revision > since {
 			return nil
 		}
-		select {
-		case <-rings:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
 	}
 }
 
-// A bell wakes all who listen when it rings. Nothing but the file says why it did.
-type bell struct {
-	mu    sync.Mutex
-	rings chan struct{} // nil when nobody has listened since it rang
+func (s *Store) head() (h head, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		h, err = readHead(tx)
+		return err
+	})
+	return h, err
 }
 
-func (b *bell) listen() <-chan struct{} {
+// A bell wakes all who listen when it rings. Only the file says whether there is anything new.
+type bell struct {
+	mu        sync.Mutex
+	rings     chan struct{} // nil while nobody listens
+	listeners int
+}
+
+func (b *bell) listen() chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.rings == nil {
-		b.rings = make(chan struct{})
+		b.rings, b.listeners = make(chan struct{}), 0
 	}
+	b.listeners++
 	return b.rings
+}
+
+func (b *bell) leave(rings chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rings != rings { // it has rung
+		return
+	}
+	if b.listeners--; b.listeners == 0 {
+		b.rings = nil
+	}
 }
 
 func (b *bell) ring() {

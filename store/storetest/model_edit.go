@@ -1,4 +1,4 @@
-package bolt
+package storetest
 
 import (
 	"bytes"
@@ -16,10 +16,10 @@ import (
 )
 
 // sum is what the model says of some events.
-func (m *model) sum(keys []event.Key) (sel store.Selection) {
+func (m *Model) sum(keys []event.Key) (sel store.Selection) {
 	var found []event.Record
 	for _, k := range keys {
-		r := m.records[k]
+		r := m.Records[k]
 		found = append(found, r)
 		e := event.NewEntry(&r.Event, utc)
 		if from := time.Unix(e.Start, 0).UTC(); sel.Events == 0 || from.Before(sel.From) {
@@ -33,15 +33,15 @@ func (m *model) sum(keys []event.Key) (sel store.Selection) {
 		}
 		sel.Events++
 	}
-	if found = inOrder(found); len(found) > 0 {
+	if found = InOrder(found); len(found) > 0 {
 		sel.First = found[:min(len(found), store.MostFirst)]
 	}
 	return sel
 }
 
 // of returns the keys of a provider's events.
-func (m *model) of(provider string) (keys []event.Key) {
-	for k := range m.records {
+func (m *Model) of(provider string) (keys []event.Key) {
+	for k := range m.Records {
 		if k.Provider == provider {
 			keys = append(keys, k)
 		}
@@ -51,7 +51,7 @@ func (m *model) of(provider string) (keys []event.Key) {
 
 // jobsOf returns the number of a provider's jobs, without records of what was done by hand,
 // and with them.
-func (m *model) jobsOf(provider string) (ordinary, all int) {
+func (m *Model) jobsOf(provider string) (ordinary, all int) {
 	for _, job := range m.jobs {
 		if job.Provider == provider {
 			all++
@@ -64,7 +64,7 @@ func (m *model) jobsOf(provider string) (ordinary, all int) {
 }
 
 // latest returns the job that brought a provider's latest snapshot; 0: none is known.
-func (m *model) latest(provider string) (id uint64) {
+func (m *Model) latest(provider string) (id uint64) {
 	for _, job := range m.jobs {
 		if job.Provider == provider && job.State == store.Completed && !job.NotModified && job.Trigger != store.Forget && job.Trigger != store.Rename {
 			id = job.ID
@@ -74,7 +74,7 @@ func (m *model) latest(provider string) (id uint64) {
 }
 
 // recorded is told what the store recorded of what was done by hand.
-func (m *model) recorded(job store.Job, keep int) {
+func (m *Model) recorded(job store.Job, keep int) {
 	if running := m.running(job.Provider); running != nil {
 		m.interrupt(*running, job.Started, keep)
 	}
@@ -85,10 +85,10 @@ func (m *model) recorded(job store.Job, keep int) {
 
 // forget says what is to be forgotten, and forgets it if there is a record of that. Before
 // is the second of the cutoff, nil when there is none.
-func (m *model) forget(provider string, before *int64, record store.Job, keep int) (want store.Forgotten) {
+func (m *Model) forget(provider string, before *int64, record store.Job, keep int) (want store.Forgotten) {
 	var keys []event.Key
 	for _, k := range m.of(provider) {
-		r := m.records[k]
+		r := m.Records[k]
 		if before == nil || !r.Current && event.NewEntry(&r.Event, utc).End < *before {
 			keys = append(keys, k)
 		}
@@ -101,7 +101,7 @@ func (m *model) forget(provider string, before *int64, record store.Job, keep in
 		return want
 	}
 	for _, k := range keys {
-		delete(m.records, k)
+		delete(m.Records, k)
 		delete(m.changed, k)
 	}
 	if len(keys) > 0 {
@@ -120,7 +120,7 @@ func (m *model) forget(provider string, before *int64, record store.Job, keep in
 }
 
 // rename says what is to be renamed, and renames it if there is a record of that.
-func (m *model) rename(from, to string, record store.Job, keep int) (want store.Renamed) {
+func (m *Model) rename(from, to string, record store.Job, keep int) (want store.Renamed) {
 	if record.ID != 0 {
 		for _, name := range []string{from, to} {
 			if running := m.running(name); running != nil {
@@ -140,9 +140,9 @@ func (m *model) rename(from, to string, record store.Job, keep int) (want store.
 	rezoned := toKnown && want.TimeZone != m.zones[to] && m.knows(to)
 	merged := make(map[event.Key]event.Record)
 	for _, k := range m.of(from) {
-		r := m.records[k]
+		r := m.Records[k]
 		r.Provider = to
-		if old, known := m.records[r.Key]; known {
+		if old, known := m.Records[r.Key]; known {
 			want.Known++
 			changed := false
 			switch equal := reflect.DeepEqual(r.Event, old.Event); {
@@ -180,17 +180,17 @@ func (m *model) rename(from, to string, record store.Job, keep int) (want store.
 		m.rewritten, want.Revision = m.revision, m.revision
 	}
 	for _, k := range m.of(from) {
-		delete(m.records, k)
+		delete(m.Records, k)
 		delete(m.changed, k)
 	}
 	for _, k := range m.of(to) {
-		if r := m.records[k]; fromCounts {
+		if r := m.Records[k]; fromCounts {
 			r.Current = false
-			m.records[k] = r
+			m.Records[k] = r
 		}
 	}
 	for k, r := range merged {
-		m.records[k] = r
+		m.Records[k] = r
 		m.changed[k] = m.revision
 	}
 	if fromCounts {
@@ -209,7 +209,7 @@ func (m *model) rename(from, to string, record store.Job, keep int) (want store.
 
 // forgetting and renaming are steps of TestModel. Each looks first at a dry run.
 
-func (m *model) forgetting(t *rapid.T, s *Store) {
+func (m *Model) forgetting(t *rapid.T, s *opened) {
 	f := store.Forgetting{Provider: drawProvider(t)}
 	var before *int64
 	switch rapid.IntRange(0, 2).Draw(t, "cutoff") {
@@ -218,7 +218,7 @@ func (m *model) forgetting(t *rapid.T, s *Store) {
 		second := must(time.Parse(time.DateOnly, date)).Unix()
 		f.GoneBefore, before = must(store.ParseCutoff(date)), &second
 	case 1: // an end, and the instants beside it
-		e := sample("a", rapid.IntRange(0, 15).Draw(t, "sample"), 0)
+		e := Sample("a", rapid.IntRange(0, 15).Draw(t, "sample"), 0)
 		end := event.NewEntry(&e, utc).End
 		at := time.Unix(end, 0).Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "beside")) * time.Second / 2)
 		f.GoneBefore = must(store.ParseCutoff(at.UTC().Format(time.RFC3339Nano)))
@@ -249,7 +249,7 @@ func (m *model) forgetting(t *rapid.T, s *Store) {
 	}
 }
 
-func (m *model) renaming(t *rapid.T, s *Store) {
+func (m *Model) renaming(t *rapid.T, s *opened) {
 	r := store.Renaming{From: drawProvider(t), To: drawProvider(t)}
 	if r.From == r.To {
 		if _, err := s.Rename(t.Context(), r); err == nil {
@@ -298,11 +298,11 @@ func checkRecord(t *rapid.T, got *store.Job, want store.Job) {
 }
 
 // checkRevisions compares what came after each revision.
-func (m *model) checkRevisions(t *rapid.T, s *Store) {
+func (m *Model) checkRevisions(t *rapid.T, s *opened) {
 	t.Helper()
 	loaded, at, err := s.Load(t.Context())
-	if err != nil || len(loaded) != len(m.records) || at != m.revision {
-		t.Fatalf("%d entries of revision %d are loaded, %v, not %d of %d", len(loaded), at, err, len(m.records), m.revision)
+	if err != nil || len(loaded) != len(m.Records) || at != m.revision {
+		t.Fatalf("%d entries of revision %d are loaded, %v, not %d of %d", len(loaded), at, err, len(m.Records), m.revision)
 	}
 	order := slices.SortedFunc(maps.Keys(m.changed), func(a, b event.Key) int {
 		return cmp.Or(cmp.Compare(m.changed[a], m.changed[b]), bytes.Compare(a.Bytes(), b.Bytes()))
@@ -317,7 +317,7 @@ func (m *model) checkRevisions(t *rapid.T, s *Store) {
 		}
 		var want []*event.Entry
 		for _, k := range order {
-			if r := m.records[k]; m.changed[k] > since {
+			if r := m.Records[k]; m.changed[k] > since {
 				want = append(want, event.NewEntry(&r.Event, utc))
 			}
 		}
@@ -333,10 +333,10 @@ func (m *model) checkRevisions(t *rapid.T, s *Store) {
 }
 
 // checkCurrent compares the numbers that Stats tells.
-func (m *model) checkCurrent(t *rapid.T, s *Store) {
+func (m *Model) checkCurrent(t *rapid.T, s *opened) {
 	t.Helper()
 	want := make(map[string]int)
-	for _, r := range m.records {
+	for _, r := range m.Records {
 		if r.Current {
 			want[r.Provider]++
 		}

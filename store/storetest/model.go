@@ -1,10 +1,8 @@
-package bolt
+package storetest
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"testing"
@@ -17,9 +15,9 @@ import (
 	"fever/store"
 )
 
-// model is the store as simply as it can be said.
-type model struct {
-	records    map[event.Key]event.Record
+// A Model is the store as simply as it can be said.
+type Model struct {
+	Records    map[event.Key]event.Record
 	jobs       []store.Job // by id
 	last       uint64
 	validators map[string]feed.Validators
@@ -29,15 +27,15 @@ type model struct {
 	changed             map[event.Key]store.Revision
 }
 
-func newModel() *model {
-	return &model{
-		records: make(map[event.Key]event.Record), validators: make(map[string]feed.Validators),
+func NewModel() *Model {
+	return &Model{
+		Records: make(map[event.Key]event.Record), validators: make(map[string]feed.Validators),
 		zones: make(map[string]string), changed: make(map[event.Key]store.Revision),
 	}
 }
 
-// begin is told the job that the store returned.
-func (m *model) begin(job store.Job, keep int) {
+// Begin is told the job that the store returned.
+func (m *Model) begin(job store.Job, keep int) {
 	if running := m.running(job.Provider); running != nil {
 		m.interrupt(*running, job.Started, keep)
 	}
@@ -46,7 +44,7 @@ func (m *model) begin(job store.Job, keep int) {
 }
 
 // end records the end of a running job.
-func (m *model) end(job store.Job, keep int) {
+func (m *Model) end(job store.Job, keep int) {
 	finished, records := 0, 0
 	answered, applied := false, false
 	for i := range slices.Backward(m.jobs) {
@@ -71,14 +69,14 @@ func (m *model) end(job store.Job, keep int) {
 	m.jobs = slices.DeleteFunc(m.jobs, func(j store.Job) bool { return j.ID == 0 })
 }
 
-func (m *model) interrupt(job store.Job, now time.Time, keep int) {
+func (m *Model) interrupt(job store.Job, now time.Time, keep int) {
 	job.State, job.Finished, job.Kind = store.Failed, now, feed.KindInterrupted
 	job.Message = "the process ended, or could not record the job's end"
 	m.end(job, keep)
 }
 
 // running returns the running job of a provider, or of any.
-func (m *model) running(provider string) *store.Job {
+func (m *Model) running(provider string) *store.Job {
 	for _, job := range m.jobs {
 		if job.State == store.Running && (provider == "" || job.Provider == provider) {
 			return &job
@@ -87,7 +85,7 @@ func (m *model) running(provider string) *store.Job {
 	return nil
 }
 
-func (m *model) find(f store.JobFilter) (found []store.Job) {
+func (m *Model) find(f store.JobFilter) (found []store.Job) {
 	for _, job := range slices.Backward(m.jobs) {
 		if f.Provider == "" || f.Provider == job.Provider {
 			found = append(found, job)
@@ -99,8 +97,8 @@ func (m *model) find(f store.JobFilter) (found []store.Job) {
 	return found
 }
 
-func (m *model) knows(provider string) bool {
-	for k := range m.records {
+func (m *Model) knows(provider string) bool {
+	for k := range m.Records {
 		if k.Provider == provider {
 			return true
 		}
@@ -108,10 +106,10 @@ func (m *model) knows(provider string) bool {
 	return false
 }
 
-func (m *model) apply(snap store.Snapshot) (want store.Applied) {
+func (m *Model) Apply(snap store.Snapshot) (want store.Applied) {
 	rezoned := m.zones[snap.Provider] != "" && m.zones[snap.Provider] != snap.TimeZone && m.knows(snap.Provider)
 	m.validators[snap.Provider], m.zones[snap.Provider] = snap.Validators, snap.TimeZone
-	for k, r := range m.records {
+	for k, r := range m.Records {
 		if k.Provider == snap.Provider && r.Current {
 			want.Before++
 		}
@@ -127,7 +125,7 @@ func (m *model) apply(snap store.Snapshot) (want store.Applied) {
 		all = append(all, &snap.Past[i])
 	}
 	for _, e := range all {
-		r, known := m.records[e.Key]
+		r, known := m.Records[e.Key]
 		switch {
 		case !known:
 			want.New++
@@ -137,18 +135,18 @@ func (m *model) apply(snap store.Snapshot) (want store.Applied) {
 		default:
 			want.Unchanged++
 			r.Current = r.Current || current[e.Key]
-			m.records[e.Key] = r
+			m.Records[e.Key] = r
 			continue
 		}
 		r.Event, r.LastChanged, r.Current = *e, snap.Taken.UTC(), r.Current || current[e.Key]
-		m.records[e.Key] = r
+		m.Records[e.Key] = r
 		want.Events = append(want.Events, e)
 	}
-	for k, r := range m.records {
+	for k, r := range m.Records {
 		if k.Provider == snap.Provider && r.Current && !current[k] {
 			want.Gone++
 			r.Current = false
-			m.records[k] = r
+			m.Records[k] = r
 		}
 	}
 	slices.SortFunc(want.Events, func(a, b *event.Event) int { return cmp.Compare(string(a.Bytes()), string(b.Bytes())) })
@@ -165,31 +163,26 @@ func (m *model) apply(snap store.Snapshot) (want store.Applied) {
 	return want
 }
 
-// TestModel runs random jobs with random snapshots of few events with few values, on
-// the store and on the model, opens the file again at times, and compares everything
+// testModel runs random jobs with random snapshots of few events with few values, on
+// the store and on the model, opens the file again at times, and compares Everything
 // each time.
-func TestModel(t *testing.T) {
-	t.Parallel()
-	folder := t.TempDir()
-	files := 0
+func testModel(t *testing.T, place func(*testing.T) Place) {
+	outer := t
 	rapid.Check(t, func(t *rapid.T) {
-		files++
-		path := filepath.Join(folder, fmt.Sprint(files))
-		open := func(keep int) *Store {
-			s, err := Open(path, keep)
-			if err != nil {
+		s := &opened{place: place(outer), keep: Keep}
+		again := func() {
+			var err error
+			if s.Store, err = s.place(s.keep); err != nil {
 				t.Fatal(err)
 			}
-			s.db.NoSync = true // the machine does not fail here, and it is many times faster
-			return s
 		}
-		s := open(keep)
+		again()
 		defer func() {
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}
 		}()
-		m := newModel()
+		m := NewModel()
 		begin := func(t *rapid.T, provider string) store.Job {
 			job, err := s.Begin(t.Context(), store.Job{
 				Provider:  provider,
@@ -227,7 +220,7 @@ func TestModel(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := m.apply(snap)
+				want := m.Apply(snap)
 				if !reflect.DeepEqual(got, want) {
 					t.Fatalf("applied %+v, not %+v", got, want)
 				}
@@ -272,15 +265,16 @@ func TestModel(t *testing.T) {
 				if err := s.Close(); err != nil {
 					t.Fatal(err)
 				}
-				s = open(rapid.IntRange(1, 4).Draw(t, "keep"))
+				s.keep = rapid.IntRange(1, 4).Draw(t, "keep")
+				again()
 				if err := s.Check(); err != nil {
 					t.Fatal(err)
 				}
 			},
 			"": func(t *rapid.T) {
-				want := inOrder(slices.Collect(maps.Values(m.records)))
+				want := InOrder(slices.Collect(maps.Values(m.Records)))
 				var got []event.Record
-				for r, err := range s.Records(t.Context(), everything) {
+				for r, err := range s.Records(t.Context(), Everything) {
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -343,7 +337,7 @@ func drawSnapshot(t *rapid.T) store.Snapshot {
 	}
 	numbers := rapid.SliceOfNDistinct(rapid.IntRange(0, 15), 0, 8, rapid.ID).Draw(t, "events")
 	for _, n := range numbers {
-		e := sample(snap.Provider, n, rapid.SampledFrom([]int{0, 1, 1, 1, 2, 2, 8}).Draw(t, "zones"))
+		e := Sample(snap.Provider, n, rapid.SampledFrom([]int{0, 1, 1, 1, 2, 2, 8}).Draw(t, "zones"))
 		e.SoldOut = rapid.Bool().Draw(t, "sold out")
 		if len(e.Zones) > 0 {
 			e.Zones[0].Capacity = rapid.Int64Min(0).Draw(t, "capacity")

@@ -1,0 +1,126 @@
+// Package storetest is what every store must pass: one suite for all of them.
+package storetest
+
+import (
+	"context"
+	"iter"
+	"testing"
+	"time"
+
+	"fever/event"
+	"fever/provider/feed"
+	"fever/store"
+)
+
+// A Store is all that a store promises.
+type Store interface {
+	Begin(context.Context, store.Job) (store.Job, error)
+	Finish(context.Context, store.Job, *feed.Validators) error
+	Apply(context.Context, store.Snapshot, store.Job) (store.Applied, store.Job, error)
+	Interrupt(context.Context, time.Time) (int, error)
+	Forget(context.Context, store.Forgetting) (store.Forgotten, error)
+	Rename(context.Context, store.Renaming) (store.Renamed, error)
+
+	Load(context.Context) ([]*event.Entry, store.Revision, error)
+	Changes(context.Context, store.Revision) ([]*event.Entry, store.Revision, error)
+	Wait(context.Context, store.Revision) error
+	Records(context.Context, store.Filter) iter.Seq2[event.Record, error]
+	Jobs(context.Context, store.JobFilter) iter.Seq2[store.Job, error]
+	Validators(context.Context, string) (feed.Validators, error)
+	Known(context.Context, string) (bool, error)
+	Stats() store.Stats
+
+	Check() error
+	Close() error
+}
+
+// A Place opens what is stored in one place, which is empty at first, again and again. The
+// store keeps so many finished jobs of each provider. Nobody opens it twice at a time.
+type Place func(keep int) (Store, error)
+
+// Keep is the number of jobs that stores keep where a test does not say another.
+const Keep = 3
+
+// Run runs the suite. Each test gets places of its own, which are there as long as it runs.
+func Run(t *testing.T, place func(*testing.T) Place) {
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, place)
+		})
+	}
+}
+
+// opened is a store that can be closed and opened again.
+type opened struct {
+	Store
+	place Place
+	keep  int
+}
+
+// open opens a store in a place of its own. When the test ends it is closed, opened again,
+// and checked.
+func open(t *testing.T, place func(*testing.T) Place) *opened {
+	t.Helper()
+	o := &opened{place: place(t), keep: Keep}
+	var err error
+	if o.Store, err = o.place(Keep); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		reopen(t, o)
+		if err := o.Check(); err != nil {
+			t.Error(err)
+		}
+		if err := o.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return o
+}
+
+func reopen(t *testing.T, s *opened) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if s.Store, err = s.place(s.keep); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tests are the suite by name.
+var tests = map[string]func(*testing.T, func(*testing.T) Place){
+	"Apply":                      testApply,
+	"ApplyPointsIntoTheSnapshot": testApplyPointsIntoTheSnapshot,
+	"ApplyRecordsTheTimeZone":    testApplyRecordsTheTimeZone,
+	"NothingStored":              testNothingStored,
+	"EditBesideJob":              testEditBesideJob,
+	"Jobs":                       testJobs,
+	"FinishRevalidates":          testFinishRevalidates,
+	"ApplyAsks":                  testApplyAsks,
+	"ApplyIsAllOrNothing":        testApplyIsAllOrNothing,
+	"Interrupt":                  testInterrupt,
+	"BeginInterrupts":            testBeginInterrupts,
+	"Retention":                  testRetention,
+	"RetentionOfTheBest":         testRetentionOfTheBest,
+	"DocumentIsNoAnswer":         testDocumentIsNoAnswer,
+	"JobFilter":                  testJobFilter,
+	"JobsWhileWriting":           testJobsWhileWriting,
+	"JobStateWhileWriting":       testJobStateWhileWriting,
+	"JobsRefused":                testJobsRefused,
+	"JobsInParallel":             testJobsInParallel,
+	"Validators":                 testValidators,
+	"ValueLimits":                testValueLimits,
+	"JobLimits":                  testJobLimits,
+	"Model":                      testModel,
+	"LoadNothing":                testLoadNothing,
+	"LoadCancelled":              testLoadCancelled,
+	"Records":                    testRecords,
+	"RecordsWhileWriting":        testRecordsWhileWriting,
+	"Revisions":                  testRevisions,
+	"ChangesOrder":               testChangesOrder,
+	"RevisionBetween":            testRevisionBetween,
+	"Wait":                       testWait,
+}
