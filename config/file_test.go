@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"net/http"
@@ -13,7 +14,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
-	"github.com/spf13/pflag"
 )
 
 var update = flag.Bool("update", false, "write what is refused into the golden file")
@@ -53,17 +53,8 @@ func TestRefused(t *testing.T) {
 // complete returns the settings of fever serve with the given file.
 func complete(t *testing.T, yaml string, args ...string) (*Serve, error) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "fever.yaml")
-	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var s Serve
-	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	s.Register(flags)
-	if err := flags.Parse(append(args, "--config", path)); err != nil {
-		t.Fatal(err)
-	}
-	return &s, s.Complete(flags)
+	s, flags := serveFlags(t, cmp.Or(yaml, "\n"), args...)
+	return s, s.Complete(flags)
 }
 
 func TestSettings(t *testing.T) {
