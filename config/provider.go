@@ -15,7 +15,7 @@ import (
 	"fever/provider/xmlscan"
 )
 
-// The provider that is collected from when nothing else is said.
+// The only provider, unless the settings say otherwise.
 const (
 	defaultProvider = "feverup"
 	defaultURL      = "https://provider.code-challenge.feverup.com/api/events"
@@ -24,13 +24,13 @@ const (
 // A Provider says how to collect from one provider.
 type Provider struct {
 	*provider.Provider
-	Every       time.Duration             // from one fetch to the next, where Next is nil
-	Next        func(time.Time) time.Time // when it is due after a time, by its cron expression; the zero time is never
-	MaxInterval time.Duration             // how far Every is stretched while it fails
-	Suspect     string                    // what becomes of a suspect feed: warn, refuse or off
+	Every       time.Duration             // from one fetch to the next; without effect if Next is set
+	Next        func(time.Time) time.Time // the next time at which its cron expression is due, or the zero time; nil: it has none
+	MaxInterval time.Duration             // the longest time between two fetches while it fails
+	Suspect     string                    // what to do with a suspect feed: warn, refuse or off
 }
 
-// An entry holds what flags and file say of one provider.
+// An entry holds the settings of one provider, from flags or from an entry of the list.
 type entry struct {
 	provider.Config
 	format      string
@@ -43,14 +43,14 @@ type entry struct {
 	suspect     string
 }
 
-// register adds the flags of the one provider that there is without a list of them.
+// register adds the flags of the only provider.
 func (e *entry) register(flags *pflag.FlagSet) {
 	e.Name, e.suspect = defaultProvider, policies[0]
 	flags.StringVar(&e.URL, "provider-url", defaultURL, "`URL` of the provider's feed")
 	e.registerCommon(flags)
 }
 
-// registerEntry adds what an entry of the list of providers may hold.
+// registerEntry adds the keys of an entry of the list of providers.
 func (e *entry) registerEntry(flags *pflag.FlagSet) {
 	flags.StringVar(&e.Name, "name", "", "")
 	flags.StringVar(&e.URL, "url", "", "")
@@ -74,7 +74,7 @@ func (e *entry) registerCommon(flags *pflag.FlagSet) {
 	flags.DurationVar(&e.every, "every", time.Minute, "time from one fetch to the next")
 }
 
-// list returns the providers that the file lists, in order.
+// list returns the providers in the file, in order.
 func (f *file) list() ([]Provider, error) {
 	var all []Provider
 	lines := make(map[string]int)
@@ -92,7 +92,7 @@ func (f *file) list() ([]Provider, error) {
 	return all, nil
 }
 
-// locations returns the time zones of the providers that the file lists, by name.
+// locations returns the time zones of the providers in the file, by name.
 func (f *file) locations() (map[string]*time.Location, error) {
 	locations := make(map[string]*time.Location)
 	for i, node := range f.providers {
@@ -105,8 +105,8 @@ func (f *file) locations() (map[string]*time.Location, error) {
 	return locations, nil
 }
 
-// entry reads an entry of the list of providers, or only some keys of it, and returns its
-// flags, too.
+// entry reads an entry of the list of providers, or only the given keys of it. It also
+// returns the flags, which know the origins.
 func (f *file) entry(node *yaml.Node, i int, only ...string) (*entry, *pflag.FlagSet, error) {
 	var e entry
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
@@ -134,7 +134,7 @@ func (f *file) entry(node *yaml.Node, i int, only ...string) (*entry, *pflag.Fla
 	return &e, flags, nil
 }
 
-// provider makes a provider of an entry of the list.
+// provider reads an entry of the list and makes a provider of it.
 func (f *file) provider(node *yaml.Node, i int) (Provider, error) {
 	e, flags, err := f.entry(node, i)
 	if err != nil {
@@ -154,8 +154,7 @@ func (f *file) provider(node *yaml.Node, i int) (Provider, error) {
 	return e.provider(flags, "url")
 }
 
-// headers reads the header fields that go with every request to a provider. The
-// values may be secrets.
+// headers reads the header fields of the requests to a provider. The values may be secrets.
 func (f *file) headers(of field) (http.Header, error) {
 	fields, err := f.fields(of.value, of.path)
 	if err != nil {
@@ -175,11 +174,11 @@ func (f *file) headers(of field) (http.Header, error) {
 	return headers, nil
 }
 
-// policies are what can become of a suspect feed; the first is the default.
+// policies are the values of suspect. The first is the default.
 var policies = []string{"warn", "refuse", "off"}
 
-// provider refuses settings that make no sense, and makes the provider of the others.
-// The flag that holds the URL goes by several names.
+// provider validates the settings and makes a provider of them. The flag of the URL has one
+// name in the list and another one for the only provider.
 func (e *entry) provider(flags *pflag.FlagSet, urlFlag string) (Provider, error) {
 	if flag := flags.Lookup("max-interval"); flag == nil || !isSet(flag) {
 		e.maxInterval = e.defaultMaxInterval()
@@ -209,7 +208,7 @@ func (e *entry) provider(flags *pflag.FlagSet, urlFlag string) (Provider, error)
 	if e.ClientCert == "" {
 		certificate = "client-key"
 	}
-	// One part after the other, to know which of them is refused.
+	// Add one part after the other, to know which one is refused.
 	c := e.Config
 	c.Format, c.Location = format, e.timeZone.Location
 	c.CA, c.ClientCert, c.ClientKey, c.Header = "", "", "", nil
@@ -217,7 +216,7 @@ func (e *entry) provider(flags *pflag.FlagSet, urlFlag string) (Provider, error)
 		origin string
 		add    func()
 	}{
-		{Origin(flags, urlFlag), func() {}}, // all but the URL is in order
+		{Origin(flags, urlFlag), func() {}}, // the rest is valid
 		{Origin(flags, "ca"), func() { c.CA = e.CA }},
 		{Origin(flags, certificate), func() { c.ClientCert, c.ClientKey = e.ClientCert, e.ClientKey }},
 		{e.headersAt, func() { c.Header = e.Header }},
@@ -231,8 +230,8 @@ func (e *entry) provider(flags *pflag.FlagSet, urlFlag string) (Provider, error)
 	return p, nil
 }
 
-// defaultMaxInterval is long enough to leave a provider in peace that is down, and
-// short enough to find out soon that it is up again.
+// defaultMaxInterval is long enough to spare a provider that is down, and short enough to
+// notice soon that it is up again.
 func (e *entry) defaultMaxInterval() time.Duration {
 	if e.cron.schedule != nil {
 		return time.Hour
