@@ -5,12 +5,12 @@ import (
 	"net/http"
 )
 
-// docsHTML is the OpenAPI document as a page for people. A test compares the two.
+// docsHTML is the page about the public API. A test compares it with the OpenAPI document.
 //
 //go:embed docs.html
 var docsHTML []byte
 
-// docs adds the document of the public API, and its page.
+// docs adds the OpenAPI document and the page about it.
 func (o *Ops) docs(mux *http.ServeMux) {
 	for pattern, file := range map[string]struct {
 		contentType string

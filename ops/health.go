@@ -10,13 +10,13 @@ import (
 	"fever/ops/control"
 )
 
-// healthz says whether a restart would help. It does when the process does not answer, or
-// cannot use its data file any more. Whether it answers searches is for readyz: a process
-// that is loading, or whose providers are down, is not helped.
+// healthz tells whether a restart would help. It would when the process does not answer, or
+// can no longer use its data file. It would not while the process is loading or the
+// providers are down: readyz tells whether to send searches.
 func (o *Ops) healthz(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	text := "ok\n"
-	if o.Store == nil { // it is waited for
+	if o.Store == nil { // the data file is not open yet
 		_, _ = io.WriteString(w, text)
 		return
 	}
@@ -32,19 +32,19 @@ func (o *Ops) healthz(w http.ResponseWriter, r *http.Request) {
 
 // readiness is the body of /readyz.
 type readiness struct {
-	Status    string           `json:"status"` // ready or, if it is not, waiting (for the data file), loading, collecting, draining or stopping
+	Status    string           `json:"status"` // ready, waiting (for the data file), loading, collecting, draining or stopping
 	Events    int              `json:"events"`
 	Providers []providerHealth `json:"providers"`
 }
 
-// providerHealth is what /readyz says of a provider.
+// providerHealth is the part of a provider in readiness.
 type providerHealth struct {
 	control.Freshness
-	NotReady string `json:"not_ready,omitempty"` // why the service is not ready for its sake, while it is collecting
+	NotReady string `json:"not_ready,omitempty"` // while collecting: why the service waits for this provider
 }
 
-// readyz says whether to send searches here: what is stored is loaded, and what the
-// providers had to say at first has come. A stale provider does not change that.
+// readyz tells whether to send searches here. It is ready when the stored events are loaded
+// and the providers have had a first snapshot. A stale provider does not change that.
 func (o *Ops) readyz(w http.ResponseWriter, r *http.Request) {
 	state := readiness{Status: o.state(), Providers: []providerHealth{}}
 	now := time.Now()
@@ -61,7 +61,7 @@ func (o *Ops) readyz(w http.ResponseWriter, r *http.Request) {
 	o.tellReadiness(w, r, state)
 }
 
-// state says in a word whether the service is ready.
+// state returns the Status of readiness.
 func (o *Ops) state() string {
 	switch {
 	case ended(o.Stopping):
@@ -79,11 +79,10 @@ func (o *Ops) state() string {
 	return "ready"
 }
 
-// awaits reports whether the service is not ready for a provider's sake.
+// awaits reports whether the service waits for a provider before it is ready.
 func (o *Ops) awaits(s *ingest.Status) bool { return !s.Settled && !o.ReadyWhenLoaded }
 
-// tellReadiness answers with a state, or with ok and not ok alone to those without the
-// token.
+// tellReadiness sends the state. Without the token a client gets only ok or not ok.
 func (o *Ops) tellReadiness(w http.ResponseWriter, r *http.Request, state readiness) {
 	code, text := http.StatusOK, "ok\n"
 	if state.Status != "ready" {
@@ -98,7 +97,7 @@ func (o *Ops) tellReadiness(w http.ResponseWriter, r *http.Request, state readin
 	_, _ = io.WriteString(w, text)
 }
 
-// unsettled says what is missing of a provider's first snapshot.
+// unsettled tells why a provider has no first snapshot yet.
 func unsettled(s *ingest.Status) string {
 	if s.Kind == "" {
 		return "its first job has not ended"
@@ -108,9 +107,8 @@ func unsettled(s *ingest.Status) string {
 
 var errWaiting = &server.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the data file is not open yet: /healthz and /readyz answer"}
 
-// NewWaiting returns the handler of the ops listener for as long as the data file is not
-// open: it says that the process lives, and is not ready. Of o it needs the token and the
-// log.
+// NewWaiting returns the handler of the ops listener until the data file is open. It answers
+// that the process is alive and not ready. It needs only the token and the log of o.
 func NewWaiting(o Ops) http.Handler {
 	return o.protect(o.admit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -124,7 +122,7 @@ func NewWaiting(o Ops) http.Handler {
 	})))
 }
 
-// ended reports whether a channel is closed. One that is nil never is.
+// ended reports whether a channel is closed. A nil channel never is.
 func ended(c <-chan struct{}) bool {
 	select {
 	case <-c:

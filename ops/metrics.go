@@ -18,24 +18,24 @@ import (
 	"fever/store/bolt"
 )
 
-// Metrics counts what the service does and shows it to Prometheus, as an [http.Handler].
-// docs/operations.md lists what there is. Use [NewMetrics] to make it.
+// Metrics counts what the service does. It is the [http.Handler] of the scrapes of
+// Prometheus. docs/operations.md lists the metrics. Use [NewMetrics] to make it.
 //
-// The number of time series is bounded: labels are names of providers, which come from
-// the configuration, and words of closed sets.
+// The number of time series is bounded: the values of labels are words of closed sets, and
+// names of providers in the configuration.
 type Metrics struct {
-	InFlight    atomic.Int64       // searches under way: see httpapi.Search
-	Shed        atomic.Int64       // searches refused: see there
-	Connections server.Connections // of the public listener: see server.Serve
+	InFlight    atomic.Int64       // searches under way, for httpapi.Search
+	Shed        atomic.Int64       // searches refused, likewise
+	Connections server.Connections // of the public listener, for server.Serve
 
 	searches *searchMetrics
 	jobs     jobMetrics
 	handler  http.Handler
 }
 
-// NewMetrics returns the metrics of a process of this version. Whoever makes the search
-// handler gives it [Metrics.Search], InFlight and Shed, whoever serves it Connections, and
-// g is told of [Metrics.JobEnded].
+// NewMetrics returns the metrics of a process of this version. The caller connects them: the
+// search handler gets [Metrics.Search], InFlight and Shed, its listener gets Connections, and
+// the ingester gets [Metrics.JobEnded].
 func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st *bolt.Store, log *slog.Logger) *Metrics {
 	m := &Metrics{
 		searches: newSearchMetrics(),
@@ -54,12 +54,12 @@ func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st *bolt.Sto
 	registry.MustRegister(m.jobs.all()...)
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog:      slog.NewLogLogger(log.Handler(), slog.LevelError),
-		ErrorHandling: promhttp.ContinueOnError, // what can be had matters most when something fails
+		ErrorHandling: promhttp.ContinueOnError, // while something fails the other metrics matter most
 	})
 	return m
 }
 
-// Search counts a search that ends now. It costs each of them, and so hardly anything.
+// Search counts a search that ends now. It is called for each, and costs hardly anything.
 func (m *Metrics) Search(status int, took time.Duration) { m.searches.add(status, took) }
 
 // traffic returns how searches went in the last minute.

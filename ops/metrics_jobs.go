@@ -9,7 +9,7 @@ import (
 	"fever/store"
 )
 
-// failureKinds are the kinds of failure that a job can end with.
+// failureKinds are the kinds of failure with which a job can end.
 var failureKinds = []feed.Kind{
 	feed.KindTimeout, feed.KindConnection, feed.KindDNS, feed.KindTLS,
 	feed.KindHTTPStatus, feed.KindTooLarge, feed.KindMalformed, feed.KindDecode,
@@ -51,7 +51,8 @@ func newJobMetrics() jobMetrics {
 	}
 }
 
-// begin makes the counters of the provider with this name 0, so that their first increase is seen as one.
+// begin sets the counters of a provider to 0. Prometheus needs that to see their first
+// increase.
 func (m jobMetrics) begin(name string) {
 	m.total.WithLabelValues(name, resultCompleted, "")
 	m.total.WithLabelValues(name, resultNotModified, "")
@@ -63,8 +64,8 @@ func (m jobMetrics) begin(name string) {
 	m.add(&store.Job{Provider: name})
 }
 
-// ended counts a job. Of a document that somebody gave it counts what was in it: the job
-// says nothing of the provider.
+// ended counts a job. Of the import of a document it counts only the contents, since it
+// tells nothing about the provider.
 func (m jobMetrics) ended(job *store.Job) {
 	if job.Trigger == store.Document {
 		m.add(job)
@@ -86,7 +87,7 @@ func (m jobMetrics) ended(job *store.Job) {
 	m.add(job)
 }
 
-// add adds what a job read.
+// add counts what a job read.
 func (m jobMetrics) add(job *store.Job) {
 	m.bytes.WithLabelValues(job.Provider).Add(float64(job.Bytes))
 	m.gone.WithLabelValues(job.Provider).Add(float64(job.Gone))

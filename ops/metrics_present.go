@@ -13,8 +13,8 @@ import (
 	"fever/store/bolt"
 )
 
-// present collects at each scrape how things are now. None of it waits for a job or a
-// transaction.
+// present collects the values of this moment at each scrape. Nothing in it waits for a job
+// or a transaction.
 type present struct {
 	version  string
 	metrics  *Metrics
@@ -23,11 +23,11 @@ type present struct {
 	store    *bolt.Store
 }
 
-// Describe says nothing: which metrics there are depends on the providers and on whether
-// the index is loaded.
+// Describe sends nothing, which makes this an unchecked collector: which metrics there are
+// depends on the providers, and on whether the index is loaded.
 func (p *present) Describe(chan<- *prometheus.Desc) {}
 
-// scraping sends metrics. Labels are pairs of names and values.
+// scraping is where the metrics of a scrape go. Labels are pairs of names and values.
 type scraping chan<- prometheus.Metric
 
 func (s scraping) gauge(name, help string, value float64, labels ...string) {
@@ -46,7 +46,7 @@ func (s scraping) send(kind prometheus.ValueType, name, help string, value float
 	s <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), kind, value, values...)
 }
 
-// duration sends the sum of durations, and their number.
+// duration sends the number of some durations, and their sum.
 func (s scraping) duration(name, help string, count uint64, sum time.Duration) {
 	s <- prometheus.MustNewConstSummary(prometheus.NewDesc(name, help, nil, nil), count, sum.Seconds(), nil)
 }
@@ -101,7 +101,7 @@ func (p *present) collectProviders(s scraping) {
 			s.gauge("fever_provider_suspect", "Whether the provider's latest snapshot is suspect as a whole, by the reason: 1 or 0.",
 				truth(status.Suspect == reason), "provider", status.Name, "reason", string(reason))
 		}
-		current[status.Name] += 0 // also when it has no snapshot yet
+		current[status.Name] += 0 // so that it is there before the first snapshot
 		if status.State != "" {
 			states[status.State]++
 		}
@@ -114,7 +114,7 @@ func (p *present) collectProviders(s scraping) {
 	}
 }
 
-// truth returns 1 for what is so.
+// truth returns 1 for true, and else 0.
 func truth(b bool) float64 {
 	if b {
 		return 1

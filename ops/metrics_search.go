@@ -13,25 +13,25 @@ import (
 	"fever/ops/page"
 )
 
-// searchBuckets are upper bounds in seconds. A search takes tens of microseconds; a client
-// that reads slowly makes it last up to the server's 30 s.
+// searchBuckets are upper bounds in seconds. A search takes tens of microseconds. A client
+// that reads slowly can make it last for the server's limit of 30 s.
 //
-// They are classic buckets, which everybody can read. A native histogram costs half as
-// much again, and has no buckets in the text form: on a terminal, in an older Prometheus,
-// and in one that is not told to ask for it. One that takes the native form alone would
-// find nothing for a query of _bucket.
+// They are classic buckets, which everybody can read. A native histogram costs half as much
+// again. It has no buckets in the text form, which a terminal, an older Prometheus, and a
+// Prometheus without the setting for native histograms get. And a Prometheus that stores
+// only the native form finds nothing for a query of _bucket.
 var searchBuckets = [...]float64{
 	10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6,
 	1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3,
 	1, 2.5, 10,
 }
 
-// searchMetrics counts searches in one histogram. The status page shows the last minute
-// of it, since Prometheus, which keeps a history, may be missing. For that it keeps what
-// the histogram said at the beginning of each second of the minute that had a search.
+// searchMetrics counts searches in one histogram. The status page shows the last minute of
+// it, since there may be no Prometheus to keep a history. For that, a sample of the
+// histogram is kept of the beginning of each second that had a search.
 type searchMetrics struct {
 	durations *prometheus.HistogramVec
-	byStatus  map[int]prometheus.Observer // those of searches that are used
+	byStatus  map[int]prometheus.Observer // of the statuses that searches have
 	gatherer  prometheus.Gatherer         // of durations alone
 
 	second  atomic.Int64 // Unix time of the newest sample
@@ -39,7 +39,7 @@ type searchMetrics struct {
 	samples []searchSample
 }
 
-// A searchSample is what the histogram said when a second began.
+// A searchSample is the contents of the histogram when a second began.
 type searchSample struct {
 	second int64
 	searchCounts
@@ -48,7 +48,7 @@ type searchSample struct {
 // searchCounts are numbers of searches since the start.
 type searchCounts struct {
 	shed, failed, answered uint64
-	within                 [len(searchBuckets)]uint64 // answered within each of searchBuckets
+	within                 [len(searchBuckets)]uint64 // answered within each of searchBuckets, cumulative
 }
 
 func newSearchMetrics() *searchMetrics {
@@ -72,8 +72,8 @@ func newSearchMetrics() *searchMetrics {
 	return m
 }
 
-// add counts a search that ends now. It allocates nothing and takes no lock, but for the
-// first search of a second.
+// add counts a search that ends now. Only the first search of a second takes a lock and
+// allocates.
 func (m *searchMetrics) add(status int, took time.Duration) {
 	if now := time.Now().Unix(); m.second.Load() != now {
 		m.sample(now)
@@ -85,7 +85,7 @@ func (m *searchMetrics) add(status int, took time.Duration) {
 	durations.Observe(took.Seconds())
 }
 
-// sample keeps what the histogram says before the first search of a second.
+// sample keeps the contents of the histogram before the first search of a second is added.
 func (m *searchMetrics) sample(now int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -96,12 +96,12 @@ func (m *searchMetrics) sample(now int64) {
 	m.second.Store(now)
 }
 
-// recent reports whether the second is of the last minute, the second now included.
+// recent reports whether the sample is of the last minute, which ends with the second now.
 func (s *searchSample) recent(now int64) bool { return s.second > now-60 && s.second <= now }
 
 // counts reads the histogram.
 func (m *searchMetrics) counts() (c searchCounts) {
-	families, _ := m.gatherer.Gather() // a histogram alone is consistent
+	families, _ := m.gatherer.Gather() // it fails only for collectors that contradict each other
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
 			h := metric.GetHistogram()
@@ -121,7 +121,7 @@ func (m *searchMetrics) counts() (c searchCounts) {
 	return c
 }
 
-// lastMinute returns how searches went in it.
+// lastMinute returns how searches went in the last minute.
 func (m *searchMetrics) lastMinute() page.Traffic {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -141,9 +141,9 @@ func (m *searchMetrics) lastMinute() page.Traffic {
 	}
 }
 
-// quantile estimates the time within which a part of the searches were answered, as
-// histogram_quantile of Prometheus does: it takes those of a bucket for spread evenly. It
-// is 0 when there are none.
+// quantile estimates the time within which a part of the searches were answered, in the way
+// of Prometheus' histogram_quantile: it assumes that the searches of a bucket are spread
+// evenly over it. Without searches it is 0.
 func (c *searchCounts) quantile(part float64) time.Duration {
 	rank, least, fewer := part*float64(c.answered), 0.0, 0.0
 	for i, most := range searchBuckets {
@@ -155,5 +155,5 @@ func (c *searchCounts) quantile(part float64) time.Duration {
 	if c.answered == 0 {
 		return 0
 	}
-	return time.Duration(least * float64(time.Second)) // that many seconds, or more
+	return time.Duration(least * float64(time.Second)) // the time is beyond the last bucket: it is this much or more
 }

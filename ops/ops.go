@@ -1,6 +1,6 @@
-// Package ops is what those who run the service see and steer it by: the ops listener
-// with health, metrics, jobs, the status page and profiles, and the control socket
-// beside the data file. The public listener has nothing of it.
+// Package ops is for the people who run the service, and for their programs. It has the
+// handler of the ops listener, with health, metrics, jobs, the status page and profiles, and
+// that of the control socket beside the data file. The public listener has none of this.
 package ops
 
 import (
@@ -11,17 +11,17 @@ import (
 	"fever/provider"
 )
 
-// An Ops has all that there is to see and to steer.
+// An Ops has everything that the handlers show and control.
 type Ops struct {
 	control.Server
 	Search  http.Handler // the public handler, for the status page to try a search with
 	Metrics *Metrics
 	OpenAPI []byte // the document of the public API
-	// Token is asked of every request but those for health, which without it say no more
-	// than ok or not. When it is empty, requests must be for a loopback address.
+	// Token is required of every request but those for health, which without it get only ok
+	// or not ok. When it is empty, requests must be for a loopback address.
 	Token   string
 	Version string
-	// ReadyWhenLoaded has the service be ready before anything was collected.
+	// ReadyWhenLoaded makes the service ready as soon as the stored events are loaded.
 	ReadyWhenLoaded bool
 }
 
@@ -30,11 +30,11 @@ func New(o Ops) http.Handler {
 	return o.protect(o.admit(o.strict(o.routes())))
 }
 
-// NewControl returns the handler of the control socket: what the ops listener has, and
-// what the commands of fever do by way of a server that holds their data file.
-// Documents that it is given are read as those of the providers.
+// NewControl returns the handler of the control socket. It has the routes of the ops
+// listener, and those by which the commands of fever use a data file that this process
+// holds. The providers read the documents that commands send.
 //
-// It asks for no token: who may write to the socket may also read the data file.
+// It needs no token: the users who can write to the socket can also read the data file.
 func NewControl(o Ops, providers ...*provider.Provider) http.Handler {
 	o.Token, o.Providers = "", providers
 	mux := o.routes()
@@ -42,7 +42,7 @@ func NewControl(o Ops, providers ...*provider.Provider) http.Handler {
 	return o.protect(o.strict(mux))
 }
 
-// routes returns what the ops listener and the control socket both answer to.
+// routes returns the routes that the ops listener and the control socket share.
 func (o *Ops) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	status := &page.Page{

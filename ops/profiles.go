@@ -3,7 +3,7 @@ package ops
 import (
 	"fmt"
 	"net/http"
-	"net/http/pprof" // what it adds to http.DefaultServeMux is served by nobody
+	"net/http/pprof" // no server here uses http.DefaultServeMux, to which it adds its handlers
 	rpprof "runtime/pprof"
 	"strconv"
 	"strings"
@@ -12,11 +12,11 @@ import (
 	"fever/httpapi/server"
 )
 
-// longestProfile bounds how long a profile or a trace is recorded.
+// longestProfile is the longest time of recording a profile or a trace.
 const longestProfile = 2 * time.Minute
 
-// profiles adds what go tool pprof asks for. The command line is not among it: it may
-// hold secrets.
+// profiles adds the routes that go tool pprof uses, but for the command line, which may
+// contain secrets.
 func (o *Ops) profiles(mux *http.ServeMux) {
 	for pattern, h := range map[string]http.HandlerFunc{
 		"GET /debug/pprof/{$}":     pprof.Index,
@@ -29,7 +29,7 @@ func (o *Ops) profiles(mux *http.ServeMux) {
 	}
 }
 
-// profile answers with a profile of what is there now, such as heap.
+// profile sends a profile of this moment, such as heap.
 func (o *Ops) profile(w http.ResponseWriter, r *http.Request) {
 	if rpprof.Lookup(r.PathValue("name")) == nil {
 		server.WriteError(w, r, o.Log, errNotFound)
@@ -38,12 +38,12 @@ func (o *Ops) profile(w http.ResponseWriter, r *http.Request) {
 	pprof.Index(w, r)
 }
 
-// bounded refuses a profile of a time that is none, or too long.
+// bounded refuses a time of recording that is no number, or too long.
 func (o *Ops) bounded(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given := r.URL.Query()["seconds"]
 		for _, text := range given {
-			n, err := strconv.Atoi(text) // some profiles take 30 for what is no whole number
+			n, err := strconv.Atoi(text) // pprof would take 30 for some values that are no whole number
 			if most := int(longestProfile / time.Second); err != nil || n < 1 || n > most || len(given) > 1 {
 				server.WriteError(w, r, o.Log, &server.Error{
 					Status: http.StatusBadRequest, Code: "invalid_parameter",

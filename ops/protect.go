@@ -6,7 +6,7 @@ import (
 	"fever/httpapi/server"
 )
 
-// policy is for pages that have all they need in this binary.
+// policy is for pages whose files are all in this binary.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
@@ -19,8 +19,8 @@ var (
 	errNotFound = &server.Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is nothing here: / has the way to all that there is"}
 )
 
-// protect returns a handler that answers as h does, and can be on a browser's way to
-// somewhere else: no page of another site can have it do something, or look into it.
+// protect returns a handler that is h, but safe from pages of other sites that are open in
+// the same browser: they can neither make it do something nor read its answers.
 func (o *Ops) protect(h http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -38,8 +38,8 @@ func (o *Ops) protect(h http.Handler) http.Handler {
 	}), o.Log)
 }
 
-// strict returns a handler with the routes of mux, which refuses all others in the
-// shape of the other errors.
+// strict returns a handler with the routes of mux. Its errors for other paths and methods
+// have the shape of all errors.
 func (o *Ops) strict(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
@@ -47,7 +47,7 @@ func (o *Ops) strict(mux *http.ServeMux) http.Handler {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		var refused refusal
+		var refused noRoute
 		h.ServeHTTP(&refused, r)
 		err := errNotFound
 		if allow := refused.Header().Get("Allow"); allow != "" {
@@ -58,16 +58,16 @@ func (o *Ops) strict(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// A refusal takes the answer of a mux to what it has no route for.
-type refusal struct{ header http.Header }
+// A noRoute takes the answer of a mux to a request without a route, for its header.
+type noRoute struct{ header http.Header }
 
-func (f *refusal) Header() http.Header {
-	if f.header == nil {
-		f.header = make(http.Header)
+func (n *noRoute) Header() http.Header {
+	if n.header == nil {
+		n.header = make(http.Header)
 	}
-	return f.header
+	return n.header
 }
 
-func (f *refusal) Write(b []byte) (int, error) { return len(b), nil }
+func (n *noRoute) Write(b []byte) (int, error) { return len(b), nil }
 
-func (f *refusal) WriteHeader(int) {}
+func (n *noRoute) WriteHeader(int) {}

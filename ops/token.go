@@ -24,11 +24,11 @@ var (
 	}
 )
 
-// admit returns a handler that answers as h does to those who may ask.
+// admit returns a handler that is h for requests that are allowed.
 //
-// Without a token that is everybody on this machine. A browser on it asks for what any
-// page tells it to, also under a name that the page's owner has pointed here: so the
-// name counts.
+// Without a token these are all requests from this machine for a loopback address. A
+// browser on this machine also sends requests on behalf of pages, whose owner may have
+// pointed a name of their own to this address. So requests for other names are refused.
 func (o *Ops) admit(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		health := r.URL.Path == "/healthz" || r.URL.Path == "/readyz"
@@ -36,7 +36,7 @@ func (o *Ops) admit(h http.Handler) http.Handler {
 		case o.Token == "" && !Loopback(r.Host):
 			server.WriteError(w, r, o.Log, errMisdirected)
 		case !health && !o.authorized(r):
-			// Basic is how a browser gets to ask its user.
+			// A browser asks its user for a password when Basic is offered.
 			w.Header()["Www-Authenticate"] = []string{`Bearer realm="fever"`, `Basic realm="fever", charset="UTF-8"`}
 			server.WriteError(w, r, o.Log, errUnauthorized)
 		default:
@@ -45,8 +45,8 @@ func (o *Ops) admit(h http.Handler) http.Handler {
 	})
 }
 
-// authorized reports whether a request may see everything. How long it takes says
-// nothing about the token, not even its length.
+// authorized reports whether a request has the token. The time that this takes does not
+// depend on the token, not even on its length.
 func (o *Ops) authorized(r *http.Request) bool {
 	if o.Token == "" {
 		return true
@@ -63,8 +63,9 @@ func (o *Ops) authorized(r *http.Request) bool {
 	return subtle.ConstantTimeCompare(want[:], got[:]) == 1
 }
 
-// Loopback reports whether an address ("host:port" or a host alone) can be reached from
-// this machine only. Of names it takes localhost alone: another can change its mind.
+// Loopback reports whether an address ("host:port" or a host alone) can be reached from this
+// machine only. The only name that it accepts is localhost: another name may lead elsewhere
+// tomorrow.
 func Loopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -1,6 +1,7 @@
-// Package control is what programs ask of a running fever: what its jobs and providers
-// do, over HTTP, and what the commands have it do for them over the socket beside the
-// data file. Each message is here once, for the server and for the client.
+// Package control is the API of a running fever for programs. Over HTTP it tells about
+// jobs and providers, and starts jobs. Over the Unix socket beside the data file it also
+// does the work of the commands. The package has the server and the client, and each
+// message once for both.
 package control
 
 import (
@@ -21,45 +22,46 @@ import (
 	"fever/store/bolt"
 )
 
-// A Server answers the requests.
+// A Server has the handlers of the API.
 type Server struct {
 	Index     *index.Index
 	Ingester  *ingest.Ingester
 	Store     *bolt.Store
-	Providers []*provider.Provider // they read the documents that are given over the socket
-	// Draining is closed when no more jobs begin and searches are to be sent elsewhere,
-	// and Stopping when they are no longer accepted; nil: never.
+	Providers []*provider.Provider // read the documents that commands send over the socket
+	// Draining is closed when a stop begins: from then on no job begins, and load balancers
+	// should send searches elsewhere. Stopping is closed when the service accepts no more
+	// searches. A nil channel is never closed.
 	Draining, Stopping <-chan struct{}
 	Log                *slog.Logger
 }
 
-// Routes adds what the ops listener and the control socket both answer to.
+// Routes adds the routes that the ops listener and the control socket share.
 func (s *Server) Routes(mux *http.ServeMux) {
-	mux.Handle("GET /providers", s.answer(s.providers))
-	mux.Handle("GET /jobs", s.answer(s.jobs))
-	mux.Handle("POST /sync", s.bodiless(s.Long(longestWait, s.answer(s.sync))))
+	mux.Handle("GET /providers", s.handle(s.providers))
+	mux.Handle("GET /jobs", s.handle(s.jobs))
+	mux.Handle("POST /sync", s.bodiless(s.Long(longestWait, s.handle(s.sync))))
 }
 
-// SocketRoutes adds what only the control socket answers to: what the commands of fever
-// have the process do that holds their data file.
+// SocketRoutes adds the routes of the control socket alone. With them the commands of fever
+// use a data file that this process holds.
 func (s *Server) SocketRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /events", s.Long(longestTransfer, http.HandlerFunc(s.events)))
-	mux.Handle("POST /snapshots", s.Long(longestTransfer, s.patient(s.answer(s.snapshot))))
-	mux.Handle("POST /forget", s.bodiless(s.Long(longestWait, s.answer(s.forget))))
-	mux.Handle("POST /rename", s.bodiless(s.Long(longestWait, s.answer(s.rename))))
+	mux.Handle("POST /snapshots", s.Long(longestTransfer, s.patient(s.handle(s.snapshot))))
+	mux.Handle("POST /forget", s.bodiless(s.Long(longestWait, s.handle(s.forget))))
+	mux.Handle("POST /rename", s.bodiless(s.Long(longestWait, s.handle(s.rename))))
 	mux.Handle("GET /backup", s.Long(longestTransfer, http.HandlerFunc(s.backup)))
 }
 
 const (
-	// longestWait is how long a request waits for the end of jobs: no sensible one takes
-	// so long, whatever its limits are.
+	// longestWait is how long a request waits for the end of jobs. No sensible job takes
+	// longer, whatever its limits are.
 	longestWait = time.Hour
-	// longestTransfer is for a dump that somebody reads page by page.
+	// longestTransfer bounds a dump, which somebody may read page by page.
 	longestTransfer = 24 * time.Hour
 )
 
 var (
-	errBody     = &server.Error{Status: http.StatusBadRequest, Code: "unexpected_body", Message: "this takes no body: say all in the query"}
+	errBody     = &server.Error{Status: http.StatusBadRequest, Code: "unexpected_body", Message: "this takes no body: put everything into the query"}
 	errBusy     = &server.Error{Status: http.StatusConflict, Code: "busy", Message: "a job of this provider runs already"}
 	errLoading  = &server.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the events are being loaded: try again in a moment"}
 	errStopping = &server.Error{Status: http.StatusServiceUnavailable, Code: "stopping", Message: "the service is stopping: it begins no job, and those that run are cancelled"}
@@ -78,18 +80,18 @@ func (s *Server) unknown(name string) error {
 	}
 }
 
-// accepts returns an error when nothing can be changed now.
+// accepts returns an error while nothing stored may be changed.
 func (s *Server) accepts() error {
 	switch {
 	case s.stops():
 		return errStopping
-	case s.Index.Snapshot() == nil: // what is committed could not be published
+	case s.Index.Snapshot() == nil: // a commit could not be published
 		return errLoading
 	}
 	return nil
 }
 
-// stops reports whether the service has begun to stop: it begins no job any more.
+// stops reports whether a stop has begun. Then no job begins any more.
 func (s *Server) stops() bool {
 	select {
 	case <-s.Draining:
@@ -101,7 +103,7 @@ func (s *Server) stops() bool {
 	}
 }
 
-// failed returns the answer for an error of the ingester.
+// failed returns the error that a client gets for an error of the ingester.
 func (s *Server) failed(err error) error {
 	switch {
 	case errors.Is(err, ingest.ErrBusy):
@@ -114,8 +116,8 @@ func (s *Server) failed(err error) error {
 	return err
 }
 
-// storeFailed is failed on the control socket, where it concerns the client what is wrong
-// with the data file.
+// storeFailed is failed for the control socket. Its clients use the data file, so they get
+// the text of the file's errors.
 func (s *Server) storeFailed(r *http.Request, err error) error {
 	answer, ok := errors.AsType[*server.Error](s.failed(err))
 	if !ok {
@@ -125,9 +127,9 @@ func (s *Server) storeFailed(r *http.Request, err error) error {
 	return answer
 }
 
-// answer returns a handler that sends what f returns: data with its status, in the
-// shape of all answers, or an error.
-func (s *Server) answer(f func(*http.Request, *query) (status int, data any, err error)) http.Handler {
+// handle returns a handler that reads the query, calls f, and sends what f returns: a status
+// with data, or an error.
+func (s *Server) handle(f func(*http.Request, *query) (status int, data any, err error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q, err := parse(r)
 		var status int
@@ -139,11 +141,11 @@ func (s *Server) answer(f func(*http.Request, *query) (status int, data any, err
 			server.WriteError(w, r, s.Log, err)
 			return
 		}
-		s.WriteJSON(w, r, status, answer{Data: data})
+		s.WriteJSON(w, r, status, envelope{Data: data})
 	})
 }
 
-// WriteJSON sends v.
+// WriteJSON sends v as JSON.
 func (s *Server) WriteJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
 	body, err := encode(v)
 	if err != nil {
@@ -152,23 +154,23 @@ func (s *Server) WriteJSON(w http.ResponseWriter, r *http.Request, status int, v
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = body.WriteTo(w) // it fails when the client has gone: there is nobody to tell
+	_, _ = body.WriteTo(w) // it fails only when the client has gone
 }
 
-// encode returns v as it is sent.
+// encode returns v as JSON.
 func encode(v any) (*bytes.Buffer, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false) // it is sent as JSON, and read by people
+	encoder.SetEscapeHTML(false) // people read it, and no browser takes it for HTML
 	return &text, encoder.Encode(v)
 }
 
-// bodiless returns a handler that answers as h does to requests without a body: nobody is
-// to hold a connection for as long as h may take by sending one slowly.
+// bodiless returns a handler that refuses requests with a body, and is h otherwise. Nobody
+// can occupy a connection for as long as h may take by sending a body slowly.
 func (s *Server) bodiless(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
-			w.Header().Set("Connection", "close") // else the server would read it
+			w.Header().Set("Connection", "close") // or the server would read the body
 			server.WriteError(w, r, s.Log, errBody)
 			return
 		}
@@ -176,14 +178,14 @@ func (s *Server) bodiless(h http.Handler) http.Handler {
 	})
 }
 
-// Long returns a handler that has limit for its answer, whatever the server's time-outs
-// are. The context of its requests also ends when the service begins to stop, which is
-// not to wait for it.
+// Long returns a handler that gives h the time limit for an answer, in place of the
+// server's time-outs. The context of a request ends with the limit, and also when the
+// service stops accepting searches: a stop does not wait for long answers.
 func (s *Server) Long(limit time.Duration, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The server waits for the next request meanwhile. When its patience with that
-		// ends, it would end this one.
-		const slack = 10 * time.Second // to say that it took too long
+		// The server reads ahead for the next request. If that timed out, the server would
+		// end this request.
+		const slack = 10 * time.Second // to send the error after the limit
 		deadline := time.Now().Add(limit + slack)
 		control := http.NewResponseController(w)
 		if err := errors.Join(control.SetReadDeadline(deadline), control.SetWriteDeadline(deadline)); err != nil {

@@ -20,8 +20,8 @@ import (
 	"fever/store"
 )
 
-// SocketPath returns where the fever serve that holds a data file listens for those
-// who would like to have it: beside the file itself, whatever link leads to it.
+// SocketPath returns the path of the control socket of a data file. It is beside the file
+// itself, also when db is a symbolic link to it.
 func SocketPath(db string) string {
 	if info, err := os.Lstat(db); err == nil && info.Mode().Type() == fs.ModeSymlink {
 		if target, err := filepath.EvalSymlinks(db); err == nil {
@@ -31,24 +31,24 @@ func SocketPath(db string) string {
 	return db + ".sock"
 }
 
-// A Client asks the fever serve that holds a data file. It does what a command would do
-// itself if the file was free.
+// A Client has the fever serve that holds a data file do what a command would do itself if
+// the file was free.
 type Client struct {
 	http.Client
 	db string
-	// Waiting is told when a request begins to wait for the end of a job of the provider,
-	// and when it does so no longer; nil: nobody is. It may be called at the same time for
-	// several providers.
+	// Waiting is called with true when a request begins to wait for the end of another job
+	// of the provider, and with false when it waits no longer. It may be nil. Calls for
+	// several providers may run at the same time.
 	Waiting func(provider string, waits bool)
 }
 
-// NewClient returns a client of the process that holds a data file. Whether there is one
-// shows when it is asked: see [Client.Reach].
+// NewClient returns a client for a data file. It does not connect: [Client.Reach] tells
+// whether a process answers.
 func NewClient(db string) *Client {
 	c := &Client{db: db}
 	c.Transport = &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) },
-		// A document is sent when its job runs, and not if it is refused.
+		// A document is sent when its job runs, and not at all when the server refuses it.
 		ExpectContinueTimeout: 24 * time.Hour,
 		DisableCompression:    true,
 		DisableKeepAlives:     true,
@@ -56,13 +56,13 @@ func NewClient(db string) *Client {
 	return c
 }
 
-// Reach returns an error unless somebody answers.
+// Reach returns an error unless a process accepts connections.
 func (c *Client) Reach(ctx context.Context) error {
 	conn, err := c.dial(ctx)
 	if err != nil {
 		return err
 	}
-	_ = conn.Close() // that it came about was all
+	_ = conn.Close() // it has shown what was to be known
 	return nil
 }
 
@@ -70,7 +70,7 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "unix", SocketPath(c.db))
 }
 
-// A Refusal is an answer of the server that is an error. Its text is the server's.
+// A Refusal is the error that the server answered with, in the server's words.
 type Refusal struct {
 	Status  int // of HTTP
 	Message string
@@ -78,12 +78,12 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Message }
 
-// ErrBroken is returned (wrapped) when a conversation broke off: what came of it is not
-// known.
+// ErrBroken is returned (wrapped) when the connection broke before the whole answer had
+// come. The server may or may not have done what was asked.
 var ErrBroken = errors.New("did not answer to the end")
 
-// do asks the server, and returns an answer that is none of an error. The caller
-// closes its body.
+// do sends a request and returns a response with a status below 400, whose body the caller
+// closes. Any other response becomes a [Refusal].
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
 	target := url.URL{Scheme: "http", Host: "fever", Path: path, RawQuery: query.Encode()}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), body)
@@ -100,27 +100,27 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	if res.StatusCode < http.StatusBadRequest {
 		return res, nil
 	}
-	defer func() { _ = res.Body.Close() }() // of no more use
-	var answer struct{ Error struct{ Message string } }
-	_ = json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&answer) // not having it is no worse
-	return nil, &Refusal{res.StatusCode, cmp.Or(answer.Error.Message, "the server answers "+res.Status+" to "+method+" "+path)}
+	defer func() { _ = res.Body.Close() }() // nothing more is read
+	var failure struct{ Error struct{ Message string } }
+	_ = json.NewDecoder(io.LimitReader(res.Body, 64<<10)).Decode(&failure) // without a message the status has to do
+	return nil, &Refusal{res.StatusCode, cmp.Or(failure.Error.Message, "the server answers "+res.Status+" to "+method+" "+path)}
 }
 
-// ask gets an answer in JSON.
+// ask sends a request and decodes the data of the answer.
 func (c *Client) ask(ctx context.Context, method, path string, query url.Values, body io.Reader, data any) error {
 	res, err := c.do(ctx, method, path, query, body)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = res.Body.Close() }() // read to its end, or given up
-	if err := json.NewDecoder(res.Body).Decode(&answer{Data: data}); err != nil {
+	defer func() { _ = res.Body.Close() }() // it was read to its end, or an error ended that
+	if err := json.NewDecoder(res.Body).Decode(&envelope{Data: data}); err != nil {
 		return c.failed(ctx, err)
 	}
 	return nil
 }
 
-// failed is the error of a conversation that broke off. What the client reports of its
-// own request, whose URL means nothing, is left out.
+// failed returns the error of a connection that broke. It leaves out the URL of the request,
+// which tells people nothing.
 func (c *Client) failed(ctx context.Context, err error) error {
 	if request, ok := errors.AsType[*url.Error](err); ok {
 		err = request.Err
@@ -139,7 +139,7 @@ func (c *Client) Records(ctx context.Context, e Events) iter.Seq2[event.Record, 
 			yield(event.Record{}, err)
 			return
 		}
-		defer func() { _ = res.Body.Close() }() // read to its end, or given up
+		defer func() { _ = res.Body.Close() }() // it was read to its end, or an error ended that
 		for lines := json.NewDecoder(res.Body); ; {
 			var r event.Record
 			err := lines.Decode(&r)
@@ -183,18 +183,18 @@ func (c *Client) Jobs(ctx context.Context, f store.JobFilter) iter.Seq2[store.Jo
 	}
 }
 
-// Providers returns how the server's providers are, in its order.
+// Providers returns the status of each provider, in the order of the server's settings.
 func (c *Client) Providers(ctx context.Context) ([]ProviderStatus, error) {
 	var data Providers
 	err := c.ask(ctx, http.MethodGet, "/providers", nil, nil, &data)
 	return data.Providers, err
 }
 
-// busyPause is the time between two attempts to begin a job of a provider that has one.
+// busyPause is the time between two attempts to begin a job of a busy provider.
 const busyPause = 200 * time.Millisecond
 
-// whenFree begins a job of a provider. While another one runs it waits: such jobs come
-// by themselves, and end by themselves.
+// whenFree calls begin, again and again while the server says that another job of the
+// provider runs. Jobs of the schedule begin and end without anybody's doing.
 func (c *Client) whenFree(ctx context.Context, provider string, begin func() error) error {
 	for {
 		c.waits(provider, false)
@@ -217,7 +217,7 @@ func (c *Client) waits(provider string, waits bool) {
 	}
 }
 
-// Sync has the server run a job of a provider, as [ingest.Ingester.Once] does.
+// Sync has the server run a job of a provider, as [ingest.Ingester.RunNow] does.
 func (c *Client) Sync(ctx context.Context, provider string, force bool) (store.Job, error) {
 	var data Synced
 	query := Run{Provider: provider, Force: force, Wait: true}.values()
@@ -226,15 +226,15 @@ func (c *Client) Sync(ctx context.Context, provider string, force bool) (store.J
 		return store.Job{}, err
 	}
 	if len(data.Jobs) != 1 || data.Jobs[0].Finished.IsZero() {
-		return store.Job{}, errors.New("the server has not told the end of the job; see fever dump --jobs")
+		return store.Job{}, errors.New("the server did not report the end of the job; see fever dump --jobs")
 	}
 	return data.Jobs[0], nil
 }
 
-// Snapshot has the server take a document as a snapshot of a provider. It begins to read
-// the document when the job runs.
+// Snapshot has the server import a document as a snapshot of a provider, as
+// [ingest.Ingester.Import] does. The document is read when the job runs.
 func (c *Client) Snapshot(ctx context.Context, provider string, force bool, document io.Reader) (store.Job, error) {
-	var data Taken
+	var data Imported
 	err := c.whenFree(ctx, provider, func() error {
 		return c.ask(ctx, http.MethodPost, "/snapshots", Run{Provider: provider, Force: force}.values(), document, &data)
 	})
@@ -259,12 +259,12 @@ func (c *Client) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = res.Body.Close() }() // read to its end, or given up
+	defer func() { _ = res.Body.Close() }() // it was read to its end, or an error ended that
 	var failed error
 	n, err = io.Copy(w, readerFunc(func(p []byte) (int, error) {
 		n, err := res.Body.Read(p)
 		if err != nil && !errors.Is(err, io.EOF) {
-			failed = err // else it could be that of w
+			failed = err // io.Copy does not tell it from an error of w
 		}
 		return n, err
 	}))

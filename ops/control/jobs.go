@@ -6,14 +6,14 @@ import (
 	"fever/store"
 )
 
-// jobs lists what is recorded of jobs, running ones included.
+// jobs lists the recorded jobs, running ones included.
 func (s *Server) jobs(r *http.Request, q *query) (status int, data any, err error) {
 	filter := q.jobFilter()
 	if q.err != nil {
 		return 0, nil, q.err
 	}
 	limit := filter.Limit
-	filter.Limit++ // one more shows whether there are more
+	filter.Limit++ // one more tells whether there is a next page
 	page := Jobs{Jobs: []store.Job{}}
 	size, last := 0, uint64(0)
 	for job, err := range s.Store.Jobs(r.Context(), filter) {

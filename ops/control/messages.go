@@ -11,8 +11,8 @@ import (
 	"fever/store"
 )
 
-// An answer is the shape of all answers in JSON but for those of health.
-type answer struct {
+// An envelope is around the data of every answer in JSON, but for those about health.
+type envelope struct {
 	Data  any       `json:"data"`
 	Error *struct{} `json:"error"`
 }
@@ -25,27 +25,27 @@ type Providers struct {
 // Jobs is the data of GET /jobs.
 type Jobs struct {
 	Jobs []store.Job `json:"jobs"` // the newest first
-	Next *uint64     `json:"next"` // the value of before for what follows; null: nothing does
+	Next *uint64     `json:"next"` // the value of before for the next page; null: this is the last
 }
 
 // Synced is the data of POST /sync.
 type Synced struct {
-	Jobs []store.Job `json:"jobs"` // as far as they are; those that wait for a worker have no id
-	Busy []string    `json:"busy"` // providers left out, as their last job still runs
+	Jobs []store.Job `json:"jobs"` // as they are now; one that waits for a worker has no id
+	Busy []string    `json:"busy"` // providers without a new job, as their last one still runs
 }
 
-// Taken is the data of POST /snapshots.
-type Taken struct {
+// Imported is the data of POST /snapshots.
+type Imported struct {
 	Job store.Job `json:"job"`
 }
 
-// A line is one of GET /events.
+// A line is a line of the answer of GET /events.
 type line struct {
 	ID uuid.UUID `json:"id"`
 	event.Record
 }
 
-// values returns a query with the given pairs of names and values, but for empty ones.
+// values returns a query of pairs of names and values. It leaves out empty values.
 func values(pairs ...string) url.Values {
 	query := url.Values{}
 	for pair := range slices.Chunk(pairs, 2) {
@@ -70,11 +70,11 @@ func number(n uint64) string {
 	return strconv.FormatUint(n, 10)
 }
 
-// Run is the query of POST /sync, and that of POST /snapshots.
+// Run is the query of POST /sync and of POST /snapshots.
 type Run struct {
-	Provider string // empty: of all of them, which only /sync takes
-	Force    bool   // use what has not changed, too, and refuse nothing as suspect
-	Wait     bool   // answer when the jobs have ended, as /snapshots always does
+	Provider string // empty: all of them; POST /snapshots needs one
+	Force    bool   // read the document even if it has not changed, and refuse none as suspect
+	Wait     bool   // answer when the jobs have ended; POST /snapshots always does
 }
 
 func (r Run) values() url.Values {
@@ -88,7 +88,7 @@ func (q *query) run() Run {
 // Events is the query of GET /events.
 type Events struct {
 	Provider         string // empty: all of them
-	StartsAt, EndsAt string // of RFC 3339, as for a search; empty: there is no bound
+	StartsAt, EndsAt string // date-times of RFC 3339, as for a search; empty: no bound
 	Limit            int    // 0: all
 }
 
@@ -112,9 +112,8 @@ func jobValues(f store.JobFilter) url.Values {
 	return values("provider", f.Provider, "state", string(f.State), "before", number(f.Before), "limit", number(uint64(f.Limit)))
 }
 
-// Bounds of one page of jobs. One job with its rejections can be of 150 KiB, so a page
-// may be at its end before it has as many as were asked for: next counts, not the
-// number of jobs.
+// Bounds of one page of jobs. One job with its rejections can have 150 KiB, so a page may
+// have fewer jobs than the limit although others follow. Clients have to look at next.
 const (
 	usualJobs = 50
 	mostJobs  = 1000

@@ -10,21 +10,21 @@ import (
 	"fever/store"
 )
 
-// A ProviderStatus is one element of /providers. It has no URL and no header: they may
-// hold secrets.
+// A ProviderStatus is an element of GET /providers. It has neither URL nor header fields:
+// they may contain secrets.
 type ProviderStatus struct {
 	Freshness
-	MaxAgeSeconds float64 `json:"max_age_seconds"` // from this age on it is stale
+	MaxAgeSeconds float64 `json:"max_age_seconds"` // beyond this age it is stale
 	TimeZone      string  `json:"time_zone"`
 
 	State   string        `json:"state"`             // idle, pending or running
-	Trigger store.Trigger `json:"trigger,omitempty"` // of the job under way, like the next four
+	Trigger store.Trigger `json:"trigger,omitempty"` // this and the next four are of the job under way
 	Started time.Time     `json:"started,omitzero"`
 	Attempt int           `json:"attempt"`
 	Bytes   int64         `json:"bytes"`
 	Rows    int64         `json:"rows"`
 
-	EverySeconds   *float64   `json:"every_seconds"` // null: it has a schedule of its own
+	EverySeconds   *float64   `json:"every_seconds"` // null: it has a cron expression
 	Due            *time.Time `json:"due"`           // the next turn; null: none is scheduled
 	Failures       int        `json:"failures"`      // in a row
 	StretchSeconds float64    `json:"stretch_seconds"`
@@ -34,12 +34,12 @@ type ProviderStatus struct {
 	FailureMessage string    `json:"failure_message,omitempty"` // the same for people
 	RejectedRows   int       `json:"rejected_rows"`             // of the latest snapshot
 
-	Suspect ingest.Suspicion `json:"suspect,omitempty"` // why the latest snapshot is, as a whole
+	Suspect ingest.Suspicion `json:"suspect,omitempty"` // why the latest snapshot as a whole is suspect
 
 	LastJob *store.Job `json:"last_job"` // the newest on record; null: none is
 }
 
-// providers lists the configured providers in their order.
+// providers lists the configured providers in the order of the settings.
 func (s *Server) providers(r *http.Request, q *query) (status int, data any, err error) {
 	only := q.name("provider")
 	if q.err != nil {
@@ -66,7 +66,7 @@ func (s *Server) providers(r *http.Request, q *query) (status int, data any, err
 	return http.StatusOK, Providers{list}, nil
 }
 
-// Freshness says how old what is known of a provider is.
+// Freshness is the age of a provider's data.
 type Freshness struct {
 	Name        string    `json:"name"`
 	LastSuccess time.Time `json:"last_success,omitzero"`
@@ -74,7 +74,7 @@ type Freshness struct {
 	Stale       bool      `json:"stale"`
 }
 
-// Fresh says how old what is known of a provider is now.
+// Fresh returns the age of a provider's data at a time.
 func Fresh(s *ingest.Status, now time.Time) Freshness {
 	f := Freshness{Name: s.Name, LastSuccess: s.LastSuccess, Stale: true}
 	if !s.LastSuccess.IsZero() {

@@ -16,8 +16,8 @@ import (
 // maxID bounds ids in queries. No store comes near it.
 const maxID = math.MaxInt64
 
-// A query holds the parameters of a request. What is wrong with the first of those that
-// are asked for stays in err. Unknown ones are ignored.
+// A query has the parameters of a request. Its methods read them, and keep the first error
+// in err. Nothing reads unknown parameters, so they are ignored.
 type query struct {
 	values url.Values
 	err    error
@@ -43,7 +43,7 @@ func (q *query) fail(format string, args ...any) {
 	}
 }
 
-// text returns the value of a parameter, and whether it is there.
+// text returns the value of a parameter, and whether it was given.
 func (q *query) text(name string) (value string, given bool) {
 	all := q.values[name]
 	if len(all) > 1 {
@@ -55,7 +55,7 @@ func (q *query) text(name string) (value string, given bool) {
 	return all[0], true
 }
 
-// name returns the name of a provider in a parameter, or "" without it.
+// name returns the name of a provider from a parameter, or "" without it.
 func (q *query) name(parameter string) string {
 	name, given := q.text(parameter)
 	if given && event.ValidProvider(name) != nil {
@@ -64,7 +64,7 @@ func (q *query) name(parameter string) string {
 	return name
 }
 
-// required returns the name of a provider in a parameter that must be there.
+// required is name for a parameter that must be given.
 func (q *query) required(parameter string) string {
 	name := q.name(parameter)
 	if name == "" {
@@ -73,7 +73,7 @@ func (q *query) required(parameter string) string {
 	return name
 }
 
-// oneOf returns one of the values that a parameter can have, or "" without it.
+// oneOf returns the value of a parameter that may have one of the values, or "" without it.
 func (q *query) oneOf(name string, values ...string) string {
 	value, given := q.text(name)
 	if given && !slices.Contains(values, value) {
@@ -85,7 +85,7 @@ func (q *query) oneOf(name string, values ...string) string {
 // flag reports whether a parameter that can be 0 and 1 is 1.
 func (q *query) flag(name string) bool { return q.oneOf(name, "0", "1") == "1" }
 
-// number returns the whole number in a parameter, which has a default and bounds.
+// number returns a whole number from least to most from a parameter, or usual without it.
 func (q *query) number(name string, usual, least, most uint64) uint64 {
 	value, given := q.text(name)
 	if !given {
@@ -98,7 +98,7 @@ func (q *query) number(name string, usual, least, most uint64) uint64 {
 	return n
 }
 
-// instant returns the moment in a parameter, and whether it is there.
+// instant returns the date-time in a parameter, and whether it was given.
 func (q *query) instant(name string) (at event.Instant, given bool) {
 	text, given := q.text(name)
 	if !given {

@@ -18,8 +18,8 @@ import (
 	"fever/provider/feed"
 )
 
-// events sends the records that fever dump prints, as they are read. When it breaks off, so
-// does the connection: the marks of a dump are not needed here.
+// events sends the records for fever dump while it reads them. After an error it breaks the
+// connection, so it needs no line that marks the end, as a dump does.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	q, err := parse(r)
 	if err != nil {
@@ -54,11 +54,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// snapshot takes a document, and answers when it is searchable, or has failed to be.
+// snapshot imports a document. It answers when searches find its events, or it has failed.
 func (s *Server) snapshot(r *http.Request, q *query) (status int, data any, err error) {
 	run := q.run()
 	if run.Provider == "" {
-		q.fail("provider is missing: say whose document it is")
+		q.fail("provider is missing: say whose snapshot the document is")
 	}
 	if q.err != nil {
 		return 0, nil, q.err
@@ -71,28 +71,28 @@ func (s *Server) snapshot(r *http.Request, q *query) (status int, data any, err 
 		return 0, nil, err
 	}
 	job, err := s.Ingester.Import(r.Context(), run.Provider, run.Force, func(ctx context.Context, progress *feed.Progress) (*feed.Document, error) {
-		return s.Providers[i].Read(ctx, io.NopCloser(r.Body), progress) // the server closes it, and reads what is left
+		return s.Providers[i].Read(ctx, io.NopCloser(r.Body), progress) // the HTTP server closes the body, and reads the rest of it
 	})
 	if err != nil {
 		return 0, nil, s.failed(err)
 	}
-	return http.StatusOK, Taken{job}, nil
+	return http.StatusOK, Imported{job}, nil
 }
 
-// forget removes what is stored of a provider, and answers when searches find it no more.
+// forget removes what is stored of a provider. It answers when searches no longer find it.
 func (s *Server) forget(r *http.Request, q *query) (status int, data any, err error) {
 	f := q.forgetting()
 	return s.edit(r, q, func() (any, error) { return s.Ingester.Forget(r.Context(), f) })
 }
 
-// rename moves what is stored of a provider to another name, and answers when searches
-// find it under that.
+// rename moves what is stored of a provider to another name. It answers when searches find
+// it under that name.
 func (s *Server) rename(r *http.Request, q *query) (status int, data any, err error) {
 	names := q.renaming()
 	return s.edit(r, q, func() (any, error) { return s.Ingester.Rename(r.Context(), names) })
 }
 
-// edit changes what is stored.
+// edit has do change what is stored, if that is possible now.
 func (s *Server) edit(r *http.Request, q *query, do func() (any, error)) (status int, done any, err error) {
 	if err := cmp.Or(q.err, s.accepts()); err != nil {
 		return 0, nil, err
@@ -103,15 +103,15 @@ func (s *Server) edit(r *http.Request, q *query, do func() (any, error)) (status
 	return http.StatusOK, done, nil
 }
 
-// backup sends a copy of the data file. Its length is known before: who gets less
-// knows that it is not whole.
+// backup sends a copy of the data file. It sends the length first, so that the client
+// notices when a part is missing.
 func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
 	copied, err := s.Store.Spool(r.Context())
 	if err != nil {
 		server.WriteError(w, r, s.Log, s.storeFailed(r, err))
 		return
 	}
-	defer func() { _ = copied.Close() }() // it is gone then
+	defer func() { _ = copied.Close() }() // which removes it
 	info, err := copied.Stat()
 	if err != nil {
 		server.WriteError(w, r, s.Log, s.storeFailed(r, err))
@@ -124,16 +124,16 @@ func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// breakOff ends the connection, so that nobody takes what was sent for all there is.
+// breakOff breaks the connection, so that the client notices that a part is missing.
 func (s *Server) breakOff(r *http.Request, err error) {
-	if r.Context().Err() == nil { // else the client has gone, or we stop
+	if r.Context().Err() == nil { // otherwise the client has gone, or the service stops
 		s.Log.ErrorContext(r.Context(), "an answer broke off", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	panic(http.ErrAbortHandler)
 }
 
-// patient returns a handler that answers as h does, and waits for a body as long as
-// more of it comes.
+// patient returns a handler that is h, but waits for the request's body for as long as more
+// of it arrives.
 func (s *Server) patient(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
@@ -141,7 +141,7 @@ func (s *Server) patient(h http.Handler) http.Handler {
 			server.WriteError(w, r, s.Log, err)
 			return
 		}
-		// Who waits for more when the request's time is over is not to wait longer.
+		// When the context of the request ends, a read that waits must end, too.
 		woken := make(chan struct{})
 		stop := context.AfterFunc(r.Context(), func() {
 			defer close(woken)
@@ -149,30 +149,30 @@ func (s *Server) patient(h http.Handler) http.Handler {
 		})
 		defer func() {
 			if !stop() {
-				<-woken // the connection is not to be touched when this returns
+				<-woken // after this handler the connection belongs to the server
 			}
 		}()
 		body := &patientBody{ReadCloser: r.Body, ctx: r.Context(), control: control}
 		r.Body = body
 		h.ServeHTTP(w, r)
-		// A document that is refused half-way may still be on its way. If nobody took it,
-		// the client would learn that, and not the answer.
+		// The client may still be sending a document that was refused. If nobody read it, the
+		// client would get an error of writing, and not the answer.
 		if body.begun && control.Flush() == nil {
-			_, _ = io.Copy(io.Discard, body) // it ends when the client has the answer, too
+			_, _ = io.Copy(io.Discard, body) // the client stops sending when it has the answer
 		}
 	})
 }
 
-// longestSilence is how long a document may have nothing to read. The other jobs of its
-// provider wait for its end.
+// longestSilence is how long no byte of a document may arrive. The document's provider can
+// have no other job meanwhile.
 const longestSilence = time.Minute
 
-// A patientBody ends with an error when nothing comes for too long.
+// A patientBody fails when no byte arrives for longestSilence.
 type patientBody struct {
 	io.ReadCloser
 	ctx     context.Context
 	control *http.ResponseController
-	begun   bool // before, a client may wait for leave to send it
+	begun   bool // before, the client may wait for the answer 100 Continue
 }
 
 func (b *patientBody) Read(p []byte) (int, error) {
@@ -184,14 +184,14 @@ func (b *patientBody) Read(p []byte) (int, error) {
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):
-		// From here on the server waits for the next request. When its patience with
-		// that ends, it ends this one.
-		_ = b.control.SetReadDeadline(time.Now().Add(longestTransfer)) // it could be set a moment ago
+		// From here on the server reads ahead for the next request, and a time-out of that
+		// would end this request.
+		_ = b.control.SetReadDeadline(time.Now().Add(longestTransfer)) // a failure would have shown above
 	case b.ctx.Err() != nil:
-		err = b.ctx.Err() // that of the read says how it was woken
+		err = b.ctx.Err() // the error of the read is only that of the deadline
 	default:
 		if failure, ok := errors.AsType[*net.OpError](err); ok {
-			err = failure.Err // without a path that the socket no longer has
+			err = failure.Err // without the path of the socket before it was renamed
 		}
 	}
 	return n, err

@@ -13,25 +13,25 @@ import (
 	"time"
 )
 
-// maxSocketPath is the longest path of a Unix socket, in bytes: the system has 108 for
-// it (104 outside Linux), the zero byte at its end included.
+// maxSocketPath is the length of the longest path of a Unix socket, in bytes. The system
+// has 108 bytes for it (104 outside Linux), including the zero byte at the end.
 const maxSocketPath = len(syscall.RawSockaddrUnix{}.Path) - 1
 
-// answerTimeout is how long a process may take to accept a connection before the
-// socket that it left counts as its own all the same.
+// answerTimeout is how long to wait for a process to accept a connection. After that its
+// socket counts as in use.
 const answerTimeout = time.Second
 
-// ErrNoSocket is returned where nothing is in the way of a control socket, and none can
-// be made: the path is too long, or its folder or file system takes none. Whoever would
-// listen can do without.
+// ErrNoSocket is returned (wrapped) when a control socket cannot be made although nothing
+// is at its path: the path is too long, or its folder or file system does not allow it. The
+// caller can work without the socket.
 var ErrNoSocket = errors.New("no control socket can be made")
 
-// ListenSocket opens a control socket. Who can write to it can steer the process, so its
-// mode is 0600 before it has its name.
+// ListenSocket opens a control socket. Everybody who can write to it controls the process,
+// so the socket has mode 0600 before it gets its name.
 //
-// A socket that a dead process left is replaced. One that somebody answers on is not,
-// nor is a file that is no socket. The caller holds the lock on the data file: then no
-// other process that does is about to do the same. Close removes the socket.
+// It replaces a socket that a dead process left. It does not replace a socket on which a
+// process answers, nor a file of another type. The caller holds the lock on the data file,
+// so that no other process does the same at the same time. Close removes the socket.
 func ListenSocket(path string) (net.Listener, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("%w: %w", ErrNoSocket, tooLong(path, len(path)))
@@ -51,10 +51,11 @@ func tooLong(path string, needed int) error {
 }
 
 func listenSocket(path string) (_ net.Listener, err error) {
-	// A socket gets its mode from the umask, which is the process's own and not to be
-	// touched while others make files. In a folder that nobody else can enter there is
-	// time to set it. Renaming it leaves no moment without a socket that answers.
-	folder, err := os.MkdirTemp(filepath.Dir(path), ".s") // short, like what is in it
+	// The mode of a new socket depends on the umask. That belongs to the whole process, so
+	// it cannot be changed while other goroutines create files. So the socket is made in a
+	// folder that only this user can enter, gets its mode there, and is renamed. The rename
+	// replaces an old socket without a moment in between.
+	folder, err := os.MkdirTemp(filepath.Dir(path), ".s") // a short name, as the path is bounded
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func listenSocket(path string) (_ net.Listener, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l.SetUnlinkOnClose(false) // it would not find it
+	l.SetUnlinkOnClose(false) // the listener knows only the first path
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.Close())
@@ -86,8 +87,8 @@ func listenSocket(path string) (_ net.Listener, err error) {
 	return &socket{UnixListener: l, path: path, own: own}, nil
 }
 
-// vacant refuses a path at which there is something else than a socket that nobody
-// answers on.
+// vacant returns an error unless nothing is at the path, or a socket on which no process
+// answers.
 func vacant(path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -107,10 +108,10 @@ func vacant(path string) error {
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
 		return nil
 	}
-	return err // it may be somebody's
+	return err // a process may use it
 }
 
-// A socket is a listener that takes its path with it when it is closed.
+// A socket is a listener that removes its path when it is closed.
 type socket struct {
 	*net.UnixListener
 	path string
@@ -118,7 +119,7 @@ type socket struct {
 	once sync.Once
 }
 
-// Close removes the socket and stops listening. What has taken its place is left.
+// Close removes the socket and stops listening. It leaves another file at the path alone.
 func (s *socket) Close() error {
 	var removed error
 	s.once.Do(func() {
@@ -129,5 +130,5 @@ func (s *socket) Close() error {
 	return errors.Join(removed, s.UnixListener.Close())
 }
 
-// Addr returns the path under which the socket is found.
+// Addr returns the path of the socket.
 func (s *socket) Addr() net.Addr { return &net.UnixAddr{Name: s.path, Net: "unix"} }

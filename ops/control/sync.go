@@ -12,8 +12,8 @@ import (
 	"fever/store"
 )
 
-// sync begins a job of one provider, or of all that have none under way, and waits for
-// their ends if it is asked to.
+// sync begins a job of one provider, or of each that has none under way. With wait it
+// answers when the jobs have ended.
 func (s *Server) sync(r *http.Request, q *query) (status int, data any, err error) {
 	run := q.run()
 	if err := cmp.Or(q.err, s.accepts()); err != nil {
@@ -57,13 +57,13 @@ func (s *Server) sync(r *http.Request, q *query) (status int, data any, err erro
 	return s.await(r.Context(), result, ends)
 }
 
-// await replaces the jobs by their final records. If they take too long the answer is
-// that they were accepted.
+// await replaces the jobs by their final records. If the jobs take too long, the status of
+// the answer is 202.
 func (s *Server) await(ctx context.Context, result Synced, ends []<-chan store.Job) (status int, data any, err error) {
 	for i, ended := range ends {
 		select {
 		case job, ok := <-ended:
-			if !ok { // it never ran
+			if !ok { // the job never ran
 				return 0, nil, errStopping
 			}
 			result.Jobs[i] = job

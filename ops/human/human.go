@@ -1,5 +1,4 @@
-// Package human writes durations for people, on the status page and the command line
-// alike.
+// Package human writes durations for people. The status page and the commands share it.
 package human
 
 import (
@@ -9,11 +8,12 @@ import (
 	"time"
 )
 
-// Duration writes how long something takes in the two or three digits that matter:
-// "85 µs", "1.2 s", "42 s", "3 min 20 s", "2 h 5 min", "3 days". From ten minutes on it
-// leaves out the seconds, and from a day on all but the days.
+// Duration writes a duration in the two or three digits that matter: "85 µs", "1.2 s",
+// "42 s", "3 min 20 s", "2 h 5 min", "3 days". It leaves out seconds from ten minutes on, and
+// writes only days from a day on. A negative duration, as after a change of the clock, is 0.
 func Duration(d time.Duration) string {
 	const day = 24 * time.Hour
+	d = max(d, 0)
 	if d >= 10*time.Second {
 		d = d.Round(time.Second)
 	}

@@ -12,19 +12,19 @@ import (
 	"fever/index"
 )
 
-// stored is what the page says of the events that are stored.
+// stored is the part of the page about the stored events.
 type stored struct {
-	Events    int // of all providers and years
+	Events    int // of all providers, in all years
 	Provider  string
-	Year      int // shown; 0 when there is nothing to show
-	Total     int // in that year, of that provider
+	Year      int // that is shown; 0: there are no events
+	Total     int // of the chosen provider, in this year
 	Providers []choice
 	Years     []choice
 	Halves    []half
 	Legend    []step
 }
 
-// A choice is a link that shows something else.
+// A choice is a link to another provider or year.
 type choice struct {
 	Name    string
 	Events  int
@@ -32,14 +32,15 @@ type choice struct {
 	Current bool
 }
 
-// A step is one of the shades that stand for numbers of events.
+// A step is a shade of the calendar and the numbers of events that it means.
 type step struct {
-	Level int // from 0, for none, to 4
+	Level int // 0 (no events) to 4
 	Range string
 	most  int
 }
 
-// A half is the calendar of half a year: a column for each week, a row for each day of it.
+// A half is the calendar of half a year, with a column for each week and a row for each
+// day of the week.
 type half struct {
 	Label         string
 	Width, Height int
@@ -65,8 +66,8 @@ const (
 	squareTop   = 16
 )
 
-// newStored shows the given year, or the one with events that is nearest to today, of one
-// provider, or of all.
+// newStored shows one provider, or all, in the given year. If that has no events it shows
+// the nearest year to today that has some.
 func newStored(days []index.Day, provider, year string, today time.Time) stored {
 	s := stored{Provider: provider}
 	byProvider, byYear := make(map[string]int), make(map[int]int)
@@ -102,7 +103,7 @@ func newStored(days []index.Day, provider, year string, today time.Time) stored 
 	return s
 }
 
-// query is that of the page with other choices.
+// query returns the query of the page with other choices.
 func (s stored) query(provider, year string) string {
 	q := url.Values{}
 	if provider != "" {
@@ -114,8 +115,8 @@ func (s stored) query(provider, year string) string {
 	return "?" + q.Encode() + "#stored"
 }
 
-// chooseYear returns the year that is asked for, or the nearest to this one, or 0 when there
-// are none. Of two that are as near it is the later.
+// chooseYear returns the year that was asked for if it has events, or else the nearest year
+// that has some, or 0 if none has. Of two years at the same distance it returns the later.
 func chooseYear(byYear map[int]int, asked string, this int) int {
 	if year, err := strconv.Atoi(asked); err == nil && byYear[year] > 0 {
 		return year
@@ -129,7 +130,7 @@ func chooseYear(byYear map[int]int, asked string, this int) int {
 	return slices.MinFunc(years, func(a, b int) int { return cmp.Compare(distance(a), distance(b)) })
 }
 
-// nearest returns a few of the years around one of them.
+// nearest returns some of the years, around one of them.
 func nearest(years []int, year int) []int {
 	const most = 7
 	at := slices.Index(years, year)
@@ -137,8 +138,8 @@ func nearest(years []int, year int) []int {
 	return years[first:min(first+most, len(years))]
 }
 
-// quantize divides the days that have events into quarters, from few to many. There are
-// fewer shades where a quarter would be like the one before.
+// quantize divides the days with events into quarters, by their numbers of events. Quarters
+// with equal bounds become one shade.
 func quantize(counts map[time.Time]int) []step {
 	all := slices.Sorted(maps.Values(counts))
 	steps := []step{{Range: "0"}}
@@ -156,7 +157,7 @@ func quantize(counts map[time.Time]int) []step {
 	return steps
 }
 
-// shade returns the level of a number of events.
+// shade returns the level for a number of events.
 func shade(steps []step, n int) int {
 	for _, s := range steps {
 		if n <= s.most {
@@ -198,5 +199,5 @@ func newHalf(year int, month time.Month, counts map[time.Time]int, steps []step,
 	return h
 }
 
-// weekday counts from Monday, 0.
+// weekday returns the day of the week: Monday is 0.
 func weekday(t time.Time) int { return (int(t.Weekday()) + 6) % 7 }

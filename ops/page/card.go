@@ -11,34 +11,34 @@ import (
 	"fever/store"
 )
 
-// A state is how a provider does.
-type state struct{ Class, Text string } // in the page, and for people
+// A state is the condition of a provider.
+type state struct{ Class, Text string } // a class of the style sheet, and words for people
 
 var (
 	stateFine    = state{"fine", "Up to date"}
 	stateFailing = state{"failing", "Failing"} // its last job failed
-	stateStale   = state{"stale", "Stale"}     // no news for longer than its MaxAge
+	stateStale   = state{"stale", "Stale"}     // no success for longer than its MaxAge
 	stateNew     = state{"new", "No data yet"}
 	stateOff     = state{"off", "Not collected"} // nothing is scheduled
 
-	stateSuspect   = state{"suspect", "Suspect"}         // its latest snapshot, as a whole
-	stateRejecting = state{"rejecting", "Rows rejected"} // more of its latest snapshot than is usual
+	stateSuspect   = state{"suspect", "Suspect"}         // its latest snapshot as a whole
+	stateRejecting = state{"rejecting", "Rows rejected"} // an unusual share of its latest snapshot
 )
 
-// A card shows one provider.
+// A card is the part of the page about one provider.
 type card struct {
 	ingest.Status
 	Now      time.Time
 	State    state
 	Level    level
 	Next     string     // when the next job is due
-	Last     *store.Job // the newest that has ended, nil when there is none
+	Last     *store.Job // the newest job that has ended; nil: none has
 	Chart    chart
-	Rejected *store.Job // what brought the latest snapshot, nil unless it lists rejected rows
+	Rejected *store.Job // the job of the latest snapshot, if it lists rejected rows, or else nil
 }
 
-// newCard makes a card from a status, the newest jobs, the newest first, and the one that
-// brought the latest snapshot, if it is known.
+// newCard returns the card of a provider. Jobs are its latest ones, the newest first, and
+// snapshot is the job of its latest snapshot, or nil if that is not known.
 func newCard(now time.Time, status ingest.Status, jobs []store.Job, snapshot *store.Job) card {
 	c := card{Status: status, Now: now}
 	var ended []store.Job
@@ -82,8 +82,8 @@ func condition(now time.Time, s ingest.Status) (state, level) {
 	}
 }
 
-// rejectsMany reports whether more than a tenth of the rows were rejected, as the alert
-// FeverRowsRejected does.
+// rejectsMany reports whether more than a tenth of the rows were rejected. The alert
+// FeverRowsRejected has the same limit.
 func rejectsMany(s *ingest.Status) bool { return 10*s.Rejected > s.Rejected+s.Accepted }
 
 func next(now time.Time, s ingest.Status) string {
@@ -101,18 +101,19 @@ func next(now time.Time, s ingest.Status) string {
 	}
 }
 
-// changes is the number of events that a job brought something for.
+// changes returns the number of events that a job added or changed.
 func changes(job *store.Job) int { return job.New + job.Changed }
 
-// took is how long a job took. Its times are recorded to the millisecond.
+// took returns the duration of a job. Its times are recorded in milliseconds, so it is at
+// least one.
 func took(job *store.Job) time.Duration { return max(job.Finished.Sub(job.Started), time.Millisecond) }
 
-// Progress says how far the job under way is.
+// Progress describes how far the job under way is.
 func (c card) Progress() string {
 	return "Runs for " + rough(c.Now.Sub(c.Started)) + ": " + size(c.Bytes) + ", " + amount(int(c.Rows), "row")
 }
 
-// Outcome says what came of the last job, in a few words.
+// Outcome describes the outcome of the last job in a few words.
 func (c card) Outcome() string {
 	switch job := c.Last; {
 	case job.State == store.Failed:
@@ -124,7 +125,7 @@ func (c card) Outcome() string {
 	}
 }
 
-// counts says what became of the rows of a feed, and of the events that are no longer in it.
+// counts describes what a job did with the rows of its feed, and how many events left it.
 func counts(job *store.Job) string {
 	var parts []string
 	for _, c := range []struct {
@@ -144,7 +145,7 @@ func counts(job *store.Job) string {
 	return cmp.Or(strings.Join(parts, ", "), "it was empty")
 }
 
-// trouble says what is wrong in a few words, after the name.
+// trouble describes in a few words what is wrong. They follow the name.
 func (c card) trouble() string {
 	if c.State == stateSuspect {
 		return c.Suspect.String()

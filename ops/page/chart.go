@@ -8,38 +8,38 @@ import (
 	"fever/store"
 )
 
-// chartRuns is how many runs a chart shows.
+// chartRuns is the number of jobs that a chart shows.
 const chartRuns = 40
 
 // The measures of a chart, in units of its view box.
 const (
-	chartSlot    = 8  // from one run to the next
+	chartSlot    = 8  // from one bar to the next
 	chartAbove   = 44 // for durations
 	chartBelow   = 22 // for changes
-	chartLeast   = 2  // of a bar, so that it is seen
+	chartLeast   = 2  // height of a bar, so that it is visible
 	chartCross   = 6  // the mark of a failure
 	chartMargins = 1
 )
 
-// A chart shows the last runs of a provider, the newest at the right: durations go up from
-// the axis and changes down. A run that failed has a mark of its own: its duration says how
-// patient fever is, and would make those of the others small.
+// A chart shows the last jobs of a provider, the newest at the right. Durations go up from
+// the axis, and numbers of changes go down. A failed job has a mark instead: its duration
+// depends on the time limit, and would make the other bars small.
 type chart struct {
 	Runs               []run
 	Width, Axis, Floor int
-	Longest            time.Duration // of those that completed
+	Longest            time.Duration // of the completed jobs
 	Most               int           // changes
 	Failed             int
 }
 
-// A run is a bar of a chart.
+// A run is the bar of a job.
 type run struct {
 	X, Up, Down int // heights from the axis
 	Failed      bool
 	Title       string
 }
 
-// newChart makes the chart of jobs that have ended, the newest first.
+// newChart returns the chart of jobs that have ended, the newest first.
 func newChart(jobs []store.Job) chart {
 	jobs = jobs[:min(len(jobs), chartRuns)]
 	c := chart{Width: chartRuns*chartSlot - 2, Axis: chartAbove + chartMargins, Floor: chartAbove + chartBelow + 2*chartMargins}
@@ -70,7 +70,7 @@ func newChart(jobs []store.Job) chart {
 	return c
 }
 
-// scale brings a part of a whole to a height.
+// scale returns the height for a part of a whole.
 func scale(part, whole float64, height int) int {
 	if whole == 0 {
 		return 0
@@ -78,15 +78,15 @@ func scale(part, whole float64, height int) int {
 	return int(part / whole * float64(height))
 }
 
-// Y is the top of the run's bar above the axis.
+// Y returns the top of the bar above the axis.
 func (r run) Y() int { return chartMargins + chartAbove - r.Up }
 
-// Cross is the path of the mark of a failure.
+// Cross returns the path of the mark of a failure.
 func (r run) Cross() string {
 	return fmt.Sprintf("M%d %dl%d %dm0 %dl%d %d", r.X, chartMargins+1, chartCross, chartCross, -chartCross, -chartCross, chartCross)
 }
 
-// Label describes the chart to those who do not see it.
+// Label describes the chart for people who cannot see it.
 func (c chart) Label() string {
 	label := fmt.Sprintf("The last %s: %d failed", amount(len(c.Runs), "run"), c.Failed)
 	if c.Failed == len(c.Runs) {

@@ -1,4 +1,4 @@
-// Package page is the status page.
+// Package page has the status page.
 package page
 
 import (
@@ -30,16 +30,16 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMa
 	"number": number,
 }).ParseFS(files, "*.html"))
 
-// A Page answers "/" with all that a person on call wants to know, and "/page/" with the
-// style sheet, script and icons that belong to it. It works without the script, which
-// keeps it up to date.
+// A Page answers "/" with everything that a person on call wants to know, and "/page/" with
+// its style sheet, script and icons. The script keeps the page up to date. The page also
+// works without it.
 type Page struct {
 	Index    *index.Index
 	Ingester *ingest.Ingester
 	Store    *bolt.Store
-	Search   http.Handler // the public handler, to try a search with
+	Search   http.Handler // the public handler, for trying a search
 	Version  string
-	State    func() string  // as /readyz has it
+	State    func() string  // the status of /readyz
 	Traffic  func() Traffic // how searches went
 	Log      *slog.Logger
 }
@@ -50,22 +50,22 @@ func (p *Page) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", p.show)
 	for _, name := range []string{"page.css", "page.js", "ok.svg", "wait.svg", "bad.svg"} {
 		mux.HandleFunc("GET /page/"+name, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Cache-Control", "no-cache") // they change with the binary
+			w.Header().Set("Cache-Control", "no-cache") // another binary has other files
 			assets.ServeHTTP(w, r)
 		})
 	}
 }
 
-// Traffic is how searches went in the last minute.
+// Traffic has the numbers of searches of the last minute.
 type Traffic struct {
 	Answered int
 	Shed     int           // got 503
 	Failed   int           // got 500
 	InFlight int           // now
-	P50, P99 time.Duration // estimates for those that were answered; zero when there are none
+	P50, P99 time.Duration // durations of the answered ones, estimated; 0: there are none
 }
 
-// A view is what the page shows.
+// A view is the data of the page.
 type view struct {
 	Now       time.Time
 	Version   string
@@ -87,11 +87,11 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
-	_, _ = body.WriteTo(w) // an error means that nobody looks any more
+	_, _ = body.WriteTo(w) // it fails only when the client has gone
 }
 
-// look gathers everything. What cannot be read becomes a part of the verdict: the rest of
-// the page is needed most just then.
+// look collects the data of the page. An error becomes a part of the verdict, since people
+// need the rest of the page most when something is wrong.
 func (p *Page) look(r *http.Request) view {
 	ctx, now := r.Context(), time.Now()
 	v := view{Now: now.UTC(), Version: p.Version, Searches: p.Traffic()}
@@ -120,17 +120,17 @@ func (p *Page) look(r *http.Request) view {
 		v.Stored.Events = snapshot.Events
 	}
 	if err := p.Store.Broken(); err != nil {
-		problems = []error{err} // of which the others come
+		problems = []error{err} // the cause of the others
 	}
 	v.Verdict = judge(p.State(), problems, v.Searches, v.Providers)
 	v.Try = p.try(r, v.Stored)
 	return v
 }
 
-// snapshot returns the job that brought a provider's latest snapshot, or nil when none is
-// known.
+// snapshot returns the job of a provider's latest snapshot, if the page shows something of
+// it and it is on record, or else nil.
 func (p *Page) snapshot(ctx context.Context, s *ingest.Status) (*store.Job, error) {
-	if s.Rejected == 0 && s.Suspect == "" { // it is of no interest
+	if s.Rejected == 0 && s.Suspect == "" { // nothing of it is shown
 		return nil, nil
 	}
 	for job, err := range p.Store.Jobs(ctx, store.JobFilter{Provider: s.Name, Before: s.Snapshot + 1, Limit: 1}) {
@@ -144,8 +144,7 @@ func (p *Page) snapshot(ctx context.Context, s *ingest.Status) (*store.Job, erro
 	return nil, nil
 }
 
-// jobs returns the newest jobs of a provider, as many as its chart shows and the one under
-// way.
+// jobs returns the newest jobs of a provider: those of its chart, and the one under way.
 func (p *Page) jobs(ctx context.Context, provider string) ([]store.Job, error) {
 	var jobs []store.Job
 	for job, err := range p.Store.Jobs(ctx, store.JobFilter{Provider: provider, Limit: chartRuns + 1}) {

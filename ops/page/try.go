@@ -13,22 +13,22 @@ import (
 	"fever/index"
 )
 
-// A trial is the box to try a search, and its answer.
+// A trial is the form to try a search, with the answer.
 type trial struct {
-	From, To string // as they were typed, without a zone
-	Stored   stored // what the form keeps of the page
+	From, To string // as typed, without a time zone
+	Stored   stored // its choices stay when the form is sent
 	Asked    bool
-	Request  string // what was asked of the public handler
+	Request  string // to the public handler
 	Status   int
 	Took     time.Duration
 	Events   int
 	Bytes    int64
-	Rows     []row  // the first ones
+	Rows     []row  // the first events
 	Code     string // of an error
 	Message  string
 }
 
-// A row is an EventSummary of the public API. What is null is empty.
+// A row is an EventSummary of the public API. Null values are empty.
 type row struct {
 	Title     string      `json:"title"`
 	StartDate string      `json:"start_date"`
@@ -39,11 +39,11 @@ type row struct {
 	MaxPrice  json.Number `json:"max_price"`
 }
 
-// trialRows is how many events of an answer are shown.
+// trialRows is the number of events of an answer that are shown.
 const trialRows = 20
 
-// try asks the public handler what the request's form says, in this process: the answer and
-// its time are those of everybody's, without the network.
+// try sends the search of the form to the public handler, within this process. The answer
+// and its time are those that everybody gets, but for the network.
 func (p *Page) try(r *http.Request, s stored) trial {
 	form := r.URL.Query()
 	t := trial{Stored: s, Asked: form.Has("starts_at") || form.Has("ends_at")}
@@ -64,7 +64,7 @@ func (p *Page) try(r *http.Request, s stored) trial {
 	return t
 }
 
-// count returns how many events a search finds that was answered a moment ago.
+// count returns the number of events that a search finds now. It was answered a moment ago.
 func (p *Page) count(query url.Values) int {
 	window := event.Always
 	if from, err := event.ParseInstant(query.Get("starts_at")); err == nil {
@@ -78,9 +78,9 @@ func (p *Page) count(query url.Values) int {
 	return found.Events
 }
 
-// bound adds a bound to the query, unless it is empty, and returns what the form shows for
-// it. Browsers send a time without a zone, and seconds only when there are some; it counts
-// as UTC. Anything else goes as it is.
+// bound adds a bound to the query unless it is empty, and returns the value that the form
+// shows. Browsers send a time without a zone, which counts as UTC, and leave out seconds
+// that are 0. Other values are not changed.
 func bound(query url.Values, name, value string) string {
 	if value == "" {
 		return ""
@@ -108,7 +108,7 @@ func (t *trial) ask(ctx context.Context, search http.Handler) {
 	t.Rows, t.Code, t.Message = answer.read()
 }
 
-// A recorder keeps the beginning of an answer, which may be as large as all that is stored.
+// A recorder keeps the beginning of an answer. A whole answer may be as large as the index.
 type recorder struct {
 	header http.Header
 	status int
@@ -116,7 +116,8 @@ type recorder struct {
 	bytes  int64
 }
 
-// recorderHead is how much of an answer is kept: trialRows events, however long, are within.
+// recorderHead is how many bytes of an answer are kept: enough for trialRows of the longest
+// events.
 const recorderHead = 256 << 10
 
 func (a *recorder) Header() http.Header { return a.header }
@@ -148,7 +149,7 @@ func (a *recorder) read() (rows []row, code, message string) {
 	}
 	for len(rows) < trialRows && decoder.More() {
 		var r row
-		if decoder.Decode(&r) != nil { // where the head ends
+		if decoder.Decode(&r) != nil { // the head ends within an event
 			break
 		}
 		rows = append(rows, r)

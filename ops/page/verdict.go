@@ -9,24 +9,24 @@ import (
 	"fever/provider/feed"
 )
 
-// A level says how bad something is. It is the name of a class, an icon and a file.
+// A level is how bad something is. It is also the name of a class, an icon and a file.
 type level string
 
 const (
 	levelOK   level = "ok"
-	levelWait level = "wait" // not as it should be, and no reason to get up
+	levelWait level = "wait" // not as it should be, but no reason to get up at night
 	levelBad  level = "bad"
-	levelOff  level = "off" // of no interest
+	levelOff  level = "off" // nothing to judge
 )
 
-// A verdict is the page in two sentences.
+// A verdict sums the page up in two sentences.
 type verdict struct {
 	Level    level
 	Headline string
 	Detail   string
 }
 
-// judge finds what is worst.
+// judge returns the worst of what the page shows.
 func judge(service string, problems []error, searches Traffic, cards []card) verdict {
 	goesOn := " Searches are answered from what is stored."
 	if service == "collecting" {
@@ -72,7 +72,7 @@ func judge(service string, problems []error, searches Traffic, cards []card) ver
 	}
 }
 
-// worst returns the level of the worst of some cards.
+// worst returns the worst level of some cards.
 func worst(cards []card) level {
 	if slices.ContainsFunc(cards, func(c card) bool { return c.Level == levelBad }) {
 		return levelBad
@@ -80,7 +80,7 @@ func worst(cards []card) level {
 	return levelWait
 }
 
-// are begins a headline on some providers.
+// are returns the beginning of a headline about some providers.
 func are(cards []card) string {
 	if len(cards) == 1 {
 		return "1 provider is"
@@ -88,7 +88,7 @@ func are(cards []card) string {
 	return amount(len(cards), "provider") + " are"
 }
 
-// about says what is wrong with one provider, or names the first few.
+// about describes what is wrong with a single provider. Of several it names the first.
 func about(cards []card) string {
 	if len(cards) == 1 {
 		return cards[0].Name + ": " + cards[0].trouble() + "."
