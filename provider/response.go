@@ -24,7 +24,7 @@ func (t *transfer) receive(last feed.Validators) error {
 	t.closers = append(t.closers, res.Body) // it was read to its end, or is given up
 	doc.HTTPStatus, doc.URL = res.StatusCode, res.Request.URL
 	switch {
-	case res.StatusCode == http.StatusNotModified && isConditional(&last):
+	case res.StatusCode == http.StatusNotModified && (last.ETag != "" || last.LastModified != ""):
 		doc.NotModified, doc.Validators = true, renewed(last, res.Header)
 		return nil
 	case res.StatusCode == http.StatusOK, res.StatusCode == http.StatusNonAuthoritativeInfo: // a proxy has changed the answer, RFC 9110 section 15.3.4

@@ -43,9 +43,6 @@ func renewed(v feed.Validators, header http.Header) feed.Validators {
 	return v
 }
 
-// isConditional reports whether setConditions sets a condition.
-func isConditional(v *feed.Validators) bool { return v.ETag != "" || v.LastModified != "" }
-
 // setConditions makes a request conditional. A server that supports entity tags ignores the
 // date (RFC 9110 section 13.1.3).
 func setConditions(header http.Header, v *feed.Validators) {

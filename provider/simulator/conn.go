@@ -17,7 +17,7 @@ type exchange struct {
 	server  *Server
 	request *http.Request
 	conn    net.Conn
-	ahead   *bufio.Reader // what the client sends after its request: nothing
+	ahead   *bufio.Reader // the rest of what the client sends
 }
 
 // start accepts connections until l is closed.
@@ -36,7 +36,7 @@ func (s *Server) start(l net.Listener) {
 	})
 }
 
-// keep has Close end a connection. It reports whether Close is still to come.
+// keep makes Close end a connection, and reports whether Close was not called yet.
 func (s *Server) keep(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,17 +49,17 @@ func (s *Server) keep(conn net.Conn) bool {
 }
 
 func (s *Server) drop(conn net.Conn) {
-	_ = conn.Close() // a second time when a step or Close did it
+	_ = conn.Close() // perhaps for the second time
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, conn)
 }
 
-// serve answers one request, the only one that a connection may bring. What cannot be
-// read or written is the client's doing, or that of Close: nobody is left to be told.
+// serve answers the one request of a connection. It ignores errors: the client or Close has
+// ended the connection, so nobody could be told.
 func (s *Server) serve(conn net.Conn) {
 	ahead := bufio.NewReader(conn)
-	const handshake = 0x16 // the first byte of what speaks TLS
+	const handshake = 0x16 // the first byte of a TLS connection
 	if first, err := ahead.Peek(1); err != nil {
 		return
 	} else if first[0] == handshake {
@@ -75,12 +75,12 @@ func (s *Server) serve(conn net.Conn) {
 
 // secure offers a certificate that nobody trusts.
 func secure(conn net.Conn, ahead io.Reader) error {
-	server := httptest.NewTLSServer(nil) // which has one that signed itself
+	server := httptest.NewTLSServer(nil) // with a certificate that is signed by itself
 	server.Close()
 	return tls.Server(readAhead{conn, ahead}, server.TLS).Handshake() //nolint:noctx // ends with the connection
 }
 
-// readAhead is a connection of which something has been read.
+// readAhead is a connection of which the first bytes have been read.
 type readAhead struct {
 	net.Conn
 	ahead io.Reader
@@ -88,7 +88,7 @@ type readAhead struct {
 
 func (r readAhead) Read(b []byte) (int, error) { return r.ahead.Read(b) }
 
-// head sends the status line and the header. A length below zero is not told: the
+// head sends the status line and the header. With a length below 0 it sends no length, and the
 // body ends with the connection.
 func (x *exchange) head(status int, length int64, header []string) error {
 	var b bytes.Buffer
@@ -104,7 +104,7 @@ func (x *exchange) head(status int, length int64, header []string) error {
 	return err
 }
 
-// send sends a head for a body of the given length, and then body.
+// send sends a head with the given length, and then the body.
 func (x *exchange) send(length int64, body []byte, header []string) error {
 	if err := x.head(http.StatusOK, length, header); err != nil {
 		return err
@@ -113,12 +113,12 @@ func (x *exchange) send(length int64, body []byte, header []string) error {
 	return err
 }
 
-// trickle sends one byte after the other, with a pause before each.
+// trickle sends one byte after another, with a pause before each.
 func (x *exchange) trickle(r io.ByteReader, pause time.Duration) error {
 	for {
 		c, err := r.ReadByte()
 		if err != nil {
-			return nil //nolint:nilerr // all of it is sent
+			return nil //nolint:nilerr // everything is sent
 		}
 		select {
 		case <-time.After(pause):
@@ -137,7 +137,7 @@ func (x *exchange) hang() error {
 	return err
 }
 
-// reset ends the connection as a crash would: what was sent and not read yet is lost.
+// reset resets the connection, as a crash would. Bytes that are sent and not read are lost.
 func (x *exchange) reset() error {
 	if tcp, ok := x.conn.(*net.TCPConn); ok {
 		if err := tcp.SetLinger(0); err != nil {

@@ -6,29 +6,27 @@ import (
 	"time"
 )
 
-// A Fault is one thing that a provider may do wrong, and what is to become of it.
+// A Fault is one thing that a provider may do wrong, and the failure that it must cause.
 type Fault struct {
 	Name       string
-	Steps      []Step        // for one fetch
-	Kind       string        // of the failure, in the words of package feed
-	Status     int           // of the last answer, 0 when none is complete, or AnyStatus
-	RetryAfter time.Duration // what the answer asks for, cut to an hour
-	Says       string        // what its message has to contain
+	Steps      []Step        // of one fetch
+	Kind       string        // of the failure: one of package feed
+	Status     int           // of the last answer with a complete header, 0 for none, or AnyStatus
+	RetryAfter time.Duration // the wait that the answer asks for, at most an hour
+	Says       string        // a part of the message
 }
 
-// AnyStatus is the [Fault.Status] of a fetch that may or may not have seen the header
-// when it ends.
+// AnyStatus is the [Fault.Status] of a fetch that can end before or after the header has come.
 const AnyStatus = -1
 
-// MaxBytes is the size limit of a provider that is to fail in the way that a [Fault]
-// tells. What is too large in a fault is much larger, and what is not, much smaller.
+// MaxBytes is the size limit with which a provider fails as each [Fault] says. A fault that is
+// too large is much larger, and any other is much smaller.
 const MaxBytes = 17 << 20
 
-// Faults returns all of them. Those in documents are made from doc, a small feed that
-// is well-formed and has none of them.
+// Faults returns all faults. Those of documents are made from doc, a small feed without faults.
 //
-// Those of kind "timeout" take whatever a fetch is allowed to take; all others end by
-// themselves, however slow the machine.
+// Faults of kind "timeout" last as long as a fetch is allowed to. All others end by themselves,
+// also on a slow machine.
 func Faults(doc []byte) []Fault {
 	doc = bytes.TrimSpace(doc)
 	return slices.Concat(

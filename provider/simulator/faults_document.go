@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// documentFaults are answers of 200 with something else than a feed, or one that is
-// not well-formed.
+// documentFaults answer 200 with something that is not a feed, or is not well-formed.
 func documentFaults(doc []byte) []Fault {
 	const malformed, decode = "malformed", "decode"
 	whole := string(doc)
@@ -76,7 +75,7 @@ func documentFaults(doc []byte) []Fault {
 	}
 }
 
-// laughs returns a small document with an entity of a billion words.
+// laughs returns a small document with an entity that stands for a billion words.
 func laughs() string {
 	var b strings.Builder
 	b.WriteString(`<!DOCTYPE planList [<!ENTITY a0 "ha">`)
@@ -87,7 +86,7 @@ func laughs() string {
 	return b.String()
 }
 
-// cutFaults are the document cut off at each hundredth of its length.
+// cutFaults cut the document at each hundredth of its length.
 func cutFaults(doc []byte) []Fault {
 	var faults []Fault
 	for percent := range 100 {
@@ -99,7 +98,7 @@ func cutFaults(doc []byte) []Fault {
 	return faults
 }
 
-// text returns a fault of a document that comes as it should.
+// text returns a fault of a document that is sent correctly.
 func text(name, kind, says, doc string) Fault {
 	return Fault{Name: name, Steps: []Step{Body([]byte(doc))}, Kind: kind, Status: 200, Says: says}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// gzipFaults are small bodies that are compressed wrongly, or not as they say.
+// gzipFaults send small bodies that are compressed wrongly, or otherwise than their header says.
 func gzipFaults(doc []byte) []Fault {
 	const malformed, decode = "malformed", "decode"
 	fault := func(name, kind, says, coding string, body []byte) Fault {

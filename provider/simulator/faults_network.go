@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// connectionFaults are those of a connection that ends too early, or not at all.
+// connectionFaults end a connection too early, or not at all.
 func connectionFaults(doc []byte) []Fault {
 	const (
 		pause = 50 * time.Millisecond
@@ -38,7 +38,7 @@ func connectionFaults(doc []byte) []Fault {
 	}
 }
 
-// protocolFaults are answers that are no HTTP, or HTTP used to harm.
+// protocolFaults answer with something that is not HTTP, or with HTTP that does harm.
 func protocolFaults(doc []byte) []Fault {
 	const ok, chunked = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	body := "\r\n" + string(doc)

@@ -8,11 +8,11 @@ import (
 	"sync"
 )
 
-// huge is how much there is, decompressed, of what has an end: hundreds of megabytes.
+// huge is the size of bodies with an end, after decompression.
 const huge = 300 << 20
 
-// sizeFaults are answers with more of something than anyone should read. They are
-// made while they are sent.
+// sizeFaults send more of something than anyone should read. They are made while they are
+// sent.
 func sizeFaults(doc []byte) []Fault {
 	const large, limit = "too_large", "larger than its limit"
 	long := strings.Repeat("secret ", 50)
@@ -73,21 +73,21 @@ func sizeFaults(doc []byte) []Fault {
 	return faults
 }
 
-// endless answers with begin and then repeat again and again.
+// endless answers with begin, and then with repeat again and again.
 func endless(begin, repeat string, header ...string) Step {
 	return Stream(forever(begin, repeat), header...)
 }
 
-// chunks does as endless does in the chunked transfer coding.
+// chunks does the same as endless, in the chunked transfer coding.
 func chunks(begin, repeat string) Step {
 	chunk := func(s string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(s), s) }
 	return Raw(forever("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"+chunk(begin), chunk(repeat)))
 }
 
-// explode answers with begin and then repeat up to a huge length. It is compressed in
-// pieces, of which all but the first are the same: a gzip file may have many members.
+// explode answers with begin, and then with repeat up to a huge length, as a gzip file of many
+// members. All members but the first are the same, so that little has to be compressed.
 func explode(begin, repeat string) Step {
-	const size = 256 << 10 // of a piece, about
+	const size = 256 << 10 // of a member, roughly
 	piece := sync.OnceValue(func() string {
 		return string(compress(bytes.Repeat([]byte(repeat), size/len(repeat))))
 	})
@@ -99,19 +99,19 @@ func explode(begin, repeat string) Step {
 	}, "Content-Encoding: gzip")
 }
 
-// forever opens readers of begin and then repeat again and again.
+// forever opens readers of begin, and then of repeat again and again.
 func forever(begin, repeat string) func() io.Reader {
 	return func() io.Reader { return io.MultiReader(strings.NewReader(begin), newRepeated(repeat)) }
 }
 
-// repeated reads as its text again and again without an end.
+// repeated reads its text again and again, without an end.
 type repeated struct {
 	text string
 	at   int
 }
 
 func newRepeated(text string) *repeated {
-	const enough = 64 << 10 // to be copied in large pieces
+	const enough = 64 << 10 // to copy large pieces
 	return &repeated{text: strings.Repeat(text, 1+enough/len(text))}
 }
 

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// statusFaults are answers other than 200.
+// statusFaults answer with a status other than 200.
 func statusFaults() []Fault {
 	var faults []Fault
 	add := func(name string, status int, retryAfter time.Duration, header ...string) {

@@ -1,9 +1,8 @@
-// Package simulator plays a provider to tests: a server on loopback that answers from
-// a script, with good feeds and with every fault that a network, a server or a
-// document can have.
+// Package simulator plays a provider to tests. It is a server on loopback that follows a
+// script of good feeds, and of all the faults that a network, a server or a document can have.
 //
-// It speaks on raw connections, since a server of net/http is too polite for most
-// faults. It is for tests alone: nothing but a _test.go file may import it.
+// It writes to raw connections, because a server of net/http is too correct for most faults.
+// Only _test.go files may import it.
 package simulator
 
 import (
@@ -15,10 +14,10 @@ import (
 	"testing"
 )
 
-// A Server answers each request with the next step of its script, and from then on
-// with the last one. Its methods may be called at the same time.
+// A Server answers each request with the next step of its script, and repeats the last step.
+// Its methods may be called at the same time.
 type Server struct {
-	URL string // of its root, without a slash at the end: "http://127.0.0.1:8000"
+	URL string // of its root, such as "http://127.0.0.1:8000"
 
 	tb      testing.TB
 	address string
@@ -30,13 +29,13 @@ type Server struct {
 	closed   bool
 	listener net.Listener // nil while connections are refused
 	conns    map[net.Conn]struct{}
-	steps    []Step // what is left of the script, never empty
+	steps    []Step // the rest of the script; never empty
 	requests []*http.Request
 	arrivals map[int]chan struct{} // by the number of a request
 }
 
-// New starts a server, which is closed when the test ends. Without a step it closes
-// every connection once a request has come, as [Drop] does.
+// New starts a server, which is closed when the test ends. Without a step it does as [Drop]
+// does.
 func New(tb testing.TB, steps ...Step) *Server {
 	tb.Helper()
 	s := &Server{
@@ -62,8 +61,7 @@ func New(tb testing.TB, steps ...Step) *Server {
 	return s
 }
 
-// Play puts another script in the place of what is left of the last one. Requests that
-// are being answered are not concerned.
+// Play replaces the rest of the script. It does not change the answers that have begun.
 func (s *Server) Play(steps ...Step) {
 	s.tb.Helper()
 	if len(steps) == 0 {
@@ -75,24 +73,23 @@ func (s *Server) Play(steps ...Step) {
 	s.obey()
 }
 
-// Requests returns the requests so far, without their bodies. A connection that brings
-// none, such as one that fails to become secure, does not count.
+// Requests returns the requests so far, without their bodies. A connection without a request,
+// such as one whose TLS handshake fails, does not count.
 func (s *Server) Requests() []*http.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests)
 }
 
-// Arrived returns a channel that is closed when n requests have come, of which the
-// last one may not be answered yet. They are counted from the server's start.
+// Arrived returns a channel that is closed when n requests have come since the start. The last
+// one may not be answered yet.
 func (s *Server) Arrived(n int) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.arrival(n)
 }
 
-// Close ends all answers at once, and returns when nothing of the server is left
-// running.
+// Close ends all answers at once, and waits for the server's goroutines.
 func (s *Server) Close() {
 	s.mu.Lock()
 	if !s.closed {
@@ -100,7 +97,7 @@ func (s *Server) Close() {
 		close(s.done)
 		s.refuse()
 		for conn := range s.conns {
-			_ = conn.Close() // of no interest any more
+			_ = conn.Close() // nobody reads it
 		}
 		for _, conn := range s.held {
 			if conn != nil {
@@ -112,7 +109,7 @@ func (s *Server) Close() {
 	s.running.Wait()
 }
 
-// take notes a request and returns the step that answers it.
+// take records a request, and returns the step for it.
 func (s *Server) take(request *http.Request) Step {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +131,7 @@ func (s *Server) arrival(n int) chan struct{} {
 	return s.arrivals[n]
 }
 
-// obey listens, or does not, as the next step wants it. The caller holds mu.
+// obey starts or stops listening, as the next step wants it. The caller holds mu.
 func (s *Server) obey() {
 	switch refuse := s.steps[0].refuse; {
 	case refuse:
@@ -161,8 +158,8 @@ func (s *Server) listen() (net.Listener, error) {
 	return (&net.ListenConfig{}).Listen(context.Background(), "tcp", s.address)
 }
 
-// hold connects the server to itself, for as long as it lives: while a connection has
-// its address, the system gives it to nobody else, not even when nothing listens.
+// hold connects the server to itself until it is closed. While a connection has its address,
+// the system gives that to nobody else, even when nothing listens.
 func (s *Server) hold() (err error) {
 	if s.held[0], err = (&net.Dialer{}).DialContext(context.Background(), "tcp", s.address); err != nil {
 		return err

@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// A Step is how one request is answered. The functions that make one take further
-// lines of the header like "Retry-After: 120". Each answer is the last one on its
-// connection.
+// A Step answers one request. The functions that make steps take more lines of the header,
+// such as "Retry-After: 120". Each answer is the last one on its connection.
 type Step struct {
 	play   func(*exchange) error
 	refuse bool
@@ -23,15 +22,14 @@ func Body(doc []byte, header ...string) Step {
 	return Claim(int64(len(doc)), doc, header...)
 }
 
-// Gzip answers 200 with a compressed document, without being asked to.
+// Gzip answers 200 with a compressed document, whatever the request accepts.
 func Gzip(doc []byte, header ...string) Step {
 	return Body(compress(doc), append([]string{"Content-Encoding: gzip"}, header...)...)
 }
 
-// Conditional answers 200 with a document and the validators given, or 304 to a
-// request that says it has this one. Either validator may be empty; If-Modified-Since
-// counts only without If-None-Match, as RFC 9110 section 13.1.3 wants it, and only
-// when it is the very same text.
+// Conditional answers 200 with a document and its validators, or 304 if the request has one of
+// these. Either may be empty. If-Modified-Since counts only without If-None-Match (RFC 9110
+// section 13.1.3), and only if it is the same text.
 func Conditional(doc []byte, etag, lastModified string) Step {
 	var header []string
 	if etag != "" {
@@ -52,7 +50,7 @@ func Conditional(doc []byte, etag, lastModified string) Step {
 	}}
 }
 
-// Status answers with a status, and a short page where the status allows one.
+// Status answers with a status, and with a short page if the status allows a body.
 func Status(status int, header ...string) Step {
 	page := []byte(fmt.Sprintf("<html><title>%d</title><p>%s<br></html>\n", status, http.StatusText(status)))
 	return Step{play: func(x *exchange) error {
@@ -67,21 +65,21 @@ func Status(status int, header ...string) Step {
 	}}
 }
 
-// Redirect answers 302. The place may be relative: to "/" is a loop.
+// Redirect answers 302. The target may be relative: "/" makes a loop.
 func Redirect(to string) Step {
 	return Status(http.StatusFound, "Location: "+to)
 }
 
-// Untrusted leads the client to a secure connection with the same server, which has a
-// certificate that signed itself.
+// Untrusted redirects the client to https on the same server, whose certificate is signed by
+// itself.
 func Untrusted() Step {
 	return Step{play: func(x *exchange) error {
 		return x.head(http.StatusFound, 0, []string{"Location: https://" + x.server.address + "/"})
 	}}
 }
 
-// Stream answers 200 with what it reads from a new reader for each request, of a
-// length that is not told. Nothing of it is kept, so it may be endless.
+// Stream answers 200 with the content of a new reader for each request, without a length. It
+// may be endless, because nothing is held.
 func Stream(open func() io.Reader, header ...string) Step {
 	return Step{play: func(x *exchange) error {
 		if err := x.head(http.StatusOK, -1, header); err != nil {
@@ -92,8 +90,8 @@ func Stream(open func() io.Reader, header ...string) Step {
 	}}
 }
 
-// Raw sends what it reads from a new reader for each request, and nothing else: it may
-// or may not be HTTP.
+// Raw sends the content of a new reader for each request, and nothing else. That need not be
+// HTTP.
 func Raw(open func() io.Reader) Step {
 	return Step{play: func(x *exchange) error {
 		_, err := io.Copy(x.conn, open())
@@ -101,7 +99,7 @@ func Raw(open func() io.Reader) Step {
 	}}
 }
 
-// Claim answers 200 with a body, and a Content-Length that need not be true.
+// Claim answers 200 with a body, and with a Content-Length that may be wrong.
 func Claim(length int64, body []byte, header ...string) Step {
 	return Step{play: func(x *exchange) error { return x.send(length, body, header) }}
 }
@@ -111,12 +109,12 @@ func Hang() Step {
 	return Step{play: (*exchange).hang}
 }
 
-// HangAfter answers 200 with n bytes of a document, and keeps back the rest.
+// HangAfter answers 200 with n bytes of a document, and never sends the rest.
 func HangAfter(n int, doc []byte, header ...string) Step {
 	return after(n, doc, header, (*exchange).hang)
 }
 
-// Trickle answers 200 with a document, a byte at a time with a pause before each.
+// Trickle answers 200 with a document, one byte after another with a pause before each.
 func Trickle(doc []byte, pause time.Duration, header ...string) Step {
 	return Step{play: func(x *exchange) error {
 		if err := x.head(http.StatusOK, int64(len(doc)), header); err != nil {
@@ -126,8 +124,8 @@ func Trickle(doc []byte, pause time.Duration, header ...string) Step {
 	}}
 }
 
-// TrickleHeader sends the header of an answer that is never complete, a byte at a time
-// with a pause before each.
+// TrickleHeader sends a header without an end, one byte after another with a pause before
+// each.
 func TrickleHeader(pause time.Duration) Step {
 	return Step{play: func(x *exchange) error {
 		return x.trickle(bufio.NewReader(forever("HTTP/1.1 200 OK\r\n", "X-Trickle: drop\r\n")()), pause)
@@ -139,13 +137,13 @@ func Drop() Step {
 	return Step{play: func(*exchange) error { return nil }}
 }
 
-// Reset ends the connection without an answer, as a crash would.
+// Reset resets the connection without an answer, as a crash would.
 func Reset() Step {
 	return Step{play: (*exchange).reset}
 }
 
-// ResetAfter answers 200 with n bytes of a document, and then does as [Reset] does,
-// which may lose what the client has not read.
+// ResetAfter answers 200 with n bytes of a document, and then resets the connection. The
+// client may lose bytes that it has not read.
 func ResetAfter(n int, doc []byte, header ...string) Step {
 	return after(n, doc, header, (*exchange).reset)
 }
@@ -159,8 +157,8 @@ func after(n int, doc []byte, header []string, then func(*exchange) error) Step 
 	}}
 }
 
-// Refuse has the system refuse connections, from before the last answer until
-// [Server.Play] brings another script: what follows it in its own is not reached.
+// Refuse has the system refuse connections, from before the last answer until [Server.Play] is
+// called. Steps after it are not reached.
 func Refuse() Step {
 	return Step{play: (*exchange).reset, refuse: true}
 }

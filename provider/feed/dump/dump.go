@@ -54,14 +54,10 @@ func decode(doc *feed.Document, b *feed.Builder) error {
 		return err
 	}
 	d := &decoder{Builder: b, Decoder: json.NewDecoder(bounds), bounds: bounds}
-	if first == '[' {
-		err = d.array()
-	} else {
-		err = d.lines()
+	if err := d.read(first == '['); err != nil {
+		return err
 	}
 	switch {
-	case err != nil:
-		return err
 	case d.dump:
 		return d.malformed("the dump is cut short: the line that ends it is missing")
 	case d.records > 0 && !d.named:
@@ -112,12 +108,16 @@ func (d *decoder) readMark() (bool, error) {
 	return false, nil
 }
 
-// array reads the records of an array, and checks that nothing follows it.
-func (d *decoder) array() error {
-	if _, err := d.Token(); err != nil { // the bracket
-		return d.broken(err)
+// read reads the records of an array, or of lines, and checks that nothing follows them.
+func (d *decoder) read(array bool) error {
+	space := int64(maxRecord)
+	if array {
+		space = maxSpace
+		if _, err := d.Token(); err != nil { // the bracket
+			return d.broken(err)
+		}
 	}
-	for d.expect(maxSpace); d.More(); d.expect(maxSpace) {
+	for d.expect(space); d.More(); d.expect(space) {
 		d.expect(maxRecord)
 		if err := d.Decode(&d.value); err != nil {
 			return d.broken(err)
@@ -126,10 +126,12 @@ func (d *decoder) array() error {
 			return err
 		}
 	}
-	if _, err := d.Token(); err != nil { // the other bracket
-		return d.broken(err)
+	if array {
+		if _, err := d.Token(); err != nil { // the other bracket
+			return d.broken(err)
+		}
+		d.expect(space)
 	}
-	d.expect(maxSpace)
 	_, err := d.Token()
 	switch {
 	case errors.Is(err, io.EOF):
@@ -138,21 +140,6 @@ func (d *decoder) array() error {
 		return d.malformed("there is more behind the array")
 	}
 	return d.broken(err)
-}
-
-// lines reads records until the end of the document.
-func (d *decoder) lines() error {
-	for {
-		d.expect(maxRecord)
-		if err := d.Decode(&d.value); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return d.broken(err)
-		}
-		if err := d.record(); err != nil {
-			return err
-		}
-	}
 }
 
 // expect allows the decoder to read n more bytes.
