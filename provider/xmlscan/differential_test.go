@@ -21,7 +21,7 @@ var stricter = []string{
 	// Syntax that encoding/xml does not look at.
 	"the attribute", "white space is missing", "a colon in the wrong place", "a name is expected",
 	"a character that XML does not allow", "which XML does not allow",
-	"an XML declaration that", "a DOCTYPE that is not right", "a DOCTYPE without a name", "inside a DOCTYPE", "inside an end tag",
+	"the XML declaration is not right", "an XML declaration that", "a DOCTYPE is not right", "a DOCTYPE without a name", "inside a DOCTYPE", "inside an end tag",
 	// Dangers.
 	"an internal subset",
 	// Bounds.

@@ -5,9 +5,6 @@ import (
 	"regexp"
 )
 
-// maxDoctype bounds a document type declaration, in bytes.
-const maxDoctype = 1 << 10
-
 // doctype is doctypedecl, production 28, up to its end or to an internal subset. Its group
 // is the name.
 var doctype = regexp.MustCompile(`^<!DOCTYPE[ \t\r\n]+([^ \t\r\n\[>]+)` +
@@ -21,18 +18,9 @@ const pubid = ` \r\na-zA-Z0-9()+,./:=?;!*#@$_%`
 // define entities, and so make a small document a huge one.
 func (s *Scanner) skipDoctype() error {
 	s.doctype = true
-	parts := doctype.FindSubmatch(s.buf[s.pos:s.end])
-	for parts == nil && s.end-s.pos < maxDoctype {
-		if !s.more() {
-			if bytes.IndexByte(s.buf[s.pos:s.end], '>') < 0 {
-				return s.short("inside a DOCTYPE")
-			}
-			break
-		}
-		parts = doctype.FindSubmatch(s.buf[s.pos:s.end])
-	}
-	if parts == nil || len(parts[0]) > maxDoctype {
-		return s.malformed(0, "a DOCTYPE that is not right, or has more than 1 KiB")
+	parts, err := s.match(doctype, ">", "a DOCTYPE")
+	if err != nil {
+		return err
 	}
 	all, named := parts[0], parts[1]
 	if n, err := name(append(bytes.Clone(named), '>')); err != nil || n < len(named) {

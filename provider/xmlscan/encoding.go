@@ -14,16 +14,13 @@ import (
 	"fever/provider/spool"
 )
 
-// maxDeclaration bounds the XML declaration, in bytes.
-const maxDeclaration = 1 << 10
-
 // xmlDeclaration is XMLDecl, production 23. Its groups are the encoding's name in
 // one kind of quotes and the other.
 var xmlDeclaration = regexp.MustCompile(`^<\?xml` +
 	`[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.[0-9]+"|'1\.[0-9]+')` +
 	`(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:"([A-Za-z][-A-Za-z0-9._]*)"|'([A-Za-z][-A-Za-z0-9._]*)'))?` +
 	`(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?` +
-	`[ \t\r\n]*\?>$`)
+	`[ \t\r\n]*\?>`)
 
 // begin skips a byte order mark and the XML declaration, and has the rest read as UTF-8. A
 // mark, or the form of UTF-16, leaves no doubt. Otherwise HTTP's charset counts first, and
@@ -70,27 +67,37 @@ func (s *Scanner) reread(through func(io.Reader) io.Reader) {
 // skipXMLDeclaration skips the XML declaration if there is one, and returns the
 // encoding that it names, or "".
 func (s *Scanner) skipXMLDeclaration() (string, error) {
-	const open, end = "<?xml", "?>"
+	const open = "<?xml"
 	if !s.has(len(open)+1) || string(s.buf[s.pos:s.pos+len(open)]) != open || class[s.buf[s.pos+len(open)]]&isSpace == 0 {
 		return "", nil // an element, a processing instruction, or no XML at all
 	}
-	n := bytes.Index(s.buf[s.pos:s.end], []byte(end))
-	for n < 0 && s.end-s.pos < maxDeclaration {
-		if !s.more() {
-			return "", s.short("inside the XML declaration")
-		}
-		n = bytes.Index(s.buf[s.pos:s.end], []byte(end))
+	parts, err := s.match(xmlDeclaration, "?>", "the XML declaration")
+	if err != nil {
+		return "", err
 	}
-	if n < 0 || n > maxDeclaration {
-		return "", s.malformed(0, "an XML declaration of more than 1 KiB")
-	}
-	b := s.buf[s.pos : s.pos+n+len(end)]
-	parts := xmlDeclaration.FindSubmatch(b)
-	if parts == nil {
-		return "", s.malformed(0, "an XML declaration that is not right")
-	}
-	s.pos += len(b)
+	s.pos += len(parts[0])
 	return string(parts[1]) + string(parts[2]), nil
+}
+
+// maxDeclaration bounds an XML declaration and a DOCTYPE, in bytes.
+const maxDeclaration = 1 << 10
+
+// match returns the match of a production at the bytes ahead, and of its groups. A document
+// without the end of the production is cut short.
+func (s *Scanner) match(production *regexp.Regexp, end, name string) ([][]byte, error) {
+	for {
+		ahead := s.buf[s.pos:min(s.end, s.pos+maxDeclaration)]
+		parts := production.FindSubmatch(ahead)
+		switch {
+		case parts != nil:
+			return parts, nil
+		case len(ahead) < maxDeclaration && s.more():
+		case len(ahead) < maxDeclaration && !bytes.Contains(ahead, []byte(end)):
+			return nil, s.short("inside " + name)
+		default:
+			return nil, s.malformed(0, "%s is not right, or has more than 1 KiB", name)
+		}
+	}
 }
 
 // transcode has the bytes ahead read in their encoding. HTTP's charset and the XML
