@@ -141,6 +141,33 @@ func TestHouse(t *testing.T) {
 	}
 }
 
+// TestMap holds the table of packages in docs/architecture.md against the import rules.
+func TestMap(t *testing.T) {
+	t.Parallel()
+	shown := map[string]string{}
+	for row := range strings.Lines(readFile(t, "docs/architecture.md")) {
+		if cells := strings.Split(row, "|"); strings.HasPrefix(row, "| `") && len(cells) == 5 {
+			shown[strings.Trim(cells[1], " `")] = strings.TrimSpace(cells[3])
+		}
+	}
+	for folder, imports := range allowed {
+		if folder == "." || strings.HasPrefix(folder, "internal/") {
+			continue
+		}
+		want := "nothing"
+		if len(imports) > 0 {
+			want = "`" + strings.Join(slices.Sorted(slices.Values(imports)), "`, `") + "`"
+		}
+		if shown[folder] != want {
+			t.Errorf("docs/architecture.md says that %s imports %q: write %s", folder, shown[folder], want)
+		}
+		delete(shown, folder)
+	}
+	for folder := range shown {
+		t.Errorf("docs/architecture.md has a row for %s, of which the import rules know nothing", folder)
+	}
+}
+
 func checkImports(t *testing.T, folder, path string, file *ast.File) {
 	t.Helper()
 	for _, spec := range file.Imports {
