@@ -1,7 +1,6 @@
-// Package ingest runs the collecting. A scheduler says when each provider's next job
-// is due, a bounded number of workers runs the jobs, and each job is the same one
-// thing: fetch the feed, commit what changed together with the outcome, and then,
-// only then, publish it to those who search.
+// Package ingest runs the jobs that collect. A scheduler decides when each provider's next
+// job is due, and a bounded number of workers runs the jobs. Each job gets a feed, commits
+// what changed together with its outcome, and only then publishes it.
 package ingest
 
 import (
@@ -19,7 +18,7 @@ import (
 	"fever/store"
 )
 
-// What stands in the way of a job. None leaves a record.
+// Why no job was begun. Nothing is recorded then.
 var (
 	// ErrUnknown is returned for a provider that is not configured.
 	ErrUnknown = errors.New("no such provider")
@@ -33,19 +32,19 @@ var (
 type Provider struct {
 	Name     string
 	Location *time.Location // of its local times
-	// Instance is what the moments of turns depend on beside the name, so that replicas
-	// come apart: it should be another for each of them, and the same after a restart.
+	// Instance spreads the turns of replicas: the moments of turns depend on it and on the
+	// name. It should differ between replicas, and stay the same after a restart.
 	Instance string
-	// Every is the time from one job to the next, and Next, when it is set, says
-	// instead when the first job after a moment is due.
+	// Every is the time from one job to the next. Next, when it is set, replaces it: it
+	// returns when the first job after a moment is due.
 	Every time.Duration
 	Next  func(time.Time) time.Time
-	// MaxInterval is how far the interval is stretched while jobs fail.
+	// MaxInterval limits how far the interval is stretched while jobs fail.
 	MaxInterval time.Duration
-	// Suspect says what becomes of a snapshot that is suspect as a whole. Empty means Warn.
+	// Suspect decides about a snapshot that is suspect as a whole. Empty means Warn.
 	Suspect Policy
-	// Attempts is how often a job tries to fetch. It may give up earlier, on what another
-	// try cannot change. Zero means 3.
+	// Attempts limits the requests of a job. A job gives up earlier when another request
+	// cannot help. Zero means 3.
 	Attempts int
 	// Get brings one document, given the validators of the last, and tells of its progress.
 	Get func(context.Context, feed.Validators, *feed.Progress) (*feed.Document, error)
@@ -78,9 +77,9 @@ type Store interface {
 
 // An Ingester runs the jobs of its providers. Use [New] to make one.
 type Ingester struct {
-	// Ended is called with the record of each job when all about it is done, by several
-	// jobs at a time; nil is nobody. Stopping is closed when no more jobs are to begin; nil
-	// never is. Both are to be set before the first job.
+	// Ended is called with the record of each job at its end, by several jobs at a time. It
+	// may be nil. No job begins once Stopping is closed; nil never is. Set both before the
+	// first job.
 	Ended    func(store.Job)
 	Stopping <-chan struct{}
 

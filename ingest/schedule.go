@@ -10,22 +10,20 @@ import (
 	"fever/store"
 )
 
-// patience is the number of jobs that may fail in a row before the interval is
-// stretched: so many are usual with providers that fail now and then.
+// patience is the number of jobs that may fail in a row before the interval is stretched.
+// Providers that fail now and then stay below it.
 const patience = 2
 
-// cronStretch stands in for the interval of a provider with a schedule of its own when
-// that is stretched.
+// cronStretch is the interval to stretch for a provider that has a cron expression.
 const cronStretch = time.Minute
 
-// Run is the scheduler: for each provider it runs a job at once and then whenever one
-// is due, until ctx or Stopping ends and the last job has. When ctx ends, those that run
-// are stopped.
+// Run is the scheduler. For each provider it runs a job at once, and then whenever one is
+// due. It returns when ctx has ended or Stopping is closed, and the last job has ended. The
+// end of ctx stops the jobs that run.
 //
-// A turn that comes while the provider's last job runs, or waits for a worker, is
-// skipped. While jobs fail the turns become fewer, up to MaxInterval apart; the first
-// success restores them. So does that of a job that was begun otherwise: the turn that is
-// waited for moves.
+// A turn is skipped if the provider's last job still runs or waits for a worker. While jobs
+// fail the turns become fewer, up to MaxInterval apart. The first success restores them,
+// also that of a job by hand: the turn that the scheduler waits for moves.
 func (g *Ingester) Run(ctx context.Context) {
 	var wait sync.WaitGroup
 	defer wait.Wait()
@@ -56,9 +54,8 @@ func (g *Ingester) schedule(ctx context.Context, t *target) {
 	}
 }
 
-// await waits for the turn due, given when the last job was, and returns the turn that
-// came: a job that is run by hand meanwhile may move it. It reports whether one came, or
-// it is time to stop.
+// await waits for the turn due, given when the last job was due, and returns the turn that
+// came: a job by hand may move it. It reports false when it is time to stop.
 func (g *Ingester) await(ctx context.Context, t *target, last, due time.Time) (time.Time, bool) {
 	for {
 		timer := time.NewTimer(time.Until(due))
@@ -83,8 +80,8 @@ func (g *Ingester) await(ctx context.Context, t *target, last, due time.Time) (t
 	}
 }
 
-// next returns when the next job is due, given when the last one was and the time now,
-// and how many turns have passed since then; of a schedule of its own, whether any.
+// next returns when the next job is due, and how many turns have passed, given when the last
+// job was due and the time now. Of a cron expression it returns 1 if any has passed.
 func (t *target) next(last, now time.Time) (due time.Time, skipped int) {
 	missed := t.turn(t.earliest(last))
 	if missed.After(now) {
@@ -109,16 +106,15 @@ func (t *target) earliest(last time.Time) time.Time {
 	return earliest
 }
 
-// move has the scheduler look again when the turn is that it waits for.
+// move has the scheduler compute again the turn that it waits for.
 func (t *target) move() {
 	select {
 	case t.moved <- struct{}{}:
-	default: // it is to look already
+	default: // it will already
 	}
 }
 
-// waitFor takes note of the turn that the scheduler waits for, after so many that it
-// skipped.
+// waitFor records the turn that the scheduler waits for, and how many it skipped before.
 func (t *target) waitFor(due time.Time, skipped int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -134,9 +130,9 @@ func (t *target) turn(after time.Time) time.Time {
 	return t.moment(after, t.Every)
 }
 
-// moment returns the first moment after a time of those that are one interval apart. They are
-// the same ones whenever the process was started, and others for each provider and each
-// instance, so that many do not fire together.
+// moment returns the first moment after a time, of moments that are one interval apart. They
+// depend on the provider and the instance, so that many do not fire together, and not on
+// when the process started.
 func (t *target) moment(after time.Time, interval time.Duration) time.Time {
 	hash := fnv.New64a()
 	_, _ = fmt.Fprintf(hash, "%s\x00%s", t.Name, t.Instance) // a hash never fails
@@ -148,19 +144,19 @@ func (t *target) moment(after time.Time, interval time.Duration) time.Time {
 	return after.Add(interval - passed)
 }
 
-// wholeEvery is how often a feed is fetched whatever its validators say: a server may
-// answer "not modified" for ever by mistake.
+// wholeEvery is how often a feed is fetched without a condition: a server may answer "not
+// modified" for ever by mistake.
 const wholeEvery = 24 * time.Hour
 
-// wantsWhole reports whether it is time for that, given when the feed last came whole.
+// wantsWhole reports whether it is time for that.
 func (t *target) wantsWhole(now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.whole.IsZero() || !t.moment(t.whole, wholeEvery).After(now)
 }
 
-// stretch returns for how long turns are left out: after a few failures in a row as
-// many as make the interval twice as long each time, up to its limit.
+// stretch returns for how long turns are left out: after a few failures in a row, each one
+// more doubles the interval, up to its limit.
 func (t *target) stretch() time.Duration {
 	interval := t.Every
 	if t.Next != nil {

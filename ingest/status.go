@@ -20,12 +20,12 @@ type Status struct {
 	Location *time.Location
 	Every    time.Duration // 0 when it has a schedule of its own
 
-	// State is that of the job under way, Pending when it waits for a worker or Running,
-	// and empty when there is none. Then the next fields are zero.
+	// State is that of the provider's job: Pending while it waits for a worker, or Running.
+	// It is empty when there is no job; the next fields are zero then.
 	State   store.State
 	Trigger store.Trigger
 	Started time.Time // when it began to run
-	Attempt int       // the fetch that was begun last, from 1
+	Attempt int       // the latest request, from 1
 	Bytes   int64     // read over all attempts, as [feed.Progress] counts them
 	Rows    int64     // seen by the last attempt
 
@@ -34,35 +34,35 @@ type Status struct {
 	Stretch  time.Duration // by which failures delay the next turn
 	Skipped  uint64        // turns skipped since the start
 
-	// LastSuccess is the end of the newest job that completed, across restarts; zero is
-	// never. It says that the provider answers, so documents do not count.
+	// LastSuccess is the end of the newest job that completed, across restarts; zero: never.
+	// It says that the provider answers, so imports do not count.
 	LastSuccess time.Time
-	// MaxAge is the age of LastSuccess from which on the data counts as stale: that of a
-	// provider whose failures are more than the usual few in a row.
+	// MaxAge is the age of LastSuccess from which on the data counts as stale. A few failures
+	// in a row, as they are usual, do not reach it.
 	MaxAge time.Duration
 
-	// Settled says that searches have what they can have of the provider for a start: a
-	// snapshot of it is there, or a job of it has ended without one and another provider's
-	// is. What was before the start counts, too. Once true it stays so.
+	// Settled says that searches have what they can get of the provider at a start: it has a
+	// snapshot, or its first job has failed and another provider has a snapshot. Jobs before
+	// the start count, too. Once true it stays true.
 	Settled bool
 
-	// Kind and Message say why a job failed since one completed: the newest that was not
-	// cancelled. They are empty when none has since the start. Of a document it is told
-	// only that it could not be stored.
+	// Kind and Message tell the newest failure since a job completed, cancelled jobs excepted.
+	// They are empty when there was none since the start. The failure of an import shows here
+	// only when it could not be stored.
 	Kind    feed.Kind
 	Message string
 
 	// Snapshot is the id of the job that brought the latest snapshot; 0 when none is known.
-	// Of its rows that are sold online so many are in it, or were rejected.
+	// Accepted and Rejected count its rows that are sold online.
 	Snapshot           uint64
 	Accepted, Rejected int
 
-	// Suspect says why the provider's latest snapshot is suspect as a whole, or the one
-	// that was refused for that since.
+	// Suspect says why the provider's latest snapshot is suspect as a whole, or the newest one
+	// that was refused.
 	Suspect Suspicion
 }
 
-// underWay is how far a provider's job is. The zero value is that of no job.
+// underWay is how far a provider's job is. Zero: there is no job.
 type underWay struct {
 	state    store.State
 	trigger  store.Trigger
@@ -90,7 +90,7 @@ func (t *target) status(now time.Time, collected bool) Status {
 	return s
 }
 
-// note returns the status with the turn that was noted.
+// note returns the status with the turn as the scheduler recorded it.
 func (t *target) note(now time.Time, collected bool) Status {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -112,8 +112,8 @@ func (t *target) note(now time.Time, collected bool) Status {
 	return s
 }
 
-// maxAge returns the time from the last success, or from now, to the end of the turns
-// that may fail.
+// maxAge returns the time from the last success, or from now, until more turns have passed
+// than usually fail.
 func (t *target) maxAge(now time.Time) time.Duration {
 	if t.Next == nil {
 		return max((patience+1)*t.Every, leastMaxAge)

@@ -8,8 +8,8 @@ import (
 	"fever/store"
 )
 
-// A Suspicion says in one word why a snapshot that is in order, row by row, is suspect as
-// a whole. Empty is one that is not.
+// A Suspicion says in one word why a snapshot is suspect as a whole, though each of its rows
+// is in order. Empty: it is not suspect.
 type Suspicion string
 
 // The suspicions, from the most to the least certain.
@@ -21,7 +21,7 @@ const (
 	Shrunk        Suspicion = "shrunk"         // less than half of the events of the snapshot before
 )
 
-// Suspicions are all that there are.
+// Suspicions lists all suspicions.
 var Suspicions = []Suspicion{AllRejected, AllIgnored, NotUnderstood, Emptied, Shrunk}
 
 // Useless reports whether nothing of the feed could be used.
@@ -44,7 +44,7 @@ func (s Suspicion) String() string {
 	return "nothing is suspect"
 }
 
-// A Policy says what becomes of a suspect snapshot.
+// A Policy decides about a suspect snapshot.
 type Policy string
 
 // The policies. The empty one is Warn.
@@ -54,8 +54,8 @@ const (
 	Off    Policy = "off"    // nothing is suspect: a provider that has seasons, say
 )
 
-// judge judges the snapshot of a job as a whole, given what it changed. A snapshot that is
-// applied is what the next one is compared with, also a shrunk one.
+// judge judges the snapshot of a job as a whole, given what it changed. Each snapshot is
+// compared with the one applied before it, also when that had shrunk.
 func judge(record *store.Job, a *store.Applied) Suspicion {
 	known := a.Changed + a.Unchanged
 	switch {
@@ -80,9 +80,9 @@ func judge(record *store.Job, a *store.Applied) Suspicion {
 	return ""
 }
 
-// judgeAgain judges the latest snapshot again, given the record of its job. Those of its
-// events that were known count as current in the one before it: of some that were back
-// that is not so.
+// judgeAgain judges the latest snapshot again, from the record of its job. It takes the known
+// events of that snapshot for current in the one before, which is an estimate: some may have
+// come back.
 func (g *Ingester) judgeAgain(ctx context.Context, t *target, record *store.Job) (Suspicion, error) {
 	if t.Suspect == Off {
 		return "", nil
@@ -91,7 +91,7 @@ func (g *Ingester) judgeAgain(ctx context.Context, t *target, record *store.Job)
 	if err != nil {
 		return "", err
 	}
-	current := g.store.Stats().Current[t.Name] // the others that it brought are past
+	current := g.store.Stats().Current[t.Name] // the rest of what it brought is past
 	return judge(record, &store.Applied{
 		New: record.New, Changed: record.Changed, Unchanged: record.Unchanged, Gone: record.Gone,
 		Before: record.Gone + min(record.Changed+record.Unchanged, current), Current: current, Known: had,
