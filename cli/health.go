@@ -102,13 +102,7 @@ func (c *healthCommand) ask(ctx context.Context, client *http.Client, target *ur
 // whyNot returns the reason in an answer: /readyz gives it as JSON, /healthz as text. An answer
 // to a request without the token has only a status.
 func whyNot(res *http.Response) string {
-	var state struct {
-		Status    string
-		Providers []struct {
-			Name     string
-			NotReady string `json:"not_ready"`
-		}
-	}
+	var state control.Readiness
 	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	text := cell(strings.TrimSpace(string(body)), maxWhy)
 	isJSON := json.Unmarshal(body, &state) == nil

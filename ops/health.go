@@ -30,26 +30,13 @@ func (o *Ops) healthz(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, text)
 }
 
-// readiness is the body of /readyz.
-type readiness struct {
-	Status    string           `json:"status"` // ready, waiting (for the data file), loading, collecting, draining or stopping
-	Events    int              `json:"events"`
-	Providers []providerHealth `json:"providers"`
-}
-
-// providerHealth is the part of a provider in readiness.
-type providerHealth struct {
-	control.Freshness
-	NotReady string `json:"not_ready,omitempty"` // while collecting: why the service waits for this provider
-}
-
 // readyz tells whether to send searches here. It is ready when the stored events are loaded
 // and the providers have had a first snapshot. A stale provider does not change that.
 func (o *Ops) readyz(w http.ResponseWriter, r *http.Request) {
-	state := readiness{Status: o.state(), Providers: []providerHealth{}}
+	state := control.Readiness{Status: o.state(), Providers: []control.ProviderReadiness{}}
 	now := time.Now()
 	for _, s := range o.Ingester.Status() {
-		p := providerHealth{Freshness: control.Fresh(&s, now)}
+		p := control.ProviderReadiness{Freshness: control.Fresh(&s, now)}
 		if o.awaits(&s) {
 			p.NotReady = unsettled(&s)
 		}
@@ -61,7 +48,7 @@ func (o *Ops) readyz(w http.ResponseWriter, r *http.Request) {
 	o.tellReadiness(w, r, state)
 }
 
-// state returns the Status of readiness.
+// state returns the Status of [control.Readiness].
 func (o *Ops) state() string {
 	switch {
 	case ended(o.Stopping):
@@ -83,7 +70,7 @@ func (o *Ops) state() string {
 func (o *Ops) awaits(s *ingest.Status) bool { return !s.Settled && !o.ReadyWhenLoaded }
 
 // tellReadiness sends the state. Without the token a client gets only ok or not ok.
-func (o *Ops) tellReadiness(w http.ResponseWriter, r *http.Request, state readiness) {
+func (o *Ops) tellReadiness(w http.ResponseWriter, r *http.Request, state control.Readiness) {
 	code, text := http.StatusOK, "ok\n"
 	if state.Status != "ready" {
 		code, text = http.StatusServiceUnavailable, "not ok\n"
@@ -115,7 +102,7 @@ func NewWaiting(o Ops) http.Handler {
 		case "/healthz":
 			o.healthz(w, r)
 		case "/readyz":
-			o.tellReadiness(w, r, readiness{Status: "waiting", Providers: []providerHealth{}})
+			o.tellReadiness(w, r, control.Readiness{Status: "waiting", Providers: []control.ProviderReadiness{}})
 		default:
 			server.WriteError(w, r, o.Log, errWaiting)
 		}

@@ -8,19 +8,21 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"fever/ops/control"
 )
 
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	d := idle(t, well("a"), ill("b"))
 	d.open(t)
-	ready := func(code int, want string) readiness {
+	ready := func(code int, want string) control.Readiness {
 		t.Helper()
 		if health := d.ask(t, http.MethodGet, "/healthz"); health.status != http.StatusOK || health.body != "ok\n" {
 			t.Errorf("healthz: %d %s", health.status, health.body)
 		}
 		answer := d.ask(t, http.MethodGet, "/readyz")
-		var body readiness
+		var body control.Readiness
 		if err := json.Unmarshal([]byte(answer.body), &body); err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,19 @@ type envelope struct {
 	Error *struct{} `json:"error"`
 }
 
+// Readiness is the answer of GET /readyz. It has no envelope.
+type Readiness struct {
+	Status    string              `json:"status"` // ready, waiting (for the data file), loading, collecting, draining or stopping
+	Events    int                 `json:"events"`
+	Providers []ProviderReadiness `json:"providers"`
+}
+
+// ProviderReadiness is the part of a provider in [Readiness].
+type ProviderReadiness struct {
+	Freshness
+	NotReady string `json:"not_ready,omitempty"` // while collecting: why the service waits for this provider
+}
+
 // Providers is the data of GET /providers.
 type Providers struct {
 	Providers []ProviderStatus `json:"providers"`

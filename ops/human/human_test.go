@@ -14,6 +14,7 @@ func TestDuration(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
 		0:                                     "0 s",
+		-time.Second:                          "0 s",
 		850:                                   "850 ns",
 		85 * time.Microsecond:                 "85 µs",
 		1234 * time.Microsecond:               "1.2 ms",
