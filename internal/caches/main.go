@@ -6,9 +6,8 @@
 // it searches through each, with and without compression and entity tags, also while
 // fever answers nothing but 503, and checks every answer: its body, tag, coding and age.
 //
-// It fails when an answer is wrong or too old, when a cache does not spare fever the
-// searches that it should, and when one of the programs is not there. It stops what it
-// started.
+// It fails when an answer is wrong or too old, when a cache passes on searches that it should
+// answer itself, and when one of the programs is missing. It stops what it started.
 package main
 
 import (
@@ -96,7 +95,7 @@ func run(ctx context.Context, out io.Writer, dir, fever, settings string) (err e
 	return report(out, runs)
 }
 
-// report prints what was seen, and returns what was wrong with it.
+// report prints the results, and returns what was wrong.
 func report(out io.Writer, runs []*trial) (err error) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "CACHE\tSEARCHES\t304\tOF FEVER\t304\tOLDEST\tERRORS WITH 503\tWITH NO ANSWER")

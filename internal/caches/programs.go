@@ -23,9 +23,9 @@ type program struct {
 	replace    [][2]string // in the file, before it is used: LISTEN, PORT and FEVER, FEVERPORT stand for where it and fever are, DIR for its folder
 	around     string      // what the file is included in, or ""
 	args       []string    // FILE is the file, or what it is included in
-	hidesDeath bool        // that fever gives no answer, for stale-if-error
-	unpacked   bool        // it may send as it is what was asked for with gzip
-	asksTag    bool        // with an entity tag when what it has is stale
+	hidesDeath bool        // it also uses stale-if-error when fever gives no answer
+	unpacked   bool        // it may answer without compression when gzip was asked for
+	asksTag    bool        // it asks with an entity tag when its copy is stale
 }
 
 var programs = []program{
@@ -68,7 +68,7 @@ include INCLUDED
 	},
 }
 
-// path returns where the program is. Servers are often not in the path of users.
+// path returns the path of the program: often PATH does not have the folders of servers.
 func (p *program) path() (string, error) {
 	if path, err := exec.LookPath(p.binary); err == nil {
 		return path, nil
@@ -76,7 +76,7 @@ func (p *program) path() (string, error) {
 	return exec.LookPath(filepath.Join("/usr/sbin", p.binary))
 }
 
-// find looks whether all programs are there.
+// find reports which programs are missing.
 func find() error {
 	var missing []string
 	for _, p := range programs {
@@ -96,8 +96,8 @@ type running struct {
 	ended chan struct{} // closed then
 }
 
-// start runs the program in a folder of its own, in front of what listens on upstream,
-// and returns when it listens. It is running also when that fails, unless it is nil.
+// start runs the program in a folder of its own, with upstream behind it, and returns when
+// the program listens. A program that is not nil has to be stopped, even with an error.
 func (p *program) start(ctx context.Context, dir, settings, listen, upstream string) (*running, error) {
 	text, err := os.ReadFile(filepath.Join(settings, p.file))
 	if err != nil {
@@ -152,7 +152,7 @@ func (p *program) start(ctx context.Context, dir, settings, listen, upstream str
 	}
 	r := &running{cmd, make(chan struct{})}
 	go func() {
-		_ = cmd.Wait() // how it ends is its own affair
+		_ = cmd.Wait() // how it ends does not matter
 		close(r.ended)
 	}()
 	return r, r.listens(ctx, dir, listen)

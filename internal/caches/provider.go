@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Two windows of a search: one in which all events change with each version of the
-// feed, and one in which none does.
+// Two windows of a search: in one, all events change with each version of the feed; in the
+// other, none does.
 const (
 	changing = "/search?starts_at=2030-07-01T00:00:00Z&ends_at=2030-07-31T23:59:59Z"
 	steady   = "/search?starts_at=2030-08-01T00:00:00Z&ends_at=2030-08-31T23:59:59Z"
@@ -19,7 +19,7 @@ const (
 	lifetime   = 3 * time.Second // of a version
 )
 
-// A provider is one whose feed has another version each lifetime.
+// A provider has a new version of its feed after each lifetime.
 type provider struct{ began time.Time }
 
 func newProvider() *provider { return &provider{time.Now()} }

@@ -18,8 +18,8 @@ import (
 	"fever/internal/harness"
 )
 
-// A trial is one cache between its clients and fever. Between it and fever is a tap, which
-// counts, and answers instead of fever while this is to be down.
+// A trial is one cache between its clients and fever. Between the cache and fever is a tap: it
+// counts requests, and answers instead of fever during an outage.
 type trial struct {
 	program
 	witness *witness
@@ -55,7 +55,7 @@ const (
 	changeover       // what caches have is neither all fresh nor all stale
 )
 
-// newTrial starts a cache. What it has started is to be stopped also when it fails.
+// newTrial starts a cache. Stop the trial even when there is an error.
 func newTrial(ctx context.Context, p program, w *witness, fever, dir, settings string) (*trial, error) {
 	t := &trial{program: p, witness: w}
 	proxy := &httputil.ReverseProxy{
@@ -82,7 +82,7 @@ func newTrial(ctx context.Context, p program, w *witness, fever, dir, settings s
 			w.Header().Set("Cache-Control", "no-store")
 			w.WriteHeader(http.StatusServiceUnavailable)
 		case isDead:
-			panic(http.ErrAbortHandler) // which ends the connection without a word
+			panic(http.ErrAbortHandler) // ends the connection without an answer
 		default:
 			proxy.ServeHTTP(w, r)
 		}
@@ -129,7 +129,7 @@ func play(ctx context.Context, w *witness, trials []*trial) (err error) {
 	}{
 		{changeover, up, settle},
 		{up, up, upTime},
-		{changeover, isDead, maxAge + staleAsked + time.Second}, // they notice when what they have is stale
+		{changeover, isDead, maxAge + staleAsked + time.Second}, // caches notice once their copies are stale
 		{isDead, isDead, outage},
 		{changeover, refuses, time.Second},
 		{refuses, refuses, outage},
@@ -151,7 +151,7 @@ func play(ctx context.Context, w *witness, trials []*trial) (err error) {
 	return errors.Join(err, <-witnessed)
 }
 
-// poll searches again and again, every other time with the tag that came last.
+// poll searches again and again, every other time with the last tag.
 func (t *trial) poll(ctx context.Context, target, coding string, now *atomic.Int64) {
 	client := newClient()
 	defer client.CloseIdleConnections()
@@ -177,7 +177,7 @@ func (t *trial) poll(ctx context.Context, target, coding string, now *atomic.Int
 	}
 }
 
-// A summary is what became of a trial.
+// A summary has the results of a trial.
 type summary struct {
 	searches, notModified         int
 	upstream, upstreamNotModified int64
@@ -186,7 +186,7 @@ type summary struct {
 	faults                        []string
 }
 
-// judge checks all that was seen. It is for the time after.
+// judge checks all observations. Call it at the end.
 func (t *trial) judge() summary {
 	s := summary{searches: len(t.seen), upstream: t.upstream.Load(), upstreamNotModified: t.upstreamNotModified.Load()}
 	fault := func(format string, args ...any) {
@@ -231,10 +231,10 @@ func (t *trial) judge() summary {
 	return s
 }
 
-// lenient is for what the programs and the machine take beside what is said.
+// lenient allows for delays of the programs and the machine.
 const lenient = 3 * time.Second
 
-// check looks whether an answer is right, and returns how old it was.
+// check checks one answer, and returns its age.
 func (t *trial) check(o *observation) (age time.Duration, err error) {
 	tag := o.tag
 	switch {

@@ -15,17 +15,17 @@ import (
 	"fever/internal/harness"
 )
 
-// A witness asks fever itself all the time, and knows which answer each entity tag
-// belongs to, and when fever last gave it.
+// A witness asks fever itself all the time. It knows the answer of each entity tag, and when
+// fever last gave it.
 type witness struct {
 	address string
 	client  *http.Client
 
 	mu    sync.Mutex
-	known map[string]*given // tag, without what says that it is weak -> the answer
+	known map[string]*given // by the opaque part of the tag
 }
 
-// given is one answer of fever's.
+// A given is one answer of fever.
 type given struct {
 	body string
 	last time.Time // when it was last asked for and given
@@ -46,7 +46,7 @@ func newWitness(ctx context.Context, address string) (*witness, error) {
 	return nil, ctx.Err()
 }
 
-// newClient returns one that decompresses nothing by itself.
+// newClient returns a client that does not decompress.
 func newClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: 10 * time.Second}
 }
@@ -87,17 +87,17 @@ func (w *witness) run(ctx context.Context) error {
 	return nil
 }
 
-// opaque returns a tag without what says that it is weak.
+// opaque returns the opaque part of a tag, without the mark of weak ones.
 func opaque(tag string) string { return strings.TrimPrefix(tag, "W/") }
 
-// A response is an answer as it came, with its body decompressed.
+// A response is an answer, with its body decompressed.
 type response struct {
 	status           int
 	tag, coding, age string
 	body             string
 }
 
-// fetch asks for a URL, and for a coding and with a tag unless these are empty.
+// fetch gets a URL. It asks for a coding and sends a tag unless these are empty.
 func fetch(ctx context.Context, client *http.Client, url, coding, tag string) (response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -1,8 +1,7 @@
-// Clients holds fever, and a mock of it, against clients that generators make of the
-// OpenAPI document: oapi-codegen and ogen for Go, openapi-typescript with openapi-fetch
-// for TypeScript. Linters read the document, too. It needs Node and npm, and what
-// testdata pins; all of that is installed in a temporary folder. It fails when a client
-// does not get what fever sends.
+// Clients tests fever, and a mock of it, with clients that generators make from the OpenAPI
+// document: oapi-codegen and ogen for Go, openapi-typescript with openapi-fetch for
+// TypeScript. Linters read the document, too. It needs Node and npm, and installs what
+// testdata pins in a temporary folder. It fails when a client does not get what fever sends.
 package main
 
 import (
@@ -69,7 +68,7 @@ func run(ctx context.Context, fever, dir string) error {
 	return errors.Join(b.askFever(ctx), b.askMock(ctx))
 }
 
-// furnish copies what is needed into the folder.
+// furnish copies the files that are needed into the folder.
 func (b bench) furnish() error {
 	if err := os.CopyFS(b.dir, os.DirFS(filepath.Join("internal", "clients", "testdata"))); err != nil {
 		return err
@@ -89,12 +88,12 @@ func (b bench) furnish() error {
 	)
 }
 
-// feeds returns the documents that are searched, in order.
+// feeds returns the feeds to collect, in order.
 func (b bench) feeds() []string {
 	return []string{"feeds/event-list-1.xml", "feeds/event-list-2.xml", "feeds/event-list-3.xml", "feed.xml"}
 }
 
-// command is one that runs in the folder.
+// command returns a command that runs in the folder.
 func (b bench) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	if strings.Contains(name, "/") && !filepath.IsAbs(name) {
 		name = filepath.Join(b.dir, name)
@@ -105,7 +104,7 @@ func (b bench) command(ctx context.Context, name string, args ...string) *exec.C
 	return cmd
 }
 
-// do runs a command, and shows what it says if it fails.
+// do runs a command, and shows its output when it fails.
 func (b bench) do(ctx context.Context, title string, command ...string) error {
 	began := time.Now()
 	out, err := b.command(ctx, command[0], command[1:]...).CombinedOutput()
@@ -116,7 +115,7 @@ func (b bench) do(ctx context.Context, title string, command ...string) error {
 	return err
 }
 
-// hold holds a server against all clients.
+// hold tests a server with all clients.
 func (b bench) hold(ctx context.Context, what, url string, args ...string) error {
 	return errors.Join(
 		b.do(ctx, "ask "+what+" in Go", append([]string{"./check", url}, args...)...),
@@ -145,7 +144,7 @@ func (b bench) askMock(ctx context.Context) error {
 	}
 	address := listener.Addr().String()
 	host, port, err := net.SplitHostPort(address)
-	if err := errors.Join(err, listener.Close()); err != nil { // it takes no listener, only the port, which is free for a moment
+	if err := errors.Join(err, listener.Close()); err != nil { // the mock cannot inherit a listener, so the port is free for a moment
 		return err
 	}
 	// Its log is on standard output.

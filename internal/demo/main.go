@@ -1,7 +1,6 @@
-// Demo shows fever at work without a network: a small provider plays three answers
-// one after the other and then falls silent, while fever collects and the terminal
-// shows one search change until it is right. It fails when the end is not as
-// expected.
+// Demo shows fever at work without a network. A small provider plays three answers one after
+// the other and then fails, while fever collects, and the terminal shows how the result of
+// one search changes. It fails when the last result is not as expected.
 package main
 
 import (
@@ -27,16 +26,16 @@ const query = "/search?starts_at=2021-02-01T00:00:00Z&ends_at=2022-07-03T00:00:0
 // A row is one event of an answer, as the terminal shows it.
 type row struct{ title, start, end, price string }
 
-// expected is what the search must find once all three answers have been seen:
-// what is gone is kept, what changed has its latest values, what is not sold online
-// or has no zone with tickets counts for nothing.
+// expected is what the search must find after all three answers: events that are gone are
+// kept, events that changed have their latest values, and events not sold online and zones
+// without tickets do not count.
 var expected = []row{
 	{"Pantomima Full", "2021-02-10 20:00:00", "2021-02-10 21:30:00", "55 to 55"},
 	{"Camela en concierto", "2021-06-30 21:00:00", "2021-06-30 21:30:00", "20 to 30"},
 	{"Los Morancos", "2021-07-31 20:00:00", "2021-07-31 21:00:00", "65 to 65"},
 }
 
-// baseIDs tells which base event a title belongs to at the provider.
+// baseIDs has the base events of the titles.
 var baseIDs = map[string]string{"Pantomima Full": "322", "Camela en concierto": "291", "Los Morancos": "1591"}
 
 func main() {
@@ -109,8 +108,8 @@ func startProvider(ctx context.Context, answers [][]byte) (url string, stop func
 	return "http://" + address + "/api/events", stop, err
 }
 
-// watch follows fever's log, shows the search after each of its jobs, and returns
-// what it found after the first job that failed, which comes after all the answers.
+// watch follows the log of fever and shows the search after each job. It returns what the
+// search found after the first job that failed, which comes after all the answers.
 func watch(ctx context.Context, out io.Writer, process *harness.Process, lines <-chan harness.Line, answers int) (found []row, err error) {
 	var base string
 	for job := 0; ; {
@@ -150,7 +149,7 @@ func watch(ctx context.Context, out io.Writer, process *harness.Process, lines <
 	}
 }
 
-// show does the search and prints what it finds, and what of that is not in before.
+// show searches, prints what it finds, and marks what is not in before.
 func show(ctx context.Context, out io.Writer, base string, before []row) ([]row, error) {
 	body, err := harness.Get(ctx, base+query)
 	if err != nil {

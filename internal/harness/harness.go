@@ -1,5 +1,5 @@
-// Package harness runs the real binary for the programs that measure it, watch it and
-// torture it: it starts a process, follows its log, and sees to its end.
+// Package harness has what the programs in internal share: they run the real binary, follow its
+// log, stop it, serve providers to it, and read its answers.
 package harness
 
 import (
@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// A Line is one line of a log in JSON, with the fields that somebody here looks at.
+// A Line is one line of a log in JSON, with the fields that a program here reads.
 type Line struct {
 	Text string `json:"-"` // all of it
 
@@ -43,8 +43,8 @@ type Process struct {
 	cmd *exec.Cmd
 }
 
-// Command returns a command that is terminated when ctx ends and does not get the keys of a
-// terminal. On Linux it is also killed when this process ends.
+// Command returns a command that is terminated when ctx ends, and gets no signals from the keys
+// of a terminal. On Linux it is also killed when this process ends.
 func Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = apart()
@@ -56,9 +56,9 @@ func Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 // patience is how long a process may take to stop.
 const patience = 20 * time.Second
 
-// Start starts a server that logs JSON on standard error. It calls follow with each line
-// of the log, in order, from one goroutine that ends before Ended is closed; nil is
-// nobody. What is no JSON, such as the words of a crash, has a Text alone.
+// Start starts a server that logs JSON on standard error. It calls follow, unless that is nil,
+// with each line of the log, in order, from one goroutine that ends before Ended is closed. A
+// line that is no JSON, such as that of a crash, has only a Text.
 func Start(cmd *exec.Cmd, follow func(Line)) (*Process, error) {
 	log, err := cmd.StderrPipe()
 	if err != nil {
@@ -70,7 +70,7 @@ func Start(cmd *exec.Cmd, follow func(Line)) (*Process, error) {
 	p := &Process{Serving: make(chan struct{}), Ended: make(chan struct{}), cmd: cmd, PID: cmd.Process.Pid}
 	go func() {
 		last := p.follow(log, follow)
-		_ = cmd.Wait() // its state says it all
+		_ = cmd.Wait() // ProcessState has how it ended
 		p.End = fmt.Errorf("%s ended: %s: %s", cmd.Path, cmd.ProcessState, last)
 		close(p.Ended)
 	}()
@@ -113,8 +113,8 @@ func (p *Process) Serve(ctx context.Context) error {
 // State says how the process ended, such as "exit status 0". It must have ended.
 func (p *Process) State() string { return p.cmd.ProcessState.String() }
 
-// Stop terminates the process and waits for its end. The error says that it could not be
-// stopped in this way; how it ended is for the caller to judge.
+// Stop terminates the process and waits for its end. An error means that it had to be killed;
+// the caller judges how it ended.
 func (p *Process) Stop() error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -134,7 +134,7 @@ func (p *Process) Kill() {
 	<-p.Ended
 }
 
-// Output runs a command and returns what it prints. The error has what it says.
+// Output runs a command and returns its standard output. The error has its standard error.
 func Output(cmd *exec.Cmd) (string, error) {
 	var out, said strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &said

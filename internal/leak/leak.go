@@ -1,4 +1,4 @@
-// Package leak is for tests: those of a package fail when they leave a goroutine behind.
+// Package leak is for tests: it makes those of a package fail when they leave a goroutine behind.
 package leak
 
 import (
@@ -8,11 +8,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Check returns the exit code of tests that ended with the given one: that, or 1 when
-// they passed and left a goroutine behind, which it prints.
+// Check returns the exit code of tests that ended with the given code. That is the same code, or
+// 1 when they passed and left a goroutine behind, which Check prints.
 //
-// One that is about to end may have to wait for its turn longer than goleak does: it is
-// waited for some seconds.
+// On a loaded machine a goroutine may need longer for its end than goleak waits, so Check waits
+// for some seconds.
 func Check(code int) int {
 	if code != 0 {
 		return code

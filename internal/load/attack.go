@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// A question is a request with what is known of its answer.
+// A question is a request, with the length and sum of its answer.
 type question struct {
 	request []byte
 	length  int    // of the body
 	sum     uint32 // CRC-32C of the body
 }
 
-// One in sumEvery answers is compared byte for byte, by its sum. All are compared in
-// status and length.
+// One in sumEvery answers is compared by the sum of all its bytes; all are compared by status
+// and length.
 const sumEvery = 1000
 
 // An attack asks a server questions over connections that stay open.
@@ -41,8 +41,8 @@ type sample struct {
 	latencies []time.Duration
 }
 
-// run attacks with one thread that waits for all of the connections at once: the
-// server runs on the same processors, and is to have as much of them as can be.
+// run attacks with one thread that waits for all connections at once: it leaves as much of the
+// processors as possible to the server.
 func (a *attack) run(ctx context.Context) (s sample, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -70,20 +70,20 @@ func (a *attack) run(ctx context.Context) (s sample, err error) {
 	if err != nil || a.rate == 0 {
 		return s, err
 	}
-	// What was due and still waits for an answer has a latency, too: the longest.
+	// Requests that still wait for an answer have the longest latencies.
 	c.over = true
 	err = c.loop(ctx, func(time.Time) bool { return len(c.idle) == c.connections })
 	s.latencies = c.latencies
 	return s, err
 }
 
-// after returns what ends a loop after so long.
+// after returns a function that reports whether so much time has passed.
 func after(length time.Duration) (ended func(now time.Time) bool) {
 	end := time.Now().Add(length)
 	return end.Before
 }
 
-// A wrongAnswer is an answer that is not what it has to be.
+// A wrongAnswer is an answer that differs from the verified one.
 type wrongAnswer struct{ request, what string }
 
 func (w *wrongAnswer) Error() string { return fmt.Sprintf("wrong answer to %q: %s", w.request, w.what) }

@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// bareBody is the body of the bare handler of a size, which nobody reads.
+// bareBody returns a body of the bare handler. Its content does not matter.
 func bareBody(size int) []byte { return bytes.Repeat([]byte("x"), size) }
 
 // barePath is the path of the n-th body; it is as long as /search.
 func barePath(n int) string { return "/bare-" + strconv.Itoa(n) }
 
-// serveBare is the bare handler: what net/http costs with an answer that is there
-// already. Its limits are those that fever serves with.
+// serveBare is the bare handler: what net/http costs with a ready body. It has the same limits
+// as fever.
 func serveBare(ctx context.Context, sizes string) error {
 	bodies := make(map[string][]byte)
 	for n, field := range strings.Split(sizes, ",") {
@@ -66,8 +66,8 @@ func serveBare(ctx context.Context, sizes string) error {
 	return nil
 }
 
-// bareQuestions are the questions for the n-th body of the bare handler, with the same
-// queries as others.
+// bareQuestions returns the questions for the n-th body of the bare handler, with the same
+// queries as for fever.
 func bareQuestions(n, size int, windows []window) []question {
 	sum := crc32.Checksum(bareBody(size), castagnoli)
 	var questions []question

@@ -15,7 +15,7 @@ import (
 	"fever/internal/harness"
 )
 
-// A bench has the servers, and all that is measured with them.
+// A bench has the servers and the measures.
 type bench struct {
 	*settings
 	dir, self string
@@ -26,7 +26,7 @@ type bench struct {
 	measures             []*measure // in the order of a turn
 }
 
-// A served is fever with a dataset that stays as it is.
+// A served is fever with a dataset that does not change.
 type served struct {
 	*process
 	data    dataset

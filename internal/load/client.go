@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// A client is an attack that runs.
+// A client runs an attack.
 type client struct {
 	*attack
 	sample
 	epoll  int
-	all    []*connection // by descriptor; nil where that is none of ours
+	all    []*connection // by descriptor; nil for other descriptors
 	events []syscall.EpollEvent
 	buffer []byte
 	asked  int // requests that were sent
@@ -27,8 +27,8 @@ type client struct {
 	pace    pace
 	timer   int           // a descriptor that becomes readable when requests are due; 0: none
 	over    bool          // no more are sent
-	idle    []*connection // what they can be sent on; who waits longest comes first
-	overdue []time.Time   // when those were due that had no connection
+	idle    []*connection // free ones, the longest free first
+	overdue []time.Time   // when requests without a connection were due
 }
 
 // A connection has at most one request under way.
@@ -81,8 +81,8 @@ func (c *client) watch(descriptor int) error {
 	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(c.epoll, syscall.EPOLL_CTL_ADD, descriptor, &event))
 }
 
-// dial returns the descriptor of a connection that does not block. It is none of the
-// runtime's, whose poller would be a second one to go through.
+// dial returns the descriptor of a connection that does not block. It does not use the
+// runtime's poller, which would cost time.
 func dial(address netip.AddrPort) (int, error) {
 	descriptor, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A collecting is fever that ingests a big feed while it is searched.
+// A collecting is fever that ingests a big feed under attack.
 type collecting struct {
 	served
 	provider *changing
@@ -86,7 +86,7 @@ func (c *collecting) during(ctx context.Context, attack func() error) error {
 			return err
 		}
 		if j.NotModified {
-			return nil // it has come to rest
+			return nil // the last version is ingested
 		}
 		if j.Changed == 0 {
 			return errors.New("fever found no change in a new version of the feed")
@@ -112,7 +112,7 @@ func (c *collecting) stop() error {
 	return err
 }
 
-// weigh learns how much memory fever has, and the size of all its summaries.
+// weigh reads how much memory fever has, and the size of all its summaries.
 func (s *served) weigh(ctx context.Context) (err error) {
 	if s.Memory, err = s.process.Memory(); err != nil {
 		return err

@@ -16,17 +16,17 @@ import (
 	"github.com/google/uuid"
 )
 
-// An event is a generated event in its place among the others. All else of it follows
-// from its number: see [event.base] and what comes after.
+// An event is a generated event. Everything about it follows from its number: see [event.base]
+// and below.
 type event struct {
 	start, end int64 // Unix seconds
 	number     int32
 	id         uuid.UUID // set by generate
 }
 
-// There is about one event an hour: event n starts in one of the hours around the n-th
-// after the dawn. A window of some length thus has answers of about the same size whatever
-// the number of events, and more of them only make the time that they cover longer.
+// dawn is when the first events start. There is about one event an hour: event n starts around
+// the n-th hour after the dawn. So the size of an answer depends only on the length of the
+// window, and more events only cover more time.
 var dawn = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Durations in minutes. A few events are of another kind: exhibitions, for weeks.
@@ -40,7 +40,7 @@ const (
 // A dataset is what a server has stored, in the order of answers.
 type dataset []event
 
-// generate makes the events with numbers from from to to, which is not included.
+// generate makes the events with numbers from from up to but not including to.
 func generate(from, to int) dataset {
 	d := make(dataset, 0, to-from)
 	for n := from; n < to; n++ {
@@ -97,8 +97,7 @@ func (e event) dice(purpose uint64) int {
 // provider is the name that fever gives to the only provider it has.
 const provider = "feverup"
 
-// mix is the finalizer of splitmix64: it turns numbers that are alike into ones that
-// are not.
+// mix is the finalizer of splitmix64: it makes similar numbers very different.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

@@ -20,8 +20,8 @@ const (
 
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", `"`, "&quot;")
 
-// appendBase appends the base plan that the events share, as a feed has it. The places
-// of the first prices are reported to priced, when that is not nil.
+// appendBase appends the base plan of the events as a feed has it. It calls priced, unless that
+// is nil, with the offset of each event's first price.
 func appendBase(b []byte, plans []event, version int, priced func(number int32, offset int)) []byte {
 	b = fmt.Appendf(b, `<base_plan base_plan_id="%s" sell_mode="online" organizer_company_id="%d" title="%s">`+"\n",
 		plans[0].base(), plans[0].dice('o')%50, escape.Replace(plans[0].title()))
@@ -49,8 +49,8 @@ func writeFeed(path string, n int) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	w := bufio.NewWriterSize(f, 1<<20)
-	_, _ = io.WriteString(w, feedHead) // an error stays, and comes from Flush
-	const stride = 7919                // a prime: it comes to every base plan once
+	_, _ = io.WriteString(w, feedHead) // Flush returns the first error
+	const stride = 7919                // a prime, so that every base plan comes once
 	bases := n / 2
 	var b []byte
 	for i := range bases {

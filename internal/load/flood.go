@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// A flood asks a server for more than it can answer. Each of its users has at most one
-// request under way; what is due when no user is free is not asked at all, since a
-// person who waits for an answer does not ask again.
+// A flood asks a server for more than it can answer. Each of its users has at most one request
+// under way. A request that is due when no user is free is not sent, since a person who waits
+// for an answer does not ask again.
 type flood struct {
 	server    *process
 	questions []question
@@ -26,7 +26,7 @@ type flood struct {
 	length    time.Duration
 }
 
-// An aftermath is what a flood has brought.
+// An aftermath has the results of a flood.
 type aftermath struct {
 	Good    int // right answers within patience
 	Late    int // right answers after that
@@ -38,7 +38,7 @@ type aftermath struct {
 	latencies []time.Duration
 }
 
-// patience is for how long a user of a flood finds an answer good.
+// patience is how long a user waits for a good answer.
 const patience = time.Second
 
 // A flooding is a flood under way.
@@ -89,8 +89,7 @@ func (r *flooding) watch(descriptor int, events uint32) error {
 	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(r.epoll, syscall.EPOLL_CTL_ADD, descriptor, &event))
 }
 
-// connect gives k a connection, or the beginning of one: a server that has too many
-// does not answer at once.
+// connect begins a connection for k: a server that has too many does not accept it at once.
 func (r *flooding) connect(k *connection) error {
 	descriptor, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -102,7 +101,7 @@ func (r *flooding) connect(k *connection) error {
 	if err != nil && !errors.Is(err, syscall.EINPROGRESS) {
 		return fmt.Errorf("connect to %s: %w", address, err)
 	}
-	// An end with a reset leaves no port behind that is taken for a minute.
+	// A reset at the end frees the port at once, not after a minute.
 	err = errors.Join(
 		syscall.SetsockoptLinger(descriptor, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1}),
 		syscall.SetsockoptInt(descriptor, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1),
@@ -110,11 +109,11 @@ func (r *flooding) connect(k *connection) error {
 	if err != nil {
 		return os.NewSyscallError("setsockopt", err)
 	}
-	const edge = 1 << 31 // EPOLLET: an empty buffer is no news
+	const edge = 1 << 31 // EPOLLET: do not report an empty buffer again
 	return r.watch(descriptor, syscall.EPOLLIN|syscall.EPOLLOUT|edge)
 }
 
-// loop floods for the length, and takes the answers that come within patience after it.
+// loop floods for the length, and then waits for answers for patience.
 func (r *flooding) loop(ctx context.Context) error {
 	events := make([]syscall.EpollEvent, 1024)
 	pace := pace{start: time.Now(), rate: r.rate}
@@ -184,7 +183,7 @@ func (r *flooding) ask(since time.Time) error {
 	return r.proceed(k)
 }
 
-// proceed does for a request what can be done now.
+// proceed sends or reads as much as is possible without waiting.
 func (r *flooding) proceed(k *connection) error {
 	if !k.sent {
 		n, err := syscall.Write(k.descriptor, k.question.request)
@@ -235,7 +234,7 @@ func (r *flooding) answered(k *connection) error {
 	return r.release(k, r.anew)
 }
 
-// lost is for a connection that ended before an answer.
+// lost handles a connection that ended before an answer.
 func (r *flooding) lost(k *connection) error {
 	r.Cut++
 	return r.release(k, true)

@@ -1,15 +1,14 @@
 //go:build linux
 
-// Load measures fever from outside: it starts the real binary on generated data and,
-// in turn with it, the "bare handler", a net/http server that writes ready bodies. It
-// attacks both with the same requests, checks the answers while it does, and prints
-// what a request costs each of them, as figures and as ratios. With -overload it asks
-// fever alone for more than it can answer, beside slow clients, and prints what comes
-// of that.
+// Load measures fever from outside. It starts the real binary on generated data, and the
+// "bare handler", a net/http server that writes ready bodies. It attacks both in turn with
+// the same requests, checks the answers, and prints what a request costs each of them, as
+// figures and as ratios. With -overload it asks fever alone for more than it can answer,
+// beside slow clients, and prints the results.
 //
-// It uses loopback only, and stops and removes all that it started. It fails when an
-// answer was wrong, never because something was slow. It reads the processor time of
-// other processes the way that Linux offers it, and runs there alone.
+// It uses loopback only, and stops and removes all that it started. It fails when an answer
+// was wrong, never because something was slow. It runs only on Linux, where it can read the
+// processor time of other processes.
 package main
 
 import (
@@ -40,12 +39,11 @@ type settings struct {
 	overload            bool   // measure that instead
 }
 
-// An effort is how long things are measured. A round of ingestion is long enough for
-// several of them.
+// An effort is how long to measure. A round of ingestion has time for several feeds.
 type effort struct {
 	warm, steady, paced, ingest time.Duration
 	settle                      time.Duration // of slow clients
-	events                      int           // that the answers to the questions of one size have in all, about
+	events                      int           // in all answers of one size, about
 	limit                       time.Duration
 }
 
@@ -84,7 +82,7 @@ func main() {
 		if s.only, err = regexp.Compile(*only); err != nil {
 			return fmt.Errorf("-only: %w", err)
 		}
-		debug.SetGCPercent(400) // of this program: it should leave the processors to what it measures
+		debug.SetGCPercent(400) // of this program, to leave the processors to what it measures
 		ctx, cancel := context.WithTimeout(ctx, s.limit)
 		defer cancel()
 		return harness.InTemp(func(dir string) error { return s.run(ctx, dir, out) })
@@ -120,7 +118,7 @@ func (s *settings) run(ctx context.Context, dir string, out io.Writer) (err erro
 	return r.save(s.json, s.plot)
 }
 
-// progress says on the terminal what is being done.
+// progress tells the terminal what happens now.
 func progress(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "%s "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
 }

@@ -16,8 +16,8 @@ import (
 	"fever/internal/harness"
 )
 
-// An overload measures what becomes of searches when more are asked for than can be
-// answered, and when some clients are slow.
+// An overload measures searches when there are more than the server can answer, and when some
+// clients are slow.
 type overload struct {
 	*settings
 	server    *served
@@ -25,11 +25,11 @@ type overload struct {
 	rows      []loaded
 }
 
-// A loaded row is what came of one load.
+// A loaded row has the results of one load.
 type loaded struct {
 	anew        bool    // the users connect for each request
 	slow        int     // clients beside them
-	times       float64 // the rate that is offered, to the sustainable one; 0: as fast as there are answers
+	times       float64 // the offered rate, as a ratio to the sustainable one; 0: as fast as there are answers
 	sustainable float64 // requests per second
 	cpu         float64 // user and system time of the server, in seconds
 	aftermath
@@ -41,7 +41,7 @@ const (
 	floodEvents = 32  // in the answers that they get, about
 )
 
-// An offer is a rate, to the sustainable one, and slow clients.
+// An offer is a rate, as a ratio to the sustainable one, and a number of slow clients.
 type offer struct {
 	times float64
 	slow  int
@@ -132,7 +132,7 @@ func (o *overload) offer(ctx context.Context, f *flood, row *loaded) (err error)
 	return err
 }
 
-// middle returns of each row the turn whose share of good answers is the median.
+// middle returns, for each row, the turn with the median share of good answers.
 func middle(turns [][]loaded) []loaded {
 	var rows []loaded
 	for i := range turns[0] {
@@ -148,7 +148,7 @@ func middle(turns [][]loaded) []loaded {
 
 func (r *loaded) perSecond(n int) float64 { return float64(n) / r.elapsed.Seconds() }
 
-// share returns how many good answers there were, to what is sustainable.
+// share returns the rate of good answers, as a ratio to the sustainable one.
 func (r *loaded) share() float64 { return r.perSecond(r.Good) / r.sustainable }
 
 // print writes the figures for people.

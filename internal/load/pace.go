@@ -10,9 +10,9 @@ import (
 	"unsafe"
 )
 
-// A pace says when the requests of an attack are due: at a rate, whether the server
-// keeps up or not. Latency counts from then, so that a server that stalls has all
-// those requests to its account that came in the meantime.
+// A pace says when the requests of an attack are due: at a rate, whether the server keeps up
+// or not. Latency counts from then. So a stall of the server adds to the latency of all
+// requests that were due during the stall.
 type pace struct {
 	start time.Time
 	rate  int // per second
@@ -31,7 +31,7 @@ func (p *pace) next(now time.Time) (due time.Time, ok bool) {
 
 // due sends the requests that are due, as far as there are connections for them.
 func (c *client) due() error {
-	var ticks [8]byte // how many; the clock says the same, and more exactly
+	var ticks [8]byte // their number: the clock is more exact
 	if _, err := syscall.Read(c.timer, ticks[:]); err != nil && !errors.Is(err, syscall.EAGAIN) {
 		return os.NewSyscallError("read a timer", err)
 	}
@@ -53,8 +53,8 @@ func (c *client) due() error {
 	return nil
 }
 
-// newTimer returns the descriptor of a timer that ticks. The time-outs of waiting are
-// too coarse for this, and spinning would take a processor from the server.
+// newTimer returns the descriptor of a timer that ticks. The time-outs of epoll are too coarse,
+// and spinning would take a processor from the server.
 func newTimer(every time.Duration) (int, error) {
 	const monotonic = 1
 	descriptor, _, errno := syscall.Syscall(syscall.SYS_TIMERFD_CREATE, monotonic, syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)

@@ -17,8 +17,8 @@ var (
 
 const (
 	connections     = 64  // that are always busy
-	openConnections = 256 // that are there for requests at a rate, in case that many are under way
-	weekEvents      = 166 // that a window of a week has in its answer
+	openConnections = 256 // for requests at a rate, in case so many are under way
+	weekEvents      = 166 // in the answer of a window of a week
 	idle, ingesting = "idle", "ingest"
 )
 
@@ -42,7 +42,7 @@ const (
 	alike = "bare, built alike"
 )
 
-// name is what -only chooses by.
+// name returns what -only matches.
 func (m *measure) name() string {
 	if m.attack.rate > 0 {
 		return fmt.Sprintf("open/%d/%d/%s", m.attack.rate, m.Stored, m.State)
@@ -50,7 +50,7 @@ func (m *measure) name() string {
 	return fmt.Sprintf("search/%d/%d/%s", m.Stored, m.Size, m.Encoding)
 }
 
-// plan lists what is to be measured. The bare handler comes with all of one size.
+// plan lists the measures. Those of one size come with one of the bare handler.
 func (b *bench) plan() error {
 	add := func(group ...*measure) {
 		group = slices.DeleteFunc(group, func(m *measure) bool { return m.Server == fever && !b.only.MatchString(m.name()) })

@@ -8,7 +8,7 @@ import (
 	"fever/internal/plot"
 )
 
-// picture draws what a search costs, against the bare handler.
+// picture draws what a search costs, compared with the bare handler.
 func (r *report) picture() string {
 	series := []row{
 		{Server: fever, Stored: storedCounts[0], Encoding: identity},
@@ -39,8 +39,8 @@ func (r *report) picture() string {
 	return bars.SVG()
 }
 
-// picture draws what comes of a load: the good answers for a second of the server's
-// processor time, and the latency of 99 in 100 of them.
+// picture draws the good answers for a second of the server's processor time, and the p99 of
+// their latency.
 func (o *overload) picture() string {
 	lines := plot.Lines{
 		Title:  "Good answers for a second of processor time, and their latency, as more is asked for than can be answered",

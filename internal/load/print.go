@@ -85,7 +85,7 @@ func newTable(w io.Writer) *tabwriter.Writer {
 	return tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 }
 
-// cells are those that all rows have.
+// cells returns the cells that all rows have.
 func (x *row) cells() string {
 	ratio := func(v float64) string {
 		if v == 0 {

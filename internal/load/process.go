@@ -19,7 +19,7 @@ import (
 type process struct {
 	*harness.Process
 	address netip.AddrPort
-	jobs    chan harness.Line // of jobs that ended; those that nobody takes are lost
+	jobs    chan harness.Line // of jobs that ended; dropped when it is full
 }
 
 // start runs a server that logs JSON, and returns when it serves.
@@ -74,9 +74,9 @@ func (p *process) dead() error {
 	}
 }
 
-// cpu returns the user and system time that the process has used up to now. The clock
-// counts nanoseconds, of all threads that there are and were; its number is made as
-// clock_getcpuclockid(3) makes it.
+// cpu returns the user and system time that the process has used up to now. The clock counts
+// nanoseconds of all its threads, ended ones too; clock_getcpuclockid(3) says how to make its
+// number.
 func (p *process) cpu() (time.Duration, error) {
 	const scheduled = 2 // CPUCLOCK_SCHED
 	var t syscall.Timespec

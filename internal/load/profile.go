@@ -21,8 +21,7 @@ import (
 // profileTime is enough for some thousand samples of each kind of search.
 const profileTime = 40 * time.Second
 
-// record writes a profile of fever's processor time while it is searched in all ways
-// in turn.
+// record writes a profile of the processor time of fever under all kinds of searches.
 func (b *bench) record(ctx context.Context) error {
 	server := b.stored[storedCounts[0]]
 	if server == nil {
@@ -81,8 +80,8 @@ func fetchProfile(ctx context.Context, ops, program, file string) (err error) {
 	return os.WriteFile(file, out.Bytes(), 0o644) //nolint:gosec // a file of the repository
 }
 
-// rename changes a text of a profile, which is a message of protocol buffers whose sixth
-// field has all texts. Where somebody built the binary is nobody's business.
+// rename changes a string of a profile, to keep the path of the build out of it. A profile is
+// a protocol buffer with all strings in field 6.
 func rename(profile []byte, from, to string) []byte {
 	field := func(text string) []byte {
 		return append(binary.AppendUvarint([]byte{6<<3 | 2}, uint64(len(text))), text...)

@@ -12,13 +12,12 @@ import (
 	"fever/internal/harness"
 )
 
-// bigFeedPlans is how many plans the feed has that changes: with all their zones it is
-// of 100 MB and more.
+// bigFeedPlans is the number of plans in the changing feed. With all their zones it has more
+// than 100 MB.
 const bigFeedPlans = 4000
 
-// A changing is a provider with a big feed. While it is running, each answer is a new
-// version, in which one in [changeShare] plans has another price; else it answers that
-// nothing has changed.
+// A changing is a provider with a big feed. While it runs, each answer is a new version, in
+// which one in [changeShare] plans has another price. While it does not, nothing changes.
 type changing struct {
 	url  string
 	stop func()
@@ -27,11 +26,11 @@ type changing struct {
 	running bool
 	version int
 	feed    []byte
-	prices  map[int32]int // where in the feed the price is that changes, by the plan's number
+	prices  map[int32]int // the offset of the price that changes, by the plan's number
 	asked   chan struct{} // gets an element when a new version is asked for
 }
 
-// startChanging starts one whose feed has so many plans.
+// startChanging starts a provider with so many plans.
 func startChanging(ctx context.Context, plans int) (*changing, error) {
 	c := &changing{
 		feed:   []byte(feedHead),

@@ -11,7 +11,7 @@ import (
 	"fever/internal/harness"
 )
 
-// A report is all the figures, as they are saved.
+// A report has all the figures, as they are saved.
 type report struct {
 	Go         string     `json:"go"`
 	Processors int        `json:"processors"`
@@ -23,7 +23,7 @@ type report struct {
 	Targets    []target   `json:"targets"`
 }
 
-// A row is one measure: medians of the turns.
+// A row has the figures of one measure: medians of the turns.
 type row struct {
 	Server    string    `json:"server"`
 	Stored    int       `json:"stored,omitempty"`
@@ -44,7 +44,7 @@ type row struct {
 	Turns     []float64 `json:"cpu_us_of_turns"`
 }
 
-// A weight is the memory of a server, after the attacks.
+// A weight is the memory of a server after the attacks.
 type weight struct {
 	Stored    int   `json:"stored"`
 	Ingested  bool  `json:"ingested,omitempty"` // a big feed meanwhile
@@ -52,7 +52,7 @@ type weight struct {
 	harness.Memory
 }
 
-// An ingestion says what was ingested under attack.
+// An ingestion says what fever ingested under attack.
 type ingestion struct {
 	Jobs    int     `json:"jobs"`
 	Bytes   int64   `json:"bytes"`   // of one feed
@@ -120,13 +120,13 @@ func (m *measure) row() row {
 	return x
 }
 
-// rank puts the bare handlers before fever.
+// rank orders the servers: the bare handlers come before fever.
 func (x *row) rank() int { return slices.Index([]string{plain, alike, fever}, x.Server) }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// to returns the median ratio of the processor time to that of another row in the same
-// turn, or 0 when there is none.
+// to returns the ratio of the processor time to that of another row: the median over the turns,
+// or 0 without another row.
 func (x *row) to(other *row) float64 {
 	if other == nil {
 		return 0

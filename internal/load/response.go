@@ -12,8 +12,8 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// A response reads an HTTP/1.1 response that has a Content-Length, in the pieces in
-// which it comes off the wire. The zero value is ready for the first.
+// A response reads an HTTP/1.1 response with a Content-Length, in pieces as they arrive. The
+// zero value is ready.
 type response struct {
 	summed bool // whether sum is wanted
 
@@ -22,7 +22,7 @@ type response struct {
 	sum    uint32 // CRC-32C of the body
 	wire   int    // bytes of it all
 
-	head []byte // what there is of the header while it is not whole
+	head []byte // the header so far
 	left int    // of the body
 	body bool   // the header is over
 }
@@ -32,8 +32,8 @@ const maxHead = 8 << 10
 // reset makes r ready for another response.
 func (r *response) reset(summed bool) { *r = response{summed: summed, head: r.head[:0]} }
 
-// take reads the next piece, and reports whether the response is complete. More than
-// one response is an error: nobody has asked for the other.
+// take reads the next piece, and reports whether the response is complete. Bytes after its end
+// are an error.
 func (r *response) take(piece []byte) (complete bool, err error) {
 	r.wire += len(piece)
 	if !r.body {

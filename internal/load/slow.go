@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// Slow clients, half of which send a header and half of which ask for all there is and
-// do not read it. Each sends a byte a second, as if it were alive, and comes again as
-// soon as it is cut off.
+// slow is a number of slow clients. Half of them send a header byte by byte; the others ask for
+// all events and do not read. Each sends a byte a second, and connects again when it is cut
+// off.
 type slow struct {
 	stop context.CancelFunc
 	done sync.WaitGroup
 }
 
-// startSlow returns when so many have connected.
+// startSlow starts so many slow clients, and returns when all have connected.
 func startSlow(ctx context.Context, server *process, clients int) *slow {
 	s := &slow{}
 	ctx, s.stop = context.WithCancel(ctx)
@@ -48,7 +48,7 @@ func trickle(ctx context.Context, address, first string, connected func()) {
 	if err != nil {
 		return
 	}
-	defer func() { _ = conn.Close() }() // of no interest, as all that follows
+	defer func() { _ = conn.Close() }() // errors do not matter here and below
 	_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 	_ = conn.(*net.TCPConn).SetLinger(0)
 	_, err = io.WriteString(conn, first)

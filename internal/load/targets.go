@@ -4,8 +4,8 @@ package main
 
 import "fmt"
 
-// A target is what a figure should be at most. To miss one is no failure: a figure is
-// of one machine and one moment.
+// A target is an upper limit of a figure. A missed target is no failure: figures depend on the
+// machine and the moment.
 type target struct {
 	What   string  `json:"what"`
 	Figure float64 `json:"figure"`

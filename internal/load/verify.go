@@ -16,24 +16,23 @@ import (
 	"fever/internal/harness"
 )
 
-// What is asked for in a compressed answer.
+// The content codings that requests ask for.
 const (
 	identity = "identity"
 	gzipped  = "gzip"
 )
 
-// A lesson is what there is to know of the answers to some windows.
+// A lesson has verified answers to some windows.
 type lesson struct {
 	questions map[string][]question // by encoding
 	events    float64               // mean of an answer
 	bytes     float64               // mean of a body, not compressed
 }
 
-// learn asks for each window, compares the answer with what the events demand in a
-// version of the changing feed, and returns the questions with the answers that are
-// now verified.
+// learn asks for each window and verifies the answer against the events, in a version of the
+// changing feed. It returns the questions with their answers.
 func learn(ctx context.Context, server *process, d dataset, version int, windows []window) (*lesson, error) {
-	transport := &http.Transport{DisableCompression: true} // or it would ask by itself
+	transport := &http.Transport{DisableCompression: true} // else it would ask for gzip by itself
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 	l := &lesson{questions: make(map[string][]question)}
@@ -92,8 +91,7 @@ func fetch(ctx context.Context, client *http.Client, server *process, w window, 
 	return body, nil
 }
 
-// unpack returns what is in a gzip stream, which must be one member and no more:
-// browsers ignore the others.
+// unpack decompresses a gzip stream. It must have one member: browsers ignore others.
 func unpack(packed []byte) ([]byte, error) {
 	rest := bytes.NewReader(packed)
 	z, err := gzip.NewReader(rest)
@@ -111,7 +109,7 @@ func unpack(packed []byte) ([]byte, error) {
 	return unpacked, nil
 }
 
-// verify compares a body with the events that it has to show.
+// verify compares a body with the expected events.
 func verify(body []byte, want dataset, version int) error {
 	var got harness.Answer
 	if err := json.Unmarshal(body, &got); err != nil {

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// A window is what a search asks for: what starts at from or later and ends at to or
+// A window is what a search asks for: events that start at from or later and end at to or
 // earlier, in Unix seconds.
 type window struct{ from, to int64 }
 
-// windows returns random windows over the events of d, whose answers have, on the
-// average, about so many events. Where d has no more than that, they are around all.
+// windows returns random windows over the events of d. Their answers have about so many events
+// on average. If d has no more events than that, each window has all of them.
 func windows(d dataset, events, count int) []window {
 	random := rand.New(rand.NewPCG(uint64(len(d)), uint64(events))) //nolint:gosec // the same each time, on purpose
 	first, last := d[0].start, d[len(d)-1].start

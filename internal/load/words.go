@@ -4,8 +4,8 @@ package main
 
 import "strings"
 
-// What titles are made of. Together they have the lengths, the accents and the
-// characters to be escaped that real ones have.
+// Parts of titles. They have the lengths, the accents and the characters to escape of real
+// titles.
 var (
 	kinds = []string{
 		"Candlelight:", "Concierto:", "Exposición", "Monólogos:", "Taller de cocina:", "Visita guiada:", "Cata de vinos:",
@@ -23,7 +23,7 @@ var (
 	seats = []string{"Platea", "Anfiteatro", "Grada alta", "Palco nº 3", "Visión reducida"}
 )
 
-// title is that of the base plan.
+// title returns the title of the base plan.
 func (e event) title() string {
 	b := event{number: e.number >> 1}
 	return strings.Join([]string{
@@ -36,9 +36,9 @@ type seating struct{ capacity, cents int }
 
 const zonesOfBigFeed = 300
 
-// zones are those of an event, in the order of their prices. Events of the changing feed,
-// whose numbers are negative, have many, and the price of the first differs between
-// versions, in a way that does not change how long it is.
+// zones returns the zones of an event, in the order of their prices. Events of the changing
+// feed, with negative numbers, have many zones. The price of the first differs between
+// versions, but not in length.
 func (e event) zones(version int) []seating {
 	if e.number >= 0 {
 		lowest := 1000 + e.dice('l')%80*50
@@ -58,13 +58,13 @@ func (e event) zones(version int) []seating {
 // One in changeShare plans of the big feed changes from one version to the next.
 const changeShare = 100
 
-// firstPrice returns the lowest price of a plan of the changing feed, 10.00 to 39.00,
-// which is another each time that it is the plan's turn to change.
+// firstPrice returns the lowest price of a plan of the changing feed, from 10.00 to 39.00. It
+// changes each time that it is the plan's turn.
 func firstPrice(number int32, version int) int {
 	turn := int(-number) % changeShare
 	turns := (version + changeShare - turn) / changeShare // of those up to version; one of turn 0 is in version 0
 	return 1000 + (int(-number)*7+turns)%30*100
 }
 
-// changes reports whether the plan is another in version than in the one before.
+// changes reports whether a plan in this version differs from the version before.
 func changes(number int32, version int) bool { return int(-number)%changeShare == version%changeShare }

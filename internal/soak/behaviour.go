@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A behaviour answers a request. It tells which ends it takes for whole: what is not
-// must never be found.
+// A behaviour answers a request. whole says whether the feed is sent to its end: a search must
+// never find one that is not.
 type behaviour struct {
 	whole  bool
 	answer func(w http.ResponseWriter, r *http.Request, feed []byte)
@@ -29,7 +29,7 @@ var (
 		_, _ = z.Write(feed)
 		_ = z.Close()
 	}}
-	// tagged has one version, and says when it is known already.
+	// tagged has one version, and answers 304 when the client has it.
 	tagged = behaviour{true, func(w http.ResponseWriter, r *http.Request, feed []byte) {
 		w.Header().Set("ETag", `"same"`)
 		if r.Header.Get("If-None-Match") == `"same"` {

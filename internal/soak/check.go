@@ -12,7 +12,7 @@ import (
 	"fever/internal/harness"
 )
 
-// A checker checks the answers that one client gets, in their order.
+// A checker checks the answers to one client, in their order.
 type checker struct {
 	market *market
 	seen   map[*source]int // the latest version seen of each
@@ -20,9 +20,9 @@ type checker struct {
 
 func newChecker(m *market) *checker { return &checker{m, make(map[*source]int)} }
 
-// check refuses an answer to a search for the hours from first up to end that is not
-// exactly what it has to be: all events, in order, and those of one provider in the
-// state after one version of its feed. A client never sees an older one than before.
+// check checks an answer to a search for the hours from first up to end. It must have all
+// events, in order, and those of one provider in the state after one version of its feed. A
+// client must never see an older version than before.
 func (c *checker) check(body []byte, first, end int) error {
 	var answer harness.Answer
 	decoder := json.NewDecoder(bytes.NewReader(body))
@@ -39,7 +39,7 @@ func (c *checker) check(body []byte, first, end int) error {
 	return c.events(answer.Data.Events, first)
 }
 
-// events checks those that were found from an hour on, provider by provider.
+// events checks the events from an hour on, provider by provider.
 func (c *checker) events(found []harness.Summary, hour int) error {
 	for len(found) > 0 {
 		s, n := c.market.at(hour)

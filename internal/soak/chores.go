@@ -12,7 +12,7 @@ import (
 	"fever/internal/harness"
 )
 
-// chores are what people and programs do beside searching, in turn.
+// chores are what people and programs do beside searches, in turn.
 var chores = []func(*watch, context.Context) error{
 	func(w *watch, ctx context.Context) error { return w.read(ctx, "/", "<!doctype html>") },
 	(*watch).giveFile,
@@ -38,7 +38,7 @@ func (w *watch) read(ctx context.Context, path, want string) error {
 	return err
 }
 
-// giveFile has a file taken as a snapshot, which must be found when that is done.
+// giveFile imports a file as a snapshot, and then must find its events.
 func (w *watch) giveFile(ctx context.Context) error {
 	s := w.market.byFile
 	path := filepath.Join(filepath.Dir(w.fever.db), "snapshot.xml")
@@ -58,7 +58,7 @@ func (w *watch) giveFile(ctx context.Context) error {
 	return c.check(body, first, end)
 }
 
-// backUp makes a copy of the data file, and looks into it.
+// backUp makes a copy of the data file, and reads it.
 func (w *watch) backUp(ctx context.Context) error {
 	path := filepath.Join(filepath.Dir(w.fever.db), "backup.db")
 	if _, err := harness.Output(w.fever.command(ctx, "backup", "--force", path)); err != nil {

@@ -25,16 +25,16 @@ type client struct {
 	market   *market
 	gzip     bool // asks for answers that are compressed
 	close    bool // uses a new connection for each search
-	remember bool // asks the same again, and says what answer it has
+	remember bool // repeats searches with the entity tag
 	pause    time.Duration
 
 	searches    atomic.Int64
 	notModified atomic.Int64
 }
 
-// clients are those that search at the same time.
+// clients returns the clients that search at the same time.
 func clients(f *fever, m *market) []*client {
-	const pause = 5 * time.Millisecond // leaves the processors something for what changes
+	const pause = 5 * time.Millisecond // leaves processor time for the other activities
 	all := []*client{
 		{name: "as it is", pause: pause},
 		{name: "compressed", gzip: true, pause: pause},
@@ -47,14 +47,14 @@ func clients(f *fever, m *market) []*client {
 	return all
 }
 
-// search returns the path that finds what is on in the hours from first up to end.
+// search returns the path of a search for the hours from first up to end.
 func search(first, end int) string {
 	at := func(hour int) string { return dawn.Add(time.Duration(hour) * time.Hour).Format(time.RFC3339) }
 	return "/search?" + url.Values{"starts_at": {at(first)}, "ends_at": {at(end)}}.Encode()
 }
 
-// run searches until ctx ends. All are of few hours but for one in a hundred, which is
-// of everything.
+// run searches until ctx ends. One search in a hundred is for everything, the others are for few
+// hours.
 func (c *client) run(ctx context.Context) error {
 	transport := &http.Transport{DisableCompression: true, DisableKeepAlives: c.close, MaxIdleConnsPerHost: 1}
 	defer transport.CloseIdleConnections()
@@ -86,7 +86,7 @@ func (c *client) run(ctx context.Context) error {
 	return nil
 }
 
-// ask does a search. The body is nil when it is that of the tag.
+// ask does a search. The body is nil when the answer is 304.
 func (c *client) ask(ctx context.Context, transport http.RoundTripper, path, tag string) (body []byte, newTag string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.fever.Address+path, http.NoBody)
 	if err != nil {

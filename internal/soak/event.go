@@ -11,13 +11,12 @@ import (
 	"fever/internal/harness"
 )
 
-// dawn is when the first hour begins. All times are UTC, which is what fever takes them
-// for.
+// dawn is when the first hour begins. All times are UTC, the default time zone of fever.
 var dawn = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// A catalogue is what one provider sells: events, each within an hour of its own, so
-// that a search for some hours has exactly one answer for each version of the feed. In
-// every version all of them change: their titles, prices and times.
+// A catalogue has the events of one provider. Each is within an hour of its own, so that a
+// search for some hours has exactly one answer for each version of the feed. In every version,
+// all titles, prices and times change.
 type catalogue struct {
 	provider string
 	first    int // hour of the first event
@@ -25,8 +24,8 @@ type catalogue struct {
 	zones    int // of each event, 3 at least
 }
 
-// absent reports whether version v of the feed lacks event n. It is still found, as it
-// was in the last version that had it. The first version has all.
+// absent reports whether version v of the feed lacks event n. A search still finds the event as
+// it was in the last version that had it. The first version has all events.
 func absent(n, v int) bool { return v > 0 && (n+v)%10 == 0 }
 
 const titleVersion = " ñ «&» version " // what is between the name and the version in a title
@@ -41,8 +40,7 @@ func (c *catalogue) times(n, v int) (start, end time.Time) {
 	return start, start.Add(15 * time.Minute)
 }
 
-// summary returns what answers must show of event n when version v was the last that
-// had it.
+// summary returns what answers must show of event n when v was the last version with it.
 func (c *catalogue) summary(n, v int) harness.Summary {
 	start, end := c.times(n, v)
 	return harness.Summary{
@@ -62,8 +60,8 @@ func (c *catalogue) id(n int) string {
 	return harness.PublicID(c.provider, number, number).String()
 }
 
-// feed returns version v. It also holds what must never be found: something that is not
-// sold online, and a row that makes no sense.
+// feed returns version v. It also has two rows that no search must find: one that is not sold
+// online, and one with an impossible date.
 func (c *catalogue) feed(v int) []byte {
 	const local = "2006-01-02T15:04:05"
 	b := make([]byte, 0, 1024+c.events*(300+90*c.zones))

@@ -1,13 +1,13 @@
 //go:build linux
 
-// Soak shows that fever can run for a long time: it starts the real binary on providers
-// of its own, which change, fail, hang and restart, and meanwhile searches, watches and
-// steers it without a pause. It looks at what the process holds (memory, goroutines,
-// files, the data file) and fails when any of that grows between the first and the last
-// third of the time by more than its bound, or when an answer is wrong.
+// Soak shows that fever can run for a long time. It starts the real binary with providers of
+// its own, which change, fail, hang and restart. Meanwhile it searches, watches and controls
+// fever without a pause. It measures memory, goroutines, files and the data file, and fails
+// when one of them grows by more than its bound from the first to the last third of the time,
+// or when an answer is wrong.
 //
-// It uses loopback only, and stops and removes all that it started. What a process
-// holds is read the way that Linux offers it, so it runs there alone.
+// It uses loopback only, and stops and removes all that it started. It runs only on Linux,
+// where it can read what another process holds.
 package main
 
 import (
@@ -29,12 +29,12 @@ type settings struct {
 	pace
 }
 
-// A pace says how often things happen that are not to happen all the time.
+// A pace says how often things happen.
 type pace struct {
-	sample  time.Duration // from one look at the process to the next
-	chore   time.Duration // likewise
+	sample  time.Duration // between two samples of the process
+	chore   time.Duration // between two chores
 	restart time.Duration // how long a provider runs until it is restarted
-	big     time.Duration // from one big feed to the next
+	big     time.Duration // between two big feeds
 }
 
 const shortTime = 20 * time.Second

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A market is all the providers. Their hours follow each other.
+// A market has all the providers. Their hours follow each other.
 type market struct {
 	sources []*source
 	byFile  *source // it is asked once, and later versions are given to fever as files
@@ -51,7 +51,7 @@ func (m *market) close() {
 	}
 }
 
-// at returns who sells the event of an hour, and which of its own that is.
+// at returns the provider of the event in an hour, and the number of the event there.
 func (m *market) at(hour int) (s *source, n int) {
 	for _, s := range m.sources {
 		if n := hour - s.first; n < s.events {

@@ -9,8 +9,8 @@ import (
 	"fever/internal/plot"
 )
 
-// draw returns a picture of all samples: a panel for each measure. The two thirds that are
-// compared are shaded.
+// draw returns a picture of all samples: a panel for each measure, with the two thirds that
+// are compared shaded.
 func draw(samples []sample) string {
 	length := max(samples[len(samples)-1].at, time.Millisecond)
 	first, last := thirds(samples)

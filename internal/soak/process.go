@@ -14,13 +14,13 @@ import (
 	"fever/internal/harness"
 )
 
-// A fever is the binary, serving.
+// A fever is a process of the binary that serves.
 type fever struct {
 	*harness.Process
 	binary string
 	config string   // file
 	db     string   // file
-	faults []string // lines of its log that should not be there, when it has ended
+	faults []string // errors in its log; set when it has ended
 }
 
 // start runs it on the market's providers, and returns when it serves.
@@ -40,8 +40,8 @@ func start(ctx context.Context, binary, dir string, m *market) (*fever, error) {
 	return f, nil
 }
 
-// settings returns the configuration. Turns that failures would stretch come all the
-// same: there should be many of them. So few outcomes are kept that the file soon has all.
+// settings returns the configuration. Failures do not stretch the intervals, so that there are
+// many jobs. The store keeps so few outcomes that the file soon reaches its full size.
 func (f *fever) settings(m *market) []byte {
 	var b []byte
 	b = fmt.Appendf(b, "db: %s\nlisten: 127.0.0.1:0\nops-listen: 127.0.0.1:0\nlog-format: json\nready-after: load\nkeep-jobs: 10\nproviders:\n", f.db)
@@ -52,13 +52,13 @@ func (f *fever) settings(m *market) []byte {
 	return b
 }
 
-// command returns a command of fever's.
+// command returns a command of fever with the configuration.
 func (f *fever) command(ctx context.Context, args ...string) *exec.Cmd {
 	return harness.Command(ctx, f.binary, append(args, "--config", f.config)...)
 }
 
-// follow looks for faults. What failed is for the providers to answer for, and comes as
-// warnings; an error is fever's own, and what is no line of its log a crash.
+// follow looks for faults. Failures of providers are logged as warnings; an error is a fault of
+// fever, and a line that is no JSON is a crash.
 func (f *fever) follow(line harness.Line) {
 	const most = 20
 	if (line.Msg == "" || line.Level == "ERROR") && len(f.faults) < most {
@@ -66,7 +66,7 @@ func (f *fever) follow(line harness.Line) {
 	}
 }
 
-// stop ends it in the way that is meant for that, and returns what was wrong with it.
+// stop terminates it, and returns what was wrong.
 func (f *fever) stop() error {
 	if err := f.Stop(); err != nil {
 		return err
@@ -84,13 +84,13 @@ func (f *fever) stop() error {
 	return wrong
 }
 
-// dump reads a data file, the one that is in use or a copy, and counts what is in it.
+// dump reads a data file, the one in use or a copy, and counts its events.
 func (f *fever) dump(ctx context.Context, db string, m *market) error {
 	out, err := harness.Output(f.command(ctx, "dump", "--format", "ndjson", "--db", db))
 	if err != nil {
 		return err
 	}
-	if events := strings.Count(out, "\n") - 2; events != m.hours { // it has a first and a last line of its own
+	if events := strings.Count(out, "\n") - 2; events != m.hours { // without the first and the last line, which are no events
 		return fmt.Errorf("%s holds %d events, not %d", db, events, m.hours)
 	}
 	return nil

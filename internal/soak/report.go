@@ -16,15 +16,15 @@ import (
 	"time"
 )
 
-// A bound says by how much a measure may grow from the first third to the last.
+// A bound says how much a measure may grow from the first third to the last.
 type bound struct {
 	name, unit string
 	share      float64 // of the first
-	slack      float64 // and so much in any case: what is usual from one moment to the next
+	slack      float64 // in any case: the usual variation
 }
 
-// The bounds are far below what a leak of something in each job, or in each thousand
-// searches, comes to in a minute.
+// The bounds are far below what a leak in each job, or in each thousand searches, adds up to in
+// a minute.
 var bounds = [measures]bound{
 	anonymous:  {"memory", "MiB", 0.15, 24},
 	goroutines: {"goroutines", "", 0, 8},
@@ -33,7 +33,7 @@ var bounds = [measures]bound{
 	free:       {"free in it", "MiB", 0.25, 16},
 }
 
-// A finding is how a measure developed.
+// A finding says how a measure developed.
 type finding struct {
 	bound
 	first, last float64 // the medians of the thirds
@@ -43,7 +43,7 @@ type finding struct {
 // limit is the most that the last third may have.
 func (f finding) limit() float64 { return f.first*(1+f.share) + f.slack }
 
-// err returns an error for what grew by more than its bound.
+// err returns an error when the measure grew by more than its bound.
 func (f finding) err() error {
 	if f.last <= f.limit() {
 		return nil
@@ -51,7 +51,8 @@ func (f finding) err() error {
 	return fmt.Errorf("%s: from %.1f to %.1f, where at most %.1f is right (%s)", f.name, f.first, f.last, f.limit(), cmp.Or(f.unit, "a number"))
 }
 
-// thirds cuts the time after a warm-up, a fifth of it, into three.
+// thirds leaves out the first fifth as a warm-up, and returns the first and the last third of the
+// rest.
 func thirds(samples []sample) (first, last []sample) {
 	const parts = 15 // 3 to warm up, and 4 for each third
 	end := samples[len(samples)-1].at
@@ -61,7 +62,7 @@ func thirds(samples []sample) (first, last []sample) {
 	return samples[from(3):from(7)], samples[from(11):]
 }
 
-// judge returns how everything developed. There must be enough samples to say.
+// judge returns how all measures developed. Too few samples are an error.
 func judge(samples []sample) ([]finding, error) {
 	first, last := thirds(samples)
 	if min(len(first), len(last)) < 5 {
@@ -89,7 +90,7 @@ func median(samples []sample, measure int) float64 {
 	return values[len(values)/2]
 }
 
-// report prints what was done and found, and draws it.
+// report prints and draws the results.
 func (w *watch) report(out io.Writer, plot string) error {
 	if len(w.samples) == 0 {
 		return nil // it ended before, and that is told
@@ -119,7 +120,7 @@ func (w *watch) report(out io.Writer, plot string) error {
 	return failed
 }
 
-// deeds says what was done in the time.
+// deeds says what happened.
 func (w *watch) deeds() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s of everything at once.\n", w.samples[len(w.samples)-1].at.Round(time.Second))
@@ -145,7 +146,7 @@ func (w *watch) deeds() string {
 	return b.String()
 }
 
-// outcome returns what the labels of a count of jobs say of how they ended.
+// outcome returns the result and the kind from the labels of a counter of jobs.
 func outcome(labels string) string {
 	label := func(name string) string {
 		_, value, _ := strings.Cut(labels, name+`="`)

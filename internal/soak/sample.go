@@ -13,13 +13,13 @@ import (
 	"fever/internal/harness"
 )
 
-// A sample is what the process held at one moment.
+// A sample has what the process held at one moment.
 type sample struct {
 	at     time.Duration // since the first
 	values [measures]float64
 }
 
-// What is looked at.
+// The measures.
 const (
 	anonymous  = iota // memory of its own, in MiB
 	goroutines        // number

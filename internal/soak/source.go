@@ -12,8 +12,8 @@ import (
 	"fever/internal/harness"
 )
 
-// A source is a provider: a catalogue behind an HTTP server. It answers requests with
-// its behaviours in turn, the first of which sends a whole feed.
+// A source is a provider: a catalogue behind an HTTP server. It answers requests with its
+// behaviours in turn. The first one sends a whole feed.
 type source struct {
 	catalogue
 	every      time.Duration // as fever is to ask it
@@ -27,10 +27,10 @@ type source struct {
 	mu       sync.Mutex
 	asked    int
 	versions int          // that were made
-	whole    map[int]bool // those that were sent to the end, or may have been
+	whole    map[int]bool // which of them were sent to the end, or may have been
 }
 
-// open listens, at the address that it had if it is opened again.
+// open listens. A source that is opened again has the same address.
 func (s *source) open(ctx context.Context) (err error) {
 	if s.address, s.stop, err = harness.Listen(ctx, s.address, s); err != nil {
 		return fmt.Errorf("provider %s: %w", s.provider, err)
@@ -66,8 +66,8 @@ func (s *source) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.answer(w, r, s.next(b.whole))
 }
 
-// next returns the next version of the feed. Whether it will be whole is noted first: it
-// may be found before all of it is sent.
+// next returns the next version of the feed. It sets whole first: a search may find the version
+// before all of it is sent.
 func (s *source) next(whole bool) []byte {
 	s.mu.Lock()
 	v := s.versions

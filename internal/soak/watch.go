@@ -23,7 +23,7 @@ type watch struct {
 	metrics metrics // the last ones
 }
 
-// run returns what went wrong first, and ends then.
+// run ends at the first error, and returns it.
 func (w *watch) run(ctx context.Context, length time.Duration) error {
 	if err := w.loaded(ctx); err != nil {
 		return err
@@ -85,10 +85,10 @@ func (w *watch) loaded(ctx context.Context) error {
 	}
 }
 
-// doChores does one after the other, with pauses.
+// doChores does the chores one after the other, with pauses.
 func (w *watch) doChores(ctx context.Context) error {
 	for n := 0; harness.Pause(ctx, w.chore); n++ {
-		// A chore that was begun is finished: a command that is cut off says nothing.
+		// Finish a chore that was begun: a command that is cut off shows nothing.
 		if err := chores[n%len(chores)](w, context.WithoutCancel(ctx)); err != nil {
 			return err
 		}

@@ -14,9 +14,8 @@ import (
 	"fever/internal/harness"
 )
 
-// A version of a feed shows nine of ten events, each with that version in all of its
-// values, and is one byte longer than the version before: the size of a body tells
-// which one it was.
+// A version of a feed has nine of ten events, each with the version in all of its values. It is
+// one byte longer than the version before, so the size of a body tells the version.
 const (
 	providers = 4
 	events    = 2000 // of a provider
@@ -38,7 +37,7 @@ func providerNumber(name string) int {
 	return -1
 }
 
-// An occurrence is an event as a version of a feed shows it.
+// An occurrence is an event in a version of a feed.
 type occurrence struct {
 	title, start, end string
 	price             int
@@ -81,7 +80,7 @@ func versionOf(size int64) int { return int(size) - len(document(0, 0)) }
 type feeds struct {
 	url    string // followed by the name of a provider
 	close  func()
-	served chan struct{} // gets an element when a body has been sent and there is room
+	served chan struct{} // gets an element after a body was sent, if there is room
 
 	mu   sync.Mutex
 	gate chan struct{} // requests wait until it is closed
@@ -130,7 +129,7 @@ func (f *feeds) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// shut lets requests wait, and returns what lets them go on.
+// shut makes requests wait, and returns a function that ends this.
 func (f *feeds) shut() (open func()) {
 	gate := make(chan struct{})
 	f.mu.Lock()

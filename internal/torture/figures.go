@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// figures say where the kills hit.
+// figures count the kills by what the process was doing.
 type figures struct {
-	searches    int // answers compared with what is stored, or looked through for two ages
+	searches    int // answers compared with the stored events, or checked for mixed versions
 	completed   int // jobs, each with its snapshot
 	interrupted int // jobs that ran when the process was killed
 	starved     int // processes that had no room
@@ -23,8 +23,8 @@ type figures struct {
 	untold     int // a job was committed, and this was not said yet
 }
 
-// count sorts a kill after which so many more jobs have completed, and some were found
-// running.
+// count counts a kill. Since the last one so many jobs have completed; running has those that
+// ran at the kill.
 func (f *figures) count(v *victim, completed int, running []job) {
 	f.completed += completed
 	f.failed += v.process.failed
@@ -32,7 +32,7 @@ func (f *figures) count(v *victim, completed int, running []job) {
 		f.starved++
 	}
 	if !isClosed(v.process.Serving) {
-		f.starting++ // what runs ran already in the process before, or begins before it is said that it serves
+		f.starting++ // its running jobs may be those of the process before
 		return
 	}
 	f.interrupted += len(running)

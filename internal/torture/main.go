@@ -1,10 +1,13 @@
-// Torture kills fever serve at random instants, again and again, while it collects
-// feeds that change with each answer, now and then with no room for its data file to
-// grow, and looks each time at what is left. A job that
-// was said to have completed, or whose data a search has shown, must be in the data
-// file; the file must hold exactly what its completed jobs make of it, whole; what
-// jobs ran must become interrupted; and the next process must find by a search what is
-// stored. It fails at the first thing that is not so, and keeps the file.
+// Torture kills fever serve at random instants, again and again, while fever collects feeds
+// that change with each answer. Now and then there is no room for the data file to grow. Each
+// time it checks the data file:
+//
+//   - it has every job that the log called completed, or whose data a search has shown;
+//   - it has exactly the events that its completed jobs make;
+//   - jobs that ran become interrupted;
+//   - a search in the next process finds all that is stored.
+//
+// It fails at the first violation, and keeps the file.
 package main
 
 import (
@@ -86,7 +89,7 @@ func run(ctx context.Context, out io.Writer, fever string, kills, perFile int, s
 	return v.figures.print(out, time.Since(v.began), seed)
 }
 
-// A victim is the data file that processes work on and die over.
+// A victim is a data file whose processes are killed.
 type victim struct {
 	fever, dir, db, config string
 
@@ -102,10 +105,10 @@ type victim struct {
 	shown   [providers]int // versions that a search has shown
 	process *process       // the last
 
-	searching <-chan []byte // while it is searched all the time: brings the last answer
+	searching <-chan []byte // set while searches run without a pause; brings the last answer
 }
 
-// renew begins with a new data file.
+// renew begins a new data file.
 func (v *victim) renew(n int) error {
 	v.db = filepath.Join(v.dir, fmt.Sprintf("%d.db", n))
 	v.config = filepath.Join(v.dir, fmt.Sprintf("%d.yaml", n))
@@ -121,8 +124,8 @@ func (v *victim) renew(n int) error {
 	return os.WriteFile(v.config, []byte(b.String()), 0o600)
 }
 
-// limit returns how large the data file may be in the next process: in one of sixteen
-// less than it is, else there is no limit, which is 0.
+// limit returns the largest size of the data file in the next process. In one of sixteen it is
+// less than the present size; else it is 0, which means no limit.
 func (v *victim) limit() (int64, error) {
 	if !v.created || v.random.IntN(16) > 0 {
 		return 0, nil
@@ -134,8 +137,8 @@ func (v *victim) limit() (int64, error) {
 	return 1<<14 + v.random.Int64N(info.Size()), nil
 }
 
-// live starts a process and kills it: one in four while it starts, the others while
-// they collect, at any time or soon after something that makes commits likely.
+// live starts a process and kills it: one in four while it starts, the others while they
+// collect, at any time or soon after an event that makes commits likely.
 func (v *victim) live(ctx context.Context) error {
 	open := v.feeds.shut()
 	defer open()
@@ -163,7 +166,7 @@ func (v *victim) live(ctx context.Context) error {
 	return err
 }
 
-// use lets a process live until it is to be killed.
+// use works with a process until it is time to kill it.
 func (v *victim) use(ctx context.Context, process *process, open func()) error {
 	manner := v.random.IntN(4)
 	if process.starved {
@@ -216,7 +219,7 @@ func wait(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// examine looks at what the process has left.
+// examine checks the data file after the kill.
 func (v *victim) examine(ctx context.Context) error {
 	v.created = v.created || isClosed(v.process.loaded)
 	if !v.created && isUnborn(v.db) {
@@ -263,7 +266,7 @@ func isUnborn(db string) bool {
 	return s.Close() != nil
 }
 
-// check does what fever's tests do with every data file of theirs.
+// check checks the data file as the tests of the store do.
 func check(db string) error {
 	s, err := bolt.OpenReadOnly(db)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 // keepJobs is how many finished jobs fever is told to keep of each provider.
 const keepJobs = 40
 
-// A job is what fever dump --jobs says of one.
+// A job is one of fever dump --jobs.
 type job struct {
 	ID        uint64
 	Provider  string
@@ -33,7 +33,7 @@ type job struct {
 	Message   string
 }
 
-// A record is what fever dump says of an event.
+// A record is an event of fever dump.
 type record struct {
 	ID          string
 	Provider    string
@@ -53,8 +53,8 @@ type zone struct {
 	Price    json.Number
 }
 
-// A model is what a data file must hold: what its completed jobs make of it, in the
-// order of their ids.
+// A model is what a data file must hold: the result of its completed jobs, in the order of their
+// ids.
 type model struct {
 	jobs     map[uint64]job // all that were ever found in the file
 	finished [providers]int
@@ -73,14 +73,14 @@ type kept struct {
 
 func newModel() *model { return &model{jobs: make(map[uint64]job), ids: make(map[string]string)} }
 
-// ran reports whether the job ran when its process ended. It has no time of its end then,
-// until the next process records one.
+// ran reports whether the job ran when its process ended. It has no end until the next process
+// records one.
 func (j job) ran() bool { return j.State == "failed" && j.Kind == "interrupted" && j.Finished.IsZero() }
 
-// take compares jobs, the newest first, with those that were found before, applies
-// those that have completed since, and returns the number of those, and the jobs that
-// ran at the end. When a process has served since, none may still run that ran before; unless it
-// was starved, then jobs may have failed instead.
+// take compares jobs, the newest first, with those of the last examination, and applies those
+// that have completed since. It returns their number, and the jobs that ran at the end. When
+// a process has served since, no job of the process before may still run. If it was starved,
+// jobs may have failed.
 func (m *model) take(found []job, served, starved bool) (completed int, running []job, err error) {
 	var of [providers]int // finished jobs that are kept
 	var runs [providers]bool
@@ -133,7 +133,7 @@ func (m *model) take(found []job, served, starved bool) (completed int, running 
 	return completed, running, nil
 }
 
-// apply does what a completed job has done, and compares what that says of itself.
+// apply applies a completed job, and checks the counts of its record.
 func (m *model) apply(p int, j job) error {
 	version := versionOf(j.Bytes)
 	if version <= m.version[p] {
@@ -167,7 +167,7 @@ func (m *model) apply(p int, j job) error {
 	return nil
 }
 
-// compare says whether records are exactly what the model holds.
+// compare returns an error unless the records are exactly those of the model.
 func (m *model) compare(found []record) error {
 	want := 0
 	for p := range m.events {
@@ -207,8 +207,8 @@ func (m *model) compare(found []record) error {
 	return nil
 }
 
-// agree says whether a search that has no bounds answers with the records, in their
-// order: whether the index is what the store is.
+// agree returns an error unless a search for everything finds the records, in their order: the
+// index must have what the store has.
 func agree(answer []byte, stored []record) error {
 	found, err := decode(answer)
 	if err != nil {
@@ -232,7 +232,7 @@ func agree(answer []byte, stored []record) error {
 	return nil
 }
 
-// whole says whether an answer shows one age of each provider, and returns which.
+// whole returns the version of each provider in an answer, or an error when versions are mixed.
 func whole(answer []byte) (versions [providers]int, err error) {
 	found, err := decode(answer)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"fever/internal/harness"
 )
 
-// patience bounds every wait: what takes longer hangs.
+// patience bounds every wait.
 const patience = time.Minute
 
 // A process is a running fever serve.
@@ -20,16 +20,16 @@ type process struct {
 	*harness.Process
 	began  time.Time
 	loaded chan struct{} // closed when what is stored has been loaded
-	told   chan struct{} // gets an element when a job has completed or failed and there is room
+	told   chan struct{} // gets an element after a job completed or failed, if there is room
 
 	// Set when it has ended.
 	starved   bool     // there is a limit to the file
 	completed []uint64 // jobs that it said have completed
 	failed    int      // jobs that it said have failed, of kind store
-	unhappy   string   // the first line of its log that has no place there
+	unhappy   string   // the first line of its log that is not expected
 }
 
-// startProcess starts fever. If limit is not 0 it can write no file beyond so many bytes.
+// startProcess starts fever. If limit is not 0, it cannot write a file beyond so many bytes.
 func startProcess(ctx context.Context, fever, config string, limit int64) (*process, error) {
 	command := []string{fever, "serve", "--config", config, "--log-format", "json"}
 	if limit > 0 {
@@ -42,7 +42,7 @@ func startProcess(ctx context.Context, fever, config string, limit int64) (*proc
 	return p, err
 }
 
-// follow keeps what a line of the log says.
+// follow reads a line of the log.
 func (p *process) follow(line harness.Line) {
 	switch line.Msg {
 	case "loaded":
@@ -80,7 +80,7 @@ func (p *process) kill() error {
 	return nil
 }
 
-// await waits for something that must come while the process lives.
+// await waits for an event that must come while the process lives.
 func (p *process) await(ctx context.Context, what string, c <-chan struct{}) error {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
