@@ -170,9 +170,10 @@ func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []row)
 
 // known reports whether any event of a provider is stored.
 func known(events *bbolt.Bucket, provider string) bool {
-	prefix := append([]byte(provider), 0)
-	k, _ := events.Cursor().Seek(prefix)
-	return bytes.HasPrefix(k, prefix)
+	for range under(events, provider) {
+		return true
+	}
+	return false
 }
 
 // Known reports whether any event of a provider is stored.
@@ -203,9 +204,9 @@ func (c *changes) compareProvider(tx *bbolt.Tx, snap store.Snapshot) error {
 	}
 	c.provider = record
 	if stored != nil && c.applied.Known {
-		old, err := store.DecodeProvider(key, stored)
+		old, err := readProvider(tx, snap.Provider)
 		if err != nil {
-			return damaged(tx.DB().Path(), fmt.Sprintf("provider %q: %v", key, err))
+			return err
 		}
 		c.rezoned = old.TimeZone != snap.TimeZone
 	}
@@ -247,9 +248,7 @@ func (c *changes) compareEvent(events *bbolt.Bucket, r row, enc *store.Encoder, 
 
 // compareCurrent merges two sorted lists: the provider's current keys and the rows.
 func (c *changes) compareCurrent(tx *bbolt.Tx, provider string, rows []row) {
-	prefix := append([]byte(provider), 0)
-	cursor := tx.Bucket(currentBucket).Cursor()
-	for k, _ := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = cursor.Next() {
+	for k := range under(tx.Bucket(currentBucket), provider) {
 		c.applied.Before++
 		for len(rows) > 0 && bytes.Compare(rows[0].key, k) < 0 {
 			c.came = append(c.came, rows[0].key)

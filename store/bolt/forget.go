@@ -134,8 +134,7 @@ const mostNames = 10
 // something is.
 func (s *Store) nothing(tx *bbolt.Tx, provider string) error {
 	var names []string
-	cursor := tx.Bucket(providersBucket).Cursor()
-	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
+	for k := range under(tx.Bucket(providersBucket), "") {
 		if len(names) == mostNames {
 			names = append(names, "and others")
 			break
@@ -159,11 +158,9 @@ func (s *Store) selectEvents(ctx context.Context, tx *bbolt.Tx, provider string,
 		current bool
 	}
 	var firsts []first
-	prefix := append([]byte(provider), 0)
 	marks := tx.Bucket(currentBucket).Cursor()
-	mark, _ := marks.Seek(prefix)
-	cursor := tx.Bucket(eventsBucket).Cursor()
-	for k, v := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = cursor.Next() {
+	mark, _ := marks.Seek(append([]byte(provider), 0))
+	for k, v := range under(tx.Bucket(eventsBucket), provider) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -208,12 +205,10 @@ func (s *Store) selectEvents(ctx context.Context, tx *bbolt.Tx, provider string,
 
 // providerJobs returns the recorded jobs of a provider, the oldest first.
 func (s *Store) providerJobs(tx *bbolt.Tx, provider string) (all []store.Job, err error) {
-	prefix := append([]byte(provider), 0)
-	cursor := tx.Bucket(jobsBucket).Cursor()
-	for k, v := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = cursor.Next() {
-		job, err := store.DecodeJob(k, v)
+	for k, v := range under(tx.Bucket(jobsBucket), provider) {
+		job, err := s.decodeJob(k, v)
 		if err != nil {
-			return nil, damaged(s.path, fmt.Sprintf("job %q: %v", k, err))
+			return nil, err
 		}
 		all = append(all, job)
 	}
@@ -260,12 +255,9 @@ func (s *Store) putRecord(tx *bbolt.Tx, job store.Job) (store.Job, error) {
 
 // interruptNewest makes a provider's newest job failed if its end could not be recorded.
 func (s *Store) interruptNewest(jobs *bbolt.Bucket, provider string, now time.Time) error {
-	last, err := newestJob(jobs, provider)
-	if err != nil {
-		return damaged(s.path, err.Error())
-	}
-	if last.State != store.Running {
-		return nil
+	last, err := s.newestJob(jobs, provider)
+	if err != nil || last.State != store.Running {
+		return err
 	}
 	return s.interrupt(jobs, last, now)
 }

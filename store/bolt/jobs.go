@@ -25,9 +25,9 @@ func (s *Store) Begin(ctx context.Context, job store.Job) (store.Job, error) {
 	job.State = store.Running
 	err := s.update(ctx, func(tx *bbolt.Tx) error {
 		jobs := tx.Bucket(jobsBucket)
-		last, err := newestJob(jobs, job.Provider)
+		last, err := s.newestJob(jobs, job.Provider)
 		if err != nil {
-			return damaged(s.path, err.Error())
+			return err
 		}
 		if job.ID, err = jobs.NextSequence(); err != nil {
 			return err
@@ -85,9 +85,9 @@ func (s *Store) Finish(ctx context.Context, job store.Job, v *feed.Validators) e
 func (s *Store) Interrupt(ctx context.Context, now time.Time) (n int, err error) {
 	err = s.update(ctx, func(tx *bbolt.Tx) error {
 		jobs := tx.Bucket(jobsBucket)
-		running, err := runningJobs(jobs)
+		running, err := s.runningJobs(jobs)
 		if err != nil {
-			return damaged(s.path, err.Error())
+			return err
 		}
 		for _, job := range running {
 			if err := s.interrupt(jobs, job, now); err != nil {
@@ -139,12 +139,7 @@ func (s *Store) Jobs(ctx context.Context, f store.JobFilter) iter.Seq2[store.Job
 // of them and their state.
 func (s *Store) findJobs(ctx context.Context, f store.JobFilter) (keys [][]byte, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
-		var prefix []byte
-		if f.Provider != "" {
-			prefix = append([]byte(f.Provider), 0)
-		}
-		cursor := tx.Bucket(jobsBucket).Cursor()
-		for k, _ := cursor.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, _ = cursor.Next() {
+		for k := range under(tx.Bucket(jobsBucket), f.Provider) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -178,8 +173,8 @@ func (s *Store) job(ctx context.Context, key []byte) (job store.Job, err error) 
 			return nil // deleted since
 		}
 		var err error
-		if job, err = store.DecodeJob(key, value); err != nil {
-			return damaged(s.path, fmt.Sprintf("job %q: %v", key, err))
+		if job, err = s.decodeJob(key, value); err != nil {
+			return err
 		}
 		if job.State == store.Running && s.db.IsReadOnly() {
 			job.Interrupt(time.Time{})

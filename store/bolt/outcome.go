@@ -29,9 +29,9 @@ func (s *Store) end(jobs *bbolt.Bucket, job store.Job) (store.Job, error) {
 	if stored == nil { // else a job that runs is never deleted
 		return store.Job{}, errors.New("no such job is on record: it was forgotten, or its provider renamed")
 	}
-	began, err := store.DecodeJob(key, stored)
+	began, err := s.decodeJob(key, stored)
 	if err != nil {
-		return store.Job{}, damaged(s.path, fmt.Sprintf("job %q: %v", key, err))
+		return store.Job{}, err
 	}
 	if began.State != store.Running {
 		return store.Job{}, fmt.Errorf("it has %s already", began.State)
@@ -53,10 +53,8 @@ func (s *Store) end(jobs *bbolt.Bucket, job store.Job) (store.Job, error) {
 // are: they say how fresh the data is, and what is wrong with it. Of the records of what
 // was done by hand as many are kept as of jobs, beside these.
 func (s *Store) oldJobs(jobs *bbolt.Bucket, job *store.Job) ([][]byte, error) {
-	prefix := append([]byte(job.Provider), 0)
 	var all []pair
-	cursor := jobs.Cursor()
-	for k, v := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = cursor.Next() {
+	for k, v := range under(jobs, job.Provider) {
 		all = append(all, pair{k, v})
 	}
 	if len(all) <= s.keep {
@@ -68,9 +66,9 @@ func (s *Store) oldJobs(jobs *bbolt.Bucket, job *store.Job) ([][]byte, error) {
 	for i, p := range slices.Backward(all[:len(all)-1]) {
 		stays := i >= len(all)-s.keep
 		if !stays || !answered || !applied {
-			j, err := store.DecodeJob(p.key, p.value)
+			j, err := s.decodeJob(p.key, p.value)
 			if err != nil {
-				return nil, damaged(s.path, fmt.Sprintf("job %q: %v", p.key, err))
+				return nil, err
 			}
 			stays = stays || !answered && j.Answered() || !applied && j.Applied()
 			answered, applied = answered || j.Answered(), applied || j.Applied()
@@ -94,7 +92,7 @@ func (s *Store) interrupt(jobs *bbolt.Bucket, job store.Job, now time.Time) erro
 
 // newestJob returns the provider's newest job, or the zero value when it has none. No
 // other job of the provider can be running.
-func newestJob(jobs *bbolt.Bucket, provider string) (store.Job, error) {
+func (s *Store) newestJob(jobs *bbolt.Bucket, provider string) (store.Job, error) {
 	cursor := jobs.Cursor()
 	var k, v []byte
 	if past, _ := cursor.Seek(append([]byte(provider), 1)); past == nil { // beyond all of its keys
@@ -105,20 +103,24 @@ func newestJob(jobs *bbolt.Bucket, provider string) (store.Job, error) {
 	if !bytes.HasPrefix(k, append([]byte(provider), 0)) {
 		return store.Job{}, nil
 	}
-	job, err := store.DecodeJob(k, v)
+	return s.decodeJob(k, v)
+}
+
+func (s *Store) decodeJob(key, b []byte) (store.Job, error) {
+	job, err := store.DecodeJob(key, b)
 	if err != nil {
-		return store.Job{}, fmt.Errorf("job %q: %w", k, err)
+		return store.Job{}, damaged(s.path, fmt.Sprintf("job %q: %v", key, err))
 	}
 	return job, nil
 }
 
 // runningJobs looks at the newest job of each provider.
-func runningJobs(jobs *bbolt.Bucket) (running []store.Job, err error) {
+func (s *Store) runningJobs(jobs *bbolt.Bucket) (running []store.Job, err error) {
 	cursor := jobs.Cursor()
 	for k, v := cursor.Last(); k != nil; {
-		job, err := store.DecodeJob(k, v)
+		job, err := s.decodeJob(k, v)
 		if err != nil {
-			return nil, fmt.Errorf("job %q: %w", k, err)
+			return nil, err
 		}
 		if job.State == store.Running {
 			running = append(running, job)

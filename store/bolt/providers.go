@@ -18,16 +18,9 @@ func (s *Store) Validators(ctx context.Context, provider string) (v feed.Validat
 		return v, err
 	}
 	err = s.view(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(providersBucket).Get([]byte(provider))
-		if b == nil {
-			return nil
-		}
-		p, err := store.DecodeProvider([]byte(provider), b)
-		if err != nil {
-			return damaged(s.path, fmt.Sprintf("provider %q: %v", provider, err))
-		}
+		p, err := readProvider(tx, provider)
 		v = p.Validators
-		return nil
+		return err
 	})
 	if err != nil {
 		return feed.Validators{}, fmt.Errorf("read the validators of %s: %w", provider, err)
@@ -35,46 +28,54 @@ func (s *Store) Validators(ctx context.Context, provider string) (v feed.Validat
 	return v, nil
 }
 
-// revalidate relocations the validators of the provider's latest snapshot by newer ones of
+// revalidate replaces the validators of the provider's latest snapshot by newer ones of
 // the same body from the same source.
 func (s *Store) revalidate(tx *bbolt.Tx, provider string, v feed.Validators) error {
 	providers, key := tx.Bucket(providersBucket), []byte(provider)
-	b := providers.Get(key)
-	if b == nil {
-		return nil // there is no snapshot
-	}
-	p, err := store.DecodeProvider(key, b)
-	if err != nil {
-		return damaged(s.path, fmt.Sprintf("provider %q: %v", provider, err))
+	p, err := readProvider(tx, provider)
+	if err != nil || p.TimeZone == "" {
+		return err
 	}
 	if old := p.Validators; v == old || v.Digest != old.Digest || v.Source != old.Source {
 		return nil
 	}
 	p.Validators = v
-	if b, err = p.Encode(key); err != nil {
+	b, err := p.Encode(key)
+	if err != nil {
 		return err
 	}
 	return providers.Put(key, b)
 }
 
+// readProvider returns what is stored of a provider, or the zero value, which has no time
+// zone, when no snapshot is.
+func readProvider(tx *bbolt.Tx, name string) (p store.Provider, err error) {
+	b := tx.Bucket(providersBucket).Get([]byte(name))
+	if b == nil {
+		return p, nil
+	}
+	if p, err = store.DecodeProvider([]byte(name), b); err != nil {
+		return p, damaged(tx.DB().Path(), fmt.Sprintf("provider %q: %v", name, err))
+	}
+	return p, nil
+}
+
 // locations returns the time zone of every provider with a snapshot.
 func (s *Store) locations(tx *bbolt.Tx) (map[string]*time.Location, error) {
 	all := make(map[string]*time.Location)
-	err := tx.Bucket(providersBucket).ForEach(func(name, v []byte) error {
-		if loc := s.Zones[string(name)]; loc != nil {
-			all[string(name)] = loc
-			return nil
+	for key := range under(tx.Bucket(providersBucket), "") {
+		name := string(key)
+		loc := s.Zones[name]
+		if loc == nil {
+			p, err := readProvider(tx, name)
+			if err != nil {
+				return nil, err
+			}
+			if loc, err = store.LoadZone(p.TimeZone); err != nil {
+				return nil, fmt.Errorf("provider %s: %w", name, err)
+			}
 		}
-		p, err := store.DecodeProvider(name, v)
-		if err != nil {
-			return damaged(tx.DB().Path(), fmt.Sprintf("provider %q: %v", name, err))
-		}
-		loc, err := store.LoadZone(p.TimeZone)
-		if err != nil {
-			return fmt.Errorf("provider %s: %w", name, err)
-		}
-		all[string(name)] = loc
-		return nil
-	})
-	return all, err
+		all[name] = loc
+	}
+	return all, nil
 }

@@ -52,12 +52,7 @@ func (s *Store) find(ctx context.Context, f store.Filter) ([][]byte, error) {
 		if err != nil {
 			return err
 		}
-		var prefix []byte
-		if f.Provider != "" {
-			prefix = append([]byte(f.Provider), 0)
-		}
-		cursor := tx.Bucket(eventsBucket).Cursor()
-		for k, v := cursor.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = cursor.Next() {
+		for k, v := range under(tx.Bucket(eventsBucket), f.Provider) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}

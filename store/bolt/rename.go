@@ -159,13 +159,11 @@ func (s *Store) begin(m *mover) ([]store.Job, error) {
 	if from == nil && !slices.ContainsFunc(all, func(j store.Job) bool { return j.Trigger.Collects() }) {
 		return nil, s.nothing(m.tx, m.From)
 	}
-	for name, p := range map[string]*store.Provider{m.From: &m.from, m.To: &m.to} {
-		if b := providers.Get([]byte(name)); b != nil {
-			var err error
-			if *p, err = store.DecodeProvider([]byte(name), b); err != nil {
-				return nil, damaged(s.path, fmt.Sprintf("provider %q: %v", name, err))
-			}
-		}
+	var err1, err2 error
+	m.from, err1 = readProvider(m.tx, m.From)
+	m.to, err2 = readProvider(m.tx, m.To)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
 	}
 	m.fromCounts = from != nil && (to == nil || latest[1] > latest[0])
 	return all, nil
@@ -235,9 +233,7 @@ func (m *mover) merge(fromKey, toKey []byte, from, to store.Value) (v store.Valu
 func (m *mover) moveCurrent() (n int, err error) {
 	current := m.tx.Bucket(currentBucket)
 	keys := func(provider string) (all [][]byte) {
-		prefix := append([]byte(provider), 0)
-		cursor := current.Cursor()
-		for k, _ := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = cursor.Next() {
+		for k := range under(current, provider) {
 			all = append(all, bytes.Clone(k))
 		}
 		return all

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"iter"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,22 @@ const batchSize = 512
 
 // pair is a key and its value. It is good until the end of the transaction.
 type pair struct{ key, value []byte }
+
+// under yields what a bucket holds of a provider, in the order of keys; of all for "".
+func under(b *bbolt.Bucket, provider string) iter.Seq2[[]byte, []byte] {
+	var prefix []byte
+	if provider != "" {
+		prefix = append([]byte(provider), 0)
+	}
+	return func(yield func(key, value []byte) bool) {
+		cursor := b.Cursor()
+		for k, v := cursor.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = cursor.Next() {
+			if !yield(k, v) {
+				return
+			}
+		}
+	}
+}
 
 // spread gives all that b holds to several workers, as many as there are processors.
 // Each takes batches until there are no more, or it fails and with it the others. A
