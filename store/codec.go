@@ -243,8 +243,8 @@ func checksum(key, b []byte) uint32 {
 	return crc32.Update(crc32.Update(0, castagnoli, key), castagnoli, b)
 }
 
-// DecodeRecord decodes everything of a stored event. Whether it is current does not
-// stand in its value.
+// DecodeRecord decodes everything of a stored event but whether it is current, which its
+// value does not say.
 func DecodeRecord(key, b []byte) (r event.Record, err error) {
 	v, err := decodeValue[eventFields](key, b)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"fever/provider/feed"
 )
 
-// jobFields is what stands in the bucket of jobs. Times are Unix milliseconds, 0 for
+// jobFields is a [Job] as it is encoded. Times are Unix milliseconds, 0 for
 // the zero time.
 type jobFields struct {
 	_           struct{} `cbor:",toarray"`

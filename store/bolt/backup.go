@@ -16,9 +16,8 @@ import (
 // Backup writes to w a copy of the data file as it is at one moment, whole, and
 // returns the number of bytes. Jobs go on meanwhile.
 //
-// It is one read transaction. As long as that takes no page is used again, so the file
-// grows with all that is written. So w should be as fast as a file; for one that may be
-// slow there is [Store.Spool].
+// It is one read transaction. No page is used again until that ends, so each commit makes
+// the file grow. So w should be as fast as a file; use [Store.Spool] for a slow one.
 func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
 	out := &interruptible{ctx: ctx, w: w}
 	err = s.view(func(tx *bbolt.Tx) (err error) {
@@ -34,10 +33,9 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
 	return n, nil
 }
 
-// Spool is [Store.Backup] into a file of its own, beside the data file, where there is
-// most likely to be room, or else in the folder for temporary files. It has no name, so
-// it is gone when it is closed, or when the process ends in whatever way. It is to be
-// read from its beginning.
+// Spool is [Store.Backup] into a file of its own: beside the data file, where room is most
+// likely, or else in the folder for temporary files. The file has no name, so it is gone
+// when it is closed, or when the process ends in any way. It is at its beginning, to be read.
 func (s *Store) Spool(ctx context.Context) (*os.File, error) {
 	file, err := s.spool(ctx, filepath.Dir(s.path))
 	if err == nil || ctx.Err() != nil || errors.Is(err, store.ErrDamaged) {

@@ -12,12 +12,12 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// contain runs f, which touches pages of the file. bbolt panics on pages that it does
-// not like, and the kernel raises a fault on those that vanished from under the
-// mapping. Both become ErrDamaged, and the store refuses everything from then on.
+// contain runs f, which reads pages of the file. bbolt panics on pages that are not as it
+// wrote them, and the kernel raises a fault when mapped pages are no longer in the file.
+// Both become store.ErrDamaged, and the store refuses everything from then on.
 //
-// Any other panic is a mistake in fever and no fault of the file: it goes on to the
-// caller, with its stack, when the transactions in f have been rolled back.
+// Any other panic is a mistake in fever. It goes on to the caller, with its stack, after
+// the transactions in f were rolled back.
 func (s *Store) contain(f func() error) (err error) {
 	if err := s.Broken(); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (s *Store) contain(f func() error) (err error) {
 		s.bell.ring()
 	}()
 	err = f()
-	if errors.Is(err, berrors.ErrInvalidMapping) { // it has let the old mapping go, and got no new one
+	if errors.Is(err, berrors.ErrInvalidMapping) { // it has unmapped the file, and could not map it again
 		s.broken.Store(&err)
 		s.bell.ring()
 	}
@@ -59,10 +59,10 @@ var (
 	bolt = reflect.TypeFor[bbolt.DB]().PkgPath()
 )
 
-// fromBolt reports whether it was bbolt that panicked, and not fever's code that bbolt
-// called or that called bbolt: which of the two is closer to the panic. Nothing else of
-// fever calls bbolt or is called by it, so this package is all of fever there. It is for
-// the deferred function that has recovered: what panicked is then still on the stack.
+// fromBolt reports whether bbolt panicked, and not fever's code that called bbolt or that
+// bbolt called. It looks for the function of either that is closest to the panic. Only this
+// package of fever calls bbolt or is called by it. A deferred function calls fromBolt after
+// it has recovered: the stack still holds the functions that panicked.
 func fromBolt() bool {
 	var stack [64]uintptr // between a panic and either of the two there is little
 	frames := runtime.CallersFrames(stack[:runtime.Callers(3, stack[:])])

@@ -80,8 +80,8 @@ func (s *Store) Finish(ctx context.Context, job store.Job, v *feed.Validators) e
 }
 
 // Interrupt makes all running jobs failed, of kind [feed.KindInterrupted], finished now.
-// It returns their number. It is for the start of a process that collects: jobs found
-// running then were those of a process that died.
+// It returns their number. A process that collects calls it at its start: jobs that are
+// running then belong to a process that died.
 func (s *Store) Interrupt(ctx context.Context, now time.Time) (n int, err error) {
 	err = s.update(ctx, func(tx *bbolt.Tx) error {
 		jobs := tx.Bucket(jobsBucket)
@@ -105,12 +105,12 @@ func (s *Store) Interrupt(ctx context.Context, now time.Time) (n int, err error)
 
 // Jobs yields recorded jobs, the newest first. An error ends it.
 //
-// Which jobs can come is settled at the start. Each is then read when its turn comes,
-// in a transaction of its own, and left out when it is no longer kept, or not in the
-// state that is asked for: a slow consumer holds up no writer and may call any method.
+// It lists the jobs at the start. It reads each job when its turn comes, in a transaction
+// of its own, and leaves out those that are no longer kept or not in the wanted state. So
+// a slow consumer holds up no writer, and may call any method.
 //
-// Where the file is open for reading nobody can be writing it. A job that is recorded as
-// running comes as failed then, of kind [feed.KindInterrupted], with no time of its end.
+// While a file is open for reading nobody can run jobs with it. Jobs that are recorded as
+// running come as failed then, of kind [feed.KindInterrupted], without a time of their end.
 func (s *Store) Jobs(ctx context.Context, f store.JobFilter) iter.Seq2[store.Job, error] {
 	return func(yield func(store.Job, error) bool) {
 		keys, err := s.findJobs(ctx, f)

@@ -47,11 +47,10 @@ func (s *Store) end(jobs *bbolt.Bucket, job store.Job) (store.Job, error) {
 	return job, err
 }
 
-// oldJobs returns the keys of those jobs of a provider that are no longer kept once the
-// newest of them, the only one that runs, has ended as job says. The newest that its
-// provider answered, and the newest that brought a snapshot, are kept however old they
-// are: they say how fresh the data is, and what is wrong with it. Of the records of what
-// was done by hand as many are kept as of jobs, beside these.
+// oldJobs returns the keys of a provider's jobs to delete when job, its newest, has ended.
+// The newest job that the provider answered, and the newest that brought a snapshot, are
+// always kept: they say how fresh the data is, and what is wrong with it. Records of
+// Forget and Rename are kept beside the jobs, at most as many.
 func (s *Store) oldJobs(jobs *bbolt.Bucket, job *store.Job) ([][]byte, error) {
 	var all []pair
 	for k, v := range under(jobs, job.Provider) {

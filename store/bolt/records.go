@@ -16,10 +16,10 @@ import (
 // Records yields stored events in the order of their entries: start, end, id. An
 // error ends it.
 //
-// Which events come, and in which order, is settled at the start. Each is then read
-// when its turn comes, in a transaction of its own: a slow consumer holds up no
-// writer, may call any method, and sees the values of that moment. Memory holds the
-// keys of what is to come, and one event with its zones.
+// It finds and orders the events at the start. It reads each event when its turn comes, in
+// a transaction of its own: a slow consumer holds up no writer, may call any method, and
+// sees the values of that moment. Memory holds the keys of the events to come, and one
+// event with its zones.
 func (s *Store) Records(ctx context.Context, f store.Filter) iter.Seq2[event.Record, error] {
 	return func(yield func(event.Record, error) bool) {
 		keys, err := s.find(ctx, f)

@@ -38,9 +38,9 @@ func under(b *bbolt.Bucket, provider string) iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// spread gives all that b holds to several workers, as many as there are processors.
-// Each takes batches until there are no more, or it fails and with it the others. A
-// mistake of ours that panics in one ends the process: nobody could recover from it.
+// spread gives all that b holds to one worker for each processor. A worker takes batches
+// until there are no more. When one fails, all end. A panic of our own code in a worker
+// ends the process, since nobody can recover it.
 func (s *Store) spread(ctx context.Context, b *bbolt.Bucket, work func(batches <-chan []pair) error) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -54,7 +54,8 @@ func (s *Store) spread(ctx context.Context, b *bbolt.Bucket, work func(batches <
 		})
 	}
 	func() {
-		// The workers read the pages of b: they must end before it, come what may.
+		// The workers read the pages of b: all must end before the transaction does, even
+		// when walk panics.
 		defer workers.Wait()
 		defer close(batches)
 		walk(ctx, b, batches)
@@ -85,9 +86,10 @@ func walk(ctx context.Context, b *bbolt.Bucket, batches chan<- []pair) {
 	}
 }
 
-// verify compares the checksums of all values, and decodes nothing else. Keys have none. There
-// must be an event for each in current, and one for each in revisions, and the other way
-// round: the sums of what hashes both are equal.
+// verify compares the checksums of all values. Keys have none, so it compares them with the
+// events: each key in current must be that of an event, and the keys in revisions must be
+// those of all events with a revision. The latter are in another order, so the sums of
+// their hashes are compared.
 func (s *Store) verify() error {
 	return s.view(func(tx *bbolt.Tx) error {
 		events, current := tx.Bucket(eventsBucket).Cursor(), tx.Bucket(currentBucket).Cursor()

@@ -29,8 +29,8 @@ type stats struct {
 	store.Stats
 }
 
-// committed takes note of a transaction that took so long to write. The caller lets
-// nobody write meanwhile.
+// committed counts a commit that took so long, and measures the file. The caller holds the
+// writer's lock.
 func (s *Store) committed(took time.Duration) {
 	size, free, err := boltfile.Usage(s.file)
 	s.stats.Lock()
@@ -43,15 +43,14 @@ func (s *Store) committed(took time.Duration) {
 	}
 }
 
-// applied takes note of the number of events in a provider's latest snapshot.
+// applied sets the number of events in a provider's latest snapshot.
 func (s *Store) applied(provider string, events int) {
 	s.stats.Lock()
 	defer s.stats.Unlock()
 	s.stats.Current[provider] = events
 }
 
-// moved takes note that nothing is stored of one provider any more, and that another, if it
-// is named, has so many events in its latest snapshot.
+// moved removes the number of one provider and, if another is named, sets that of the other.
 func (s *Store) moved(from, to string, events int) {
 	s.stats.Lock()
 	defer s.stats.Unlock()
@@ -61,7 +60,7 @@ func (s *Store) moved(from, to string, events int) {
 	}
 }
 
-// survey takes note of what the file holds when it is opened.
+// survey measures a file that has just been opened, and counts the current events.
 func (s *Store) survey() error {
 	size, free, err := boltfile.Usage(s.file)
 	if err != nil {

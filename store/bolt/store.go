@@ -25,8 +25,9 @@ import (
 )
 
 const (
-	// lockTimeout is how long Open waits for a process that is about to let the file go.
-	// One that starts another program lets it go at the latest when that has begun.
+	// lockTimeout is how long Open waits for another process to release its lock. A process
+	// that forks shares its lock with the child until the child has called exec, so a
+	// released lock can linger for a moment.
 	lockTimeout = time.Second
 )
 
@@ -57,8 +58,8 @@ type Store struct {
 // the newest that its provider answered and the newest that brought a snapshot.
 //
 // A file of an older format is converted, in one transaction. Open follows all pages and
-// compares the checksums of all values. It returns ErrLocked,
-// ErrForeign, ErrNewer or ErrDamaged (wrapped), and then the file is as it was.
+// compares the checksums of all values. After store.ErrLocked, store.ErrForeign,
+// store.ErrNewer and store.ErrDamaged (wrapped) the file is as it was.
 func Open(path string, keep int) (*Store, error) {
 	if keep < 1 {
 		return nil, fmt.Errorf("open the store %s: %d jobs to keep for each provider, where at least 1 is needed", path, keep)
@@ -68,8 +69,8 @@ func Open(path string, keep int) (*Store, error) {
 
 // OpenReadOnly opens the data file for reading. Any number of processes can do so
 // beside each other, but not beside one that has it open for writing. A missing file
-// is an error that is [fs.ErrNotExist]. A value is found damaged only when it is read,
-// so that the others can be. Otherwise it is like [Open].
+// is an error that is [fs.ErrNotExist]. A damaged value is found when it is read, so that
+// all others can still be read. Nothing is converted. Otherwise it is like [Open].
 func OpenReadOnly(path string) (*Store, error) { return open(path, 0, true) }
 
 func open(path string, keep int, readOnly bool) (*Store, error) {
@@ -113,7 +114,7 @@ func open(path string, keep int, readOnly bool) (*Store, error) {
 	return s, nil
 }
 
-// openFile has bbolt open the file, and map so many bytes of it at least.
+// openFile opens the file with bbolt, which maps at least so many bytes of it.
 func (s *Store) openFile(readOnly bool, mapped int) (err error) {
 	s.db, err = bbolt.Open(s.path, 0o600, &bbolt.Options{
 		Timeout:         lockTimeout,
@@ -136,10 +137,10 @@ func (s *Store) openFile(readOnly bool, mapped int) (err error) {
 	return err
 }
 
-// roomToGrow returns how much of a file to map that is to be written. Where a file has
-// outgrown its mapping, bbolt maps it anew: the commit waits for all readers, and new
-// readers wait for the commit. A mapping takes addresses and no memory, of which there
-// are enough on all systems with 64 bits. Windows would make the file as large as that.
+// roomToGrow returns how many bytes to map of a file that is opened for writing. When a file
+// outgrows its mapping, bbolt maps it again: the commit waits for all readers, and new
+// readers wait for the commit. A mapping takes addresses, not memory, and systems with 64
+// bits have enough of them. Windows would make the file as large as its mapping.
 func roomToGrow() int {
 	room := int64(64 << 30) // what a hundred million events need
 	if strconv.IntSize < 64 || runtime.GOOS == "windows" {
@@ -148,15 +149,15 @@ func roomToGrow() int {
 	return int(room)
 }
 
-// grown says how large the file is now. It grows by as much when it must grow, within
-// bounds. By itself bbolt would take 16 MiB for a file with a large mapping.
+// grown sets by how much the file grows next: it doubles, within bounds. bbolt's own step is
+// 16 MiB for a file with a large mapping.
 func (s *Store) grown(size int64) {
 	s.db.AllocSize = int(min(max(size, 32<<10), 16<<20))
 }
 
-// prepare follows all pages of the file, now that nobody else can write it, and sees
-// to it that they hold fever's buckets. Who is to write must find all values whole: a
-// damaged file is not written to any more.
+// prepare checks the file, which is locked now: its pages, its buckets and, for writing, all
+// of its values, since a damaged file must not be written to. It creates the buckets of an
+// empty file, and converts a file of an older format.
 func (s *Store) prepare() error {
 	if err := boltfile.Walk(s.file); err != nil {
 		return wrong(s.path, err)
@@ -190,8 +191,8 @@ func (s *Store) prepare() error {
 	return s.survey()
 }
 
-// Close lets the file go, after the transactions under way have ended. Closing again
-// does nothing.
+// Close waits for the transactions under way, and closes the file. [Store.Wait] returns an
+// error from then on. Closing again does nothing.
 func (s *Store) Close() error {
 	if s.broken.Load() != nil {
 		// bbolt may have panicked while it held its own locks: closing it could wait
@@ -211,8 +212,8 @@ func (s *Store) view(f func(*bbolt.Tx) error) error {
 	return s.contain(func() error { return s.db.View(f) })
 }
 
-// update runs f in a write transaction, which is committed unless f fails or ctx ends.
-// A failed commit whose state is in the file all the same is ErrUncertain.
+// update runs f in a write transaction and commits it, unless f fails or ctx ends. It returns
+// store.ErrUncertain when the commit failed and its state is in the file all the same.
 func (s *Store) update(ctx context.Context, f func(*bbolt.Tx) error) error {
 	s.writer.Lock()
 	defer s.writer.Unlock()
@@ -248,11 +249,11 @@ func (s *Store) update(ctx context.Context, f func(*bbolt.Tx) error) error {
 	return err
 }
 
-// inFile reports whether what a write that ended with this error wrote is in the file.
+// inFile reports whether the file holds what a write wrote that returned this error.
 func inFile(err error) bool { return err == nil || errors.Is(err, store.ErrUncertain) }
 
-// inPlace returns an error when the path no longer leads to the open file. Somebody has
-// removed or replaced that: what is written to it would be lost when it is closed.
+// inPlace returns an error when somebody has removed or replaced the file at the path. The
+// open file would be lost, with all that is written to it, when it is closed.
 func (s *Store) inPlace() error {
 	opened, err := s.file.Stat()
 	if err != nil {
@@ -268,8 +269,8 @@ func (s *Store) inPlace() error {
 	return nil // or it cannot be seen, which is no reason not to write
 }
 
-// mayShow reports whether readers may see the state of a transaction whose commit has
-// failed. Its meta page tells: bbolt writes that last, and then makes it last.
+// mayShow reports whether readers may see the state of a transaction whose commit failed.
+// They do if its meta page was written: bbolt writes that last, and syncs it after that.
 func (s *Store) mayShow(id int) bool {
 	tx, err := s.db.Begin(false)
 	if err != nil {

@@ -31,8 +31,8 @@ type pages struct {
 	seen []bool // page numbers that are free or have been visited
 }
 
-// newPages checks what bbolt touches when it opens the file: that this has all the
-// pages that m speaks of, and the list of free ones.
+// newPages checks what bbolt reads when it opens the file: the number of pages and the list
+// of free ones.
 func newPages(f *os.File, m meta) (*pages, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -115,15 +115,15 @@ func (p *pages) open(id uint64) (h header, extent int64, err error) {
 // bounds are what the keys of a page must lie between, as the pages above it say.
 type bounds struct{ least, below []byte } // the second may be nil, which bounds nothing
 
-// walk follows the tree of pages below a bucket's root. It ends, since it goes on only
-// from pages that were not seen before.
+// walk follows the tree of pages below a bucket's root. It ends, since it visits no page
+// twice.
 func (p *pages) walk(id uint64, within bounds) error {
 	h, extent, err := p.open(id)
 	if err != nil {
 		return err
 	}
-	// A bucket that has become empty stands in its parent, as a page within the page: an
-	// empty page of its own is the one that bbolt begins with.
+	// bbolt moves an empty bucket into its parent's page. The only empty page of its own is
+	// the one that a file begins with.
 	if h.count == 0 && p.txid > 1 {
 		return fmt.Errorf("page %d: no elements", id)
 	}
@@ -199,17 +199,17 @@ func (p *pages) inOrder(spans []span, h header, within bounds) (keys [][]byte, e
 // span is a part of the file.
 type span struct{ at, length int64 }
 
-// content is what stands in a page.
+// content is what a page holds.
 type content struct {
 	keys     []span
 	children []uint64 // the pages that it refers to: of a branch one for each key, of a leaf those of buckets
-	inline   []span   // buckets that are so small that they stand in it as a page within the page
+	inline   []span   // small buckets, each a page within this page
 	end      int64    // of its elements
 }
 
-// elements checks that all keys and values of the page at base lie within its extent,
-// one after the other from the end of the table, as bbolt writes them: a count or a
-// length that is wrong is found out.
+// elements checks that all keys and values of the page at base lie within its extent, one
+// after the other from the end of the table, as bbolt writes them. So it finds every wrong
+// count and length.
 func elements(r io.ReaderAt, base, extent int64, h header) (c content, err error) {
 	if h.flags != leafPage && (h.flags != branchPage || h.count == 0) {
 		return c, fmt.Errorf("%d elements of type %#x", h.count, h.flags)
@@ -257,7 +257,7 @@ func elements(r io.ReaderAt, base, extent int64, h header) (c content, err error
 	return c, nil
 }
 
-// bucket reads the value that stands for a bucket: its root page, its sequence and, if
+// bucket reads the value of a bucket's key: its root page, its sequence and, if
 // the root is 0, its only page.
 func bucket(r io.ReaderAt, value span) (root uint64, page span, err error) {
 	var b [bucketBytes]byte
