@@ -40,10 +40,16 @@ func FuzzDecodeValue(f *testing.F) {
 		if errEntry == nil && (e.Key != r.Key || e.Title != r.Title || e.Start != r.Start || e.End != r.End) {
 			t.Errorf("the entry is of %+v, the record of %+v", e, r)
 		}
+		var c Encoder
+		if _, revision, err := c.CheckRecord(key, b); err == nil {
+			v := must(DecodeValue(key, b))
+			if again := must(v.Encode(key)); v.Revision != revision || revision != must(VerifyValue(key, b)) || !slices.Equal(again, b) {
+				t.Errorf("revision %d: %+v, %x", revision, v, again)
+			}
+		}
 		if r.Validate() != nil {
 			return
 		}
-		var c Encoder
 		fields := must(c.Encode(&r.Event))
 		again := must((&Value{FirstSeen: r.FirstSeen.UnixMilli(), LastChanged: r.LastChanged.UnixMilli(), Event: fields}).Encode(key))
 		second, err := DecodeRecord(key, again)

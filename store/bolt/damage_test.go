@@ -57,7 +57,7 @@ func changesOf(t *testing.T, s *Store, at store.Revision) (all []string) {
 		entries, upTo, err := s.Changes(t.Context(), since)
 		fmt.Fprintln(&text, upTo, err)
 		for _, e := range entries {
-			fmt.Fprintln(&text, e.SortKey, e.Summary)
+			fmt.Fprintln(&text, e.SortKey, string(e.Summary))
 		}
 		all = append(all, text.String())
 	}

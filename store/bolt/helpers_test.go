@@ -45,20 +45,6 @@ func checkFile(t *testing.T, path string) {
 	}
 }
 
-// reopen closes s and opens its file again, in its place.
-func reopen(t *testing.T, s *Store) {
-	t.Helper()
-	path := s.path
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again, err := Open(path, keep)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.db, s.file = again.db, again.file
-}
-
 // metaBytes is the length of what bbolt writes of a meta page.
 const metaBytes = 80
 
@@ -76,10 +62,9 @@ var (
 	apply      = storetest.Apply
 	records    = storetest.Records
 	jobs       = storetest.Jobs
-
-	local  = storetest.Local
-	price  = storetest.Price
-	dateOf = storetest.DateOf
+	local      = storetest.Local
+	price      = storetest.Price
+	dateOf     = storetest.DateOf
 
 	utc = time.UTC
 )

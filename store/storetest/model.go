@@ -27,6 +27,7 @@ type Model struct {
 	changed             map[event.Key]store.Revision
 }
 
+// NewModel returns an empty one.
 func NewModel() *Model {
 	return &Model{
 		Records: make(map[event.Key]event.Record), validators: make(map[string]feed.Validators),
@@ -106,6 +107,7 @@ func (m *Model) knows(provider string) bool {
 	return false
 }
 
+// Apply makes snap its provider's latest snapshot, and says what the store must say of it.
 func (m *Model) Apply(snap store.Snapshot) (want store.Applied) {
 	rezoned := m.zones[snap.Provider] != "" && m.zones[snap.Provider] != snap.TimeZone && m.knows(snap.Provider)
 	m.validators[snap.Provider], m.zones[snap.Provider] = snap.Validators, snap.TimeZone

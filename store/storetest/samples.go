@@ -140,9 +140,10 @@ func Sample(provider string, number, zones int) event.Event {
 	return e
 }
 
-// Local and price are for constants.
+// Local parses a constant.
 func Local(s string) event.Local { return must(event.ParseLocal(s)) }
 
+// Price parses a constant.
 func Price(s string) event.Price { return must(event.ParsePrice(s)) }
 
 // DateOf returns the date of a local time.
