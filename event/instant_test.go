@@ -10,7 +10,7 @@ import (
 	"fever/event"
 )
 
-// entry makes the entry of an event with the given local times, "" being none.
+// entry makes the entry of an event with the given local times; "" is none.
 func entry(loc *time.Location, start, end string) *event.Entry {
 	e := camela()
 	e.Start, e.End = mustLocal(start), mustLocal(end)
@@ -111,9 +111,8 @@ func offset(second int64, loc *time.Location) int64 {
 	return int64(o)
 }
 
-// TestInstantProperty compares with the definition: of the seconds at which the
-// clock shows the local time the first one, or, when there is none, the one that the
-// offset from before the gap gives.
+// TestInstantProperty compares with the definition: the first second at which the clock shows the
+// local time, or, when there is none, the one by the offset from before the gap.
 func TestInstantProperty(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -35,8 +35,8 @@ func TestKeyRoundTrip(t *testing.T) {
 	})
 }
 
-// TestKeyInjective moves characters between the parts of a key, where a separator
-// that can occur in a part would be caught.
+// TestKeyInjective moves characters between the parts of a key. It fails if the separator can
+// occur in a part.
 func TestKeyInjective(t *testing.T) {
 	t.Parallel()
 	part := rapid.StringMatching(`[a1/\-]{1,3}`)
@@ -66,8 +66,7 @@ func TestParseKeyRefuses(t *testing.T) {
 	}
 }
 
-// TestIDGolden holds ids that are in use. A change here breaks every client that
-// has kept one.
+// TestIDGolden has ids that are in use. A change breaks every client that has kept one.
 func TestIDGolden(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ base, event, want string }{

@@ -123,9 +123,8 @@ func TestLocalRoundTrip(t *testing.T) {
 	})
 }
 
-// FuzzParseLocal holds ParseLocal against time.Parse, which accepts more: a fraction
-// of a second after a point or a comma, and an hour of one digit. Either gives a
-// text of another length than the layout's.
+// FuzzParseLocal compares ParseLocal with time.Parse, which also accepts a fraction of a second
+// and an hour of one digit. Such a text has another length than the layout.
 func FuzzParseLocal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		want, err := time.Parse(dateTime, s)

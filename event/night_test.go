@@ -10,9 +10,9 @@ import (
 	"fever/event"
 )
 
-// TestNights has the nights on which clocks change. A time that is shown twice is the
-// first one, and of an end the first that is not before the start. One that is skipped
-// counts on with the offset from before the gap (RFC 5545 section 3.3.5).
+// TestNights has the nights on which clocks change. A time that the clocks show twice is the first
+// of the two; as an end it is the first that is not before the start. A time that they skip has
+// the offset from before the gap (RFC 5545 section 3.3.5).
 func TestNights(t *testing.T) {
 	t.Parallel()
 	const refused = "before its start"
@@ -80,8 +80,8 @@ func TestNights(t *testing.T) {
 	}
 }
 
-// TestOrderProperty compares with the definition: an event is in order when the clock
-// shows its end, once or again, at its start or later, or when its local times are.
+// TestOrderProperty compares with the definition: an event is in order when the clock shows its
+// end at or after its start, or when its local times are in order.
 func TestOrderProperty(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -122,8 +122,8 @@ func rat(p event.Price) *big.Rat {
 
 var decimalNumber = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$`)
 
-// FuzzParsePrice holds ParsePrice against exact arithmetic: what it accepts is equal
-// to the text, and it accepts every decimal of up to 19 digits.
+// FuzzParsePrice compares ParsePrice with exact arithmetic: an accepted price equals its text, and
+// it accepts every decimal of up to 19 digits.
 func FuzzParsePrice(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		p, err := event.ParsePrice(s)
@@ -161,8 +161,7 @@ func FuzzParsePrice(f *testing.F) {
 	})
 }
 
-// keepable reports whether a decimal number has at most 19 digits, the zeros before
-// and after those that count left aside.
+// keepable reports whether a decimal number has at most 19 significant digits.
 func keepable(s string) bool {
 	whole, fraction, _ := strings.Cut(strings.TrimLeft(s, "+-"), ".")
 	whole, fraction = strings.TrimLeft(whole, "0"), strings.TrimRight(fraction, "0")

@@ -128,8 +128,8 @@ func TestParseInstantRefuses(t *testing.T) {
 	}
 }
 
-// TestParseInstantAndTimeParse lists all that sets the two apart. FuzzParseInstant
-// found no more than this, and neither did reading package time.
+// TestParseInstantAndTimeParse lists all differences of the two. FuzzParseInstant and a reading of
+// package time found no more.
 func TestParseInstantAndTimeParse(t *testing.T) {
 	t.Parallel()
 	for _, in := range []string{
@@ -247,7 +247,7 @@ func TestWindowHolds(t *testing.T) {
 var grammar = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])` +
 	`[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`)
 
-// FuzzParseInstant holds ParseInstant against the grammar and against time.Parse.
+// FuzzParseInstant compares ParseInstant with the grammar and with time.Parse.
 func FuzzParseInstant(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		got, err := event.ParseInstant(s)
@@ -261,8 +261,8 @@ func FuzzParseInstant(f *testing.F) {
 			return
 		}
 
-		// Within the grammar, time.Parse knows the days, once case and leap seconds,
-		// which it does not have, are out of the way.
+		// Within the grammar, time.Parse knows the days, once lower case and leap seconds are
+		// replaced, which it refuses.
 		plain := strings.ToUpper(s)
 		leap := plain[17:19] == "60"
 		if leap {

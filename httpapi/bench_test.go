@@ -11,7 +11,7 @@ import (
 	"fever/event"
 )
 
-// discard is a writer that costs nothing, of a client that is quick.
+// discard is the writer of a quick client, which costs nothing.
 type discard struct {
 	header http.Header
 	status int
@@ -57,7 +57,7 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
-// window returns the URL that asks for exactly those of the events.
+// window returns the URL that asks for exactly so many of the events, from one on.
 func window(list []*event.Entry, from, events int) *url.URL {
 	at := func(second int64) string { return time.Unix(second, 0).UTC().Format(time.RFC3339) }
 	return &url.URL{

@@ -31,8 +31,8 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// TestSlowReaders bounds the memory that clients hold who ask for everything and read
-// nothing. It is not parallel: others would use memory too.
+// TestSlowReaders has clients that ask for everything and read nothing: the memory that each
+// holds is bounded. It is not parallel: other tests would use memory, too.
 func TestSlowReaders(t *testing.T) {
 	const (
 		clients = 16
@@ -62,8 +62,8 @@ func TestSlowReaders(t *testing.T) {
 	}
 }
 
-// TestBounds makes answers of all kinds of sizes from summaries that cannot be
-// compressed, the worst case for the buffers.
+// TestBounds makes answers of many sizes from summaries that do not compress, the worst case
+// for the buffers.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	const longest = 7 << 10 // more than a summary can have, with all of its title escaped
@@ -134,7 +134,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// pieces takes a body and counts what it came in.
+// pieces takes a body and counts its pieces.
 type pieces struct {
 	bytes.Buffer
 	pieces int
@@ -146,7 +146,7 @@ func (p *pieces) add(piece net.Buffers) bool {
 	return err == nil
 }
 
-// TestGone stops working for a client that has gone.
+// TestGone makes no more pieces once the client has gone.
 func TestGone(t *testing.T) {
 	t.Parallel()
 	b := bodies.New().(*body)
@@ -164,8 +164,8 @@ func TestGone(t *testing.T) {
 	}
 }
 
-// TestLetsGo looks for what a search leaves in the pools: a snapshot there would keep
-// events in memory that have been replaced. It is not parallel: others use the pools.
+// TestLetsGo checks that a search leaves no snapshot in the pools, where it would keep replaced
+// events in memory. It is not parallel: other tests use the pools.
 func TestLetsGo(t *testing.T) {
 	list := many(t, 10)
 	x := loaded(t, list...)
@@ -205,8 +205,8 @@ func (b broken) Write([]byte) (int, error) {
 	return 0, io.ErrClosedPipe
 }
 
-// TestSentLetsGo looks for what an answer leaves on connections that are kept and in the
-// pools, also when it was not sent. It is not parallel: others use the pools.
+// TestSentLetsGo checks that an answer leaves no snapshot in the pools or on a connection, even
+// when sending fails. It is not parallel: other tests use the pools.
 func TestSentLetsGo(t *testing.T) {
 	for _, failure := range []string{"none", "error", "panic"} {
 		t.Run(failure, func(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// FuzzSearchHeaders holds what is made of the fields of a request against slow readings
-// of the same rules, and the responses against the OpenAPI document.
+// FuzzSearchHeaders compares how header fields are read with slow readings of the same rules,
+// and checks the responses against the OpenAPI document.
 func FuzzSearchHeaders(f *testing.F) {
 	x := loaded(f, many(f, 100)...)
 	h := NewSearch(Search{Index: x, Log: quiet})
@@ -28,7 +28,7 @@ func FuzzSearchHeaders(f *testing.F) {
 			r.URL.RawQuery = "ends_at=1999-01-01T00:00:00Z"
 			want = string(head) + string(tail)
 		}
-		// What a client sends of the tag depends on the answer.
+		// The client sends the tag of the answer.
 		match, match2 = strings.ReplaceAll(match, "TAG", tag), strings.ReplaceAll(match2, "TAG", tag)
 		r.Header["Accept-Encoding"] = []string{accept, accept2}
 		if match+match2 != "" {
@@ -70,7 +70,7 @@ func matchesSlowly(lines []string, tag string) bool {
 		for {
 			found := entityTags.FindStringSubmatch(line)
 			if found == nil {
-				// What follows the last element that counts may be anything.
+				// Anything may follow the last element that counts.
 				if last := regexp.MustCompile(`^[ \t,]*(?:W/)?("[^"]*")`).FindStringSubmatch(line); last != nil && last[1] == strings.TrimPrefix(tag, "W/") {
 					return true
 				}

@@ -24,8 +24,8 @@ import (
 	"fever/internal/pipe"
 )
 
-// client follows nothing and decompresses nothing: the tests see what was sent. Its
-// connections are kept, so an answer that is framed wrongly spoils the next one.
+// client follows no redirect and does not decompress, so that tests see what was sent. It keeps
+// connections, so an answer that is framed wrongly spoils the next one.
 var client = &http.Client{
 	Transport:     &http.Transport{DisableCompression: true},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -73,7 +73,7 @@ func loaded(t testing.TB, entries ...*event.Entry) *index.Index {
 	return x
 }
 
-// A row is an event in short. Prices are of zones with tickets left.
+// A row is a short form of an event. Its prices are of zones with tickets left.
 type row struct {
 	id, title  string
 	start, end string
@@ -144,8 +144,7 @@ type reply struct {
 	wire   []byte // as it was sent
 }
 
-// do sends a request and checks the response. All responses in these tests that come
-// from a handler go through it.
+// do sends a request and checks the response. All tests of handlers use it.
 func do(t testing.TB, r *http.Request) reply {
 	t.Helper()
 	return doWith(t, client, r)

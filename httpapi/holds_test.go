@@ -24,9 +24,9 @@ func retitled(t *testing.T, n int) []*event.Entry {
 	return list
 }
 
-// TestSlowReadersOfManyAges has everything replaced again and again, and a client that
-// asks for everything each time and reads nothing: what all of them keep in memory has a
-// bound, and the newest are not cut off. It is not parallel: others would use memory too.
+// TestSlowReadersOfManyAges replaces everything again and again. Each time a client asks for
+// everything and reads nothing. What all of them keep in memory is bounded, and the newest are
+// not cut off. It is not parallel: other tests would use memory, too.
 func TestSlowReadersOfManyAges(t *testing.T) {
 	const (
 		stored = 2_000 // some 0.7 MB in all
@@ -82,9 +82,9 @@ func TestSlowReadersOfManyAges(t *testing.T) {
 	}
 }
 
-// TestSlowReadersKeepSmallAnswers has a client that reads a large answer slowly, while
-// everything is replaced many times and others ask for more than may be kept: it gets its
-// answer whole, as it was when it asked.
+// TestSlowReadersKeepSmallAnswers has a client that reads a large answer slowly, while updates
+// replace everything many times and other clients ask for more than they may keep. It gets its
+// answer whole, as of when it asked.
 func TestSlowReadersKeepSmallAnswers(t *testing.T) {
 	t.Parallel()
 	const (
@@ -128,9 +128,8 @@ func TestSlowReadersKeepSmallAnswers(t *testing.T) {
 	})
 }
 
-// TestSmallHold has what is said of small answers: what one keeps of an index that has
-// moved on while its client does not read it. It is not parallel: others would use memory
-// too.
+// TestSmallHold measures how much of an old version of the index a small answer keeps while its
+// client does not read. It is not parallel: other tests would use memory, too.
 func TestSmallHold(t *testing.T) {
 	const clients = 64
 	lists := [][]*event.Entry{many(t, 4_000), retitled(t, 4_000)}

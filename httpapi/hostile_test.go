@@ -54,10 +54,10 @@ func answered(conn io.Reader, method string) (statuses []int, bodies []string, e
 	}
 }
 
-// TestHostile sends what a client should not, or need not, and behind it, in the same
-// packet, two requests that are in order. These are answered when the connection is
-// kept, and neither is when it is closed: what follows something doubtful is not to be
-// taken for a request, since another server on the way may see the border elsewhere.
+// TestHostile sends hostile or odd requests, and behind each, in the same packet, two proper
+// requests. Both of these are answered when the connection is kept, and neither when it is
+// closed. Bytes after an ambiguous request must not count as a request, since another server on
+// the way may see its end elsewhere.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	const (

@@ -22,8 +22,8 @@ func (g *gate) Write(b []byte) (int, error) {
 	return g.ResponseWriter.Write(b)
 }
 
-// TestInFlight holds as many searches as there may be. In a bubble they do so in no time, or
-// others could take their places.
+// TestInFlight holds as many searches as there may be. It runs in a bubble, where no time
+// passes: else they would count as slow readers and make room.
 func TestInFlight(t *testing.T) {
 	t.Parallel()
 	const limit = 3

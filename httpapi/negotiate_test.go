@@ -51,7 +51,7 @@ func TestWantsGzip(t *testing.T) {
 		{[]string{"identity;q=0.499, gzip;q=0.5"}, true, false},
 		{[]string{"gzip;q=0", "br;q=1"}, false, false},
 
-		// A weight that is none: the coding counts as not listed.
+		// Invalid weights: the coding counts as not listed.
 		{[]string{"gzip;q="}, false, false},
 		{[]string{"gzip;q=2"}, false, false},
 		{[]string{"gzip;q=1.001"}, false, false},
@@ -74,7 +74,7 @@ func TestWantsGzip(t *testing.T) {
 		{[]string{"gzip;q=0.1, *;q=0.2"}, false, false},
 		{[]string{"br, *;q=0.1"}, true, false},
 
-		// It is not to be plain, however small.
+		// The client refuses identity, however small the answer.
 		{[]string{"gzip, identity;q=0"}, true, true},
 		{[]string{"*, identity;q=0.000"}, true, true},
 		{[]string{"identity;q=0"}, false, false}, // there is nothing acceptable
@@ -151,7 +151,7 @@ func TestMatches(t *testing.T) {
 		{[]string{`"*"`}, false},
 		{[]string{`*`, `"x"`}, false},
 
-		// What cannot be read matches nothing.
+		// Malformed lists match nothing.
 		{[]string{`abc`}, false},
 		{[]string{`W/abc`}, false},
 		{[]string{`w/"abc"`}, false},
@@ -208,14 +208,14 @@ func TestNotModified(t *testing.T) {
 			}
 		}
 	}
-	// A condition does not hide what is wrong with a request (RFC 9110 section 13.2.1).
+	// A condition does not hide an error of the request (RFC 9110 section 13.2.1).
 	if reply := get(t, base+"/search?starts_at=x", "If-None-Match: *"); reply.status != http.StatusBadRequest {
 		t.Errorf("a bad value with a condition: %d", reply.status)
 	}
 }
 
-// TestEntityTagStrength has each coding's own tag on what is sent and on 304s, and any of
-// them name an answer that the client has.
+// TestEntityTagStrength checks that answers and 304s have the tag of their coding, and that the
+// tag of either coding matches.
 func TestEntityTagStrength(t *testing.T) {
 	t.Parallel()
 	var foreign []*event.Entry // comes out larger
@@ -246,7 +246,7 @@ func TestEntityTagStrength(t *testing.T) {
 		opaque := strings.TrimPrefix(tag, "W/")
 		for _, known := range []string{opaque, "W/" + opaque} {
 			reply := get(t, test.base+"/search", "Accept-Encoding: "+test.accept, "If-None-Match: "+known)
-			// Whether an answer comes out larger is not looked at for a 304: its weak tag then says less, and is not wrong.
+			// A 304 does not check whether compression makes the answer larger: its weak tag then says less, but is right.
 			if got := reply.header.Get("Etag"); reply.status != http.StatusNotModified || strings.TrimPrefix(got, "W/") != opaque || test.weak != strings.HasPrefix(got, "W/") && test.name != "larger if it were packed" {
 				t.Errorf("%s with %s: %d with the tag %s, want %s", test.name, known, reply.status, got, tag)
 			}
@@ -311,8 +311,8 @@ func TestEntityTag(t *testing.T) {
 	}
 }
 
-// TestEntityTagIsStable holds tags to known values: a new version that computes other
-// ones makes all clients fetch what they have.
+// TestEntityTagIsStable compares tags with known values: if a new version of fever computes
+// others, all clients fetch again what they have.
 func TestEntityTagIsStable(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -44,8 +44,8 @@ var document = sync.OnceValues(func() (*openapi3.T, error) {
 	return openapi3.NewLoader().LoadFromData(OpenAPI)
 })
 
-// check holds a response against the OpenAPI document, and against what HTTP says of
-// its framing. It returns the body, decompressed.
+// check checks a response against the OpenAPI document, and its framing against HTTP. It returns
+// the body, decompressed.
 func check(r *http.Request, response *http.Response, wire []byte) ([]byte, error) {
 	if err := checkFraming(r, response, wire); err != nil {
 		return wire, err
@@ -85,7 +85,7 @@ func check(r *http.Request, response *http.Response, wire []byte) ([]byte, error
 		Options: &openapi3filter.Options{IncludeResponseStatus: true},
 	}
 	if response.StatusCode == http.StatusNotModified {
-		// What it says is what a 200 says, but for what describes the body.
+		// It has the fields of a 200, except those that describe the body.
 		for name, header := range documented.Value.Headers {
 			if err := header.Value.Schema.Value.VisitJSON(response.Header.Get(name)); err != nil {
 				return body, fmt.Errorf("%s: %w", name, err)
@@ -96,7 +96,7 @@ func check(r *http.Request, response *http.Response, wire []byte) ([]byte, error
 	return body, openapi3filter.ValidateResponse(r.Context(), input.SetBodyBytes(body))
 }
 
-// checkFraming checks that what is sent, what is announced and what HTTP allows agree.
+// checkFraming checks that the body, the fields that describe it, and HTTP agree.
 func checkFraming(r *http.Request, response *http.Response, wire []byte) error {
 	header := response.Header
 	switch {
@@ -172,8 +172,8 @@ func TestOpenAPI(t *testing.T) {
 	}
 }
 
-// TestOpenAPIForTools holds what tools that read the document need, or trip over. With
-// make clients the tools themselves do.
+// TestOpenAPIForTools checks what tools need that read the document. make clients runs the tools
+// themselves.
 func TestOpenAPIForTools(t *testing.T) {
 	t.Parallel()
 	doc, err := document()
@@ -228,7 +228,7 @@ func TestOpenAPIForTools(t *testing.T) {
 	}
 }
 
-// TestErrorsAreDocumented compares the errors there are with those the document has.
+// TestErrorsAreDocumented compares the errors in the code with those in the document.
 func TestErrorsAreDocumented(t *testing.T) {
 	t.Parallel()
 	doc, err := document()

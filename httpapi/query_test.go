@@ -12,8 +12,8 @@ import (
 	"fever/httpapi/server"
 )
 
-// FuzzSearchQuery holds what is made of a query against package url, and the
-// responses against the OpenAPI document.
+// FuzzSearchQuery compares how a query is read with package url, and checks the responses
+// against the OpenAPI document.
 func FuzzSearchQuery(f *testing.F) {
 	h := NewSearch(Search{Index: loaded(f, many(f, 3)...), Log: quiet})
 	f.Fuzz(func(t *testing.T, query string) {
@@ -84,8 +84,8 @@ func slowly(query string) (window event.Window, code string) {
 	return window, ""
 }
 
-// agrees checks that url.ParseQuery sees the window too: it leaves out pairs that it
-// cannot read, and none of these may have been used.
+// agrees checks that url.ParseQuery sees the same window. It leaves out malformed pairs, which
+// must not count.
 func agrees(t *testing.T, query string, window event.Window) {
 	t.Helper()
 	values, _ := url.ParseQuery(query)

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// methods beyond the two that /search answers to. CONNECT has no path in HTTP/1.1.
+// others are methods that /search does not answer to. CONNECT has no path in HTTP/1.1.
 var others = []string{
 	http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodTrace, "PROPFIND", "get", "QUERY",
 }

@@ -64,7 +64,7 @@ func TestSearchWindow(t *testing.T) {
 		{"%73%74%61%72%74%73%5f%61%74=2021-07-01T19%3a00%3a00%5a", "madrid"},
 		{"starts_at=2021-07-01t19:00:00z", "madrid"},
 
-		// What is not asked is not looked at.
+		// Other parameters are ignored.
 		{"limit=1&offset=2", "a b c d e madrid"},
 		{"starts_at=2021-07-01T00:00:00Z&utm_source=x%zz&%=%&;&=&&a;b=c;d", "madrid"},
 		{"Starts_At=x&STARTS_AT=x&starts_at[]=x&starts-at=x&starts_at%=x&starts_at%20=x&+starts_at=x&starts_a=x&starts_atx=x", "a b c d e madrid"},
@@ -219,8 +219,8 @@ func TestSearchHeaders(t *testing.T) {
 	}
 }
 
-// TestSearchBeforeCollecting asks while nothing was ever collected: the answer, which is
-// empty, must not outlive that in a cache, nor come back as a 304.
+// TestSearchBeforeCollecting asks while nothing was ever collected. The answer is empty; no cache
+// may keep it, and no 304 may confirm it.
 func TestSearchBeforeCollecting(t *testing.T) {
 	t.Parallel()
 	var collected atomic.Bool
@@ -397,7 +397,7 @@ func TestSearchBadRange(t *testing.T) {
 			t.Errorf("%s to %s: %s", test.from, test.to, reply.body)
 		}
 	}
-	// Both wrong, or one of them: that is no range at all.
+	// When one of them is invalid there is no range.
 	for _, query := range []string{"?starts_at=2022-01-01T00:00:00Z&ends_at=x", "?starts_at=x&ends_at=2021-01-01T00:00:00Z"} {
 		if code, _ := get(t, base+"/search"+query).failure(t); code != "invalid_parameter" {
 			t.Errorf("%s: %s", query, code)

@@ -16,9 +16,8 @@ import (
 	"fever/index"
 )
 
-// The stored events start one an hour on average and last half an hour to three
-// hours, however many they are: the same window has the same answer among 5,000 as
-// among 1,000,000.
+// However many events there are, one starts every hour on average and lasts half an hour to
+// three hours. So a window has answers of the same size among 5,000 as among 1,000,000.
 const hour = 3600
 
 const (
@@ -67,7 +66,7 @@ func loaded(tb testing.TB, entries []*event.Entry) *index.Index {
 	return x
 }
 
-// appendText is what a handler does with an answer.
+// appendText does what a handler does with a result.
 func appendText(b []byte, a *index.Result) []byte {
 	for r := range a.Runs {
 		b = append(b, r.Text()...)

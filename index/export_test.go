@@ -25,8 +25,7 @@ func (s *Snapshot) Find(w event.Window) []*event.Entry {
 	return slices.Clip(found)
 }
 
-// Recount returns what tells the segments of a snapshot apart, and recounts its
-// statistics.
+// Recount returns the segments of a snapshot, and computes its statistics anew.
 func (s *Snapshot) Recount() (segments map[any]bool, stats Stats) {
 	segments, stats.Version, stats.Work, stats.Replaced = make(map[any]bool), s.Version, s.Work, s.Replaced
 	s.tree.b.Ascend(func(i item) bool {

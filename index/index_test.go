@@ -201,8 +201,8 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// TestApplyTouches shows that a batch costs as much as it changes: only the segments
-// that its events stand in, or stood in, are other ones afterwards.
+// TestApplyTouches shows that the cost of a batch depends on what it changes: it replaces only the
+// segments where its events are or were.
 func TestApplyTouches(t *testing.T) {
 	t.Parallel()
 	entries := slices.Clone(fewEntries())
@@ -236,7 +236,7 @@ func TestApplyTouches(t *testing.T) {
 	}
 }
 
-// TestSearchManyRuns finds what has so many runs that an answer does not keep them.
+// TestSearchManyRuns searches for more runs than a result keeps.
 func TestSearchManyRuns(t *testing.T) {
 	t.Parallel()
 	const n = 6_000
@@ -274,7 +274,7 @@ func TestSearchManyRuns(t *testing.T) {
 	}
 }
 
-// TestSegmentsStayLarge after events that made them have left, one by one.
+// TestSegmentsStayLarge moves events away one by one: segments that become small are joined.
 func TestSegmentsStayLarge(t *testing.T) {
 	t.Parallel()
 	entries := slices.Clone(fewEntries())
@@ -299,9 +299,8 @@ func TestSegmentsStayLarge(t *testing.T) {
 	}
 }
 
-// TestReplaced compares what the statistics say of memory with what is in use: of the
-// index itself, and of all its older snapshots. It is not parallel: others would use
-// memory too.
+// TestReplaced compares the statistics of memory with the memory in use, of the index itself and
+// of all older snapshots. It is not parallel: other tests would use memory, too.
 func TestReplaced(t *testing.T) {
 	entries := generate(20_000)
 	before := heap()
@@ -337,7 +336,7 @@ func TestReplaced(t *testing.T) {
 	runtime.KeepAlive(old)
 }
 
-// TestNotify has those told who asked for it, once what they are told of can be seen.
+// TestNotify checks that the functions are called once the change is visible.
 func TestNotify(t *testing.T) {
 	t.Parallel()
 	x := index.New()

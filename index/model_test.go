@@ -41,7 +41,7 @@ func (m model) search(w event.Window) []*event.Entry {
 	return found
 }
 
-// check asks a snapshot some questions that the model has the answer of.
+// check compares some searches of a snapshot with the model.
 func (m model) check(t *rapid.T, s *index.Snapshot, r *rand.Rand, times int64) {
 	if s.Events != len(m) {
 		t.Fatalf("%d events, want %d", s.Events, len(m))
@@ -91,7 +91,7 @@ func same(a, b *event.Entry) bool {
 	return a.SortKey == b.SortKey && bytes.Equal(a.Summary, b.Summary)
 }
 
-// checkAnswer compares all that an answer says of its events with what they are.
+// checkAnswer compares a result with the expected events.
 func checkAnswer(s *index.Snapshot, w event.Window, want []*event.Entry) error {
 	var summaries [][]byte
 	for _, e := range want {
@@ -146,8 +146,8 @@ func names(entries []*event.Entry) (s []string) {
 
 func span(e *event.Entry) string { return fmt.Sprintf("%d-%d", e.Start, e.End) }
 
-// TestModel applies random batches to an index and to a model of it. Snapshots that
-// are kept aside must go on answering as they did.
+// TestModel applies random batches to an index and to a model of it. Older snapshots must still
+// have their own answers.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -318,7 +318,7 @@ func TestReadersSeeWholeBatches(t *testing.T) {
 	wg.Wait()
 }
 
-// age returns the number of the batch that all entries of a snapshot are from.
+// age returns the batch that all entries of a snapshot are from, or an error when there are several.
 func age(s *index.Snapshot, events int) (uint64, error) {
 	var number uint64
 	var before *event.Entry

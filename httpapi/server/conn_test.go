@@ -33,7 +33,7 @@ type piped struct {
 
 func (p piped) Accept() (net.Conn, error) { return p.conn, nil }
 
-// lazy returns a lazy connection to far, and what it is made of.
+// lazy returns a conn to far, and the connection below it.
 func lazy(t *testing.T) (near net.Conn, set *counted, far net.Conn) {
 	t.Helper()
 	a, far := net.Pipe()
@@ -50,8 +50,8 @@ func lazy(t *testing.T) (near net.Conn, set *counted, far net.Conn) {
 	return near, set, far
 }
 
-// TestLazyDeadlines looks when reads and writes time out whose deadline was moved in the
-// given seconds from the start. Zero is no deadline at all.
+// TestLazyDeadlines moves the deadline to so many seconds from the start, one move after the
+// other, and checks when reads and writes time out. Zero is no deadline.
 func TestLazyDeadlines(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -97,7 +97,7 @@ func TestLazyDeadlines(t *testing.T) {
 	}
 }
 
-// TestLazyWriteGoesOn after a deadline that is no longer the deadline, and loses no byte.
+// TestLazyWriteGoesOn writes across a deadline that was moved: no byte is lost.
 func TestLazyWriteGoesOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestLazyWriteGoesOn(t *testing.T) {
 	})
 }
 
-// TestLazyAbort ends a read from elsewhere, as the server does when a handler is done.
+// TestLazyAbort ends a read from another goroutine, as net/http does when a handler returns.
 func TestLazyAbort(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -72,7 +72,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// requestID returns the id that a message of a 500 ends with.
+// requestID returns the id at the end of the message of a 500.
 func requestID(t *testing.T, message string) string {
 	t.Helper()
 	id := message[strings.LastIndex(message, " ")+1:]
@@ -82,7 +82,7 @@ func requestID(t *testing.T, message string) string {
 	return id
 }
 
-// TestInternalError keeps what goes wrong inside away from clients.
+// TestInternalError checks that clients do not see internal errors.
 func TestInternalError(t *testing.T) {
 	t.Parallel()
 	var logged record

@@ -48,16 +48,16 @@ func (r *record) String() string {
 
 func (r *record) log() *slog.Logger { return slog.New(slog.NewTextHandler(r, nil)) }
 
-// pieceSize and pieceTexts are what the bodies of these tests are cut into, at most.
+// pieceSize and pieceTexts bound the pieces of the bodies in these tests.
 const (
 	pieceSize  = 64 << 10 // bytes
 	pieceTexts = 20
 )
 
-// end is that of every body.
+// end is the end of every body.
 const end = "and that was all"
 
-// content returns a body of so many bytes, all of whose parts are different.
+// content returns a body of so many bytes, with no repetition.
 func content(size int) []byte {
 	var b bytes.Buffer
 	for i := 0; b.Len() < size; i++ {
@@ -66,8 +66,7 @@ func content(size int) []byte {
 	return append(b.Bytes()[:size-len(end)], end...)
 }
 
-// cut yields a body in pieces, each of several texts, and uses the memory of a piece again
-// for the next.
+// cut yields a body in pieces of several slices. All pieces share their memory.
 func cut(body []byte) iter.Seq[net.Buffers] {
 	return func(yield func(net.Buffers) bool) {
 		scratch := make(net.Buffers, 0, pieceTexts+1)
@@ -108,7 +107,7 @@ func (s *sender) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = SendBody(w, len(s.body), cut(s.body))
 }
 
-// handler returns the sender as it is used.
+// handler returns the sender behind Guard.
 func (s *sender) handler() http.Handler { return Guard(s, quiet) }
 
 // listen serves h on a free port of the loopback interface until the test ends, and
@@ -226,7 +225,7 @@ func (b bubble) counted(t *testing.T, refused, silent, slow int64) {
 	}
 }
 
-// request is one that any handler here answers.
+// request is answered by every handler in these tests.
 const request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 // failure returns the code and the message of an answer in the shape of all errors.

@@ -23,8 +23,8 @@ func held() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-// gone reports whether the server has ended a connection, and what it has said before.
-// One that is alive costs a millisecond.
+// gone reports whether the server has ended a connection, and what it sent before. It takes a
+// millisecond when the connection is open.
 func gone(t *testing.T, conn net.Conn) (said string, ended bool) {
 	t.Helper()
 	if err := conn.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil && !errors.Is(err, io.ErrClosedPipe) {
@@ -34,9 +34,9 @@ func gone(t *testing.T, conn net.Conn) (said string, ended bool) {
 	return string(text), err == nil
 }
 
-// TestSlowHeaders has clients that send a header byte by byte. Others are answered at
-// once, all of them are ended by the time-out, and what they hold meanwhile is bounded.
-// It is not parallel: others would use memory too.
+// TestSlowHeaders has clients that send a header byte by byte. Other clients are answered at
+// once, the time-out ends the slow ones, and the memory that they hold is bounded. It is not
+// parallel: other tests would use memory, too.
 func TestSlowHeaders(t *testing.T) {
 	const clients = 2_000
 	h := newSender(3_000, 1).handler()
@@ -84,8 +84,8 @@ func TestSlowHeaders(t *testing.T) {
 	}
 }
 
-// TestManyConnections fills a server up. Clients that wait make room for others, those
-// first that have waited longest, but not as soon as they have come.
+// TestManyConnections opens as many connections as there may be. Silent clients make room for new
+// ones after a while, the longest silent first.
 func TestManyConnections(t *testing.T) {
 	t.Parallel()
 	const most = 16 // so up to 3 make room at a time
@@ -147,8 +147,8 @@ func TestManyConnections(t *testing.T) {
 	}
 }
 
-// TestSlowReadersMakeRoom has more clients that do not read than there may be searches:
-// others are answered all the same, and the slowest are cut off beyond as many again.
+// TestSlowReadersMakeRoom has more clients that do not read than there may be requests. Others
+// are answered all the same. Beyond twice as many, the slowest are cut off.
 func TestSlowReadersMakeRoom(t *testing.T) {
 	t.Parallel()
 	const limit = 4

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A late writer flushes nothing, and leaves the rest to the server's.
+// A late writer does not flush; the server's writer does the rest.
 type late struct {
 	http.ResponseWriter
 	io.ReaderFrom
@@ -20,8 +20,8 @@ type late struct {
 
 func (late) Flush() {}
 
-// TestLateFlush holds nothing back for ever, whatever becomes of the header, which is
-// sent with up to 4 KiB of the body.
+// TestLateFlush has middleware that does not flush. The header is sent later with a part of the
+// body, and nothing is held back for ever.
 func TestLateFlush(t *testing.T) {
 	t.Parallel()
 	base := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,8 +45,8 @@ func sized(t *testing.T, r *http.Request) http.Handler {
 	return newSender(size, 0).handler()
 }
 
-// TestHeldWriteGoesOn after a deadline that is no longer the deadline: it loses no byte,
-// and counts those of the header as none, in whatever it is when the deadline passes.
+// TestHeldWriteGoesOn writes a held header and a body across a deadline that was moved, which
+// passes in either of them. No byte is lost, and those of the header do not count.
 func TestHeldWriteGoesOn(t *testing.T) {
 	t.Parallel()
 	const header, body = "header", "the body, and its end"

@@ -65,8 +65,7 @@ func TestServeOnClosedListener(t *testing.T) {
 	}
 }
 
-// TestServeMalformed sends what no client should. It is net/http that answers, before
-// any handler, in plain text.
+// TestServeMalformed sends malformed requests. net/http answers them itself, in plain text.
 func TestServeMalformed(t *testing.T) {
 	t.Parallel()
 	addr := strings.TrimPrefix(listen(t, newSender(100, 0).handler()), "http://")
@@ -194,8 +193,8 @@ func TestGracefulStop(t *testing.T) {
 	})
 }
 
-// TestHardStop leaves a client that does not read and one that sends nothing: grace is
-// there to end them, so neither makes the stop a failure.
+// TestHardStop has a client that does not read and one that sends nothing at the end of grace.
+// They are cut off, and the stop is no failure.
 func TestHardStop(t *testing.T) {
 	t.Parallel()
 	var logged record
@@ -226,7 +225,7 @@ func TestHardStop(t *testing.T) {
 	}
 }
 
-// TestStopWaits for a handler that goes on for a while after its client was cut off.
+// TestStopWaits has a handler that goes on for a while after its client was cut off: Serve waits.
 func TestStopWaits(t *testing.T) {
 	t.Parallel()
 	const grace, more = 10 * time.Second, time.Second

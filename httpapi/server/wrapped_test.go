@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A wrapper is what middleware puts around the server's writer: it has all that this
-// can do, and something of its own on the way.
+// A wrapper is a writer of middleware. It can do what the server's writer can, with a ReadFrom of
+// its own.
 type wrapper struct {
 	http.ResponseWriter
 	http.Flusher
@@ -18,8 +18,8 @@ type wrapper struct {
 
 func (w wrapper) ReadFrom(r io.Reader) (int64, error) { return w.readFrom(r) }
 
-// TestWrapped sends answers of all sizes through middleware that reads the body on its
-// way, each in another manner, and looks whether they come whole.
+// TestWrapped sends bodies of many sizes through middleware that reads them in different ways:
+// they arrive whole.
 func TestWrapped(t *testing.T) {
 	t.Parallel()
 	sizes := []int{100, 2_000, bufferedSize, bufferedSize + 1, 4_000, 4_500, 30_000, pieceSize - 1, pieceSize, pieceSize + 1, 200_000}
@@ -61,8 +61,8 @@ func TestWrapped(t *testing.T) {
 	}
 }
 
-// TestWrappedGivesUp has middleware that does not want all of a body: the client must see
-// that the rest is missing, and the connection ends.
+// TestWrappedGivesUp has middleware that stops in the middle of a body: the client sees that the
+// rest is missing, and the connection ends.
 func TestWrappedGivesUp(t *testing.T) {
 	t.Parallel()
 	h := newSender(200_000, 0).handler()

@@ -12,14 +12,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A list is texts made ready for answers, as an index would keep it.
+// A list has texts ready for answers, as an index would keep them.
 type list struct {
 	texts   [][]byte
 	symbols []byte // of all texts, each linked to the one before
 	ends    []int  // in bits
 }
 
-// comma is what the first text of an answer does without.
+// comma comes before every text except the first of an answer.
 var comma = []byte(",")
 
 func newList(texts [][]byte) *list {
@@ -35,7 +35,7 @@ func newList(texts [][]byte) *list {
 	return l
 }
 
-// answer writes what holds texts [i,j) to w, and returns what a client should read.
+// answer writes a member with the texts [i,j) to w, and returns the text that a client should read.
 func (l *list) answer(w *Writer, i, j int) (text []byte) {
 	head, tail := []byte(`{"data":[`), []byte(`]}`)
 	w.Head()
@@ -128,7 +128,7 @@ func TestAnswers(t *testing.T) {
 	})
 }
 
-// TestLongTexts links what is larger than a piece, and than DEFLATE can point back.
+// TestLongTexts links texts that are larger than a piece, and larger than the window of DEFLATE.
 func TestLongTexts(t *testing.T) {
 	t.Parallel()
 	random := slices.Concat(corpus(3, 600)...)

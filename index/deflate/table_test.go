@@ -58,8 +58,8 @@ func count(texts [][]byte) (literals, distances []int) {
 	return literals, distances
 }
 
-// rare is the count up to which symbols are taken to be equally likely: that they are
-// not is an accident of the corpus, and a header with runs of one length is shorter.
+// rare is the count up to which symbols count as equally likely. Their differences are an accident
+// of the corpus, and a header with runs of one length is shorter.
 const rare = 1000
 
 // smooth replaces the counts up to most by their mean.
@@ -113,8 +113,8 @@ func source(t *testing.T, literals, distances []byte) []byte {
 	return text
 }
 
-// blockHeader writes what stands before the first symbol: RFC 1952 section 2.3 and
-// RFC 1951 section 3.2.7.
+// blockHeader writes everything before the first symbol: RFC 1952 section 2.3 and RFC 1951
+// section 3.2.7.
 func blockHeader(literals, distances []byte) *Writer {
 	const repeat = 16 // the code for "the last length another 3 to 6 times"
 	type run struct{ code, extra byte }
