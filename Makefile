@@ -6,17 +6,17 @@ TOOL        := go tool -modfile=tools.mod
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOFILES      = $$(find . -name '*.go' -not -path './.git/*')
 
-# An interrupt ends some shells, as Debian's, without what they are to do at their EXIT.
+# On an interrupt some shells, such as Debian's, end without running their EXIT trap.
 INTERRUPTED := trap 'exit 130' HUP INT TERM
 
-# How make test runs the tests.
+# The command with which make test runs the tests.
 GOTEST ?= go test
 
-# The build tags of tests that need another program than Go. .golangci.yml has them, too.
+# The build tags of tests that need another program. .golangci.yml lists them, too.
 TAGS := browser
 
-# How long each fuzz target runs in `make fuzz`, what `make bench` measures, and how
-# often `make torture` kills.
+# The time of each fuzz target in `make fuzz`, the benchmarks of `make bench`, and the
+# number of kills of `make torture`.
 FUZZTIME ?= 1m
 BENCH    ?= .
 COUNT    ?= 1
@@ -24,7 +24,7 @@ KILLS    ?= 1000
 REF      ?= main
 
 .PHONY: help
-help: ## list what there is
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: build
@@ -52,8 +52,7 @@ screenshots: ## take pictures of the status page in Chromium, into bin/screensho
 demo: build ## watch a search change while a small provider plays three answers (no network)
 	go run ./internal/demo -fever bin/fever -feeds testdata/feeds
 
-# The load program is built twice: with the profile that fever is built with, if there
-# is one, and without.
+# The load program is built twice: with fever's profile, if there is one, and without.
 LOAD       = bin/load -fever bin/fever -plain bin/load-plain $(LOADFLAGS)
 LOADFLAGS ?=
 PROFILE    = $(or $(wildcard default.pgo),off)
@@ -63,7 +62,7 @@ load: build-load ## measure the binary against a bare net/http handler (minutes;
 	$(LOAD)
 
 .PHONY: load-short
-load-short: build-load ## the same in a minute or so, and less exact
+load-short: build-load ## the same in about a minute, and less exact
 	$(LOAD) -short
 
 .PHONY: profile
@@ -71,11 +70,11 @@ profile: build-load ## take the profile that fever is built with, default.pgo, a
 	bin/load -fever bin/fever -only search/5000/ -profile default.pgo
 
 .PHONY: overload
-overload: build-load ## measure what becomes of searches when too many are asked for, or clients are slow (minutes; draws docs/overload.svg)
+overload: build-load ## measure searches under overload and with slow clients (minutes; draws docs/overload.svg)
 	$(LOAD) -overload -plot docs/overload.svg
 
 .PHONY: overload-short
-overload-short: build-load ## the same in a minute or so, less exact and without the picture
+overload-short: build-load ## the same in about a minute, less exact and without the picture
 	$(LOAD) -overload -short
 
 .PHONY: build-load
@@ -88,17 +87,17 @@ caches: build ## search through nginx, Varnish, HAProxy and Squid, and check eve
 	go run ./internal/caches -fever bin/fever -settings deploy/caches
 
 .PHONY: torture
-torture: build ## kill fever KILLS (1000) times while it collects, and look at what is left: some 10 minutes
+torture: build ## kill fever KILLS (1000) times while it collects, and check what it stored: some 10 minutes
 	go run ./internal/torture -fever bin/fever -kills $(KILLS)
 
 .PHONY: torture-short
-torture-short: ## the same for half a minute
+torture-short: ## the same in half a minute
 	$(MAKE) torture KILLS=60
 
 SOAKFLAGS ?=
 
 .PHONY: soak
-soak: build ## run the binary for 5 minutes under all that may happen, and see that nothing grows (SOAKFLAGS="-time 1h -plot FILE")
+soak: build ## run the binary for 5 minutes under every load and fault at once, and check that nothing grows (SOAKFLAGS="-time 1h -plot FILE")
 	go run ./internal/soak -fever bin/fever $(SOAKFLAGS)
 
 .PHONY: soak-short
@@ -106,11 +105,11 @@ soak-short: build ## the same in 20 seconds
 	go run ./internal/soak -fever bin/fever -short $(SOAKFLAGS)
 
 .PHONY: clients
-clients: build ## hold fever, and a mock, against clients generated from the OpenAPI document, and lint that (node and npm; 2 minutes)
+clients: build ## ask fever and a mock with clients generated from the OpenAPI document, and lint the document (node and npm; 2 minutes)
 	go run ./internal/clients -fever bin/fever
 
 .PHONY: check
-check: format-check vet lint tidy-check race ## everything to run before sending a change
+check: format-check vet lint tidy-check race ## run all checks that a change must pass
 
 .PHONY: format
 format: ## format the code
@@ -145,9 +144,9 @@ deploy-check: ## check the alerts and the configuration of Prometheus, and run t
 	promtool check rules deploy/prometheus/alerts.yml
 	promtool test rules deploy/prometheus/alerts_test.yml
 
-# The second build has another folder and an empty cache: all of it is compiled again.
+# The second build has another folder and an empty cache, so everything is compiled again.
 .PHONY: reproducible
-reproducible: ## build HEAD twice, in two folders, and see that the binaries are the same
+reproducible: ## build HEAD twice, in two folders, and check that the binaries are equal
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && $(INTERRUPTED) && mkdir -p "$$tmp/one" "$$tmp/another/folder" "$$tmp/cache" && \
 	for dir in one another/folder; do git archive HEAD | tar -x -C "$$tmp/$$dir" || exit 1; done && \
 	$(MAKE) --no-print-directory -C "$$tmp/one" build VERSION='$(VERSION)' && \
@@ -157,7 +156,7 @@ reproducible: ## build HEAD twice, in two folders, and see that the binaries are
 MODULES = CGO_ENABLED=0 GOOS=linux go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}}@{{.Version}} {{.Dir}}{{end}}{{end}}' .
 
 .PHONY: licenses
-licenses: ## collect the licences of all that is in the binary, in bin/LICENSES
+licenses: ## collect the licences of all modules in the binary, in bin/LICENSES
 	@mkdir -p bin
 	@{ echo fever; echo; cat LICENSE; \
 	printf '\n\nThe standard library of Go\n\n'; cat "$$(go env GOROOT)/LICENSE"; \
@@ -168,7 +167,7 @@ licenses: ## collect the licences of all that is in the binary, in bin/LICENSES
 	done; } > bin/LICENSES
 
 .PHONY: sbom
-sbom: build ## write what bin/fever is made of, for programs (CycloneDX), into bin/fever.cdx.json
+sbom: build ## write the bill of materials of bin/fever (CycloneDX) into bin/fever.cdx.json
 	$(TOOL) cyclonedx-gomod bin -json -licenses -std -noserial -notimestamp -version '$(VERSION)' -output bin/fever.cdx.json bin/fever
 
 .PHONY: fuzz
@@ -193,5 +192,5 @@ bench-compare: ## compare the benchmarks with those of another commit: REF=main 
 	$(TOOL) benchstat "$$tmp/old.txt" "$$tmp/new.txt"
 
 .PHONY: clean
-clean: ## remove what was built
+clean: ## remove the built files
 	rm -rf bin
