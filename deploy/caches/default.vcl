@@ -1,6 +1,6 @@
 # Varnish as a cache in front of fever: varnishd -a 127.0.0.1:8081 -f "$PWD/default.vcl"
-# A name without its folder is that of a file in /etc/varnish, which may be another one.
-# Seen to work with Varnish 7.1 (make caches); docs/operations.md says what it does.
+# Varnish looks for a name without a folder in /etc/varnish, which may have another file.
+# make caches tests this with Varnish 7.1; docs/operations.md describes what it does.
 vcl 4.1;
 
 backend fever {
@@ -12,13 +12,13 @@ sub vcl_recv {
 	if (req.url !~ "^/search(\?|$)") {
 		return (synth(404));
 	}
-	# An answer depends on neither, and Varnish would not store it.
+	# Answers depend on neither, and Varnish would not store them.
 	unset req.http.Cookie;
 	unset req.http.Authorization;
 }
 
 sub vcl_backend_response {
-	# An error that comes in the background would take the place of what may still be used.
+	# A background error would replace the stored answer, which may still be used.
 	if (bereq.is_bgfetch && beresp.status >= 500) {
 		return (abandon);
 	}
