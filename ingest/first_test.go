@@ -123,7 +123,7 @@ func TestInterruptedBeforeTheFirstSnapshot(t *testing.T) {
 	if n, err := f.bolt.Interrupt(t.Context(), time.Now()); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
-	if err := f.Ingester.Load(t.Context()); err != nil {
+	if err := f.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	f.Collected.Store(true) // by another provider
