@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"strings"
@@ -32,7 +33,8 @@ func (s size) MarshalText() ([]byte, error) { return []byte(humanize.IBytes(uint
 
 func (s *size) UnmarshalText(text []byte) error {
 	n, err := humanize.ParseBytes(string(text))
-	if err != nil || n == 0 || n > math.MaxInt64 {
+	// humanize drops commas, which in half of Europe would make 15GiB of 1,5GiB.
+	if err != nil || n == 0 || n > math.MaxInt64 || bytes.ContainsRune(text, ',') {
 		return errors.New("it is not a size such as 512MiB, 1GiB or 1048576")
 	}
 	*s = size(n)

@@ -57,7 +57,7 @@ func TestSizes(t *testing.T) {
 			t.Errorf("%q is %d, %v; want %d", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "0", "-1", "B", "1e3", "0.5", "NaN", "Inf", "9999999999999999999", "9999999999GiB", "GiB", "1GiBB"} {
+	for _, text := range []string{"", "0", "-1", "B", "1e3", "0.5", "NaN", "Inf", "9999999999999999999", "9999999999GiB", "GiB", "1GiBB", "1,5GiB", "1,000", "1,5", ",5GiB"} {
 		var got size
 		if err := got.UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q is taken as %d", text, got)
