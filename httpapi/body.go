@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"hash/crc32"
+	"iter"
 	"net"
 	"sync"
 
@@ -30,9 +31,15 @@ type body struct {
 	unsent bool        // piece may have some of these
 	bytes  []byte      // compressed; nil until there are any
 	writer deflate.Writer
+
+	plainPieces, packedPieces iter.Seq[net.Buffers] // plain and packed, made once
 }
 
-var bodies = sync.Pool{New: func() any { return &body{piece: make(net.Buffers, 0, pieceTexts+3)} }}
+var bodies = sync.Pool{New: func() any {
+	b := &body{piece: make(net.Buffers, 0, pieceTexts+3)}
+	b.plainPieces, b.packedPieces = b.plain, b.packed
+	return b
+}}
 
 // release puts the body back into the pool, without what it has of the index. A buffer
 // that has grown, which takes a longer summary than there can be, is left to the collector.

@@ -116,13 +116,15 @@ func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) (status i
 
 	header := w.Header()
 	header["Vary"] = varyEncoding
+	values := new([2]string) // of the fields that differ between answers
+	tagged, sized := values[:1:1], values[1:]
 	accepted, size := r.Header["Accept-Encoding"], b.size()
 	packed := wantsGzip(accepted, size)
 	if collected {
 		header["Cache-Control"] = h.cacheControl
-		tag := entityTag(b.found.Digest, packed)
-		header["Etag"] = []string{tag}
-		if matches(r.Header["If-None-Match"], tag) {
+		tagged[0] = entityTag(b.found.Digest, packed)
+		header["Etag"] = tagged
+		if matches(r.Header["If-None-Match"], tagged[0]) {
 			w.WriteHeader(http.StatusNotModified)
 			return http.StatusNotModified, nil
 		}
@@ -130,20 +132,21 @@ func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) (status i
 		header["Cache-Control"] = noStore
 	}
 	header["Content-Type"] = typeJSON
-	pieces := b.plain
+	pieces := b.plainPieces
 	if packed {
 		// Titles in scripts that the code does not fit can come out larger.
 		if smaller := b.sizePacked(); smaller < size || wantsGzip(accepted, 0) {
 			header["Content-Encoding"] = codingGzip
-			pieces, size = b.packed, smaller
+			pieces, size = b.packedPieces, smaller
 		} else {
 			packed = false
 			if collected {
-				header["Etag"] = []string{entityTag(b.found.Digest, false)}
+				tagged[0] = entityTag(b.found.Digest, false)
 			}
 		}
 	}
-	header["Content-Length"] = []string{strconv.Itoa(size)}
+	sized[0] = strconv.Itoa(size)
+	header["Content-Length"] = sized
 	if r.Method == http.MethodHead {
 		w.WriteHeader(http.StatusOK)
 		return http.StatusOK, nil

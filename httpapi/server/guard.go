@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -37,9 +38,11 @@ type response struct {
 	conn                *conn // nil when the server is not from [Serve]
 	started             bool
 
-	began       time.Time   // of the body
-	size, taken int64       // of the body, in bytes, and of these by the client
-	rest        net.Buffers // of the piece that is being sent
+	began       time.Time     // of the body
+	size, taken int64         // of the body, in bytes, and of these by the client
+	rest        net.Buffers   // of the piece that is being sent
+	direct      io.ReaderFrom // sends pieces without a copy; nil: there is none
+	err         error         // that ended the sending
 }
 
 func (w *response) WriteHeader(status int) {

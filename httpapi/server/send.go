@@ -36,16 +36,12 @@ func SendBody(w http.ResponseWriter, size int, pieces iter.Seq[net.Buffers]) err
 		r = &response{ResponseWriter: w}
 	}
 	r.started, r.began, r.size = true, time.Now(), int64(size)
-	direct := r.holdHeader()
-	for piece := range pieces {
-		if err := r.send(piece, direct); err != nil {
-			return err
-		}
-	}
-	if r.taken < r.size {
+	r.direct = r.holdHeader()
+	pieces(r.send) // a loop would allocate each variable that its body shares
+	if r.err == nil && r.taken < r.size {
 		return io.ErrShortWrite
 	}
-	return nil
+	return r.err
 }
 
 // holdHeader has the connection hold back the header, and returns what then sends pieces
@@ -68,23 +64,23 @@ func (w *response) holdHeader() io.ReaderFrom {
 	return server
 }
 
-// send sends one piece. Several slices go through ReadFrom, which counts them for net/http
-// and leaves the rest to [conn.ReadFrom]; meanwhile net/http keeps a buffer of 32 KiB. One
-// slice needs none of this.
-func (w *response) send(piece net.Buffers, direct io.ReaderFrom) (err error) {
+// send sends one piece, and reports whether another may follow. Several slices go through
+// ReadFrom, which counts them for net/http and leaves the rest to [conn.ReadFrom]; meanwhile
+// net/http keeps a buffer of 32 KiB. One slice needs none of this.
+func (w *response) send(piece net.Buffers) bool {
 	w.rest = piece
 	var n int64
-	if direct != nil && len(piece) > 1 {
-		n, err = direct.ReadFrom(w)
+	if w.direct != nil && len(piece) > 1 {
+		n, w.err = w.direct.ReadFrom(w)
 	} else {
-		n, err = w.rest.WriteTo(w.ResponseWriter)
+		n, w.err = w.rest.WriteTo(w.ResponseWriter)
 	}
 	w.taken += n
-	if err == nil && len(w.rest) > 0 {
-		err = io.ErrShortWrite // middleware did not take all of it
+	if w.err == nil && len(w.rest) > 0 {
+		w.err = io.ErrShortWrite // middleware did not take all of it
 	}
-	if err != nil || w.taken >= w.size {
-		return err
+	if w.err != nil || w.taken >= w.size {
+		return w.err == nil
 	}
 	if w.conn != nil {
 		w.conn.waits(forReader)
@@ -94,7 +90,7 @@ func (w *response) send(piece net.Buffers, direct io.ReaderFrom) (err error) {
 		end = latest
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(end) // it fails for a writer that has none
-	return nil
+	return true
 }
 
 // Read reads what is left of the piece, for middleware whose ReadFrom is its own.
