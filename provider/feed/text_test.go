@@ -33,10 +33,16 @@ func TestText(t *testing.T) {
 
 func TestParseCapacity(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]string{
-		" 5\n": "", "0": "", "": "is not a whole number", "5.0": "is not a whole number", "-1": "is negative",
-		"9223372036854775808": "is out of range", strings.Repeat("x", 1000): "is not a whole number",
+	for _, test := range []struct{ value, want string }{
+		{" 5\n", ""},
+		{"0", ""},
+		{"", "is not a whole number"},
+		{"5.0", "is not a whole number"},
+		{"-1", "is negative"},
+		{"9223372036854775808", "is out of range"},
+		{strings.Repeat("x", 1000), "is not a whole number"},
 	} {
+		value, want := test.value, test.want
 		n, err := ParseCapacity([]byte(value))
 		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || len(err.Error()) > 100) {
 			t.Errorf("%q: %d, %v, want %q", value, n, err, want)
