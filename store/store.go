@@ -48,10 +48,6 @@ type Applied struct {
 	// Revision is that of the store with this snapshot: a new one if the snapshot changed
 	// what an entry can show.
 	Revision Revision
-
-	// Events are the new and the changed ones, in the order of their keys. They point
-	// into the snapshot.
-	Events []*event.Event
 }
 
 // A Filter says which events Records yields.

@@ -242,7 +242,6 @@ func (c *changes) compareEvent(events *bbolt.Bucket, r row, enc *store.Encoder, 
 		return err
 	}
 	c.keys, c.values, c.was = append(c.keys, r.key), append(c.values, b), append(c.was, was)
-	c.applied.Events = append(c.applied.Events, r.event)
 	return nil
 }
 

@@ -118,25 +118,12 @@ func testApply(t *testing.T, place func(*testing.T) Place) {
 				if (counts{got.New, got.Changed, got.Unchanged, got.Gone}) != step.want {
 					t.Errorf("step %d: %+v, not %+v", i+1, got, step.want)
 				}
-				if len(got.Events) != got.New+got.Changed {
-					t.Errorf("step %d: %d events for the index, not %d", i+1, len(got.Events), got.New+got.Changed)
-				}
 				reopen(t, s)
 			}
 			if got, want := Records(t, s, Everything), InOrder(tc.want); !reflect.DeepEqual(got, want) {
 				t.Errorf("stored are\n%+v\nnot\n%+v", got, want)
 			}
 		})
-	}
-}
-
-func testApplyPointsIntoTheSnapshot(t *testing.T, place func(*testing.T) Place) {
-	s := open(t, place)
-	Apply(t, s, Snapshot("a", 1, Sample("a", 2, 1)))
-	snap := Snapshot("a", 2, Sample("a", 3, 1), Sample("a", 2, 1), Sample("a", 1, 1))
-	got := Apply(t, s, snap).Events
-	if len(got) != 2 || got[0] != &snap.Events[2] || got[1] != &snap.Events[0] {
-		t.Errorf("got %v", got)
 	}
 }
 

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -119,6 +118,7 @@ func (m *Model) Apply(snap store.Snapshot) (want store.Applied) {
 	want.Current, want.Known = len(snap.Events), m.knows(snap.Provider)
 	current := make(map[event.Key]bool)
 	var all []*event.Event
+	var changed []event.Key
 	for i := range snap.Events {
 		current[snap.Events[i].Key] = true
 		all = append(all, &snap.Events[i])
@@ -142,7 +142,7 @@ func (m *Model) Apply(snap store.Snapshot) (want store.Applied) {
 		}
 		r.Event, r.LastChanged, r.Current = *e, snap.Taken.UTC(), r.Current || current[e.Key]
 		m.Records[e.Key] = r
-		want.Events = append(want.Events, e)
+		changed = append(changed, e.Key)
 	}
 	for k, r := range m.Records {
 		if k.Provider == snap.Provider && r.Current && !current[k] {
@@ -151,12 +151,11 @@ func (m *Model) Apply(snap store.Snapshot) (want store.Applied) {
 			m.Records[k] = r
 		}
 	}
-	slices.SortFunc(want.Events, func(a, b *event.Event) int { return cmp.Compare(string(a.Bytes()), string(b.Bytes())) })
-	if len(want.Events) > 0 || rezoned {
+	if len(changed) > 0 || rezoned {
 		m.revision++
 	}
-	for _, e := range want.Events {
-		m.changed[e.Key] = m.revision
+	for _, key := range changed {
+		m.changed[key] = m.revision
 	}
 	if rezoned {
 		m.rewritten = m.revision
