@@ -109,6 +109,8 @@ func TestExitCodes(t *testing.T) {
 		{"version extra", exitUsage, "fever version --help"},
 		{"completion zsh extra", exitUsage, "fever completion zsh --help"},
 		{"dump --nonsense", exitUsage, "unknown flag"},
+		{"dump -limit=5", exitUsage, "unknown flag: -limit; write flags with two dashes\nRun 'fever dump --help'"},
+		{"dump -x", exitUsage, "unknown flag: -x;"},
 		{"dump --limit x", exitUsage, "invalid argument"},
 		{"dump --starts-at=", exitUsage, "--starts-at is empty"},
 		{"sync --once --provider=", exitUsage, "--provider is empty"},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"fever/config"
 )
@@ -104,8 +105,21 @@ settings are wrong.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(withoutValue)
 	root.AddCommand(newServe(), newSync(), newDump(), newBackup(), newForget(), newRename(), newHealth(), newVersion())
 	return root
+}
+
+// withoutValue returns the error of parsing flags. After one dash, as in -ops-token=SECRET,
+// pflag reads flags of one letter, and its error repeats all of them. The new one leaves out
+// the value, which may be a secret.
+func withoutValue(_ *cobra.Command, err error) error {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok || unknown.GetSpecifiedShortnames() == "" {
+		return err
+	}
+	name, _, _ := strings.Cut(unknown.GetSpecifiedShortnames(), "=")
+	return fmt.Errorf("unknown flag: -%s; write flags with two dashes", name)
 }
 
 // known returns an error for the first of args, those that remained after cmd was found.

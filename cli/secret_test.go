@@ -303,6 +303,8 @@ func TestRefusalsKeepSecrets(t *testing.T) {
 		{"--provider-url", "http://me:s3cret\x7f@example.com/"},
 		{"--ops-token", "s3cret with spaces"},
 		{"--ops-token", "s3cret\n"},
+		{"-ops-token=s3cret"},
+		{"-ops-token", "s3cret"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			t.Parallel()
