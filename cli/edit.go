@@ -85,9 +85,14 @@ func (p *printer) end(dryRun bool, record *store.Job) {
 
 // selected returns how many events there are, and how many of them are current.
 func selected(sel *store.Selection) string {
-	text := english.Plural(sel.Events, "event", "events")
+	text := count(sel.Events, "event", "events")
 	if sel.Current > 0 {
 		text += fmt.Sprintf(", %d of them in the latest snapshot", sel.Current)
 	}
 	return text
+}
+
+// count writes a number of things without separators, as all numbers that the commands print.
+func count(n int, singular, plural string) string {
+	return fmt.Sprintf("%d %s", n, english.PluralWord(n, singular, plural))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 
-	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fever/event"
@@ -82,7 +81,7 @@ func (f *forgetCommand) run(ctx context.Context, out io.Writer) error {
 	if f.goneBefore != "" {
 		p.printf(" that had left the feed and ended before %s\n", f.goneBefore)
 	} else {
-		p.printf(", and %s\n", english.Plural(done.Jobs, "outcome of a job", "outcomes of jobs"))
+		p.printf(", and %s\n", count(done.Jobs, "outcome of a job", "outcomes of jobs"))
 	}
 	p.first(&done.Selection)
 	p.end(f.dryRun, &done.Record)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 
-	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fever/event"
@@ -74,7 +73,7 @@ func (r *renameCommand) run(ctx context.Context, out io.Writer) error {
 	if r.dryRun {
 		verb = "would rename"
 	}
-	p.printf("%s: %s to %s: %s, and %s\n", r.from, verb, r.to, selected(&done.Selection), english.Plural(done.Jobs, "outcome of a job", "outcomes of jobs"))
+	p.printf("%s: %s to %s: %s, and %s\n", r.from, verb, r.to, selected(&done.Selection), count(done.Jobs, "outcome of a job", "outcomes of jobs"))
 	if done.Known > 0 {
 		p.printf("%s has %d of the events already: %d of these get the values stored under %s\n", r.to, done.Known, done.Changed, r.from)
 	}
