@@ -28,6 +28,10 @@ var ErrUncertain = errors.New("stored, perhaps not for good")
 // ErrNothing is returned by Forget and Rename when nothing is stored of the provider.
 var ErrNothing = errors.New("nothing is stored")
 
+// ErrRemoved is returned by Records when an event was forgotten, or its provider renamed,
+// after Records had found the event and before it read it. Ask again.
+var ErrRemoved = errors.New("it was forgotten or renamed while it waited to be read: ask again")
+
 // ErrRewritten is returned by Changes when changed events do not tell all that came after a
 // revision: events were removed or renamed, a provider's time zone changed, or the store
 // has not reached that revision. Then the caller has to Load everything.

@@ -20,6 +20,9 @@ import (
 // a transaction of its own: a slow consumer holds up no writer, may call any method, and
 // sees the values of that moment. Memory holds the keys of the events to come, and one
 // event with its zones.
+//
+// An event that is forgotten or renamed before its turn makes the error store.ErrRemoved:
+// without that event the others would pass for all that is stored.
 func (s *Store) Records(ctx context.Context, f store.Filter) iter.Seq2[event.Record, error] {
 	return func(yield func(event.Record, error) bool) {
 		keys, err := s.find(ctx, f)
@@ -87,8 +90,12 @@ func (s *Store) record(ctx context.Context, key []byte) (r event.Record, err err
 		return r, err
 	}
 	err = s.view(func(tx *bbolt.Tx) error {
+		value := tx.Bucket(eventsBucket).Get(key)
+		if value == nil && !s.db.IsReadOnly() {
+			return fmt.Errorf("event %q: %w", key, store.ErrRemoved)
+		}
 		var err error
-		if r, err = store.DecodeRecord(key, tx.Bucket(eventsBucket).Get(key)); err != nil {
+		if r, err = store.DecodeRecord(key, value); err != nil {
 			return damaged(s.path, fmt.Sprintf("event %q: %v", key, err))
 		}
 		r.Current = tx.Bucket(currentBucket).Get(key) != nil

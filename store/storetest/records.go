@@ -105,3 +105,43 @@ func testRecordsWhileWriting(t *testing.T, place func(*testing.T) Place) {
 		break
 	}
 }
+
+// testRecordsWhileEditing forgets and renames from within the loop. What is left must not pass
+// for all that was there, and nothing is damaged.
+func testRecordsWhileEditing(t *testing.T, place func(*testing.T) Place) {
+	for name, edit := range map[string]func(context.Context, Store) error{
+		"forget": func(ctx context.Context, s Store) error {
+			_, err := s.Forget(ctx, store.Forgetting{Provider: "b"})
+			return err
+		},
+		"rename": func(ctx context.Context, s Store) error {
+			_, err := s.Rename(ctx, store.Renaming{From: "b", To: "c"})
+			return err
+		},
+	} {
+		s := open(t, place)
+		Apply(t, s, Snapshot("a", 1, Sample("a", 1, 1)))
+		Apply(t, s, Snapshot("b", 1, Sample("b", 2, 1), Sample("b", 3, 1)))
+		var got []string
+		var ended error
+		for r, err := range s.Records(t.Context(), Everything) {
+			if err != nil {
+				ended = err
+				continue
+			}
+			if got = append(got, r.BaseID); len(got) == 2 {
+				if err := edit(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if !errors.Is(ended, store.ErrRemoved) || errors.Is(ended, store.ErrDamaged) || len(got) != 2 {
+			t.Errorf("%s: %q, then %v", name, got, ended)
+		}
+		for _, err := range s.Records(t.Context(), Everything) {
+			if err != nil {
+				t.Errorf("%s: asked again: %v", name, err)
+			}
+		}
+	}
+}

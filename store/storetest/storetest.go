@@ -118,6 +118,7 @@ var tests = map[string]func(*testing.T, func(*testing.T) Place){
 	"LoadCancelled":           testLoadCancelled,
 	"Records":                 testRecords,
 	"RecordsWhileWriting":     testRecordsWhileWriting,
+	"RecordsWhileEditing":     testRecordsWhileEditing,
 	"Revisions":               testRevisions,
 	"ChangesOrder":            testChangesOrder,
 	"RevisionBetween":         testRevisionBetween,
