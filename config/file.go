@@ -110,7 +110,11 @@ func (f *file) notYAML(err error) error {
 	case strings.Contains(cause.Message, "anchor"):
 		return fmt.Errorf("%s:%d: it is not YAML that can be read; put text that begins with * or & in quotes", f.path, cause.Mark.Line)
 	}
-	return fmt.Errorf("%s:%d: it is not YAML, there or just before: %s", f.path, max(cause.Mark.Line, 1), cause.Message)
+	line := cause.Mark.Line
+	if cause.Message == "found unexpected end of stream" {
+		line = cause.ContextMark.Line // of the quote that is not closed
+	}
+	return fmt.Errorf("%s:%d: it is not YAML, there or just before: %s", f.path, max(line, 1), cause.Message)
 }
 
 // at returns the position of a node, with its key unless that is empty.
