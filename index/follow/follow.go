@@ -108,11 +108,11 @@ func (f *Follower) Run(ctx context.Context) {
 		if err := f.store.Wait(ctx, f.Revision()); err != nil {
 			return
 		}
-		if err := f.CatchUp(ctx); err == nil || ctx.Err() != nil {
+		err := f.CatchUp(ctx)
+		if err == nil || ctx.Err() != nil {
 			continue
-		} else {
-			f.log.ErrorContext(ctx, "searches do not find yet what was stored last", "error", err, "retry", retry)
 		}
+		f.log.ErrorContext(ctx, "searches do not find yet what was stored last", "error", err, "retry", retry)
 		select {
 		case <-ctx.Done():
 		case <-time.After(retry):
