@@ -153,7 +153,8 @@ func (e *Event) Validate() error {
 }
 
 // ValidateIn is [Event.Validate] for an event whose local times are in loc. It also refuses
-// an end before the start, unless the clocks went back in between.
+// an end before the start. Local times may be out of order when their instants are not: the
+// clocks went back in between, or they skip the end (RFC 5545 section 3.3.5 moves it on).
 func (e *Event) ValidateIn(loc *time.Location) error {
 	if err := e.Validate(); err != nil {
 		return err

@@ -80,8 +80,8 @@ func TestNights(t *testing.T) {
 	}
 }
 
-// TestOrderProperty compares with the definition: an event is in order when the clock shows its
-// end at or after its start, or when its local times are in order.
+// TestOrderProperty compares with the definition: an event is in order when its local times
+// are, or when one of the instants that its end can mean is not before its start.
 func TestOrderProperty(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -93,7 +93,8 @@ func TestOrderProperty(t *testing.T) {
 		start, end := near+distance.Draw(t, "start"), near+distance.Draw(t, "end")
 
 		first := oracle(start, loc)
-		inOrder, want := end >= start, max(first, oracle(end, loc))
+		// An end that the clocks skip can be after a start that they show (02:50 after 03:10).
+		inOrder, want := end >= start || oracle(end, loc) >= first, max(first, oracle(end, loc))
 		for _, o := range []int64{offset(change-1, loc), offset(change, loc)} {
 			if second := end - o; (end < start || oracle(end, loc) < first) && second >= first && offset(second, loc) == o {
 				inOrder, want = true, second
