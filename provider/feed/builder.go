@@ -20,6 +20,8 @@ type Builder struct {
 	past     map[int]bool              // the indexes in feed.Events of those that belong into feed.Past
 	zones    int                       // of all rows kept, replaced ones included
 	unknown  *Rejection                // see Unknown
+	trace    func(*Row)                // of the document; nil: nobody traces
+	row      *Row                      // the one that Row has begun, if somebody traces
 }
 
 // Bounds on what a feed may hold in memory, whatever the size of its document: a zone can be
@@ -33,9 +35,9 @@ const (
 // A rowPosition is where a row is: its index in Feed.Events, and its line in the document.
 type rowPosition struct{ index, line int }
 
-func newBuilder(provider string, location *time.Location, progress *Progress) *Builder {
+func newBuilder(provider string, location *time.Location, progress *Progress, trace func(*Row)) *Builder {
 	return &Builder{
-		Location: location, provider: provider, progress: progress,
+		Location: location, provider: provider, progress: progress, trace: trace,
 		rows: make(map[event.Key]rowPosition), past: make(map[int]bool),
 	}
 }
@@ -69,6 +71,7 @@ func (b *Builder) keep(e event.Event, line int, past bool) error {
 	}
 	position.line = line
 	b.rows[e.Key] = position
+	b.note(line, func(r *Row) { r.Events = append(r.Events, e) })
 	delete(b.past, position.index)
 	if past {
 		b.past[position.index] = true
@@ -76,10 +79,11 @@ func (b *Builder) keep(e event.Event, line int, past bool) error {
 	return nil
 }
 
-// Ignore counts a row that is not sold online.
-func (b *Builder) Ignore() {
+// Ignore counts a row that is not sold online. The line is that in the document, from 1.
+func (b *Builder) Ignore(line int) {
 	b.see()
 	b.feed.Ignored++
+	b.note(line, func(*Row) {})
 }
 
 // Reject counts a row that cannot be kept, for the given reason. The line is that in the
@@ -87,6 +91,7 @@ func (b *Builder) Ignore() {
 func (b *Builder) Reject(baseID, eventID string, line int, reason string) {
 	b.see()
 	b.list(baseID, eventID, line, reason)
+	b.note(line, func(r *Row) { r.Rejections = append(r.Rejections, rejection(baseID, eventID, line, reason)) })
 }
 
 // Unknown notes something unknown in the place of a row. If the document has no rows, the
@@ -106,19 +111,24 @@ func (b *Builder) see() {
 	b.progress.Rows.Store(int64(b.feed.Seen))
 }
 
-// list counts a rejection, and lists it if it is one of the first. It removes control
-// characters from the ids, which would steer a terminal.
+// list counts a rejection, and lists it if it is one of the first.
 func (b *Builder) list(baseID, eventID string, line int, reason string) {
 	b.feed.Rejected++
 	if len(b.feed.Rejections) < MaxRejections {
-		b.feed.Rejections = append(b.feed.Rejections, Rejection{
-			BaseID: shorten(withoutControls([]byte(baseID))), EventID: shorten(withoutControls([]byte(eventID))), Line: line, Reason: reason,
-		})
+		b.feed.Rejections = append(b.feed.Rejections, rejection(baseID, eventID, line, reason))
+	}
+}
+
+// rejection removes control characters from the ids, which would steer a terminal.
+func rejection(baseID, eventID string, line int, reason string) Rejection {
+	return Rejection{
+		BaseID: shorten(withoutControls([]byte(baseID))), EventID: shorten(withoutControls([]byte(eventID))), Line: line, Reason: reason,
 	}
 }
 
 // whole returns the feed, after the last row.
 func (b *Builder) whole() *Feed {
+	b.endRow()
 	if b.feed.Seen == 0 && b.unknown != nil {
 		b.feed.Rejections = []Rejection{*b.unknown}
 	}

@@ -27,7 +27,7 @@ func TestBuilderBounds(t *testing.T) {
 	}
 	e := valid("1", "1")
 	e.Zones = make([]event.Zone, 2)
-	b := newBuilder("test", time.UTC, new(Progress))
+	b := newBuilder("test", time.UTC, new(Progress), nil)
 	b.zones = maxZones - 2
 	if err := b.Keep(e, 1); err != nil {
 		t.Errorf("at the limit of zones: %v", err)
@@ -36,7 +36,7 @@ func TestBuilderBounds(t *testing.T) {
 		t.Errorf("past the limit of zones: %v", err)
 	}
 
-	b = newBuilder("test", time.UTC, new(Progress))
+	b = newBuilder("test", time.UTC, new(Progress), nil)
 	b.feed.Events = make([]event.Event, maxRows-1, maxRows)
 	if err := b.Keep(e, 1); err != nil {
 		t.Errorf("at the limit of events: %v", err)
@@ -54,7 +54,7 @@ func TestDecode(t *testing.T) {
 	format := Format{Decode: func(doc *Document, b *Builder) error {
 		b.Unknown(1, "%s", "of no interest: there are rows")
 		err := errors.Join(b.Keep(valid("1", "1"), 2), b.KeepPast(valid("1", "2"), 3), b.Keep(valid("1", "2"), 4), b.KeepPast(valid("1", "3"), 5))
-		b.Ignore()
+		b.Ignore(5)
 		b.Reject("1", "a\x1bb", 6, "why")
 		b.Next(&next)
 		_, readErr := io.ReadAll(doc.Body)

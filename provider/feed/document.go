@@ -16,12 +16,13 @@ type Document struct {
 	// A failed read returns an [*Error] with its kind, and returns it again.
 	Body io.ReadCloser
 
-	Op          string    // how it was got, for errors: "fetch from example.com"
-	URL         *url.URL  // where it came from, after redirects; nil if it was not fetched
-	ContentType string    // the media type in the HTTP header, without parameters; empty if there is none
-	Charset     string    // the encoding in the HTTP header; empty if there is none
-	HTTPStatus  int       // of the response; 0 if it was not fetched
-	Progress    *Progress // counts the rows; nil counts nothing
+	Op          string     // how it was got, for errors: "fetch from example.com"
+	URL         *url.URL   // where it came from, after redirects; nil if it was not fetched
+	ContentType string     // the media type in the HTTP header, without parameters; empty if there is none
+	Charset     string     // the encoding in the HTTP header; empty if there is none
+	HTTPStatus  int        // of the response; 0 if it was not fetched
+	Progress    *Progress  // counts the rows; nil counts nothing
+	Trace       func(*Row) // gets each row when it has ended; nil: nobody traces
 
 	// NotModified says that the document is the same as last time: the provider said so, or
 	// its digest is the same. Its body is empty.
@@ -50,11 +51,12 @@ func Decode(doc *Document, f Format, provider string, location *time.Location) (
 	if doc.NotModified {
 		return &Feed{NotModified: true, Validators: doc.Validators, Bytes: doc.Bytes, HTTPStatus: doc.HTTPStatus}, nil
 	}
-	b := newBuilder(provider, location, cmp.Or(doc.Progress, new(Progress)))
+	b := newBuilder(provider, location, cmp.Or(doc.Progress, new(Progress)), doc.Trace)
 	counted := *doc
 	body := &counter{ReadCloser: doc.Body}
 	counted.Body = body
 	if err := f.Decode(&counted, b); err != nil {
+		b.endRow()
 		failure := &Error{Provider: provider, Kind: KindInternal, Op: doc.Op, Err: err, HTTPStatus: doc.HTTPStatus, Bytes: body.n}
 		if cause, ok := errors.AsType[*Error](err); ok {
 			failure.Kind = cause.Kind

@@ -108,7 +108,7 @@ func (d *decoder) enter() error {
 		d.beginGroup(own)
 	case occurrence:
 		if !d.group.online {
-			d.Ignore()
+			d.Ignore(d.TagLine())
 			r = other
 			break
 		}
