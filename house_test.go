@@ -42,6 +42,7 @@ var allowed = map[string][]string{
 	"provider":           {"provider/feed", "provider/spool", "event"},
 	"provider/feed":      {"event"},
 	"provider/simulator": {}, // for tests, too
+	"provider/jsonscan":  {},
 	"provider/spool":     {},
 	"provider/xmlscan":   {"provider/spool"},
 	"internal/soak":      {"internal/harness", "internal/plot"},
