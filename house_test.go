@@ -41,6 +41,7 @@ var allowed = map[string][]string{
 	"internal/feedtest":  {"provider/feed", "event"}, // for tests, too
 	"provider":           {"provider/feed", "provider/spool", "event"},
 	"provider/feed":      {"event"},
+	"provider/inspect":   {"provider/feed", "event"},
 	"provider/simulator": {}, // for tests, too
 	"provider/jsonscan":  {},
 	"provider/spool":     {},
