@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"sync"
 	"time"
 )
 
@@ -19,11 +20,15 @@ import (
 func Guard(h http.Handler, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["X-Content-Type-Options"] = noSniff
-		guarded := &response{ResponseWriter: w, conn: connOf(r)}
+		guarded := responses.Get().(*response)
+		guarded.ResponseWriter, guarded.conn = w, connOf(r)
 		defer func() {
 			if v := recover(); v != nil {
-				recovered(guarded, r, v, log)
+				recovered(guarded, r, v, log) // and leave it to the collector
+				return
 			}
+			*guarded = response{yield: guarded.yield}
+			responses.Put(guarded)
 		}()
 		h.ServeHTTP(guarded, r)
 	})
@@ -43,6 +48,18 @@ type response struct {
 	rest        net.Buffers   // of the piece that is being sent
 	direct      io.ReaderFrom // sends pieces without a copy; nil: there is none
 	err         error         // that ended the sending
+
+	yield func(net.Buffers) bool // send, made once
+}
+
+// responses has those of requests that have ended: a handler must not use its writer any
+// longer.
+var responses = sync.Pool{New: func() any { return newResponse(nil) }}
+
+func newResponse(w http.ResponseWriter) *response {
+	r := &response{ResponseWriter: w}
+	r.yield = r.send
+	return r
 }
 
 func (w *response) WriteHeader(status int) {

@@ -33,11 +33,11 @@ const minRate = 12 << 10
 func SendBody(w http.ResponseWriter, size int, pieces iter.Seq[net.Buffers]) error {
 	r, ok := w.(*response)
 	if !ok {
-		r = &response{ResponseWriter: w}
+		r = newResponse(w)
 	}
 	r.started, r.began, r.size = true, time.Now(), int64(size)
 	r.direct = r.holdHeader()
-	pieces(r.send) // a loop would allocate each variable that its body shares
+	pieces(r.yield) // a loop would allocate each variable that its body shares
 	if r.err == nil && r.taken < r.size {
 		return io.ErrShortWrite
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -74,5 +75,43 @@ func TestWrappedGivesUp(t *testing.T) {
 	reply, err := exchange(t, client, http.MethodGet, base)
 	if err == nil || !strings.Contains(err.Error(), "unexpected EOF") {
 		t.Errorf("%d, %v", reply.status, err)
+	}
+}
+
+// TestOutlived has middleware that answers in place of a slow handler, as [http.TimeoutHandler]
+// does. The handler keeps its own writer while the next requests of the connection are answered.
+func TestOutlived(t *testing.T) {
+	t.Parallel()
+	const size = 10_000
+	release, ended := make(chan struct{}), make(chan struct{})
+	h := newSender(size, 0).handler()
+	slow := Guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		defer close(ended)
+		<-release
+		_ = SendBody(w, size, cut(content(size)))
+	}), quiet)
+	late := httptest.NewRecorder()
+	base := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery != "slow" {
+			h.ServeHTTP(w, r)
+			return
+		}
+		go slow.ServeHTTP(late, r)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	if got := get(t, base+"/?slow"); got.status != http.StatusServiceUnavailable {
+		t.Errorf("the slow one: %d", got.status)
+	}
+	for n := range 10 {
+		if n == 1 {
+			close(release)
+		}
+		if got := get(t, base); got.status != http.StatusOK || got.body != string(content(size)) {
+			t.Errorf("the next one: %d with %d bytes", got.status, len(got.body))
+		}
+	}
+	<-ended
+	if late.Body.String() != string(content(size)) {
+		t.Errorf("the slow one wrote %d bytes", late.Body.Len())
 	}
 }
