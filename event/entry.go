@@ -26,12 +26,13 @@ type Entry struct {
 	Provider unique.Handle[string] // its name, which all entries share
 }
 
-// NewEntry makes the entry of an event whose local times are in loc.
+// NewEntry makes the entry of a valid event whose provider is at loc. Its local times count in
+// its own time zone, if it has one.
 //
 // A start without a time of day is the start of its day. An end without one is the last
 // second of its day. An event without an end ends when it starts. When the clocks go back
 // and show a time twice, a start is the first of the two, and an end is the first that is
-// not before the start.
+// not before the start, unless the provider said that it is the second.
 func NewEntry(e *Event, loc *time.Location) *Entry {
 	lowest, highest := e.PriceRange()
 	return Summarize(e, lowest, highest, loc)
@@ -46,9 +47,14 @@ func Summarize(e *Event, lowest, highest Price, loc *time.Location) *Entry {
 	return &Entry{SortKey{start, max(start, end), id}, summary(e, id, lowest, highest), unique.Make(e.Provider)}
 }
 
-// instants returns the Unix seconds at which the event starts and ends in loc. When the
-// clocks show the end twice, and the first is before the start, it is the second.
+// instants returns the Unix seconds at which a valid event starts and ends, whose provider is at
+// loc. When the clocks show the end twice, and the first is before the start, it is the second.
 func (e *Event) instants(loc *time.Location) (start, end int64) {
+	if e.TimeZone != "" {
+		if own, err := LoadLocation(e.TimeZone); err == nil { // else it is not valid
+			loc = own
+		}
+	}
 	start = e.Start.starts(loc)
 	if e.End.IsZero() {
 		return start, start

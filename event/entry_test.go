@@ -138,7 +138,7 @@ func TestSummarizeNeedsNoZones(t *testing.T) {
 		loc := location(t, rapid.SampledFrom(zones).Draw(t, "zone"))
 		want := event.NewEntry(&e, loc)
 		lowest, highest := e.PriceRange()
-		got := event.Summarize(&event.Event{Key: e.Key, Title: e.Title, Start: e.Start, End: e.End}, lowest, highest, loc)
+		got := event.Summarize(&event.Event{Key: e.Key, Title: e.Title, TimeZone: e.TimeZone, Start: e.Start, End: e.End}, lowest, highest, loc)
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("%+v, want %+v", got, want)
 		}

@@ -6,6 +6,7 @@
 package event
 
 import (
+	"cmp"
 	"crypto/sha1" //nolint:gosec // RFC 9562 makes version 5 ids with it
 	"errors"
 	"fmt"
@@ -83,8 +84,12 @@ type Event struct {
 	Key
 	Title       string `json:"title"`
 	OrganizerID string `json:"organizer_company_id,omitempty"` // empty when the provider gave none
-	Start       Local  `json:"start"`
-	End         Local  `json:"end,omitzero"` // zero when the provider gave none
+	// TimeZone is the IANA name of the event's own time zone, in which its times count. Empty:
+	// they count at its provider's location. The name is kept as the provider gave it, also when
+	// it is that of the provider's zone: another zone in the settings must not move the event.
+	TimeZone string `json:"timezone,omitempty"`
+	Start    Local  `json:"start"`
+	End      Local  `json:"end,omitzero"` // zero when the provider gave none
 	// SellFrom and SellTo are what the provider wrote: nonsense in them (a 31st of
 	// September) must not cost the event. Empty when absent.
 	SellFrom string `json:"sell_from,omitempty"`
@@ -100,6 +105,9 @@ type Zone struct {
 	Capacity int64  `json:"capacity"` // tickets left; 0 also when the provider did not say
 	Price    Price  `json:"price"`    // null when the provider did not say
 	Numbered bool   `json:"numbered"` // seats are numbered
+	// Available says that there are tickets, and that nobody knows how many. Capacity is 0 then.
+	Available bool   `json:"available,omitempty"`
+	Currency  string `json:"currency,omitempty"` // of the price: a code of ISO 4217, three letters; empty when the provider did not say
 }
 
 // A Record is an event with its history.
@@ -144,15 +152,26 @@ func (e *Event) Validate() error {
 	if err := validText("sell_to", e.SellTo, MaxTextBytes); err != nil {
 		return err
 	}
+	if e.TimeZone != "" {
+		if _, err := LoadLocation(e.TimeZone); err != nil {
+			return err
+		}
+	}
+	currency := ""
 	for i := range e.Zones {
-		if err := e.Zones[i].validate(); err != nil {
+		z := &e.Zones[i]
+		if err := z.validate(); err != nil {
 			return fmt.Errorf("zone %d of %d: %w", i+1, len(e.Zones), err)
 		}
+		if z.Currency != "" && currency != "" && z.Currency != currency {
+			return fmt.Errorf("zone %d of %d: its currency is %s, and that of another zone is %s", i+1, len(e.Zones), z.Currency, currency)
+		}
+		currency = cmp.Or(currency, z.Currency)
 	}
 	return nil
 }
 
-// ValidateIn is [Event.Validate] for an event whose local times are in loc. It also refuses
+// ValidateIn is [Event.Validate] for an event whose provider is at loc. It also refuses
 // an end before the start. Local times may be out of order when their instants are not: the
 // clocks went back in between, or they skip the end (RFC 5545 section 3.3.5 moves it on).
 func (e *Event) ValidateIn(loc *time.Location) error {
@@ -172,10 +191,21 @@ func (z *Zone) validate() error {
 	if z.Capacity < 0 {
 		return fmt.Errorf("capacity %d is negative", z.Capacity)
 	}
+	if z.Available && z.Capacity > 0 {
+		return fmt.Errorf("available says that the number of tickets is unknown, and capacity is %d", z.Capacity)
+	}
+	if z.Currency != "" && !isCurrency(z.Currency) {
+		return fmt.Errorf("currency %s is not a code of three letters such as EUR", quote(z.Currency))
+	}
 	if err := validText("id", z.ID, MaxIDBytes); err != nil {
 		return err
 	}
 	return validText("name", z.Name, MaxTextBytes)
+}
+
+// isCurrency reports whether s has the form of a code of ISO 4217. Which codes there are changes.
+func isCurrency(s string) bool {
+	return len(s) == 3 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // ValidProvider returns why a provider cannot have this name, or nil. A name is 1 to 63 of
@@ -223,7 +253,7 @@ func validUnicode(field, s string) error {
 }
 
 // PriceRange returns the lowest and the highest price of the zones that still have
-// capacity. Both are unknown when no ticket is available, or when the event is marked as
+// tickets. Both are unknown when no ticket is available, or when the event is marked as
 // sold out.
 func (e *Event) PriceRange() (lowest, highest Price) {
 	if e.SoldOut {
@@ -231,7 +261,7 @@ func (e *Event) PriceRange() (lowest, highest Price) {
 	}
 	for i := range e.Zones {
 		z := &e.Zones[i]
-		if z.Capacity <= 0 || !z.Price.Known() {
+		if z.Capacity <= 0 && !z.Available || !z.Price.Known() {
 			continue
 		}
 		if !lowest.Known() || z.Price.Compare(lowest) < 0 {

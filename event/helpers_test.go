@@ -63,7 +63,11 @@ var (
 	anyLocal = rapid.Custom(func(t *rapid.T) event.Local {
 		second := rapid.Int64Range(-62167219200, 253402300799).Draw(t, "second") // years 0 to 9999
 		layout := rapid.SampledFrom([]string{dateTime, time.DateOnly}).Draw(t, "layout")
-		return mustLocal(time.Unix(second, 0).UTC().Format(layout))
+		text := time.Unix(second, 0).UTC().Format(layout)
+		if layout == dateTime && rapid.IntRange(0, 3).Draw(t, "fold") == 0 {
+			text += "[fold=1]"
+		}
+		return mustLocal(text)
 	})
 	anyKey = rapid.Custom(func(t *rapid.T) event.Key {
 		return event.Key{
@@ -81,6 +85,10 @@ var (
 		}
 		if rapid.Bool().Draw(t, "priced") {
 			z.Price = anyPrice.Draw(t, "price")
+			z.Currency = rapid.SampledFrom([]string{"", "EUR"}).Draw(t, "currency")
+		}
+		if rapid.IntRange(0, 3).Draw(t, "available") == 0 {
+			z.Capacity, z.Available = 0, true
 		}
 		return z
 	})
@@ -94,6 +102,9 @@ var (
 			SellTo:      anyText.Draw(t, "sell to"),
 			SoldOut:     rapid.Bool().Draw(t, "sold out"),
 			Zones:       rapid.SliceOfN(anyZone, 0, 4).Draw(t, "zones"),
+		}
+		if rapid.Bool().Draw(t, "own time zone") {
+			e.TimeZone = rapid.SampledFrom(zones).Draw(t, "time zone")
 		}
 		switch rapid.IntRange(0, 2).Draw(t, "end") {
 		case 0:
@@ -126,5 +137,5 @@ func date(l event.Local) string {
 
 func clock(l event.Local) string {
 	_, clock, _ := strings.Cut(l.String(), "T")
-	return clock
+	return strings.TrimSuffix(clock, "[fold=1]")
 }

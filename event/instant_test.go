@@ -73,7 +73,7 @@ func TestEntryInstants(t *testing.T) {
 // zones have changes of every sort: of an hour, half an hour and a day, at midnight,
 // over Ramadan, and from local mean time.
 var zones = []string{
-	"UTC", "Africa/Casablanca", "America/Havana", "America/New_York", "America/Nuuk", "America/Santiago", "America/Sao_Paulo",
+	"UTC", "Africa/Casablanca", "America/Havana", "America/Juneau", "America/New_York", "America/Nuuk", "America/Santiago", "America/Sao_Paulo",
 	"America/St_Johns", "Antarctica/Troll", "Asia/Gaza", "Asia/Kathmandu", "Asia/Manila", "Australia/Lord_Howe", "Europe/Dublin",
 	"Europe/Lisbon", "Europe/Madrid", "Pacific/Apia", "Pacific/Kiritimati", "Pacific/Kwajalein",
 }

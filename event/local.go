@@ -8,11 +8,27 @@ import (
 
 // A Local is a local time as the provider wrote it: a date, with or without a time of day,
 // and no offset. The zero value is no time at all.
+//
+// When the clocks go back they show some times twice. A Local that was made of an instant says
+// whether it is the second of the two, as the fold of Python's PEP 495 does.
 type Local struct {
 	year                 int16
 	month, day           uint8
 	hour, minute, second uint8
 	clock                bool // there is a time of day
+	fold                 bool // if the clocks show it twice, it is the second
+}
+
+// LocalAt returns what the clocks at loc show at a Unix second. It fails outside the years 0 to
+// 9999.
+func LocalAt(second int64, loc *time.Location) (Local, error) {
+	t := time.Unix(second, 0).In(loc)
+	if t.Year() < 0 || t.Year() > 9999 {
+		return Local{}, fmt.Errorf("the year is %d at %s", t.Year(), loc)
+	}
+	l := Local{int16(t.Year()), uint8(t.Month()), uint8(t.Day()), uint8(t.Hour()), uint8(t.Minute()), uint8(t.Second()), true, false}
+	l.fold = instant(l.first(), loc) != second
+	return l, nil
 }
 
 // ParseLocal reads "2021-06-30T21:00:00" or "2021-06-30". It refuses days and times that do
@@ -32,7 +48,7 @@ func ParseLocal(s string) (Local, error) {
 	case hour > 23 || minute > 59 || second > 59:
 		return Local{}, fmt.Errorf("%s names a time of day that does not exist", quote(s))
 	}
-	return Local{int16(year), uint8(month), uint8(day), uint8(hour), uint8(minute), uint8(second), timed}, nil
+	return Local{int16(year), uint8(month), uint8(day), uint8(hour), uint8(minute), uint8(second), timed, false}, nil
 }
 
 // parseDate reads "2006-01-02", parseClock "15:04:05". Their numbers may be out of range.
@@ -90,7 +106,12 @@ func (l Local) appendClock(b []byte) []byte {
 
 func append2(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
 
-// String returns what [ParseLocal] reads, or "" for the zero value.
+// secondMark is written behind the second of two times. It has the form of a suffix of RFC 9557
+// (section 3.1), of those that a reader may skip.
+const secondMark = "[fold=1]"
+
+// String returns what [Local.UnmarshalText] reads: what [ParseLocal] reads, or "" for the zero
+// value. The second of two times that the clocks show has "[fold=1]" behind it.
 func (l Local) String() string {
 	b, _ := l.AppendText(nil)
 	return string(b)
@@ -105,22 +126,30 @@ func (l Local) AppendText(b []byte) ([]byte, error) {
 	if l.clock {
 		b = l.appendClock(append(b, 'T'))
 	}
+	if l.fold {
+		b = append(b, secondMark...)
+	}
 	return b, nil
 }
 
 // MarshalText returns what [Local.String] returns. The error is always nil.
 func (l Local) MarshalText() ([]byte, error) { return l.AppendText(nil) }
 
-// UnmarshalText accepts what [ParseLocal] accepts, and nothing for the zero value.
+// UnmarshalText accepts what [Local.String] returns.
 func (l *Local) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*l = Local{}
 		return nil
 	}
-	m, err := ParseLocal(string(text))
+	unmarked, fold := strings.CutSuffix(string(text), secondMark)
+	m, err := ParseLocal(unmarked)
+	if err == nil && fold && !m.clock {
+		err = fmt.Errorf("%s is a date, which no clock shows twice", quote(string(text)))
+	}
 	if err != nil {
 		return err
 	}
+	m.fold = fold
 	*l = m
 	return nil
 }
@@ -138,12 +167,17 @@ func (l Local) last() int64 {
 	return l.first()
 }
 
-// starts and ends return the Unix seconds at which an event in loc starts and ends.
-func (l Local) starts(loc *time.Location) int64 { return instant(l.first(), loc) }
+// starts and ends return the Unix seconds at which an event at loc starts and ends.
+func (l Local) starts(loc *time.Location) int64 {
+	if l.fold {
+		return lastInstant(l.first(), loc)
+	}
+	return instant(l.first(), loc)
+}
 
 func (l Local) ends(loc *time.Location) int64 {
 	if l.clock {
-		return instant(l.first(), loc)
+		return l.starts(loc)
 	}
 	// When clocks go back at midnight, the last second of the day comes twice.
 	return instant(l.last()+1, loc) - 1
@@ -151,16 +185,8 @@ func (l Local) ends(loc *time.Location) int64 {
 
 // endsAgain is ends with the second instant of a time that the clocks show twice.
 func (l Local) endsAgain(loc *time.Location) int64 {
-	if !l.clock {
-		return l.ends(loc) // this is the second one already
-	}
-	local := l.first()
-	_, after := time.Unix(local+24*60*60, 0).In(loc).Zone() // see instant
-	late := local - int64(after)
-	if _, then := time.Unix(late, 0).In(loc).Zone(); then == after {
-		return late
-	}
-	return instant(local, loc) // a time that is skipped
+	l.fold = l.clock // of a date alone, ends is the second one already
+	return l.ends(loc)
 }
 
 // instant returns the Unix second at which a clock in loc shows the local second, which is
@@ -180,4 +206,14 @@ func instant(local int64, loc *time.Location) int64 {
 		}
 	}
 	return early
+}
+
+// lastInstant is instant with the second of two such seconds.
+func lastInstant(local int64, loc *time.Location) int64 {
+	_, after := time.Unix(local+24*60*60, 0).In(loc).Zone() // see instant
+	late := local - int64(after)
+	if _, then := time.Unix(late, 0).In(loc).Zone(); then == after {
+		return late
+	}
+	return instant(local, loc) // a time that is skipped
 }

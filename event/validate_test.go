@@ -36,6 +36,14 @@ func TestValidateAccepts(t *testing.T) {
 		"the longest zone": func(e *event.Event) {
 			e.Zones[2].ID, e.Zones[2].Name = long(event.MaxIDBytes), long(event.MaxTextBytes)
 		},
+		"a time zone of its own":   func(e *event.Event) { e.TimeZone = "Europe/London" },
+		"UTC as its own time zone": func(e *event.Event) { e.TimeZone = "UTC" },
+		"in order only in its zone": func(e *event.Event) {
+			e.TimeZone, e.Start, e.End = "Europe/London", mustLocal("2026-10-25T01:30:00"), mustLocal("2026-10-25T01:15:00")
+		},
+		"one currency, and none":      func(e *event.Event) { e.Zones[0].Currency, e.Zones[2].Currency = "EUR", "EUR" },
+		"a currency of no country":    func(e *event.Event) { e.Zones[0].Currency = "XXX" },
+		"available":                   func(e *event.Event) { e.Zones[1].Capacity, e.Zones[1].Available = 0, true },
 		"the most zones":              func(e *event.Event) { e.Zones = make([]event.Zone, event.MaxZones) },
 		"the longest provider's name": func(e *event.Event) { e.Provider = long(63) },
 	} {
@@ -78,6 +86,13 @@ func TestValidateRefuses(t *testing.T) {
 		"zone 3 of 3: id of 129 bytes, more":    func(e *event.Event) { e.Zones[2].ID = long(event.MaxIDBytes + 1) },
 		"zone 1 of 3: name of 1025 bytes, more": func(e *event.Event) { e.Zones[0].Name = long(event.MaxTextBytes + 1) },
 		"zone 1 of 3: name holds a control":     func(e *event.Event) { e.Zones[0].Name = "A\n28" },
+
+		`time zone "Local" is not an IANA name such as Europe/Madrid or UTC`: func(e *event.Event) { e.TimeZone = "Local" },
+		`time zone "Europe/Lond" is not known`:                               func(e *event.Event) { e.TimeZone = "Europe/Lond" },
+		"zone 3 of 3: its currency is GBP, and that of another zone is EUR":  func(e *event.Event) { e.Zones[0].Currency, e.Zones[2].Currency = "EUR", "GBP" },
+		`zone 2 of 3: currency "eur" is not a code of three letters`:         func(e *event.Event) { e.Zones[1].Currency = "eur" },
+		`zone 1 of 3: currency "EURO" is not`:                                func(e *event.Event) { e.Zones[0].Currency = "EURO" },
+		"zone 2 of 3: available says that the number of tickets is unknown":  func(e *event.Event) { e.Zones[1].Available = true },
 
 		"ends 2021-06-30T20:59:59, before its start 2021-06-30T21:00:00": func(e *event.Event) { e.End = mustLocal("2021-06-30T20:59:59") },
 		"ends 2021-06-29, before its start 2021-06-30T21:00:00":          func(e *event.Event) { e.End = mustLocal("2021-06-29") },
@@ -147,6 +162,10 @@ func TestPriceRange(t *testing.T) {
 		{"free of charge", []event.Zone{zone(2, "0.00"), zone(12, "65.00")}, false, "0", "65"},
 		{"all free of charge", []event.Zone{zone(2, "0")}, false, "0", "0"},
 		{"compared as numbers", []event.Zone{zone(1, "9.5"), zone(1, "10.25"), zone(1, "100")}, false, "9.5", "100"},
+		{"available, nobody knows how many", []event.Zone{zone(0, "75.00"), {Available: true, Price: mustPrice("65.00")}}, false, "65", "65"},
+		{"available, and others with a number", []event.Zone{zone(2, "75.00"), {Available: true, Price: mustPrice("65.00")}}, false, "65", "75"},
+		{"available without a price", []event.Zone{zone(0, "75.00"), {Available: true}}, false, "", ""},
+		{"available, and the event is marked as sold out", []event.Zone{{Available: true, Price: mustPrice("65.00")}}, true, "", ""},
 		{"a capacity that is not valid", []event.Zone{zone(-1, "1"), zone(1, "2")}, false, "2", "2"},
 	} {
 		e := event.Event{Zones: test.zones, SoldOut: test.soldOut}
