@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"strings"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -97,14 +98,14 @@ type eventFields struct {
 	_         struct{} `cbor:",toarray"`
 	Title     string
 	Organizer string
-	Start     string // as event.Local writes it; so is End
+	Start     string // as event.Local writes it; so is End. The event's time zone follows, if it has one: see zoned
 	End       string
 	SellFrom  string
 	SellTo    string
 	SoldOut   bool
 	Lowest    string // of the price range, as event.Price writes it; so is Highest
 	Highest   string
-	Zones     []byte // []zoneFields as CBOR: loading an entry passes over it in one step
+	Zones     []byte // []zoneFields as CBOR, and perhaps []zoneExtras: loading an entry passes over them in one step
 }
 
 type zoneFields struct {
@@ -114,6 +115,14 @@ type zoneFields struct {
 	Capacity int64
 	Price    string
 	Numbered bool
+}
+
+// zoneExtras are what only some zones have. They follow the zones of an event, as many as these
+// are, if one of them has any.
+type zoneExtras struct {
+	_         struct{} `cbor:",toarray"`
+	Available bool
+	Currency  string
 }
 
 // entryFields are eventFields of which only those are decoded that an entry needs.
@@ -162,6 +171,7 @@ func must[M any](mode M, err error) M {
 // An Encoder encodes events one after the other in buffers that it keeps. The zero value is ready.
 type Encoder struct {
 	fields []zoneFields
+	extras []zoneExtras
 	zones  bytes.Buffer
 	event  bytes.Buffer
 }
@@ -171,20 +181,29 @@ func (c *Encoder) Encode(e *event.Event) ([]byte, error) {
 	if c.fields = c.fields[:0]; c.fields == nil {
 		c.fields = []zoneFields{} // nil would be encoded as null
 	}
+	c.extras = c.extras[:0]
+	extra := false
 	for i := range e.Zones {
 		z := &e.Zones[i]
 		c.fields = append(c.fields, zoneFields{ID: z.ID, Name: z.Name, Capacity: z.Capacity, Price: z.Price.String(), Numbered: z.Numbered})
+		c.extras = append(c.extras, zoneExtras{Available: z.Available, Currency: z.Currency})
+		extra = extra || z.Available || z.Currency != ""
 	}
 	c.zones.Reset()
 	if err := encoding.MarshalToBuffer(c.fields, &c.zones); err != nil {
 		return nil, err
+	}
+	if extra {
+		if err := encoding.MarshalToBuffer(c.extras, &c.zones); err != nil {
+			return nil, err
+		}
 	}
 	lowest, highest := e.PriceRange()
 	c.event.Reset()
 	err := encoding.MarshalToBuffer(&eventFields{
 		Title:     e.Title,
 		Organizer: e.OrganizerID,
-		Start:     e.Start.String(),
+		Start:     zoned(e.Start, e.TimeZone),
 		End:       e.End.String(),
 		SellFrom:  e.SellFrom,
 		SellTo:    e.SellTo,
@@ -252,7 +271,7 @@ func DecodeRecord(key, b []byte) (r event.Record, err error) {
 	}
 	var err1, err2, err3 error
 	r.Key, err1 = event.ParseKey(key)
-	r.Start, err2 = parseLocal(v.Event.Start)
+	r.Start, r.TimeZone, err2 = parseZoned(v.Event.Start)
 	r.End, err3 = parseLocal(v.Event.End)
 	if err := cmp.Or(err1, err2, err3); err != nil {
 		return r, err
@@ -261,19 +280,39 @@ func DecodeRecord(key, b []byte) (r event.Record, err error) {
 	r.SellFrom, r.SellTo, r.SoldOut = v.Event.SellFrom, v.Event.SellTo, v.Event.SoldOut
 	r.FirstSeen = time.UnixMilli(v.FirstSeen).UTC()
 	r.LastChanged = time.UnixMilli(v.LastChanged).UTC()
-	var zones []zoneFields
-	if err := decoding.Unmarshal(v.Event.Zones, &zones); err != nil {
+	if r.Zones, err = decodeZones(v.Event.Zones); err != nil {
 		return r, fmt.Errorf("zones: %w", err)
 	}
-	r.Zones = make([]event.Zone, len(zones))
-	for i, z := range zones {
+	return r, nil
+}
+
+func decodeZones(b []byte) ([]event.Zone, error) {
+	var fields []zoneFields
+	b, err := decoding.UnmarshalFirst(b, &fields)
+	if err != nil {
+		return nil, err
+	}
+	extras := make([]zoneExtras, len(fields))
+	if len(b) > 0 {
+		if err := decoding.Unmarshal(b, &extras); err != nil {
+			return nil, err
+		}
+		if len(extras) != len(fields) {
+			return nil, errNotOurs
+		}
+	}
+	zones := make([]event.Zone, len(fields))
+	for i, z := range fields {
 		price, err := parsePrice(z.Price)
 		if err != nil {
-			return r, fmt.Errorf("zone %d: %w", i+1, err)
+			return nil, fmt.Errorf("%d: %w", i+1, err)
 		}
-		r.Zones[i] = event.Zone{ID: z.ID, Name: z.Name, Capacity: z.Capacity, Price: price, Numbered: z.Numbered}
+		zones[i] = event.Zone{
+			ID: z.ID, Name: z.Name, Capacity: z.Capacity, Price: price, Numbered: z.Numbered,
+			Available: extras[i].Available, Currency: extras[i].Currency,
+		}
 	}
-	return r, nil
+	return zones, nil
 }
 
 // DecodeEntry decodes what [event.Summarize] needs, and passes over the rest.
@@ -285,7 +324,7 @@ func DecodeEntry(key, b []byte) (e event.Event, lowest, highest event.Price, err
 	var err1, err2, err3, err4, err5 error
 	e.Key, err1 = event.ParseKey(key)
 	e.Title = v.Event.Title
-	e.Start, err2 = parseLocal(v.Event.Start)
+	e.Start, e.TimeZone, err2 = parseZoned(v.Event.Start)
 	e.End, err3 = parseLocal(v.Event.End)
 	lowest, err4 = parsePrice(v.Event.Lowest)
 	highest, err5 = parsePrice(v.Event.Highest)
@@ -317,11 +356,24 @@ func (c *Encoder) CheckRecord(key, b []byte) (event.Record, Revision, error) {
 	return r, v.Revision, err
 }
 
+// zoned returns a local time as text and, if there is a time zone, a space and its name.
+func zoned(l event.Local, timeZone string) string {
+	if timeZone == "" {
+		return l.String()
+	}
+	return l.String() + " " + timeZone
+}
+
+// parseZoned is the inverse of zoned.
+func parseZoned(s string) (l event.Local, timeZone string, err error) {
+	s, timeZone, _ = strings.Cut(s, " ")
+	l, err = parseLocal(s)
+	return l, timeZone, err
+}
+
 // parseLocal reads what [event.Local.String] writes.
 func parseLocal(s string) (l event.Local, err error) {
-	if s != "" {
-		l, err = event.ParseLocal(s)
-	}
+	err = l.UnmarshalText([]byte(s))
 	return l, err
 }
 

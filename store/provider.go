@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"fmt"
-	"time"
 	"unicode/utf8"
 
 	"fever/provider/feed"
@@ -71,17 +70,4 @@ func DecodeProvider(name, b []byte) (Provider, error) {
 		err = errNotOurs
 	}
 	return p, err
-}
-
-// LoadZone is [time.LoadLocation] without the names that mean something else on each
-// machine.
-func LoadZone(name string) (*time.Location, error) {
-	if name == "" || name == "Local" {
-		return nil, fmt.Errorf("time zone %q is not the name of a place, such as Europe/Madrid, or UTC", name)
-	}
-	loc, err := time.LoadLocation(name)
-	if err != nil {
-		return nil, fmt.Errorf("time zone %q: %w", name, err)
-	}
-	return loc, nil
 }

@@ -199,7 +199,7 @@ func (c *changes) compareProvider(tx *bbolt.Tx, snap store.Snapshot) error {
 	if err != nil || bytes.Equal(record, stored) {
 		return err
 	}
-	if _, err := store.LoadZone(snap.TimeZone); err != nil {
+	if _, err := event.LoadLocation(snap.TimeZone); err != nil {
 		return err
 	}
 	c.provider = record

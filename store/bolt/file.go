@@ -15,7 +15,7 @@ import (
 
 // formatVersion is the version of the file's format that this package reads and
 // writes. A change of any kind in what the file holds raises it.
-const formatVersion = 2
+const formatVersion = 3
 
 // application says whose file it is.
 const application = "fever"
@@ -91,7 +91,8 @@ func identify(path string, tx *bbolt.Tx) (format uint64, err error) {
 	switch format {
 	case 0:
 		return 0, damaged(path, "format 0")
-	case formatVersion:
+	case 1:
+	default:
 		buckets = append(slices.Clip(buckets), revisionsBucket)
 	}
 	for _, name := range buckets {
@@ -110,17 +111,29 @@ func create(tx *bbolt.Tx) error {
 		}
 	}
 	app, err := store.Marshal(application)
-	return errors.Join(err, tx.Bucket(metaBucket).Put(applicationKey, app), countRevisions(tx, head{}))
+	return errors.Join(err, tx.Bucket(metaBucket).Put(applicationKey, app), countRevisions(tx, head{}), putFormat(tx))
 }
 
-// convert makes a file of format 1 one of this format. It rewrites no event: those that are
-// in the file have no revision, and count as changed by the first.
-func convert(tx *bbolt.Tx) error { return countRevisions(tx, converted) }
+// convert makes a file of an older format one of this format. It rewrites no event. Those of
+// format 1 have no revision, and count as changed by the first. All of format 2 is as this
+// format has it.
+func convert(tx *bbolt.Tx) error {
+	if tx.Bucket(revisionsBucket) == nil {
+		if err := countRevisions(tx, converted); err != nil {
+			return err
+		}
+	}
+	return putFormat(tx)
+}
 
 func countRevisions(tx *bbolt.Tx, h head) error {
 	if _, err := tx.CreateBucket(revisionsBucket); err != nil {
 		return fmt.Errorf("bucket %s: %w", revisionsBucket, err)
 	}
+	return h.write(tx)
+}
+
+func putFormat(tx *bbolt.Tx) error {
 	format, err := store.Marshal(uint64(formatVersion))
-	return errors.Join(err, tx.Bucket(metaBucket).Put(formatKey, format), h.write(tx))
+	return errors.Join(err, tx.Bucket(metaBucket).Put(formatKey, format))
 }

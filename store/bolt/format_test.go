@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -109,19 +110,44 @@ func TestFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	value, err := zonedValue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want["value of an event in a time zone of its own"] = hex.EncodeToString(value)
 	if !maps.Equal(got, want) {
 		t.Errorf("documented are\n%v\nnot\n%v", got, want)
 	}
 }
 
-// oldFile copies the file that format 1 was first written to.
-func oldFile(t *testing.T) (path string) {
+// zonedValue returns the stored value of an event that has all that only some events have.
+func zonedValue() ([]byte, error) {
+	e := event.Event{
+		Key:      exampleRecord.Key,
+		Title:    "Camela",
+		TimeZone: "Europe/London",
+		Zones:    []event.Zone{{ID: "40", Price: price("20"), Available: true, Currency: "GBP"}, {ID: "38"}},
+	}
+	if err := e.Start.UnmarshalText([]byte("2026-10-25T01:30:00[fold=1]")); err != nil {
+		return nil, err
+	}
+	var enc store.Encoder
+	fields, err := enc.Encode(&e)
+	if err != nil {
+		return nil, err
+	}
+	v := store.Value{Revision: 3, FirstSeen: exampleRecord.FirstSeen.UnixMilli(), LastChanged: exampleRecord.FirstSeen.UnixMilli(), Event: fields}
+	return v.Encode(e.Bytes())
+}
+
+// oldFile copies the file that an older format was first written to.
+func oldFile(t *testing.T, format uint64) (path string, content []byte) {
 	t.Helper()
-	path = filepath.Join(t.TempDir(), "fever.db")
-	if err := os.WriteFile(path, read(t, filepath.Join("testdata", "format-1.bbolt")), 0o600); err != nil {
+	path, content = filepath.Join(t.TempDir(), "fever.db"), read(t, filepath.Join("testdata", fmt.Sprintf("format-%d.bbolt", format)))
+	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return path
+	return path, content
 }
 
 // formatOf returns the format of a store's file.
@@ -137,82 +163,99 @@ func formatOf(t *testing.T, s *Store) (format uint64) {
 	return format
 }
 
-// TestOldFile reads a file of format 1 as it is, converts it, and writes to it.
+// TestOldFile reads a file of each older format as it is, converts it, and writes to it.
 func TestOldFile(t *testing.T) {
 	t.Parallel()
-	path := oldFile(t)
-	checkFile(t, path)
-	check := func(s *Store, format uint64, jobsOf []store.Job) {
-		t.Helper()
-		if got := formatOf(t, s); got != format {
-			t.Errorf("format %d", got)
-		}
-		if got := records(t, s, everything); len(got) != 1 || !reflect.DeepEqual(got[0], exampleRecord) {
-			t.Errorf("stored are %+v, not %+v", got, exampleRecord)
-		}
-		if got := jobs(t, s, store.JobFilter{}); !reflect.DeepEqual(got, jobsOf) {
-			t.Errorf("jobs are %+v, not %+v", got, jobsOf)
-		}
-		if got, err := s.Validators(t.Context(), "feverup"); err != nil || got != exampleValidators {
-			t.Errorf("validators are %+v, %v, not %+v", got, err, exampleValidators)
-		}
-		if loaded, at, err := s.Load(t.Context()); err != nil || at != 1 || len(loaded) != 1 {
-			t.Errorf("%d entries of revision %d, %v", len(loaded), at, err)
-		}
-		if _, _, err := s.Changes(t.Context(), 0); !errors.Is(err, store.ErrRewritten) {
-			t.Errorf("changes since 0: %v", err)
-		}
-		if got, at, err := s.Changes(t.Context(), 1); err != nil || at != 1 || len(got) != 0 {
-			t.Errorf("changes since 1: %d up to %d, %v", len(got), at, err)
-		}
+	for _, old := range []struct {
+		format  uint64
+		at      store.Revision // of what is stored
+		changes int            // since the revision before
+	}{
+		{format: 1, at: 1, changes: -1}, // they cannot be told
+		{format: 2, at: 2, changes: 1},
+	} {
+		t.Run(fmt.Sprintf("format %d", old.format), func(t *testing.T) {
+			t.Parallel()
+			path, content := oldFile(t, old.format)
+			checkFile(t, path)
+			check := func(s *Store, format uint64, jobsOf []store.Job) {
+				t.Helper()
+				if got := formatOf(t, s); got != format {
+					t.Errorf("format %d", got)
+				}
+				if got := records(t, s, everything); len(got) != 1 || !reflect.DeepEqual(got[0], exampleRecord) {
+					t.Errorf("stored are %+v, not %+v", got, exampleRecord)
+				}
+				if got := jobs(t, s, store.JobFilter{}); !reflect.DeepEqual(got, jobsOf) {
+					t.Errorf("jobs are %+v, not %+v", got, jobsOf)
+				}
+				if got, err := s.Validators(t.Context(), "feverup"); err != nil || got != exampleValidators {
+					t.Errorf("validators are %+v, %v, not %+v", got, err, exampleValidators)
+				}
+				if loaded, at, err := s.Load(t.Context()); err != nil || at != old.at || len(loaded) != 1 {
+					t.Errorf("%d entries of revision %d, %v", len(loaded), at, err)
+				}
+				if got, _, err := s.Changes(t.Context(), old.at-1); errors.Is(err, store.ErrRewritten) != (old.changes < 0) || len(got) != max(old.changes, 0) {
+					t.Errorf("changes since %d: %d, %v", old.at-1, len(got), err)
+				}
+				if got, at, err := s.Changes(t.Context(), old.at); err != nil || at != old.at || len(got) != 0 {
+					t.Errorf("changes since %d: %d up to %d, %v", old.at, len(got), at, err)
+				}
+			}
+			r, err := OpenReadOnly(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			interrupted := slices.Clone(exampleJobs)
+			interrupted[0].Interrupt(time.Time{})
+			check(r, old.format, interrupted)
+			if err := r.Close(); err != nil {
+				t.Error(err)
+			}
+			if !bytes.Equal(read(t, path), content) {
+				t.Error("reading changed the file")
+			}
+			for range 2 { // the second time it is converted already
+				s, err := Open(path, keep)
+				if err != nil {
+					t.Fatal(err)
+				}
+				check(s, formatVersion, exampleJobs)
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+				checkFile(t, path)
+			}
+			s, err := Open(path, keep)
+			if err != nil {
+				t.Fatal(err)
+			}
+			same := snapshot("feverup", 1, exampleRecord.Event)
+			same.TimeZone = "Europe/Madrid"
+			if got := apply(t, s, same); got.Unchanged != 1 || got.Revision != old.at {
+				t.Errorf("applied %+v, which was stored", got)
+			}
+			second := sample("feverup", 1, 1)
+			if got := apply(t, s, snapshot("feverup", 1, second)); got.Gone != 1 || got.Revision != old.at+1 {
+				t.Errorf("applied %+v", got) // the example is as it was, but in UTC now
+			}
+			if _, _, err := s.Changes(t.Context(), old.at); !errors.Is(err, store.ErrRewritten) {
+				t.Errorf("the zone has changed: %v", err)
+			}
+			first := exampleRecord.Event
+			first.SoldOut = true
+			if got := apply(t, s, snapshot("feverup", 2, first, second)); got.Changed != 1 || got.Revision != old.at+2 {
+				t.Errorf("applied %+v", got)
+			}
+			if got, at, err := s.Changes(t.Context(), old.at+1); err != nil || at != old.at+2 || len(got) != 1 || !reflect.DeepEqual(got[0], event.NewEntry(&first, utc)) {
+				t.Errorf("changes since %d: %d up to %d, %v", old.at+1, len(got), at, err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			checkFile(t, path)
+		})
 	}
-	r, err := OpenReadOnly(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	interrupted := slices.Clone(exampleJobs)
-	interrupted[0].Interrupt(time.Time{})
-	check(r, 1, interrupted)
-	if err := r.Close(); err != nil {
-		t.Error(err)
-	}
-	if !bytes.Equal(read(t, path), read(t, filepath.Join("testdata", "format-1.bbolt"))) {
-		t.Error("reading changed the file")
-	}
-	for range 2 { // the second time it is converted already
-		s, err := Open(path, keep)
-		if err != nil {
-			t.Fatal(err)
-		}
-		check(s, 2, exampleJobs)
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-		checkFile(t, path)
-	}
-	s, err := Open(path, keep)
-	if err != nil {
-		t.Fatal(err)
-	}
-	second := sample("feverup", 1, 1)
-	if got := apply(t, s, snapshot("feverup", 1, second)); got.Gone != 1 || got.Revision != 2 {
-		t.Errorf("applied %+v", got) // the example is as it was, but in UTC now
-	}
-	if _, _, err := s.Changes(t.Context(), 1); !errors.Is(err, store.ErrRewritten) {
-		t.Errorf("the zone has changed: %v", err)
-	}
-	first := exampleRecord.Event
-	first.SoldOut = true
-	if got := apply(t, s, snapshot("feverup", 2, first, second)); got.Changed != 1 || got.Revision != 3 {
-		t.Errorf("applied %+v", got)
-	}
-	if got, at, err := s.Changes(t.Context(), 2); err != nil || at != 3 || len(got) != 1 || !reflect.DeepEqual(got[0], event.NewEntry(&first, utc)) {
-		t.Errorf("changes since 2: %d up to %d, %v", len(got), at, err)
-	}
-	if err := s.Close(); err != nil {
-		t.Error(err)
-	}
-	checkFile(t, path)
 }
 
 // applyExample brings exampleRecord, exampleJobs and exampleValidators about.

@@ -76,5 +76,10 @@ func (s *Store) entry(p pair, locations map[string]*time.Location) (*event.Entry
 	if loc == nil {
 		return nil, damaged(s.path, fmt.Sprintf("event %s: no such provider", e.Key))
 	}
+	if e.TimeZone != "" {
+		if _, err := event.LoadLocation(e.TimeZone); err != nil {
+			return nil, fmt.Errorf("event %s: %w", e.Key, err)
+		}
+	}
 	return event.Summarize(&e, lowest, highest, loc), nil
 }

@@ -133,13 +133,14 @@ func TestOpenRefuses(t *testing.T) {
 		{"another program's bbolt file", bolt(bbolt.Options{}, guests), store.ErrForeign, "another program's bbolt file"},
 		{"the same, without a list of free pages", bolt(bbolt.Options{NoFreelistSync: true}, guests), store.ErrForeign, "another program wrote it"},
 		{"another application", put("\x64guru", "\x01"), store.ErrForeign, "another program's bbolt file"},
-		{"a newer format", put("\x65fever", "\x03"), store.ErrNewer, "format 3, this one knows 2"},
+		{"a newer format", put("\x65fever", "\x04"), store.ErrNewer, "format 4, this one knows 3"},
 		{"a much newer format", put("\x65fever", "\x1b\xff\xff\xff\xff\xff\xff\xff\xff"), store.ErrNewer, "format 18446744073709551615"},
 		{"format 0", put("\x65fever", "\x00"), store.ErrDamaged, "format 0"},
 		{"a format that is no number", put("\x65fever", "\x61x"), store.ErrDamaged, "format"},
 		{"no format", put("\x65fever", ""), store.ErrDamaged, "format"},
-		{"no events", put("\x65fever", "\x02"), store.ErrDamaged, "no bucket events"},
-		{"no events, in the format before", put("\x65fever", "\x01"), store.ErrDamaged, "no bucket events"},
+		{"no events", put("\x65fever", "\x03"), store.ErrDamaged, "no bucket events"},
+		{"no events, in the format before", put("\x65fever", "\x02"), store.ErrDamaged, "no bucket events"},
+		{"no events, in the first format", put("\x65fever", "\x01"), store.ErrDamaged, "no bucket events"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

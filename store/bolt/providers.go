@@ -7,6 +7,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"fever/event"
 	"fever/provider/feed"
 	"fever/store"
 )
@@ -71,7 +72,7 @@ func (s *Store) locations(tx *bbolt.Tx) (map[string]*time.Location, error) {
 			if err != nil {
 				return nil, err
 			}
-			if loc, err = store.LoadZone(p.TimeZone); err != nil {
+			if loc, err = event.LoadLocation(p.TimeZone); err != nil {
 				return nil, fmt.Errorf("provider %s: %w", name, err)
 			}
 		}

@@ -18,11 +18,12 @@ func testValueLimits(t *testing.T, place func(*testing.T) Place) {
 	e := event.Event{
 		Key:   event.Key{Provider: strings.Repeat("p", 63), BaseID: id, EventID: id},
 		Title: text, OrganizerID: id, SellFrom: text, SellTo: text,
-		Start: Local("0000-01-01"), End: Local("9999-12-31T23:59:59"),
+		TimeZone: "America/Argentina/ComodRivadavia", Start: Local("0000-01-01T00:00:00[fold=1]"), End: Local("9999-12-31T23:59:59[fold=1]"),
 	}
 	for range event.MaxZones {
-		e.Zones = append(e.Zones, event.Zone{ID: id, Name: text, Capacity: 1<<63 - 1, Price: Price("1234567890.123456789"), Numbered: true})
+		e.Zones = append(e.Zones, event.Zone{ID: id, Name: text, Capacity: 1<<63 - 1, Price: Price("1234567890.123456789"), Numbered: true, Currency: "EUR"})
 	}
+	e.Zones[0].Capacity, e.Zones[0].Available = 0, true
 	if err := e.Validate(); err != nil {
 		t.Fatal(err)
 	}

@@ -340,11 +340,19 @@ func drawSnapshot(t *rapid.T) store.Snapshot {
 	for _, n := range numbers {
 		e := Sample(snap.Provider, n, rapid.SampledFrom([]int{0, 1, 1, 1, 2, 2, 8}).Draw(t, "zones"))
 		e.SoldOut = rapid.Bool().Draw(t, "sold out")
+		if e.TimeZone = rapid.SampledFrom([]string{"", "", "", "UTC", "Europe/London", "Pacific/Apia"}).Draw(t, "own time zone"); e.TimeZone == "Europe/London" {
+			e.Start = Local(rapid.SampledFrom([]string{"2026-10-25T01:30:00", "2026-10-25T01:30:00[fold=1]"}).Draw(t, "start"))
+			e.End = Local(rapid.SampledFrom([]string{"", "2026-10-25T01:45:00[fold=1]"}).Draw(t, "end"))
+		}
 		if len(e.Zones) > 0 {
 			e.Zones[0].Capacity = rapid.Int64Min(0).Draw(t, "capacity")
 			if rapid.Bool().Draw(t, "free") {
 				e.Zones[0].Price = event.Price{}
 			}
+			if rapid.IntRange(0, 3).Draw(t, "available") == 0 {
+				e.Zones[0].Capacity, e.Zones[0].Available = 0, true
+			}
+			e.Zones[len(e.Zones)-1].Currency = rapid.SampledFrom([]string{"", "", "EUR", "GBP"}).Draw(t, "currency")
 		}
 		if rapid.IntRange(0, 3).Draw(t, "past") == 0 {
 			snap.Past = append(snap.Past, e)

@@ -141,7 +141,12 @@ func Sample(provider string, number, zones int) event.Event {
 }
 
 // Local parses a constant.
-func Local(s string) event.Local { return must(event.ParseLocal(s)) }
+func Local(s string) (l event.Local) {
+	if err := l.UnmarshalText([]byte(s)); err != nil {
+		panic(err)
+	}
+	return l
+}
 
 // Price parses a constant.
 func Price(s string) event.Price { return must(event.ParsePrice(s)) }
