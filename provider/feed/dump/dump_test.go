@@ -131,6 +131,12 @@ func TestAccepts(t *testing.T) {
 				{ID: "z", Name: "n", Capacity: 5, Price: price(t, "1.5"), Numbered: true}, {},
 			}},
 		},
+		"a time zone of its own": {
+			`{"timezone":" Europe/London ","end":"2026-10-25T01:30:00[fold=1]","zones":[{"available":true,"price":20,"currency":" GBP "},{"available":false,"currency":null}],` + row[1:],
+			event.Event{TimeZone: "Europe/London", End: local(t, "2026-10-25T01:30:00[fold=1]"), Zones: []event.Zone{
+				{Available: true, Price: price(t, "20"), Currency: "GBP"}, {},
+			}},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -234,8 +240,8 @@ func TestPast(t *testing.T) {
 
 func local(tb testing.TB, s string) event.Local {
 	tb.Helper()
-	l, err := event.ParseLocal(s)
-	if err != nil {
+	var l event.Local
+	if err := l.UnmarshalText([]byte(s)); err != nil {
 		tb.Fatal(err)
 	}
 	return l
@@ -276,6 +282,13 @@ func TestRejections(t *testing.T) {
 		"no such day":         {with(`"start":"2026-02-30"`), "b", "1", "names a day that does not exist"},
 		"end with an offset":  {with(`"end":"2026-02-03T10:00:00Z"`), "b", "1", `end date "2026-02-03T10:00:00Z" is not`},
 		"end before start":    {with(`"end":"2025-12-31"`), "b", "1", "before its start"},
+		"no such time zone":   {with(`"timezone":"Europe/Lond"`), "b", "1", `time zone "Europe/Lond" is not known`},
+		"the machine's zone":  {with(`"timezone":"Local"`), "b", "1", `time zone "Local" is not an IANA name`},
+		"time zone of a type": {with(`"timezone":1`), "b", "1", "timezone is a JSON number"},
+		"a date again":        {with(`"end":"2026-02-03[fold=1]"`), "b", "1", "is a date, which no clock shows twice"},
+		"two currencies":      {with(`"zones":[{"currency":"EUR"},{},{"currency":"GBP"}]`), "b", "1", "zone 3 of 3: its currency is GBP, and that of another zone is EUR"},
+		"currency":            {with(`"zones":[{"currency":"€"}]`), "b", "1", `currency "€" is not a code of three letters`},
+		"available, a number": {with(`"zones":[{"available":true,"capacity":3}]`), "b", "1", "available says that the number of tickets is unknown, and capacity is 3"},
 		"an array":            {`["b"]`, "", "", "it is not a JSON object"},
 		"a string":            {`"b"`, "", "", "it is not a JSON object"},
 		"a number":            {`-1.5e+3`, "", "", "it is not a JSON object"},

@@ -16,9 +16,9 @@ import (
 // The known keys of a record, and of a zone.
 var (
 	recordKeys = []string{
-		"base_id", "event_id", "title", "organizer_company_id", "start", "end", "sell_from", "sell_to", "sold_out", "zones", "current",
+		"base_id", "event_id", "title", "organizer_company_id", "timezone", "start", "end", "sell_from", "sell_to", "sold_out", "zones", "current",
 	}
-	zoneKeys = []string{"zone_id", "name", "capacity", "price", "numbered"}
+	zoneKeys = []string{"zone_id", "name", "capacity", "price", "numbered", "available", "currency"}
 )
 
 // A record is the part of an event.Record that is read. Times are text here, so that a bad
@@ -28,6 +28,7 @@ type record struct {
 	EventID     scalar   `json:"event_id"`
 	Title       string   `json:"title"`
 	OrganizerID scalar   `json:"organizer_company_id"`
+	TimeZone    string   `json:"timezone"`
 	Start       string   `json:"start"`
 	End         string   `json:"end"`
 	SellFrom    scalar   `json:"sell_from"`
@@ -47,6 +48,9 @@ type zone struct {
 	Capacity scalar `json:"capacity"`
 	Price    scalar `json:"price"`
 	Numbered bool   `json:"numbered"`
+
+	Available bool   `json:"available"`
+	Currency  string `json:"currency"`
 }
 
 // parseRecord reads a record. The error is the reason to reject it. Even then the record
@@ -106,6 +110,7 @@ func (r *record) event() event.Event {
 		Key:         event.Key{BaseID: r.baseID, EventID: r.eventID},
 		Title:       string(feed.Text([]byte(r.Title))),
 		OrganizerID: r.OrganizerID.aside(event.MaxIDBytes),
+		TimeZone:    string(feed.Trim([]byte(r.TimeZone))),
 		Start:       r.start,
 		End:         r.end,
 		SellFrom:    r.SellFrom.aside(event.MaxTextBytes),
@@ -170,7 +175,10 @@ func (z *zone) zone(err error) (kept event.Zone, id string, _ error) {
 	case err != nil:
 		return kept, id, inWords(err)
 	}
-	kept = event.Zone{ID: id, Name: string(feed.Text([]byte(z.Name))), Numbered: z.Numbered}
+	kept = event.Zone{
+		ID: id, Name: string(feed.Text([]byte(z.Name))), Numbered: z.Numbered,
+		Available: z.Available, Currency: string(feed.Trim([]byte(z.Currency))),
+	}
 	if kept.Capacity, err = z.Capacity.capacity(); err != nil {
 		return kept, id, err
 	}
