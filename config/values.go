@@ -9,6 +9,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/robfig/cron/v3"
+
+	"fever/event"
 )
 
 // timeZone is a flag's value: a time zone of the IANA database.
@@ -17,9 +19,8 @@ type timeZone struct{ *time.Location }
 func (z timeZone) MarshalText() ([]byte, error) { return []byte(z.String()), nil }
 
 func (z *timeZone) UnmarshalText(text []byte) error {
-	name := string(text)
-	location, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" { // which depends on the machine
+	location, err := event.LoadLocation(string(text))
+	if err != nil {
 		return errors.New("it is not an IANA time zone such as Europe/Madrid or UTC")
 	}
 	z.Location = location
