@@ -21,7 +21,7 @@ import (
 // Tests may import more: a benchmark of the store loads an index, too.
 var allowed = map[string][]string{
 	".":                  {"cli"},
-	"cli":                {"config", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index", "index/follow", "event"},
+	"cli":                {"config", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "index", "index/follow", "event"},
 	"config":             {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/xmlscan", "event"},
 	"internal/caches":    {"internal/harness"},
 	"internal/clients":   {"internal/harness"},
@@ -68,7 +68,7 @@ var only = map[string]string{
 	"github.com/spf13/cobra":              "cli",
 	"github.com/spf13/pflag":              "cli config",
 	"go.yaml.in/yaml/v4":                  "config",
-	"github.com/dustin/go-humanize":       "config cli ops/page",
+	"github.com/dustin/go-humanize":       "config cli ops/page provider/inspect",
 	"github.com/robfig/cron/v3":           "config",
 	"go.etcd.io/bbolt":                    "store/bolt",
 	"github.com/fxamacker/cbor/v2":        "store",

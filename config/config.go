@@ -76,17 +76,22 @@ func (c *Config) Complete(flags *pflag.FlagSet) error {
 		c.Providers = []Provider{only}
 		return err
 	}
-	only := pflag.NewFlagSet("", pflag.ContinueOnError)
-	new(entry).register(only)
-	only.VisitAll(func(flag *pflag.Flag) {
-		if err == nil && isSet(flags.Lookup(flag.Name)) {
-			err = onlyProviders(flags, flag.Name, c.File)
-		}
-	})
-	if err != nil {
+	if err := refuseOnly(flags, c.File); err != nil {
 		return err
 	}
 	c.Providers, err = f.list()
+	return err
+}
+
+// refuseOnly refuses flags of the only provider beside a file that describes providers.
+func refuseOnly(flags *pflag.FlagSet, path string) (err error) {
+	only := pflag.NewFlagSet("", pflag.ContinueOnError)
+	new(entry).register(only)
+	only.VisitAll(func(flag *pflag.Flag) {
+		if set := flags.Lookup(flag.Name); err == nil && set != nil && isSet(set) {
+			err = onlyProviders(flags, flag.Name, path)
+		}
+	})
 	return err
 }
 

@@ -40,6 +40,15 @@ func readFile(path string) (*file, error) {
 	if path == "" {
 		return &file{}, nil
 	}
+	text, err := readText(path)
+	if err != nil {
+		return nil, err
+	}
+	return parseFile(path, text)
+}
+
+// readText returns the text of a configuration file.
+func readText(path string) ([]byte, error) {
 	opened, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
@@ -52,7 +61,7 @@ func readFile(path string) (*file, error) {
 	case len(text) > maxFileBytes:
 		return nil, fmt.Errorf("read the configuration: %s has more than 1 MiB", path)
 	}
-	return parseFile(path, text)
+	return text, nil
 }
 
 // parseFile parses a configuration file, except for the entries of its list of providers.
@@ -61,17 +70,11 @@ func parseFile(path string, text []byte) (*file, error) {
 	for _, match := range variable.FindAllSubmatch(text, -1) {
 		f.variables = append(f.variables, string(match[1]))
 	}
-	var documents []yaml.Node
-	err := yaml.Load(text, &documents, yaml.WithAllDocuments())
-	switch {
-	case err != nil:
-		return nil, f.notYAML(err)
-	case len(documents) > 1:
-		return nil, fmt.Errorf("%s: a second document begins, where one is enough", f.at(&documents[1], ""))
-	case len(documents) == 0 || documents[0].Content[0].ShortTag() == "!!null":
-		return f, nil
+	root, err := f.document(text)
+	if err != nil || root == nil {
+		return f, err
 	}
-	fields, err := f.fields(documents[0].Content[0], "")
+	fields, err := f.fields(root, "")
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +100,21 @@ func parseFile(path string, text []byte) (*file, error) {
 		f.settings = append(f.settings, of)
 	}
 	return f, nil
+}
+
+// document returns the value of the only YAML document in a text; nil: it is empty.
+func (f *file) document(text []byte) (*yaml.Node, error) {
+	var documents []yaml.Node
+	err := yaml.Load(text, &documents, yaml.WithAllDocuments())
+	switch {
+	case err != nil:
+		return nil, f.notYAML(err)
+	case len(documents) > 1:
+		return nil, fmt.Errorf("%s: a second document begins, where one is enough", f.at(&documents[1], ""))
+	case len(documents) == 0 || documents[0].Content[0].ShortTag() == "!!null":
+		return nil, nil
+	}
+	return documents[0].Content[0], nil
 }
 
 // notYAML adds the file's name to the parser's error. The message about an unknown anchor is

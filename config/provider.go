@@ -45,9 +45,20 @@ type entry struct {
 
 // register adds the flags of the only provider.
 func (e *entry) register(flags *pflag.FlagSet) {
+	e.registerFeed(flags)
+	e.registerEvery(flags)
+}
+
+// registerFeed adds those flags of the only provider that say where its feed is and how to
+// read it.
+func (e *entry) registerFeed(flags *pflag.FlagSet) {
 	e.Name, e.suspect = defaultProvider, policies[0]
 	flags.StringVar(&e.URL, "provider-url", defaultURL, "`URL` of the provider's feed")
 	e.registerCommon(flags)
+}
+
+func (e *entry) registerEvery(flags *pflag.FlagSet) {
+	flags.DurationVar(&e.every, "every", time.Minute, "time from one fetch to the next")
 }
 
 // registerEntry adds the keys of an entry of the list of providers.
@@ -63,6 +74,7 @@ func (e *entry) registerEntry(flags *pflag.FlagSet) {
 	flags.BoolVar(&e.AllowPrivateRedirects, "allow-private-redirects", false, "")
 	flags.StringVar(&e.suspect, "suspect", policies[0], "")
 	e.registerCommon(flags)
+	e.registerEvery(flags)
 }
 
 func (e *entry) registerCommon(flags *pflag.FlagSet) {
@@ -71,7 +83,6 @@ func (e *entry) registerCommon(flags *pflag.FlagSet) {
 	flags.TextVar((*size)(&e.MaxBytes), "max-bytes", size(1<<30), "`size` limit of one feed, after decompression")
 	flags.Lookup("max-bytes").DefValue = "1GiB" // as people write it
 	flags.TextVar(&e.tolerate, "tolerate", xmlscan.Tolerance(0), "`faults` of an XML feed to ignore: leading-blanks, control-characters")
-	flags.DurationVar(&e.every, "every", time.Minute, "time from one fetch to the next")
 }
 
 // list returns the providers in the file, in order.
@@ -79,7 +90,7 @@ func (f *file) list() ([]Provider, error) {
 	var all []Provider
 	lines := make(map[string]int)
 	for i, node := range f.providers {
-		p, err := f.provider(node, i)
+		p, err := f.provider(node, fmt.Sprintf("providers[%d]", i))
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +107,7 @@ func (f *file) list() ([]Provider, error) {
 func (f *file) locations() (map[string]*time.Location, error) {
 	locations := make(map[string]*time.Location)
 	for i, node := range f.providers {
-		e, _, err := f.entry(node, i, "name", "timezone")
+		e, _, err := f.entry(node, fmt.Sprintf("providers[%d]", i), "name", "timezone")
 		if err != nil {
 			return nil, err
 		}
@@ -107,11 +118,11 @@ func (f *file) locations() (map[string]*time.Location, error) {
 
 // entry reads an entry of the list of providers, or only the given keys of it. It also
 // returns the flags, which know the origins.
-func (f *file) entry(node *yaml.Node, i int, only ...string) (*entry, *pflag.FlagSet, error) {
+func (f *file) entry(node *yaml.Node, path string, only ...string) (*entry, *pflag.FlagSet, error) {
 	var e entry
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	e.registerEntry(flags)
-	fields, err := f.fields(node, fmt.Sprintf("providers[%d]", i))
+	fields, err := f.fields(node, path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -135,16 +146,21 @@ func (f *file) entry(node *yaml.Node, i int, only ...string) (*entry, *pflag.Fla
 }
 
 // provider reads an entry of the list and makes a provider of it.
-func (f *file) provider(node *yaml.Node, i int) (Provider, error) {
-	e, flags, err := f.entry(node, i)
+func (f *file) provider(node *yaml.Node, path string) (Provider, error) {
+	e, flags, err := f.entry(node, path)
 	if err != nil {
 		return Provider{}, err
 	}
 	for _, key := range []string{"name", "url"} {
 		if !isSet(flags.Lookup(key)) {
-			return Provider{}, fmt.Errorf("%s: it has no %s", f.at(node, fmt.Sprintf("providers[%d]", i)), key)
+			return Provider{}, fmt.Errorf("%s: it has no %s", f.at(node, path), key)
 		}
 	}
+	return e.listed(flags)
+}
+
+// listed makes a provider of the settings of an entry.
+func (e *entry) listed(flags *pflag.FlagSet) (_ Provider, err error) {
 	if isSet(flags.Lookup("every")) && isSet(flags.Lookup("cron")) {
 		return Provider{}, fmt.Errorf("%s: the entry has every as well, and can have one of the two", Origin(flags, "cron"))
 	}

@@ -61,6 +61,7 @@ type Inspection struct {
 
 	report  Report
 	whole   *feed.Row
+	after   int               // the line of the row after it
 	kept    map[event.Key]int // the number of the row of each event
 	listed  map[int]int       // the indexes in report.List, by the numbers of rows
 	reasons map[string]*Reason
@@ -80,8 +81,11 @@ func New(list int) *Inspection {
 func (i *Inspection) Trace(r *feed.Row) {
 	i.report.Rows++
 	number := i.report.Rows
-	if number == i.Number {
+	switch number {
+	case i.Number:
 		i.whole = r
+	case i.Number + 1:
+		i.after = r.Line
 	}
 	i.members.add(r.Value, number)
 	for at := range r.Events {
@@ -153,8 +157,9 @@ func (i *Inspection) reject(r *feed.Row, number int) string {
 	return "rejected: " + first
 }
 
-// Row returns the row with the wanted number, or nil if the document has no such row.
-func (i *Inspection) Row() *feed.Row { return i.whole }
+// Row returns the row with the wanted number and the line of the row after it. It returns nil if
+// the document has no such row, and 0 if no row follows.
+func (i *Inspection) Row() (row *feed.Row, after int) { return i.whole, i.after }
 
 // Report returns the report, after the last row. The feed is what was made of the rows; nil if
 // the document cannot be read to its end. The events' local times count in the location.

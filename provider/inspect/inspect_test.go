@@ -221,8 +221,8 @@ func TestReport(t *testing.T) {
 	if r := report.List[2]; r.First.EventID != "1" || r.Last.EventID != "4" || report.List[0].Last != nil {
 		t.Errorf("%+v", report.List)
 	}
-	if row := i.Row(); row == nil || row.Value != 12 || row.Line != 12 {
-		t.Errorf("%+v", row)
+	if row, after := i.Row(); row == nil || row.Value != 12 || row.Line != 12 || after != 13 {
+		t.Errorf("%+v, %d", row, after)
 	}
 	if !slices.Contains(report.LookAt, "1 event was replaced by a later row with the same ids") {
 		t.Errorf("%q", report.LookAt)

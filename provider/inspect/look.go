@@ -194,19 +194,3 @@ func (i *Inspection) lookAtPrices(l *list, f *facts) {
 	l.add(n >= fewEvents && f.whole && f.cents && least >= bigPrice, "all prices are whole and %v or more: perhaps they are in cents", least)
 	l.add(most >= farApart*middle || least*farApart <= middle, "prices are far apart: %v is the lowest, %v the middle one, %v the highest", least, middle, most)
 }
-
-// counted returns a number with a noun in its form for that number, "1 title" or "2 titles".
-func counted(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", n, noun)
-}
-
-// agree returns the same with the form of a verb for that number, "1 title has".
-func agree(n int, noun, one, more string) string {
-	if n == 1 {
-		return counted(n, noun) + " " + one
-	}
-	return counted(n, noun) + " " + more
-}

@@ -1,0 +1,322 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"fever/config"
+	"fever/event"
+	"fever/provider"
+	"fever/provider/feed"
+	"fever/provider/inspect"
+)
+
+// tryCommand holds the settings of fever try.
+type tryCommand struct {
+	config.Try
+	format string
+	row    int
+	twice  bool
+	limit  int
+}
+
+func newTry() *cobra.Command {
+	var t tryCommand
+	cmd := &cobra.Command{
+		Use:   "try [file|URL]",
+		Short: "Show what each row of a feed is read as, and store nothing",
+		Long: `Try reads a provider's feed as a job would, and prints what became of each row: the
+events that were made of it, or why it was rejected or ignored. It stores nothing and
+opens no data file, so it can run beside fever serve.
+
+It fetches from the provider's URL, or reads a file (- is standard input), or fetches
+from another URL. The provider's credentials go to the host of its own URL only.
+
+Under the rows it counts them by their fate, groups the reasons of rejections, and says
+under "look at" what looks wrong although each row is valid: no event has a price, all
+start at 00:00, one title throughout, and the like.
+
+It exits with 0 if no row was rejected, 1 if some were or the feed cannot be read, and 2
+if the command or the settings are wrong.`,
+		Example: `  fever try --config fever.yaml --provider agenda
+  fever try --config fever.yaml --provider agenda saved.json
+  fever try --config fever.yaml --provider agenda --row 40
+  fever try --entry agenda.yaml saved.json       # settings of this provider alone
+  curl -s https://example.com/feed.xml | fever try -
+  fever try --provider-url https://example.com/feed.xml --twice`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			source := strings.Join(args, "")
+			if err := t.validate(cmd.Flags(), source); err != nil {
+				return &usageError{err}
+			}
+			return t.run(cmd.Context(), source, streams{cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()})
+		},
+	}
+	flags := cmd.Flags()
+	t.Register(flags)
+	flags.StringVar(&t.format, "format", "table", "`form` of the output: table or json")
+	flags.IntVar(&t.row, "row", 0, "show the row with this `number` alone: what went in, and what came out")
+	flags.BoolVar(&t.twice, "twice", false, "fetch again, and compare ids and values")
+	flags.IntVar(&t.limit, "limit", 10, "list at most this `number` of rows that were read, of rows that were ignored, and for each reason (0: all)")
+	return cmd
+}
+
+func (t *tryCommand) validate(flags *pflag.FlagSet, source string) error {
+	switch {
+	case t.format != "table" && t.format != "json":
+		return fmt.Errorf("--format %.40q is neither table nor json", t.format)
+	case t.row < 0 || flags.Changed("row") && t.row == 0:
+		return errors.New("--row must be at least 1")
+	case t.limit < 0:
+		return errors.New("--limit must not be negative")
+	case t.twice && t.row > 0:
+		return errors.New("--twice compares feeds, and --row shows one row: leave one of them out")
+	case t.twice && source == "-":
+		return errors.New("standard input (-) can be read only once: leave out --twice")
+	}
+	if err := t.Complete(flags); err != nil {
+		return err
+	}
+	if source == "" && !t.Provider.HasURL() {
+		return errors.New("the entry has no url: give a file or a URL")
+	}
+	if strings.Contains(source, "://") {
+		at, err := t.Provider.At(source)
+		if err != nil {
+			return err
+		}
+		t.Provider.Provider = at
+	}
+	return nil
+}
+
+// A trial is what fever try prints, as JSON.
+type trial struct {
+	Provider string `json:"provider"`
+	Format   string `json:"format"`
+	*inspect.Report
+	Error string `json:"error,omitempty"` // why the feed cannot be read to its end
+}
+
+func (t *tryCommand) run(ctx context.Context, source string, std streams) error {
+	rows := inspect.New(t.limit)
+	rows.Number = t.row
+	var document bytes.Buffer
+	got, failed := t.read(ctx, source, std.in, &document, rows.Trace)
+	if t.row > 0 {
+		return t.printRow(std.out, rows, document.Bytes(), failed)
+	}
+	report := rows.Report(got, t.Provider.Location, time.Now())
+	if t.twice && failed == nil {
+		again, err := t.read(ctx, source, std.in, nil, nil)
+		if err == nil {
+			report.LookAt = append(report.LookAt, inspect.Compare(got, again)...)
+		}
+		failed = err
+	}
+	tried := trial{Provider: t.Provider.Name, Format: t.Provider.Format.Name, Report: report}
+	if failed != nil {
+		tried.Error = failed.Error()
+	}
+	print := printTrial
+	if t.format == "json" {
+		print = func(w io.Writer, tried *trial) error { return printJSON(w, tried) }
+	}
+	if err := print(std.out, &tried); err != nil {
+		return err
+	}
+	switch {
+	case failed != nil:
+		return failed
+	case got.Rejected > 0:
+		return errReported
+	}
+	return nil
+}
+
+// read makes a feed of the source, and traces its rows. For --row it keeps the beginning of the
+// document.
+func (t *tryCommand) read(ctx context.Context, source string, in io.Reader, kept *bytes.Buffer, trace func(*feed.Row)) (*feed.Feed, error) {
+	p := t.Provider.Provider
+	doc, err := openSource(ctx, p, source, in)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = doc.Body.Close() }() // read to its end, or given up
+	doc.Trace = trace
+	if t.row > 0 {
+		doc.Body = &keeper{doc.Body, kept}
+	}
+	return p.Decode(doc)
+}
+
+// maxKept bounds the beginning of a document that is kept to show a row of it, in bytes.
+const maxKept = 16 << 20
+
+// A keeper keeps the beginning of what is read through it.
+type keeper struct {
+	io.ReadCloser
+	kept *bytes.Buffer
+}
+
+func (k *keeper) Read(b []byte) (int, error) {
+	n, err := k.ReadCloser.Read(b)
+	k.kept.Write(b[:min(n, maxKept-k.kept.Len())])
+	return n, err
+}
+
+// openSource gets the document of a provider, or makes one of the named file.
+func openSource(ctx context.Context, p *provider.Provider, source string, in io.Reader) (*feed.Document, error) {
+	if source == "" || strings.Contains(source, "://") {
+		return p.Get(ctx, feed.Validators{}, nil)
+	}
+	return readSnapshot(ctx, p, source, in, nil)
+}
+
+// printJSON prints a value in JSON for people and programs.
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}
+
+// Most characters of an id or a title, and of a reason, in the table.
+const (
+	maxName   = 40
+	maxReason = 300
+)
+
+func printTrial(w io.Writer, tried *trial) error {
+	r := tried.Report
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	p := &printer{w: table}
+	if len(r.List) > 0 {
+		p.printf("ROW\tLINE\tREAD AS\t%s\n", strings.Join(inspect.Columns, "\t"))
+	}
+	for i := range r.List {
+		row := &r.List[i]
+		cells := row.Cells()
+		for i := range cells {
+			cells[i] = cell(cells[i], maxName)
+		}
+		if why := row.Why(); why != "" {
+			cells = []string{cell(why, maxReason)}
+		}
+		p.printf("%d\t%d\t%s\n", row.Number, row.Line, strings.Join(append([]string{row.ReadAs()}, cells...), "\t"))
+	}
+	if err := cmp.Or(p.err, table.Flush()); err != nil {
+		return err
+	}
+	p = &printer{w: w}
+	if more := r.Unlisted(); more > 0 {
+		p.printf("and %s more\n", count(more, "row", ""))
+	}
+	p.printf("%s\n", r.Summary())
+	for _, reason := range r.Reasons {
+		p.printf("rejected: %s, the first is row %d on line %d: %s\n", count(reason.Rows, "row", ""), reason.Row, reason.Line, cell(reason.Text, maxReason))
+	}
+	if len(r.Unread) > 0 {
+		p.printf("never read: %s\n", cell(strings.Join(r.Unread, ", "), maxReason))
+	}
+	label := "look at: "
+	for _, what := range r.LookAt {
+		p.printf("%s%s\n", label, line(what))
+		label = strings.Repeat(" ", len(label))
+	}
+	return p.err
+}
+
+// A triedRow is what --row prints.
+type triedRow struct {
+	Row        int              `json:"row"`
+	Line       int              `json:"line"`
+	In         any              `json:"in"` // as the mapping program reads it; in other formats the lines of the document
+	Out        []event.Event    `json:"out"`
+	Rejections []feed.Rejection `json:"rejections"`
+}
+
+// printRow prints one row, with all that is known of it.
+func (t *tryCommand) printRow(w io.Writer, rows *inspect.Inspection, document []byte, failed error) error {
+	r, after := rows.Row()
+	if r == nil {
+		return cmp.Or(failed, fmt.Errorf("the feed has no row %d", t.row))
+	}
+	tried := triedRow{t.row, r.Line, r.Value, slices.Concat([]event.Event{}, r.Events), slices.Concat([]feed.Rejection{}, r.Rejections)}
+	if r.Value == nil {
+		tried.In = linesOf(document, r.Line, after)
+	}
+	print := printRowText
+	if t.format == "json" {
+		print = func(w io.Writer, r *triedRow) error { return printJSON(w, r) }
+	}
+	err := print(w, &tried)
+	if err == nil && len(r.Rejections) > 0 {
+		err = errReported
+	}
+	return err
+}
+
+// maxLines bounds the lines of a document that are shown for a row.
+const maxLines = 30
+
+// linesOf returns the lines of a document from one to that before another; 0: to its end.
+func linesOf(document []byte, from, to int) string {
+	lines := bytes.SplitAfter(document, []byte("\n"))
+	from = min(max(from-1, 0), len(lines))
+	if to--; to <= from { // unknown, or the rows are on one line
+		to = from + 1
+	}
+	to = min(to, from+maxLines, len(lines))
+	return string(bytes.TrimSpace(bytes.Join(lines[from:to], nil)))
+}
+
+func printRowText(w io.Writer, r *triedRow) error {
+	p := &printer{w: w}
+	p.printf("row %d, line %d: %s, %s\n", r.Row, r.Line, count(len(r.Out), "event", ""), count(len(r.Rejections), "rejection", ""))
+	if text, is := r.In.(string); is {
+		p.printf("in:\n%s\n", lines(text))
+	} else {
+		p.printf("in:\n%s", indented(r.In))
+	}
+	for i := range r.Out {
+		p.printf("out:\n%s", indented(r.Out[i]))
+	}
+	for _, rejection := range r.Rejections {
+		p.printf("rejected: %s\n", line(rejection.Reason))
+	}
+	return p.err
+}
+
+// indented returns a value as JSON for people.
+func indented(v any) string {
+	var text strings.Builder
+	if err := printJSON(&text, v); err != nil {
+		return line(err.Error()) + "\n"
+	}
+	return lines(text.String())
+}
+
+// lines makes text from outside safe to print, as [line] does, but keeps the lines.
+func lines(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && !unicode.IsGraphic(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}

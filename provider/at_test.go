@@ -1,0 +1,62 @@
+package provider
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+
+	"fever/provider/feed"
+	"fever/provider/feed/feverup"
+)
+
+// Credentials go to another URL of the same host, and to no other host.
+func TestAt(t *testing.T) {
+	t.Parallel()
+	type sent struct{ user, key string }
+	asked := make(chan sent, 1)
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		user, _, _ := r.BasicAuth()
+		asked <- sent{user, r.Header.Get("X-Key")}
+		write(t, w, []byte(emptyFeed))
+	}
+	own, other := serveAt(t, "127.0.0.1", handler), serveAt(t, "127.0.0.1", handler)
+	p, err := New(Config{
+		Format: feverup.New(0), Name: "test", URL: "http://me:secret@" + own, Timeout: plenty, MaxBytes: maxBytes,
+		Header: http.Header{"X-Key": {"secret"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]sent{
+		"http://" + own + "/elsewhere?page=2":   {"me", "secret"},
+		"http://you:know@" + own + "/elsewhere": {"you", "secret"},
+		"http://" + other + "/":                 {},
+		"http://you:know@" + other + "/":        {"you", ""},
+	} {
+		at, err := p.At(address)
+		if err != nil {
+			t.Fatal(address, err)
+		}
+		doc, err := at.Get(t.Context(), feed.Validators{}, nil)
+		if err != nil {
+			t.Fatal(address, err)
+		}
+		if err := doc.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := <-asked; got != want {
+			t.Errorf("%s: %+v, want %+v", address, got, want)
+		}
+	}
+	// The same from https to http, with a client certificate.
+	secure := &Provider{Config: p.Config, url: &url.URL{Scheme: "https", Host: own}}
+	secure.ClientCert, secure.ClientKey = "cert.pem", "key.pem"
+	if at, err := secure.At("http://" + own); err != nil || len(at.Header) > 0 || at.ClientCert != "" || at.ClientKey != "" {
+		t.Errorf("%+v, %v", at, err)
+	}
+	for _, address := range []string{"", "ftp://example.com/", "http://", "http://example.com/#x", "http://[:"} {
+		if at, err := p.At(address); err == nil {
+			t.Errorf("%q: %+v", address, at)
+		}
+	}
+}

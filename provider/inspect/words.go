@@ -1,0 +1,107 @@
+package inspect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
+
+	"fever/event"
+)
+
+// Summary counts the rows by their fate, for people.
+func (r *Report) Summary() string {
+	text := fmt.Sprintf("%s: %s read as %s, %s ignored, %s rejected",
+		counted(r.Rows, "row"), comma(r.Read), counted(r.Events, "event"), comma(r.Ignored), comma(r.Rejected))
+	if n := len(r.Reasons); n > 0 {
+		text += fmt.Sprintf(" (%s)", counted(n, "reason"))
+	}
+	return text
+}
+
+// Unlisted returns the number of rows that are not in the list.
+func (r *Report) Unlisted() int { return r.Rows - len(r.List) }
+
+// Columns are the names of the cells of [Row.Cells].
+var Columns = []string{"EVENT", "TITLE", "START", "END", "PRICE"}
+
+// ReadAs returns the fate of a row, for people.
+func (r *Row) ReadAs() string {
+	switch {
+	case r.Rejected > 0:
+		return "REJECTED"
+	case r.Events == 0:
+		return "ignored"
+	case r.ReplacedBy > 0:
+		return fmt.Sprintf("replaced by row %d", r.ReplacedBy)
+	case r.Events > 1:
+		return fmt.Sprintf("ok x%d", r.Events)
+	}
+	return "ok"
+}
+
+// Why returns why something of the row was rejected, and "" if nothing was.
+func (r *Row) Why() string {
+	if r.Rejected > 0 && r.Events > 0 {
+		return fmt.Sprintf("%d of %s: %s", r.Rejected, counted(r.Rejected+r.Events, "event"), r.Reason)
+	}
+	return r.Reason
+}
+
+// Cells returns the first event of a row for people, in [Columns], and when the last one
+// starts; nil if the row made none.
+func (r *Row) Cells() []string {
+	e := r.First
+	if e == nil {
+		return nil
+	}
+	id := e.EventID
+	if !strings.HasPrefix(id, e.BaseID) {
+		id = ids(e.Key)
+	}
+	start, end := timed(e.Start), "no end"
+	if r.Last != nil {
+		start += " ... " + timed(r.Last.Start)
+	}
+	if !e.End.IsZero() {
+		end = timed(e.End)
+	}
+	return []string{id, e.Title, start, end, price(e)}
+}
+
+// timed returns a local time, which says so if it has no time of day.
+func timed(l event.Local) string {
+	date, clock, is := strings.Cut(l.String(), "T")
+	if !is {
+		return date + " no time"
+	}
+	return date + " " + clock
+}
+
+// price returns the prices that a search shows, or why it shows none.
+func price(e *event.Event) string {
+	lowest, highest := e.PriceRange()
+	switch {
+	case lowest.Known() && lowest != highest:
+		return lowest.String() + " to " + highest.String()
+	case lowest.Known():
+		return lowest.String()
+	case e.SoldOut:
+		return "sold out"
+	case slices.ContainsFunc(e.Zones, func(z event.Zone) bool { return z.Price.Known() }):
+		return "no tickets left"
+	}
+	return "no price"
+}
+
+func comma(n int) string { return humanize.Comma(int64(n)) }
+
+// counted returns a number with a noun in its form for that number, "1 title" or "2 titles".
+func counted(n int, noun string) string { return comma(n) + " " + english.PluralWord(n, noun, "") }
+
+// agree returns the same with the form of a verb for that number, "1 title has".
+func agree(n int, noun, one, more string) string {
+	return counted(n, noun) + " " + english.PluralWord(n, one, more)
+}
