@@ -55,7 +55,7 @@ var allowed = map[string][]string{
 	"event":              {},
 	"internal/torture":   {"internal/harness", "store", "store/bolt"}, // to check the files that it has a process leave behind
 
-	"provider/feed/dump":    {"provider/feed", "event"},
+	"provider/feed/dump":    {"provider/feed", "provider/jsonscan", "event"},
 	"provider/feed/feverup": {"provider/feed", "provider/xmlscan", "event"},
 
 	"store/bolt/boltfile": {},

@@ -67,6 +67,32 @@ func ParseCapacity(value []byte) (int64, error) {
 	return n, nil
 }
 
+// The bounds of [Prices].
+const (
+	maxPrices     = 1 << 12
+	maxPriceBytes = 32 // of one, as written
+)
+
+// Prices remembers prices by their text, within bounds: feeds repeat a few.
+type Prices map[string]event.Price
+
+// Parse reads a price with [event.ParsePrice].
+func (p Prices) Parse(value []byte) (event.Price, error) {
+	if price, ok := p[string(value)]; ok {
+		return price, nil
+	}
+	text := string(value)
+	price, err := event.ParsePrice(text)
+	if err != nil || len(text) > maxPriceBytes {
+		return price, err
+	}
+	if len(p) == maxPrices {
+		clear(p)
+	}
+	p[text] = price
+	return price, nil
+}
+
 // ErrZones is the reason to reject a row with more than [event.MaxZones] zones.
 var ErrZones = fmt.Errorf("more than %d zones", event.MaxZones)
 

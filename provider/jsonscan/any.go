@@ -33,7 +33,7 @@ func (s *Scanner) value() any {
 	case Object:
 		members := make(map[string]any)
 		for s.Enter(); s.Member(); {
-			name := s.name()
+			name := s.intern()
 			members[name] = s.value()
 		}
 		return members
@@ -57,8 +57,8 @@ func (s *Scanner) value() any {
 	}
 }
 
-// name returns the last member's name. Rows repeat the same few names.
-func (s *Scanner) name() string {
+// intern returns Name as a string. Rows repeat the same few names.
+func (s *Scanner) intern() string {
 	if name, known := s.names[string(s.Name)]; known {
 		return name
 	}

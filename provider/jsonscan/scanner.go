@@ -67,6 +67,11 @@ const (
 	Null
 )
 
+// String returns the kind in a word: "bool" for both [True] and [False], "" for [End].
+func (k Kind) String() string {
+	return [...]string{"", "object", "array", "string", "number", "bool", "bool", "null"}[k]
+}
+
 // A Scanner reads JSON (RFC 8259). Make one with [New].
 //
 // It holds one buffer, which must hold a whole string, and a whole row. Half of a surrogate
@@ -202,7 +207,8 @@ func (s *Scanner) stop(err error) {
 	s.Line()
 	s.err = err
 	s.base += int64(s.pos)
-	s.buf, s.pos, s.end, s.counted, s.row = []byte{0}, 0, 0, 0, min(s.row, 0)
+	s.pos, s.end, s.counted, s.row = 0, 0, 0, min(s.row, 0)
+	s.buf[0] = 0
 }
 
 // unexpected fails because of the next byte, which must not be there, or is missing.

@@ -79,10 +79,10 @@ func (s *Scanner) Enter() {
 // Member reads the name of the next member of an object into Name, and reports whether there
 // is one. The member's value must then be read or skipped. Otherwise the object has ended, or
 // there is an error.
-func (s *Scanner) Member() bool {
-	if !s.next('}') {
-		return false
-	}
+func (s *Scanner) Member() bool { return s.next('}') && s.name() }
+
+// name reads a name and the colon behind it.
+func (s *Scanner) name() bool {
 	if s.peek() != '"' {
 		s.unexpected("a name")
 		return false

@@ -1,265 +1,228 @@
 package dump
 
 import (
-	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strings"
 
 	"fever/event"
 	"fever/provider/feed"
+	"fever/provider/jsonscan"
 )
 
-// The known keys of a record, and of a zone.
-var (
-	recordKeys = []string{
-		"base_id", "event_id", "title", "organizer_company_id", "timezone", "start", "end", "sell_from", "sell_to", "sold_out", "zones", "current",
+// The members of a record, by their index in recordNames.
+const (
+	atBaseID = iota
+	atEventID
+	atTitle
+	atTimeZone
+	atOrganizerID
+	atStart
+	atEnd
+	atSellFrom
+	atSellTo
+	atSoldOut
+	atZones
+	atCurrent
+	recordMembers // how many there are
+)
+
+var recordNames = []string{
+	atBaseID: "base_id", atEventID: "event_id", atTitle: "title", atTimeZone: "timezone", atOrganizerID: "organizer_company_id", atStart: "start", atEnd: "end",
+	atSellFrom: "sell_from", atSellTo: "sell_to", atSoldOut: "sold_out", atZones: "zones", atCurrent: "current",
+}
+
+// The members of a zone, by their index in zoneNames.
+const (
+	atZoneID = iota
+	atName
+	atCapacity
+	atPrice
+	atNumbered
+	atAvailable
+	atCurrency
+	zoneMembers // how many there are
+)
+
+var zoneNames = []string{atZoneID: "zone_id", atName: "name", atCapacity: "capacity", atPrice: "price", atNumbered: "numbered", atAvailable: "available", atCurrency: "currency"}
+
+// The members of a mark, by their index behind those of a record; and what a dump has of an
+// event besides.
+const (
+	markDump = recordMembers + iota
+	markEvents
+)
+
+var otherNames = []string{"dump", "events", "id", "provider", "first_seen", "last_changed"}
+
+// A Reader reads records.
+type Reader struct {
+	scanner *jsonscan.Scanner
+	members *members // of a record
+	inZone  *members
+	prices  feed.Prices
+
+	// The texts of a record are collected in one buffer, which becomes one string: feeds have a
+	// million zones, each with an id and a name.
+	text      []byte
+	zones     []event.Zone
+	zoneTexts []zoneTexts // of zones
+}
+
+// zoneTexts are the texts of a zone.
+type zoneTexts struct{ id, name, currency span }
+
+func newReader(s *jsonscan.Scanner, strict bool, others []string) *Reader {
+	return &Reader{
+		scanner: s, members: newMembers(strict, recordNames, others), inZone: newMembers(strict, zoneNames, nil),
+		prices: make(feed.Prices), zones: []event.Zone{},
 	}
-	zoneKeys = []string{"zone_id", "name", "capacity", "price", "numbered", "available", "currency"}
-)
+}
 
-// A record is the part of an event.Record that is read. Times are text here, so that a bad
-// one does not hide the ids.
+// A record is what was read of one.
 type record struct {
-	BaseID      scalar   `json:"base_id"`
-	EventID     scalar   `json:"event_id"`
-	Title       string   `json:"title"`
-	OrganizerID scalar   `json:"organizer_company_id"`
-	TimeZone    string   `json:"timezone"`
-	Start       string   `json:"start"`
-	End         string   `json:"end"`
-	SellFrom    scalar   `json:"sell_from"`
-	SellTo      scalar   `json:"sell_to"`
-	SoldOut     bool     `json:"sold_out"`
-	Zones       zoneList `json:"zones"`
-	Current     *bool    `json:"current"`
+	event.Event
+	current bool
+	err     error // the reason to reject it; even then the event has the ids that could be read
 
-	baseID, eventID string
-	start, end      event.Local
+	mark   string // "begin" or "end" if it is a mark, and no record
+	events string // of the mark, as written
 }
 
-// A zone is the part of an event.Zone that is read.
-type zone struct {
-	ID       scalar `json:"zone_id"`
-	Name     string `json:"name"`
-	Capacity scalar `json:"capacity"`
-	Price    scalar `json:"price"`
-	Numbered bool   `json:"numbered"`
-
-	Available bool   `json:"available"`
-	Currency  string `json:"currency"`
-}
-
-// parseRecord reads a record. The error is the reason to reject it. Even then the record
-// holds what could be read.
-func parseRecord(value []byte) (*record, error) {
-	r := &record{Zones: zoneList{zones: []event.Zone{}}}
-	if value[0] != '{' {
-		return r, errors.New("it is not a JSON object")
+// read reads the next value as a record. If the scanner has an error, the record means nothing.
+func (r *Reader) read() record {
+	s := r.scanner
+	s.Begin()
+	defer s.End()
+	r.text, r.zones, r.zoneTexts = r.text[:0], r.zones[:0], r.zoneTexts[:0]
+	if s.Kind() != jsonscan.Object {
+		s.Skip()
+		return record{err: errors.New("it is not a JSON object")}
 	}
-	halved := hasHalfPair(value)
-	value, ambiguous := inKnownCase(value, recordKeys)
-	err := json.Unmarshal(value, r)
-	// The ids come first, because other reasons are told with them.
-	var idErr, eventErr error
-	r.baseID, idErr = r.BaseID.id("base_id")
-	r.eventID, eventErr = r.EventID.id("event_id")
-	switch {
-	case halved:
-		return r, errors.New("half of a surrogate pair is in it, which is no character")
-	case ambiguous != nil:
-		return r, ambiguous
-	case idErr != nil:
-		return r, idErr
-	case eventErr != nil:
-		return r, eventErr
-	case err != nil:
-		return r, inWords(err)
-	case r.Zones.err != nil:
-		return r, r.Zones.err
-	}
-	if err := r.start.UnmarshalText(feed.Trim([]byte(r.Start))); err != nil {
-		return r, fmt.Errorf("start date %w", err)
-	}
-	if err := r.end.UnmarshalText(feed.Trim([]byte(r.End))); err != nil {
-		return r, fmt.Errorf("end date %w", err)
-	}
-	return r, nil
-}
-
-// escape matches an escape in a text, or both of a surrogate pair. Its group matches one half.
-var escape = regexp.MustCompile(`(?s)\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F])|.)`)
-
-// hasHalfPair reports whether valid JSON has half of a surrogate pair as an escape. Package
-// json reads each half as U+FFFD, so that two ids could become one.
-func hasHalfPair(value []byte) bool {
-	for {
-		at := escape.FindSubmatchIndex(value)
-		if at == nil || at[2] >= 0 {
-			return at != nil
+	got := record{current: true}
+	var texts [markEvents + 1]span
+	var errs [recordMembers]error
+	r.members.enter(s)
+	for i, ok := r.members.next(s); ok; i, ok = r.members.next(s) {
+		switch i {
+		case atBaseID, atEventID:
+			texts[i], errs[i] = r.id(recordNames[i])
+		case atTitle:
+			texts[i], errs[i] = r.string(recordNames[i], feed.Text)
+		case atTimeZone, atStart, atEnd:
+			texts[i], errs[i] = r.string(recordNames[i], feed.Trim)
+		case atOrganizerID:
+			texts[i] = r.aside(event.MaxIDBytes)
+		case atSellFrom, atSellTo:
+			texts[i] = r.aside(event.MaxTextBytes)
+		case atSoldOut:
+			got.SoldOut, errs[i] = r.bool(recordNames[i], false)
+		case atCurrent:
+			got.current, errs[i] = r.bool(recordNames[i], true)
+		case atZones:
+			errs[i] = r.readZones()
+		case markDump, markEvents:
+			texts[i], _ = r.id("")
+		default:
+			s.Skip()
 		}
-		value = value[at[1]:]
 	}
+	text := string(r.text)
+	of := func(s span) string { return text[s.from:s.to] }
+	if !r.members.has(atBaseID) && !r.members.has(atEventID) {
+		got.mark, got.events = of(texts[markDump]), of(texts[markEvents])
+	}
+	got.BaseID, got.EventID = of(texts[atBaseID]), of(texts[atEventID])
+	got.Title, got.OrganizerID = of(texts[atTitle]), of(texts[atOrganizerID])
+	got.TimeZone = of(texts[atTimeZone])
+	got.SellFrom, got.SellTo = of(texts[atSellFrom]), of(texts[atSellTo])
+	got.Zones = slices.Clone(r.zones)
+	for i, texts := range r.zoneTexts {
+		z := &got.Zones[i]
+		z.ID, z.Name, z.Currency = of(texts.id), of(texts.name), of(texts.currency)
+	}
+	var half, startErr, endErr error
+	if s.HalfPair {
+		half = errors.New("half of a surrogate pair is in it, which is no character")
+	}
+	got.Start, startErr = parseLocal("start date", of(texts[atStart]))
+	got.End, endErr = parseLocal("end date", of(texts[atEnd]))
+	got.err = cmp.Or(half, r.members.wrong(), cmp.Or(errs[:]...), startErr, endErr)
+	return got
 }
 
-func (r *record) event() event.Event {
-	return event.Event{
-		Key:         event.Key{BaseID: r.baseID, EventID: r.eventID},
-		Title:       string(feed.Text([]byte(r.Title))),
-		OrganizerID: r.OrganizerID.aside(event.MaxIDBytes),
-		TimeZone:    string(feed.Trim([]byte(r.TimeZone))),
-		Start:       r.start,
-		End:         r.end,
-		SellFrom:    r.SellFrom.aside(event.MaxTextBytes),
-		SellTo:      r.SellTo.aside(event.MaxTextBytes),
-		SoldOut:     r.SoldOut,
-		Zones:       r.Zones.zones,
+// parseLocal reads a date. Without one it returns the zero value.
+func parseLocal(field, text string) (l event.Local, err error) {
+	if text == "" {
+		return l, nil
 	}
+	if err = l.UnmarshalText([]byte(text)); err != nil {
+		return l, fmt.Errorf("%s %w", field, err)
+	}
+	return l, nil
 }
 
-// A zoneList holds the zones of a record, at most as many as an event can have, or the reason
-// why they cannot be read. UnmarshalJSON does not return that, because it would end the record.
-type zoneList struct {
-	zones []event.Zone
-	err   error
-}
-
-func (z *zoneList) UnmarshalJSON(b []byte) error {
-	z.zones, z.err = parseZones(b)
-	return nil
-}
-
-func parseZones(b []byte) ([]event.Zone, error) {
-	zones := []event.Zone{}
-	if string(b) == "null" {
-		return zones, nil
+// readZones reads the zones of a record. The error is the reason to reject it.
+func (r *Reader) readZones() (err error) {
+	s := r.scanner
+	r.zones, r.zoneTexts = r.zones[:0], r.zoneTexts[:0]
+	switch s.Kind() {
+	case jsonscan.Array:
+	case jsonscan.Null:
+		s.Skip()
+		return nil
+	default:
+		s.Skip()
+		return errors.New("zones is not a JSON array")
 	}
-	if b[0] != '[' {
-		return nil, errors.New("zones is not a JSON array")
-	}
-	otherKeys := hasOtherKeys(b)
-	d := json.NewDecoder(bytes.NewReader(b))
-	_, err := d.Token()
-	for err == nil && d.More() {
-		if len(zones) == event.MaxZones {
-			return nil, feed.ErrZones
+	for s.Enter(); s.Element(); {
+		if err == nil && len(r.zones) == event.MaxZones {
+			err = feed.ErrZones
 		}
-		var z zone
-		if otherKeys {
-			var value json.RawMessage
-			if err = d.Decode(&value); err == nil {
-				value, err = inKnownCase(value, zoneKeys)
-				err = errors.Join(err, json.Unmarshal(value, &z))
-			}
-		} else {
-			err = d.Decode(&z)
+		if err != nil { // the others make no difference
+			s.Skip()
+			continue
 		}
-		kept, id, err := z.zone(err)
-		if err != nil {
-			return nil, feed.ZoneError(len(zones), []byte(id), err)
-		}
-		zones = append(zones, kept)
-	}
-	return zones, err
-}
-
-// zone returns the zone, and its id even with an error. The argument is the error of reading.
-func (z *zone) zone(err error) (kept event.Zone, id string, _ error) {
-	id, idErr := z.ID.id("zone_id")
-	switch {
-	case idErr != nil:
-		return kept, id, idErr
-	case err != nil:
-		return kept, id, inWords(err)
-	}
-	kept = event.Zone{
-		ID: id, Name: string(feed.Text([]byte(z.Name))), Numbered: z.Numbered,
-		Available: z.Available, Currency: string(feed.Trim([]byte(z.Currency))),
-	}
-	if kept.Capacity, err = z.Capacity.capacity(); err != nil {
-		return kept, id, err
-	}
-	kept.Price, err = z.Price.price()
-	return kept, id, err
-}
-
-// inWords rewrites an error of package json without the names of Go types.
-func inWords(err error) error {
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		if wrong.Field == "" {
-			return fmt.Errorf("it is a JSON %.40s, which it cannot be", wrong.Value)
-		}
-		return fmt.Errorf("%.40s is a JSON %.40s, which it cannot be", wrong.Field, wrong.Value)
+		err = r.readZone()
 	}
 	return err
 }
 
-// inKnownCase returns an object that has only the known keys, in their known case. Nearly all
-// objects have no key in another case, and are returned unchanged. Package json would accept a
-// key in any case, and use the last one. Here the key in the known case counts. Without it there
-// must be only one other: the error names two.
-func inKnownCase(value []byte, known []string) ([]byte, error) {
-	if value[0] != '{' || !hasOtherKeys(value) {
-		return value, nil
+func (r *Reader) readZone() error {
+	s := r.scanner
+	var z event.Zone
+	var texts zoneTexts
+	var errs [zoneMembers]error
+	if kind := s.Kind(); kind != jsonscan.Object {
+		s.Skip()
+		return feed.ZoneError(len(r.zones), nil, fmt.Errorf("it is a JSON %s, which it cannot be", kind))
 	}
-	all := make(map[string]json.RawMessage) // by the keys as written
-	d := json.NewDecoder(bytes.NewReader(value))
-	_, err := d.Token() // the brace
-	for err == nil && d.More() {
-		var token json.Token
-		var of json.RawMessage
-		if token, err = d.Token(); err == nil {
-			err = d.Decode(&of)
-		}
-		key, _ := token.(string) // a key is a string
-		if slices.ContainsFunc(known, func(name string) bool { return strings.EqualFold(name, key) }) {
-			all[key] = of
-		}
-	}
-	found := make(map[string]json.RawMessage, len(known))
-	for _, name := range known {
-		var written []string
-		for key := range all {
-			if strings.EqualFold(name, key) {
-				written = append(written, key)
-			}
-		}
-		switch of, exact := all[name]; {
-		case exact:
-			found[name] = of
-		case len(written) == 1:
-			found[name] = all[written[0]]
-		case len(written) > 1:
-			slices.Sort(written)
-			err = fmt.Errorf("both %.40q and %.40q are there", written[0], written[1])
+	r.inZone.enter(s)
+	for i, ok := r.inZone.next(s); ok; i, ok = r.inZone.next(s) {
+		switch i {
+		case atZoneID:
+			texts.id, errs[i] = r.id(zoneNames[i])
+		case atName:
+			texts.name, errs[i] = r.string(zoneNames[i], feed.Text)
+		case atCapacity:
+			z.Capacity, errs[i] = r.capacity()
+		case atPrice:
+			z.Price, errs[i] = r.price()
+		case atNumbered:
+			z.Numbered, errs[i] = r.bool(zoneNames[i], false)
+		case atAvailable:
+			z.Available, errs[i] = r.bool(zoneNames[i], false)
+		case atCurrency:
+			texts.currency, errs[i] = r.string(zoneNames[i], feed.Trim)
+		default:
+			s.Skip()
 		}
 	}
-	value, marshalErr := json.Marshal(found)
-	return value, errors.Join(err, marshalErr)
-}
-
-// hasOtherKeys reports whether a key in valid JSON has capital letters, escapes, or characters
-// beyond ASCII, which no known key has.
-func hasOtherKeys(value []byte) bool {
-	for i := 0; i < len(value); i++ {
-		if value[i] != '"' {
-			continue
-		}
-		other := false
-		for i++; value[i] != '"'; i++ {
-			if c := value[i]; c == '\\' {
-				other = true
-				i++
-			} else if c >= 'A' && c <= 'Z' || c >= 0x80 {
-				other = true
-			}
-		}
-		if other && bytes.HasPrefix(bytes.TrimLeft(value[i+1:], " \t\r\n"), []byte{':'}) {
-			return true
-		}
+	if err := cmp.Or(r.inZone.wrong(), cmp.Or(errs[:]...)); err != nil {
+		return feed.ZoneError(len(r.zones), r.text[texts.id.from:texts.id.to], err)
 	}
-	return false
+	r.zones = append(r.zones, z)
+	r.zoneTexts = append(r.zoneTexts, texts)
+	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"slices"
 
-	"fever/event"
 	"fever/provider/feed"
 	"fever/provider/xmlscan"
 )
@@ -29,7 +28,7 @@ func New(tolerate xmlscan.Tolerance) feed.Format {
 		Decode: func(doc *feed.Document, b *feed.Builder) error {
 			s := xmlscan.New(doc.Body, doc.Charset, tolerate)
 			defer func() { _ = s.Close() }() // only read from
-			d := &decoder{Scanner: s, Builder: b, prices: make(map[string]event.Price)}
+			d := &decoder{Scanner: s, Builder: b, prices: make(feed.Prices)}
 			d.roles[0] = document
 			err := d.decode()
 			if wrong, ok := errors.AsType[*xmlscan.Error](err); ok {
@@ -66,7 +65,7 @@ type decoder struct {
 	roles  [xmlscan.MaxDepth + 1]role // of the open elements, by their depth
 	group  groupValues
 	row    rowValues
-	prices map[string]event.Price // by their text: feeds repeat a few
+	prices feed.Prices
 }
 
 func (d *decoder) decode() error {

@@ -7,12 +7,6 @@ import (
 	"fever/provider/feed"
 )
 
-// The bounds of the prices that a decoder remembers.
-const (
-	maxPrices     = 1 << 12
-	maxPriceBytes = 32 // of one, as written
-)
-
 // addZone adds a zone to the row. After a bad one the others make no difference.
 func (d *decoder) addZone() {
 	r := &d.row
@@ -75,18 +69,5 @@ func (d *decoder) parsePrice(value []byte) (event.Price, error) {
 	if value == nil {
 		return event.Price{}, nil
 	}
-	value = feed.Trim(value)
-	if p, ok := d.prices[string(value)]; ok {
-		return p, nil
-	}
-	text := string(value)
-	p, err := event.ParsePrice(text)
-	if err != nil || len(text) > maxPriceBytes {
-		return p, err
-	}
-	if len(d.prices) == maxPrices {
-		clear(d.prices)
-	}
-	d.prices[text] = p
-	return p, nil
+	return d.prices.Parse(feed.Trim(value))
 }
