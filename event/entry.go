@@ -55,7 +55,7 @@ func (e *Event) instants(loc *time.Location) (start, end int64) {
 			loc = own
 		}
 	}
-	start = e.Start.starts(loc)
+	start = e.Start.Unix(loc)
 	if e.End.IsZero() {
 		return start, start
 	}

@@ -40,15 +40,25 @@ func ParseLocal(s string) (Local, error) {
 	if timed {
 		hour, minute, second, ok2 = parseClock(clock)
 	}
+	if !ok || !ok2 {
+		return Local{}, errNoTime(s)
+	}
+	return makeLocal(s, year, month, day, hour, minute, second, timed)
+}
+
+// makeLocal returns the local time that the text s says, if it exists.
+func makeLocal(s string, year, month, day, hour, minute, second int, clock bool) (Local, error) {
 	switch {
-	case !ok || !ok2:
-		return Local{}, fmt.Errorf("%s is not a date and time like 2021-06-30T21:00:00", quote(s))
 	case !isDay(year, month, day):
 		return Local{}, fmt.Errorf("%s names a day that does not exist", quote(s))
 	case hour > 23 || minute > 59 || second > 59:
 		return Local{}, fmt.Errorf("%s names a time of day that does not exist", quote(s))
 	}
-	return Local{int16(year), uint8(month), uint8(day), uint8(hour), uint8(minute), uint8(second), timed, false}, nil
+	return Local{int16(year), uint8(month), uint8(day), uint8(hour), uint8(minute), uint8(second), clock, false}, nil
+}
+
+func errNoTime(s string) error {
+	return fmt.Errorf("%s is not a date and time like 2021-06-30T21:00:00", quote(s))
 }
 
 // parseDate reads "2006-01-02", parseClock "15:04:05". Their numbers may be out of range.
@@ -167,17 +177,20 @@ func (l Local) last() int64 {
 	return l.first()
 }
 
-// starts and ends return the Unix seconds at which an event at loc starts and ends.
-func (l Local) starts(loc *time.Location) int64 {
+// Unix returns the Unix second at which the clocks at loc show l, and that of the beginning of a
+// date. Of two it is the first, unless l is the second. A time that the clocks skip has the offset
+// from before the gap (RFC 5545 section 3.3.5).
+func (l Local) Unix(loc *time.Location) int64 {
 	if l.fold {
 		return lastInstant(l.first(), loc)
 	}
 	return instant(l.first(), loc)
 }
 
+// ends returns the Unix second at which an event at loc ends: the last one of a date.
 func (l Local) ends(loc *time.Location) int64 {
 	if l.clock {
-		return l.starts(loc)
+		return l.Unix(loc)
 	}
 	// When clocks go back at midnight, the last second of the day comes twice.
 	return instant(l.last()+1, loc) - 1
