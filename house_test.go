@@ -39,7 +39,7 @@ var allowed = map[string][]string{
 	"internal/load":      {"internal/harness", "internal/plot"},
 	"internal/plot":      {},
 	"internal/feedtest":  {"provider/feed", "event"}, // for tests, too
-	"provider":           {"provider/feed", "provider/spool", "event"},
+	"provider":           {"provider/feed", "provider/jsonscan", "provider/spool", "provider/xmlscan", "event"},
 	"provider/feed":      {"event"},
 	"provider/inspect":   {"provider/feed", "event"},
 	"provider/simulator": {}, // for tests, too

@@ -58,7 +58,8 @@ func collected(c *config.Config) []ingest.Provider {
 		p := &c.Providers[i]
 		all = append(all, ingest.Provider{
 			Name: p.Name, Instance: instance, Location: p.Location, Every: p.Every, Next: p.Next,
-			MaxInterval: p.MaxInterval, Suspect: ingest.Policy(p.Suspect), Get: p.Get, Decode: p.Decode,
+			MaxInterval: p.MaxInterval, Suspect: ingest.Policy(p.Suspect), Get: p.Get, GetPage: p.GetPage, Decode: p.Decode,
+			Paged: p.Pages != nil, FirstPageTells: p.Pages != nil && p.Pages.FirstPageTells,
 		})
 	}
 	return all

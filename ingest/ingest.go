@@ -43,13 +43,19 @@ type Provider struct {
 	MaxInterval time.Duration
 	// Suspect decides about a snapshot that is suspect as a whole. Empty means Warn.
 	Suspect Policy
-	// Attempts limits the requests of a job. A job gives up earlier when another request
-	// cannot help. Zero means 3.
+	// Attempts limits the requests of a job for one page. A job gives up earlier when another
+	// request cannot help. Zero means 3.
 	Attempts int
-	// Get brings one document, given the validators of the last, and tells of its progress.
+	// Get brings the first page, given the validators of the last feed, and tells of its
+	// progress. Most feeds have no other page.
 	Get func(context.Context, feed.Validators, *feed.Progress) (*feed.Document, error)
+	// GetPage brings another page: Next of the feed that Decode made of the page before.
+	GetPage func(context.Context, *feed.Page, *feed.Progress) (*feed.Document, error)
 	// Decode makes a feed of a document.
 	Decode func(*feed.Document) (*feed.Feed, error)
+	// Paged says that the feed may have several pages. Then its first page does not tell
+	// whether the others have changed, unless FirstPageTells is set as well.
+	Paged, FirstPageTells bool
 }
 
 // A Store keeps what the jobs bring, and what became of them: *bolt.Store.

@@ -365,26 +365,27 @@ func TestOnceFails(t *testing.T) {
 	}
 }
 
-// TestFeedInSeveralDocuments shows that nothing of a feed is taken when it goes on in a
-// document that is not read: half of it would look as if the rest were gone.
-func TestFeedInSeveralDocuments(t *testing.T) {
+// TestImportOfOnePage shows that nothing of a document is taken that says that the feed goes
+// on: half of a feed would look as if the rest were gone.
+func TestImportOfOnePage(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		snapshot := feedOfMany(t, 2)
-		f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) { return snapshot, nil })
-		f.once(t)
-		snapshot = feedOfMany(t, 1)
-		snapshot.Bytes = 100
-		snapshot.Next = &url.URL{Scheme: "https", User: url.User("secret"), Host: "example.com", Path: "/secret"}
-		job := f.once(t)
-		if job.State != store.Failed || job.Kind != feed.KindDecode || job.Gone != 0 || job.Bytes < 100 ||
-			!strings.Contains(job.Message, `on host "example.com"`) || strings.Contains(job.Message, "secret") {
-			t.Errorf("%+v", job)
-		}
-		if n := f.store.Stats().Current["feverup"]; n != 2 {
-			t.Errorf("%d events are current, not 2", n)
-		}
+	f := newFixture(t, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+		return feedOfMany(t, 2), nil
 	})
+	f.once(t)
+	job, err := f.Import(t.Context(), "feverup", true, feedtest.Given(func(context.Context, *feed.Progress) (*feed.Feed, error) {
+		page := feedOfMany(t, 1)
+		page.Bytes = 100
+		page.Next = &feed.Page{Number: 2, URL: &url.URL{Scheme: "https", User: url.User("secret"), Host: "example.com", Path: "/secret"}}
+		return page, nil
+	}))
+	if err != nil || job.State != store.Failed || job.Kind != feed.KindDecode || job.Gone != 0 || job.Bytes < 100 ||
+		!strings.Contains(job.Message, "says that there are more") || strings.Contains(job.Message, "secret") {
+		t.Errorf("%+v, %v", job, err)
+	}
+	if n := f.store.Stats().Current["feverup"]; n != 2 {
+		t.Errorf("%d events are current, not 2", n)
+	}
 }
 
 func TestRunNowWhenTheStoreFails(t *testing.T) {

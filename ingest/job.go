@@ -253,6 +253,9 @@ func (g *Ingester) validators(ctx context.Context, j *job) (feed.Validators, err
 	last.Source = source
 	if j.wantsWhole(j.record.Started) {
 		last.ETag, last.LastModified = "", ""
+		if j.FirstPageTells { // it may be wrong about the others
+			last.Digest = [32]byte{}
+		}
 	}
 	return last, nil
 }
@@ -272,16 +275,50 @@ const (
 	maxWait       = 30 * time.Second // between two attempts of a job
 )
 
-// get brings the feed, and counts in the record what that took.
+// get brings the feed, with all its pages, and counts in the record what that took. It holds
+// one page, and what is kept of those before.
+func (j *job) get(ctx context.Context, last feed.Validators) (*feed.Feed, error) {
+	got, err := j.persist(ctx, 1, 0, func(p *feed.Progress) (*feed.Document, error) { return j.document(ctx, last, p) })
+	if err != nil || got.NotModified || got.Next == nil && (!j.Paged || j.FirstPageTells) {
+		return got, err
+	}
+	v := got.Validators
+	var pages feed.Pages
+	for rows := got.Seen; ; rows += got.Seen {
+		next := got.Next
+		err := pages.Add(got)
+		if err == nil && next != nil && j.imported {
+			err = feed.Errorf(feed.KindDecode, "the document is one page of a feed, and says that there are more: only all of it counts")
+		}
+		if err != nil {
+			return nil, &feed.Error{Provider: j.Name, Kind: kindOf(err), Op: "join the pages", Err: err}
+		}
+		if next == nil {
+			break
+		}
+		if got, err = j.persist(ctx, next.Number, rows, func(p *feed.Progress) (*feed.Document, error) { return j.GetPage(ctx, next, p) }); err != nil {
+			return nil, err
+		}
+	}
+	whole := pages.Feed()
+	whole.Validators = v
+	if !j.FirstPageTells {
+		whole.Validators = feed.Validators{Source: v.Source, Digest: pages.Digest()}
+		whole.NotModified = whole.Validators.Digest != [32]byte{} && whole.Validators == last
+	}
+	return whole, nil
+}
+
+// persist gets and decodes a page, given the rows before it, in as many attempts as it needs.
 //
 // The waits between attempts double, with full jitter, so that clients which failed
 // together come back apart. A provider that says when to come back is believed, if that is
 // soon enough for this job.
-func (j *job) get(ctx context.Context, last feed.Validators) (*feed.Feed, error) {
+func (j *job) persist(ctx context.Context, page, rows int, get func(*feed.Progress) (*feed.Document, error)) (*feed.Feed, error) {
 	unreadable := 0
-	for {
+	for attempt := 1; ; attempt++ {
 		j.record.Attempts++
-		got, err := j.try(ctx, last)
+		got, err := j.try(get, j.attempt(attempt, page, rows, j.record.Bytes))
 		if err == nil {
 			j.record.HTTPStatus = got.HTTPStatus
 			j.record.Bytes += got.Bytes
@@ -296,8 +333,8 @@ func (j *job) get(ctx context.Context, last feed.Validators) (*feed.Feed, error)
 		if failure.Kind == feed.KindMalformed || failure.Kind == feed.KindDecode {
 			unreadable++ // once may be an accident; what came twice in a row comes again
 		}
-		wait := max(rand.N(firstBackoff<<j.record.Attempts), failure.RetryAfter) //nolint:gosec // jitter is no secret
-		if j.record.Attempts == j.attempts || unreadable > 1 || wait > maxWait || !canPass(failure) {
+		wait := max(rand.N(firstBackoff<<attempt), failure.RetryAfter) //nolint:gosec // jitter is no secret
+		if attempt == j.attempts || unreadable > 1 || wait > maxWait || !canPass(failure) {
 			return nil, err
 		}
 		select {
@@ -309,20 +346,13 @@ func (j *job) get(ctx context.Context, last feed.Validators) (*feed.Feed, error)
 }
 
 // try gets a document, once, and decodes it.
-func (j *job) try(ctx context.Context, last feed.Validators) (*feed.Feed, error) {
-	doc, err := j.document(ctx, last, j.attempt(j.record.Attempts, j.record.Bytes))
+func (j *job) try(get func(*feed.Progress) (*feed.Document, error), progress *feed.Progress) (*feed.Feed, error) {
+	doc, err := get(progress)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = doc.Body.Close() }() // read to its end, or given up
-	got, err := j.Decode(doc)
-	if err == nil && got.Next != nil {
-		err = &feed.Error{
-			Provider: j.Name, Kind: feed.KindDecode, Op: doc.Op, HTTPStatus: doc.HTTPStatus, Bytes: got.Bytes,
-			Err: fmt.Errorf("the feed goes on in another document, on host %q, and only one is read", got.Next.Host),
-		}
-	}
-	return got, err
+	return j.Decode(doc)
 }
 
 // canPass reports whether the same request may do better in a moment.

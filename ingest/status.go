@@ -25,9 +25,10 @@ type Status struct {
 	State   store.State
 	Trigger store.Trigger
 	Started time.Time // when it began to run
-	Attempt int       // the latest request, from 1
+	Page    int       // the one that is being got, from 1
+	Attempt int       // the latest request for it, from 1
 	Bytes   int64     // read over all attempts, as [feed.Progress] counts them
-	Rows    int64     // seen by the last attempt
+	Rows    int64     // seen by the last attempt, and on the pages before
 
 	Due      time.Time     // the next turn; zero when nothing is scheduled
 	Failures int           // jobs in a row that failed
@@ -67,7 +68,9 @@ type underWay struct {
 	state    store.State
 	trigger  store.Trigger
 	started  time.Time
+	page     int
 	attempt  int
+	rows     int   // of the pages before
 	bytes    int64 // of the attempts before
 	progress *feed.Progress
 }
@@ -96,7 +99,7 @@ func (t *target) note(now time.Time, collected bool) Status {
 	defer t.mu.Unlock()
 	s := Status{
 		Name: t.Name, Location: t.Location, Every: t.Every,
-		State: t.now.state, Trigger: t.now.trigger, Started: t.now.started, Attempt: t.now.attempt, Bytes: t.now.bytes,
+		State: t.now.state, Trigger: t.now.trigger, Started: t.now.started, Page: t.now.page, Attempt: t.now.attempt, Bytes: t.now.bytes,
 		Due: t.due, Failures: t.failures, Stretch: t.stretch(), Skipped: t.skipped,
 		Settled:     t.stored || t.tried && collected,
 		LastSuccess: t.success, MaxAge: t.maxAge(now), Kind: t.kind, Message: t.message,
@@ -107,7 +110,7 @@ func (t *target) note(now time.Time, collected bool) Status {
 	}
 	if p := t.now.progress; p != nil {
 		s.Bytes += p.Bytes.Load()
-		s.Rows = p.Rows.Load()
+		s.Rows = int64(t.now.rows) + p.Rows.Load()
 	}
 	return s
 }
@@ -172,7 +175,7 @@ func (t *target) recalled(record *store.Job, suspect Suspicion) bool {
 	if t.success.IsZero() && record.Trigger != store.Document {
 		t.success = record.Finished
 	}
-	if t.whole.IsZero() && cameWhole(record) {
+	if t.whole.IsZero() && t.cameWhole(record) {
 		t.whole = record.Finished
 	}
 	if t.snapshot == 0 && !record.NotModified {
@@ -202,8 +205,9 @@ func (t *target) forget() {
 
 // cameWhole reports whether a job that completed got all of the provider's feed, even if
 // that turned out to be the last one again.
-func cameWhole(record *store.Job) bool {
-	return record.Trigger != store.Document && record.HTTPStatus != http.StatusNotModified
+func (t *target) cameWhole(record *store.Job) bool {
+	first := t.FirstPageTells && record.NotModified // nothing else
+	return record.Trigger != store.Document && record.HTTPStatus != http.StatusNotModified && !first
 }
 
 // completed adds what a job says that completed just now.
@@ -214,7 +218,7 @@ func (t *target) completed(record *store.Job) {
 		t.success, t.refused = record.Finished, ""
 		t.blocked, t.failures = time.Time{}, 0
 	}
-	if cameWhole(record) {
+	if t.cameWhole(record) {
 		t.whole = record.Finished
 	}
 	if !imported || t.kind == feed.KindStore { // an import says nothing of the provider
@@ -244,11 +248,11 @@ func (t *target) running(started time.Time) {
 	t.now.state, t.now.started = store.Running, started
 }
 
-// attempt says that a fetch begins, after the given bytes of earlier ones, and returns what
-// counts its progress.
-func (t *target) attempt(n int, bytes int64) *feed.Progress {
+// attempt says that a fetch of a page begins, after the rows of the pages and the bytes of the
+// attempts before, and returns what counts its progress.
+func (t *target) attempt(n, page, rows int, bytes int64) *feed.Progress {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.now.attempt, t.now.bytes, t.now.progress = n, bytes, new(feed.Progress)
+	t.now.attempt, t.now.page, t.now.rows, t.now.bytes, t.now.progress = n, page, rows, bytes, new(feed.Progress)
 	return t.now.progress
 }

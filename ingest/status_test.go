@@ -67,7 +67,7 @@ func TestStatusOfAJob(t *testing.T) {
 			t.Fatalf("%+v, %v", waiting, err)
 		}
 		slowly, pending := idle("slow"), idle("quick")
-		slowly.State, slowly.Trigger, slowly.Started, slowly.Attempt = store.Running, store.Manual, began, 1
+		slowly.State, slowly.Trigger, slowly.Started, slowly.Page, slowly.Attempt = store.Running, store.Manual, began, 1, 1
 		slowly.Bytes, slowly.Rows = 100, 3
 		pending.State, pending.Trigger = store.Pending, store.Schedule
 		check("the first part", slowly, pending)

@@ -21,7 +21,7 @@ func BenchmarkAnswer(b *testing.B) {
 	}
 	for coding, body := range map[string][]byte{"identity": feedtest.Big(), "gzip": gzipped(b, feedtest.Big())} {
 		answer := func(last feed.Validators) *feed.Feed {
-			t := p.newTransfer(b.Context(), 0, "fetch", nil)
+			t := p.newTransfer(b.Context(), 0, feed.Page{Number: 1}, "fetch", nil)
 			t.exchange = &exchange{response: &http.Response{
 				StatusCode: http.StatusOK,
 				Header:     http.Header{"Content-Encoding": {coding}},

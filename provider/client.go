@@ -77,17 +77,23 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// get sends a request that is conditional on last, and follows redirects. It returns the last
-// exchange. Without an error that has a response, which is not a redirect.
+// get sends a request for a page that is conditional on last, and follows redirects. It
+// returns the last exchange. Without an error that has a response, which is not a redirect.
+// It notes in the page whether the server of the first one is public.
 //
 // It uses the transport and not an http.Client. A client would tell the URL to other hosts in
 // a Referer header, and repeat it and the targets of redirects in its errors.
-func (p *Provider) get(ctx context.Context, last feed.Validators) (*exchange, error) {
-	u, x := p.url, &exchange{trusted: true}
+func (p *Provider) get(ctx context.Context, page *feed.Page, last feed.Validators) (*exchange, error) {
+	u, x := page.URL, &exchange{trusted: sameHost(p.url, page.URL), public: page.Public}
 	if err := p.send(ctx, x, u, last); err != nil {
+		if inside, ok := errors.AsType[*insideError](err); ok {
+			err = feed.Errorf(feed.KindDecode, "it is at %w", inside)
+		}
 		return x, err
 	}
-	public := !p.AllowPrivateRedirects && p.outside(x, u)
+	if page.Number == 1 {
+		page.Public = !p.AllowPrivateRedirects && p.outside(x, u)
+	}
 	for redirects := 0; isRedirect(x.response); redirects++ {
 		_ = x.response.Body.Close() // nobody reads it
 		next, err := location(x.response)
@@ -97,10 +103,10 @@ func (p *Provider) get(ctx context.Context, last feed.Validators) (*exchange, er
 		if redirects == maxRedirects {
 			return x, statusError(x.response, fmt.Sprintf(": more than %d redirects in a row", maxRedirects))
 		}
-		following := &exchange{trusted: x.trusted && sameHost(u, next), public: public}
+		following := &exchange{trusted: x.trusted && sameHost(u, next), public: page.Public}
 		if err := p.send(ctx, following, next, last); err != nil {
 			if inside, ok := errors.AsType[*insideError](err); ok {
-				return x, statusError(x.response, ": "+inside.Error())
+				return x, statusError(x.response, ": a redirect to "+inside.Error())
 			}
 			return following, err
 		}

@@ -136,11 +136,12 @@ func (p *Provider) control(ctx context.Context, _, address string, _ syscall.Raw
 	return &insideError{to.Addr().String()}
 }
 
-// An insideError refuses a redirect from a public address to one that is not.
+// An insideError refuses a redirect, or a page, that leads from a public address to one that is
+// not.
 type insideError struct{ to string }
 
 func (e *insideError) Error() string {
-	return fmt.Sprintf("a redirect to %s, which is not public, as the provider's own address is: allow-private-redirects lets it", e.to)
+	return fmt.Sprintf("%s, which is not public, as the provider's own address is: allow-private-redirects lets it", e.to)
 }
 
 // refusedByProxy is the transport's hook for the response of a proxy to CONNECT.

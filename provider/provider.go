@@ -6,6 +6,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,8 +24,9 @@ type Config struct {
 	URL      string        // http or https
 	Format   feed.Format   // how the feed is written
 	Header   http.Header   // sent with each request to the URL's host; its values may be secrets
-	Timeout  time.Duration // of one fetch, from dialling to the last byte decoded
-	MaxBytes int64         // of one feed, as received and again after decompression
+	Pages    *Pages        // how the feed goes on in other documents; nil if it does not, or its format knows
+	Timeout  time.Duration // of one document, from dialling to the last byte decoded
+	MaxBytes int64         // of one feed on all its pages, as received and again after decompression
 
 	ClientCert string // PEM file of the certificate for servers that ask for one; read for each connection
 	ClientKey  string // PEM file of its key
@@ -43,53 +45,70 @@ type Provider struct {
 	Config
 
 	url       *url.URL
-	source    string // of the validators of its documents: see [feed.Validators]
+	pages     Pages     // zero without Config.Pages
+	first     int       // see Pages.First
+	searcher  *searcher // of what pages say; nil: nothing is looked for
+	source    string    // of the validators of its documents: see [feed.Validators]
 	transport *http.Transport
 	isPublic  func(netip.Addr) bool // the function isPublic, except in tests, which have loopback addresses only
 }
 
-// New returns a provider, or an error that names the value that cannot be used. Timeout and
-// MaxBytes have no default: both must be more than 0.
+// New returns a provider, or a [*FieldError] that names the value that cannot be used. Timeout
+// and MaxBytes have no default: both must be more than 0.
 func New(c Config) (*Provider, error) {
+	p, err := build(c)
+	if refused, ok := errors.AsType[*FieldError](err); ok {
+		return nil, &FieldError{refused.Field, fmt.Errorf("provider %s: %w", c.Name, refused.Err)}
+	}
+	return p, err
+}
+
+func build(c Config) (*Provider, error) {
 	if err := event.ValidProvider(c.Name); err != nil {
 		return nil, err
 	}
 	// The parser's error repeats parts of the URL, which may be a password.
 	u, err := url.Parse(c.URL)
 	if err != nil || !fetchable(u) {
-		return nil, fmt.Errorf("provider %s: its URL is not an absolute http or https URL", c.Name)
+		return nil, refuse("url", "its URL is not an absolute http or https URL")
 	}
 	if u.Fragment != "" { // probably the rest of a password or a key
-		return nil, fmt.Errorf("provider %s: what follows # in its URL is never sent: write the # itself as %%23", c.Name)
+		return nil, refuse("url", "what follows # in its URL is never sent: write the # itself as %%23")
 	}
 	encodeQuery(u)
 	if c.Format.Decode == nil {
-		return nil, fmt.Errorf("provider %s: it has no format", c.Name)
+		return nil, refuse("format", "it has no format")
 	}
 	if c.Location == nil {
 		c.Location = time.UTC
 	}
 	if c.Header, err = ownHeader(c.Header, u); err != nil {
-		return nil, fmt.Errorf("provider %s: %w", c.Name, err)
+		return nil, &FieldError{"headers", err}
 	}
 	if c.Timeout <= 0 {
-		return nil, fmt.Errorf("provider %s: a timeout of %s, where more than 0 is needed", c.Name, c.Timeout)
+		return nil, refuse("timeout", "a timeout of %s, where more than 0 is needed", c.Timeout)
 	}
 	if c.MaxBytes <= 0 {
-		return nil, fmt.Errorf("provider %s: a size limit of %d bytes, where more than 0 is needed", c.Name, c.MaxBytes)
+		return nil, refuse("max-bytes", "a size limit of %d bytes, where more than 0 is needed", c.MaxBytes)
 	}
 	secure, err := tlsConfig(&c)
 	if err != nil {
-		return nil, fmt.Errorf("provider %s: %w", c.Name, err)
+		return nil, err
 	}
 	p := &Provider{Config: c, url: u, source: sourceOf(&c), isPublic: isPublic}
+	if c.Pages != nil {
+		if err := p.follow(*c.Pages); err != nil {
+			return nil, err
+		}
+	}
 	p.transport = p.newTransport(secure)
 	return p, nil
 }
 
-// Get gets a document with one HTTP request, and follows redirects. The request is conditional
-// on last, the validators of this provider's latest good document: the new one may have
-// NotModified set. With the zero value the document comes in any case. The progress may be nil.
+// Get gets a document, the first page of the feed, with one HTTP request, and follows
+// redirects. The request is conditional on last, the validators of this provider's latest
+// good document: the new one may have NotModified set. With the zero value the document comes
+// in any case. The progress may be nil.
 //
 // The time limit runs until the body of the document is closed. The error is nil or a
 // [*feed.Error].
@@ -97,9 +116,23 @@ func (p *Provider) Get(ctx context.Context, last feed.Validators, progress *feed
 	if last.Source != p.source {
 		last = feed.Validators{}
 	}
-	t := p.newTransfer(ctx, p.Timeout, "fetch from "+p.url.Host, progress)
+	return p.load(ctx, feed.Page{Number: 1, URL: p.url, Began: time.Now()}, last, progress)
+}
+
+// GetPage is [Provider.Get] for another page of the feed: [feed.Feed.Next] of the page before.
+// Its limits are what the pages before leave of those for all of them.
+func (p *Provider) GetPage(ctx context.Context, page *feed.Page, progress *feed.Progress) (*feed.Document, error) {
+	return p.load(ctx, *page, feed.Validators{}, progress)
+}
+
+func (p *Provider) load(ctx context.Context, page feed.Page, last feed.Validators, progress *feed.Progress) (*feed.Document, error) {
+	op := "fetch from " + page.URL.Host
+	if p.Pages != nil || page.Number > 1 {
+		op = fmt.Sprintf("fetch page %d from %s", page.Number, page.URL.Host)
+	}
+	t := p.newTransfer(ctx, p.Timeout, page, op, progress)
 	var err error
-	if t.exchange, err = p.get(t.ctx, last); err == nil {
+	if t.exchange, err = p.get(t.ctx, &t.doc.Page, last); err == nil {
 		err = t.receive(last)
 	}
 	if err != nil {
@@ -112,7 +145,7 @@ func (p *Provider) Get(ctx context.Context, last feed.Validators, progress *feed
 // time. Closing the body of the document closes r; with an error, which is a [*feed.Error], r is
 // closed at once. A Read of r that blocks is not interrupted: ctx is checked before each.
 func (p *Provider) Read(ctx context.Context, r io.ReadCloser, progress *feed.Progress) (*feed.Document, error) {
-	t := p.newTransfer(ctx, 0, "read a document", progress)
+	t := p.newTransfer(ctx, 0, feed.Page{Number: 1}, "read a document", progress)
 	t.closers = append(t.closers, r)
 	if err := t.decompress(r); err != nil {
 		return nil, t.failed(err)
@@ -120,7 +153,29 @@ func (p *Provider) Read(ctx context.Context, r io.ReadCloser, progress *feed.Pro
 	return t.doc, nil
 }
 
-// Decode makes a feed of a document. The error is nil or a [*feed.Error].
+// Decode makes a feed of a document. [feed.Feed.Next] is set if the feed goes on in another
+// one. The error is nil or a [*feed.Error].
 func (p *Provider) Decode(doc *feed.Document) (*feed.Feed, error) {
-	return feed.Decode(doc, p.Format, p.Name, p.Location)
+	var said found
+	read, end := *doc, func() (err error) { return nil }
+	if p.searcher != nil && !doc.NotModified && !doc.Beyond {
+		s := p.beginSearch(doc)
+		read.Body = s
+		end = func() (err error) {
+			said, err = s.end()
+			return err
+		}
+	}
+	got, err := feed.Decode(&read, p.Format, p.Name, p.Location)
+	searched := end()
+	if err != nil || got.NotModified {
+		return got, err
+	}
+	if err = searched; err == nil {
+		got.Next, err = p.next(doc, got, said)
+	}
+	if err != nil {
+		return nil, &feed.Error{Provider: p.Name, Kind: feed.KindDecode, Op: doc.Op, Err: err, HTTPStatus: doc.HTTPStatus, Bytes: got.Bytes}
+	}
+	return got, nil
 }

@@ -22,12 +22,15 @@ const maxRetryAfter = time.Hour
 func (t *transfer) receive(last feed.Validators) error {
 	res, doc := t.exchange.response, t.doc
 	t.closers = append(t.closers, res.Body) // it was read to its end, or is given up
-	doc.HTTPStatus, doc.URL = res.StatusCode, res.Request.URL
+	doc.HTTPStatus, doc.URL, doc.Links = res.StatusCode, res.Request.URL, res.Header.Values("Link")
 	switch {
 	case res.StatusCode == http.StatusNotModified && (last.ETag != "" || last.LastModified != ""):
 		doc.NotModified, doc.Validators = true, renewed(last, res.Header)
 		return nil
 	case res.StatusCode == http.StatusOK, res.StatusCode == http.StatusNonAuthoritativeInfo: // a proxy has changed the answer, RFC 9110 section 15.3.4
+	case res.StatusCode == t.from.pages.End && doc.Page.Number > 1:
+		doc.Beyond = true
+		return nil
 	case res.StatusCode == http.StatusNotModified:
 		return statusError(res, " to a request without a condition")
 	case res.StatusCode == http.StatusProxyAuthRequired:
@@ -38,7 +41,7 @@ func (t *transfer) receive(last feed.Validators) error {
 	if coding := unknownCoding(res.Header); coding != "" {
 		return feed.Errorf(feed.KindDecode, "the body has the content coding %.40q, which was not asked for: only gzip is", coding)
 	}
-	if res.ContentLength > t.from.MaxBytes {
+	if res.ContentLength > t.left {
 		return t.from.tooLarge()
 	}
 	contentType, params, err := mime.ParseMediaType(res.Header.Get("Content-Type"))

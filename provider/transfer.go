@@ -23,18 +23,25 @@ type transfer struct {
 	doc      *feed.Document
 	ctx      context.Context // ends with caller, or at the time limit
 	caller   context.Context
+	limit    time.Duration
+	left     int64              // bytes that the document may have
 	exchange *exchange          // nil when nothing is fetched
 	cancel   context.CancelFunc // of ctx
 	closers  []io.Closer
 }
 
 // newTransfer begins a transfer with a time limit, or with none but the caller's if it is 0.
-func (p *Provider) newTransfer(caller context.Context, limit time.Duration, op string, progress *feed.Progress) *transfer {
-	t := &transfer{Reader: http.NoBody, from: p, ctx: caller, caller: caller, cancel: func() {}}
+func (p *Provider) newTransfer(caller context.Context, limit time.Duration, page feed.Page, op string, progress *feed.Progress) *transfer {
+	t := &transfer{Reader: http.NoBody, from: p, ctx: caller, caller: caller, cancel: func() {}, left: p.MaxBytes - page.Bytes}
 	if limit > 0 {
-		t.ctx, t.cancel = context.WithTimeout(caller, limit)
+		end := time.Now().Add(limit)
+		if all := page.Began.Add(feedTime * limit); all.Before(end) {
+			end, limit = all, feedTime*limit
+		}
+		t.limit = limit
+		t.ctx, t.cancel = context.WithDeadline(caller, end)
 	}
-	t.doc = &feed.Document{Body: t, Op: op, Progress: cmp.Or(progress, new(feed.Progress))}
+	t.doc = &feed.Document{Body: t, Page: page, Op: op, Progress: cmp.Or(progress, new(feed.Progress))}
 	return t
 }
 
@@ -67,7 +74,7 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 		return 0, l.err
 	}
 	// One byte more than the limit shows that a document goes on there.
-	if left := l.from.MaxBytes - l.n; int64(len(p)) > left {
+	if left := l.left - l.n; int64(len(p)) > left {
 		p = p[:left+1]
 	}
 	n, err := l.r.Read(p)
@@ -76,7 +83,7 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 		counted.Store(l.n)
 	}
 	switch {
-	case l.n > l.from.MaxBytes:
+	case l.n > l.left:
 		err = l.from.tooLarge()
 	case err != nil && !errors.Is(err, io.EOF):
 		err = l.broken(err)
@@ -104,7 +111,7 @@ func (t *transfer) classified(err error) *feed.Error {
 	}
 	kind := t.kindOf(err)
 	if kind == feed.KindTimeout && t.ctx.Err() != nil && t.caller.Err() == nil {
-		err = fmt.Errorf("not done within %s: %w", t.from.Timeout, err)
+		err = fmt.Errorf("not done within %s: %w", t.limit, err)
 	}
 	return &feed.Error{Kind: kind, Err: err}
 }

@@ -3,6 +3,7 @@ package provider
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -27,6 +28,9 @@ func sourceOf(c *Config) string {
 	}
 	if c.ClientCert != "" { // servers may tell clients apart by it
 		fmt.Fprintf(h, " %q", c.ClientCert)
+	}
+	if c.Pages != nil {
+		_ = json.NewEncoder(h).Encode(c.Pages) // neither fails
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"time"
@@ -57,26 +58,37 @@ func (b *Builder) keep(e event.Event, line int, past bool) error {
 		return nil
 	}
 	b.see()
+	replaced, again, err := b.put(e, line, past)
+	if err != nil {
+		return err
+	}
+	if again {
+		b.list(e.BaseID, e.EventID, replaced, fmt.Sprintf("replaced by a later row with the same ids, on line %d", line))
+	}
+	b.note(line, func(r *Row) { r.Events = append(r.Events, e) })
+	return nil
+}
+
+// put adds an event within the bounds. If one with the same ids is there, it takes its place:
+// again is true then, and replaced is its line.
+func (b *Builder) put(e event.Event, line int, past bool) (replaced int, again bool, err error) {
 	b.zones += len(e.Zones)
 	if b.zones > maxZones || len(b.feed.Events) == maxRows {
-		return Errorf(KindTooLarge, "the feed has more than %d events, or %d zones", maxRows, maxZones)
+		return 0, false, Errorf(KindTooLarge, "the feed has more than %d events, or %d zones", maxRows, maxZones)
 	}
 	position, again := b.rows[e.Key]
 	if again {
-		b.list(e.BaseID, e.EventID, position.line, fmt.Sprintf("replaced by a later row with the same ids, on line %d", line))
 		b.feed.Events[position.index] = e
 	} else {
 		position.index = len(b.feed.Events)
 		b.feed.Events = append(b.feed.Events, e)
 	}
-	position.line = line
-	b.rows[e.Key] = position
-	b.note(line, func(r *Row) { r.Events = append(r.Events, e) })
+	b.rows[e.Key] = rowPosition{position.index, line}
 	delete(b.past, position.index)
 	if past {
 		b.past[position.index] = true
 	}
-	return nil
+	return position.line, again, nil
 }
 
 // Ignore counts a row that is not sold online. The line is that in the document, from 1.
@@ -102,8 +114,8 @@ func (b *Builder) Unknown(line int, format string, args ...any) {
 	}
 }
 
-// Next says that the feed continues in another document, at u.
-func (b *Builder) Next(u *url.URL) { b.feed.Next = u }
+// Next says that the feed continues in another document, at u, which may be relative.
+func (b *Builder) Next(u *url.URL) { b.feed.Next = &Page{URL: u} }
 
 // see counts a row.
 func (b *Builder) see() {
@@ -129,6 +141,7 @@ func rejection(baseID, eventID string, line int, reason string) Rejection {
 // whole returns the feed, after the last row.
 func (b *Builder) whole() *Feed {
 	b.endRow()
+	b.feed.Rows = cmp.Or(b.feed.Rows, b.feed.Seen)
 	if b.feed.Seen == 0 && b.unknown != nil {
 		b.feed.Rejections = []Rejection{*b.unknown}
 	}

@@ -74,7 +74,7 @@ func TestDecode(t *testing.T) {
 			t.Errorf("%+v, want %+v", got.Rejections[i], want[i])
 		}
 	}
-	if got.Next != &next || got.Bytes != 5 || got.HTTPStatus != 203 || got.Validators.ETag != "tag" || progress.Rows.Load() != 7 {
+	if got.Next == nil || got.Next.URL != &next || got.Rows != 7 || got.Bytes != 5 || got.HTTPStatus != 203 || got.Validators.ETag != "tag" || progress.Rows.Load() != 7 {
 		t.Errorf("%+v, %d rows counted", got, progress.Rows.Load())
 	}
 }

@@ -18,6 +18,8 @@ type Document struct {
 
 	Op          string     // how it was got, for errors: "fetch from example.com"
 	URL         *url.URL   // where it came from, after redirects; nil if it was not fetched
+	Page        Page       // where the provider was asked for it
+	Links       []string   // the Link fields of the HTTP header (RFC 8288)
 	ContentType string     // the media type in the HTTP header, without parameters; empty if there is none
 	Charset     string     // the encoding in the HTTP header; empty if there is none
 	HTTPStatus  int        // of the response; 0 if it was not fetched
@@ -27,6 +29,9 @@ type Document struct {
 	// NotModified says that the document is the same as last time: the provider said so, or
 	// its digest is the same. Its body is empty.
 	NotModified bool
+	// Beyond says that there is no such page: the feed ended with the one before. The body is
+	// empty.
+	Beyond bool
 	// Validators are those of this response, also of one that is not modified. They are zero
 	// if the document was not fetched.
 	Validators Validators
@@ -48,8 +53,8 @@ type Format struct {
 // Decode makes a feed of a document in the format f. The provider's local times count in the
 // location. Decode does not close the body. The error is nil or an [*Error].
 func Decode(doc *Document, f Format, provider string, location *time.Location) (*Feed, error) {
-	if doc.NotModified {
-		return &Feed{NotModified: true, Validators: doc.Validators, Bytes: doc.Bytes, HTTPStatus: doc.HTTPStatus}, nil
+	if doc.NotModified || doc.Beyond {
+		return &Feed{Page: doc.Page, NotModified: doc.NotModified, Validators: doc.Validators, Bytes: doc.Bytes, HTTPStatus: doc.HTTPStatus}, nil
 	}
 	b := newBuilder(provider, location, cmp.Or(doc.Progress, new(Progress)), doc.Trace)
 	counted := *doc
@@ -64,7 +69,7 @@ func Decode(doc *Document, f Format, provider string, location *time.Location) (
 		return nil, failure
 	}
 	got := b.whole()
-	got.Validators, got.Bytes, got.HTTPStatus = doc.Validators, body.n, doc.HTTPStatus
+	got.Page, got.Validators, got.Bytes, got.HTTPStatus = doc.Page, doc.Validators, body.n, doc.HTTPStatus
 	return got, nil
 }
 

@@ -5,11 +5,7 @@
 // they hold: memory grows only with the events that are kept.
 package feed
 
-import (
-	"net/url"
-
-	"fever/event"
-)
+import "fever/event"
 
 // MaxRejections is the most rejections that a [Feed] lists.
 const MaxRejections = 100
@@ -23,12 +19,16 @@ type Feed struct {
 	// are valid and ordered like Events, and none is in both.
 	Past []event.Event
 
+	// Rows are the rows of the document, as its provider counts them: each may have any number
+	// of occurrences. In a format that does not tell them apart there is one for each.
+	Rows       int
 	Seen       int         // occurrences in the document: len(Events) + len(Past) + Ignored + Rejected
 	Ignored    int         // occurrences that are not sold online
 	Rejected   int         // occurrences that cannot be kept
 	Rejections []Rejection // the first MaxRejections of them; without an occurrence, what is there instead
 
-	Next *url.URL // of the document in which the feed continues; nil if this one is all of it
+	Page Page  // the place of the document
+	Next *Page // where the feed goes on; nil if it ends here
 
 	// NotModified says that the feed is the same as last time. Nothing was decoded, and no
 	// events are here.

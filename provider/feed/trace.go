@@ -16,6 +16,7 @@ type Row struct {
 // until the next call is of this row. A format in which each row makes one event need not
 // call it. The value must not change later. Seen is not counted here.
 func (b *Builder) Row(line int, value any) {
+	b.feed.Rows++
 	if b.trace != nil {
 		b.endRow()
 		b.row = &Row{Line: line, Value: value}

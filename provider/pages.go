@@ -1,0 +1,269 @@
+package provider
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fever/provider/feed"
+)
+
+// Pages says how a feed goes on from one page to the next. Exactly one of Next, Number, Offset
+// and Cursor is set. A path leads to a value in the body of a page: see [parsePath].
+type Pages struct {
+	Next      string // path of the next page's URL, or [NextLink]
+	Number    string // parameter of the URL that has the number of the page
+	Offset    string // parameter of the URL that has the number of rows before the page
+	Cursor    string // path of what the parameter Parameter of the next page's URL is set to; of a list, each element
+	Parameter string
+
+	First *int // Number or Offset of the first page, which is got at the provider's own URL; nil means what that says, or else 1 and 0
+	Size  int  // rows of a page that is not the last; 0 means unknown
+
+	Flag  string // path of true when there is another page
+	Total string // path of the number of rows on all pages
+	End   int    // status of the answer for the page behind the last: 404; 0 means 200
+
+	Hosts []string // where pages may be beside the provider's own host, each with or without a port
+
+	// FirstPageTells promises that the other pages have not changed when the first one has
+	// not.
+	FirstPageTells bool
+}
+
+// NextLink is the value of [Pages.Next] for the Link header (RFC 8288).
+const NextLink = "link"
+
+// feedTime is the time that all pages of a feed may take, in time limits of one page.
+const feedTime = 20
+
+// maxURL bounds the URL of a page, in bytes.
+const maxURL = 8 << 10
+
+// counted reports whether the URLs of pages are made by counting.
+func (g *Pages) counted() bool { return g.Number != "" || g.Offset != "" }
+
+// paths returns the paths to look for in each page, with the field that each is of.
+func (g *Pages) paths() map[string]string {
+	paths := map[string]string{"cursor": g.Cursor, "flag": g.Flag, "total": g.Total}
+	if g.Next != NextLink {
+		paths["next"] = g.Next
+	}
+	return paths
+}
+
+// A FieldError says which field of a [Config] cannot be used, by the key that it has in the
+// configuration.
+type FieldError struct {
+	Field string // such as "url" or "pages.size"
+	Err   error
+}
+
+func (e *FieldError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *FieldError) Unwrap() error { return e.Err }
+
+func refuse(field, format string, args ...any) error {
+	return &FieldError{field, fmt.Errorf(format, args...)}
+}
+
+// follow has the provider's feed go on as g says. The error says which field cannot be used, or
+// not beside another one.
+func (p *Provider) follow(g Pages) (err error) {
+	if err := g.check(p.url); err != nil {
+		return err
+	}
+	switch start := startOf(&g, p.url); {
+	case g.First != nil:
+		p.first = *g.First
+	case start != "":
+		if p.first, err = strconv.Atoi(start); err != nil || p.first < 0 || p.first > math.MaxInt32 {
+			return refuse("url", "its parameter %.40q is not a number from which pages can be counted", g.Number+g.Offset)
+		}
+	case g.Number != "":
+		p.first = 1
+	}
+	p.pages = g
+	p.searcher, err = newSearcher(g.paths())
+	return err
+}
+
+// startOf returns the number or the offset of the first page that the URL says, or "".
+func startOf(g *Pages, u *url.URL) string { return u.Query().Get(g.Number + g.Offset) }
+
+func (g *Pages) check(u *url.URL) error {
+	kinds := 0
+	for _, kind := range []string{g.Next, g.Number, g.Offset, g.Cursor} {
+		if kind != "" {
+			kinds++
+		}
+	}
+	_, err := url.ParseQuery(u.RawQuery)
+	switch {
+	case kinds != 1:
+		return refuse("pages", "exactly one of next, number, offset and cursor is needed")
+	case err != nil && g.Next == "":
+		return refuse("url", "its query cannot be read, and the next pages need it changed")
+	case g.Cursor != "" && g.Parameter == "":
+		return refuse("pages.cursor", "parameter is needed, too: what of the URL has the cursor")
+	case g.Cursor == "" && g.Parameter != "":
+		return refuse("pages.parameter", "it goes with cursor")
+	case g.First != nil && !g.counted():
+		return refuse("pages.first", "it goes with number or offset")
+	case g.First != nil && startOf(g, u) != "":
+		return refuse("pages.first", "the URL says already where the first page begins")
+	case g.First != nil && (*g.First < 0 || *g.First > math.MaxInt32):
+		return refuse("pages.first", "it must be from 0 to %d", math.MaxInt32)
+	case g.Size != 0 && !g.counted():
+		return refuse("pages.size", "it goes with number or offset")
+	case g.Size < 0 || g.Size > math.MaxInt32:
+		return refuse("pages.size", "it must be from 1 to %d", math.MaxInt32)
+	case g.Flag != "" && g.Next != "":
+		return refuse("pages.flag", "it goes with number, offset or cursor: next says itself whether there is another page")
+	case g.End != 0 && !g.counted():
+		return refuse("pages.end", "it goes with number or offset")
+	case g.End != 0 && g.End != http.StatusNotFound:
+		return refuse("pages.end", "it can be 404 alone")
+	}
+	for _, host := range g.Hosts {
+		if u, err := url.Parse("//" + host); err != nil || u.Host != host || u.Hostname() == "" {
+			return refuse("pages.hosts", "%.100q is not a host such as api.example.com or api.example.com:8443", host)
+		}
+	}
+	return nil
+}
+
+// next returns where the feed goes on after a page, given what the page says in its body, or
+// nil if that was the last one. An error is about what the provider sent.
+func (p *Provider) next(doc *feed.Document, got *feed.Feed, said found) (*feed.Page, error) {
+	page := &doc.Page
+	total, err := said.number("total")
+	if err != nil {
+		return nil, err
+	}
+	more := &feed.Page{
+		Number: page.Number + 1, Rows: page.Rows + got.Rows, Total: page.Total,
+		Bytes: page.Bytes + max(got.Bytes, doc.Bytes), Began: page.Began, Public: page.Public,
+	}
+	if total != nil {
+		more.Total = *total
+	} else if p.pages.Total != "" && page.Number == 1 {
+		return nil, fmt.Errorf("it has nothing at %s, where the number of all rows should be", p.pages.Total)
+	}
+	ends, err := p.ends(doc, got, said, more, total != nil)
+	if err != nil {
+		return nil, err
+	}
+	if !ends {
+		if more.URL, err = p.following(doc, got, said, more); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case more.URL == nil && more.Rows < more.Total:
+		return nil, fmt.Errorf("it is the last page, and of %d rows only %d came", more.Total, more.Rows)
+	case more.URL == nil:
+		return nil, nil
+	case page.Number == feed.MaxPages:
+		return nil, fmt.Errorf("the feed goes on after %d pages, and no more are read", page.Number)
+	}
+	return more, nil
+}
+
+// ends reports whether a page is the last one, as far as that is known without the URL of the
+// next.
+func (p *Provider) ends(doc *feed.Document, got *feed.Feed, said found, more *feed.Page, total bool) (bool, error) {
+	g := p.pages
+	switch {
+	case doc.Beyond:
+		return true, nil
+	case g.Flag != "":
+		goesOn, err := said.flag("flag")
+		return !goesOn, err
+	case g.counted() && doc.Page.URL == nil, // a document that is given by hand counts as all
+		g.counted() && got.Rows == 0 && (doc.Page.Number > 1 || g.Offset != "" && g.Size == 0), // an empty first page need not be the last
+		0 < got.Rows && got.Rows < g.Size,
+		(g.counted() || g.Cursor != "") && (total || more.Total > 0) && more.Rows >= more.Total:
+		return true, nil
+	}
+	return false, nil
+}
+
+// following returns the URL of the next page, or nil if there is none.
+func (p *Provider) following(doc *feed.Document, got *feed.Feed, said found, more *feed.Page) (next *url.URL, err error) {
+	g := p.pages
+	var target string
+	switch {
+	case g.Number != "":
+		next = withQuery(p.url, g.Number, strconv.Itoa(p.first+doc.Page.Number))
+	case g.Offset != "" && g.Size > 0:
+		next = withQuery(p.url, g.Offset, strconv.Itoa(p.first+g.Size*doc.Page.Number))
+	case g.Offset != "":
+		next = withQuery(p.url, g.Offset, strconv.Itoa(p.first+more.Rows))
+	case g.Cursor != "":
+		if values := said.texts("cursor"); len(values) > 0 {
+			next = withQuery(p.url, g.Parameter, values...)
+		}
+	case g.Next == NextLink:
+		target, err = nextLink(doc.Links, doc.URL)
+	case g.Next != "":
+		target, err = said.text("next")
+	case got.Next != nil:
+		target = got.Next.URL.String()
+	}
+	if target != "" && err == nil {
+		next, err = p.resolve(cmp.Or(doc.URL, p.url), target)
+	}
+	if next == nil || err != nil {
+		return nil, err
+	}
+	own := func(u *url.URL) bool { return u != nil && u.String() == next.String() }
+	if own(doc.Page.URL) || own(doc.URL) {
+		return nil, nil
+	}
+	return next, nil
+}
+
+// resolve returns the URL of a page that a document names, relative to its own. No error
+// repeats it, since its query may hold credentials.
+func (p *Provider) resolve(base *url.URL, target string) (*url.URL, error) {
+	if len(target) > maxURL {
+		return nil, fmt.Errorf("the address of the next page has more than %d bytes", maxURL)
+	}
+	next, err := base.Parse(target)
+	if err != nil || !fetchable(next) {
+		return nil, errors.New("the address of the next page is not one of http or https")
+	}
+	next.Fragment, next.RawFragment = "", ""
+	encodeQuery(next)
+	if !sameHost(p.url, next) && !slices.ContainsFunc(p.pages.Hosts, func(host string) bool {
+		return strings.EqualFold(host, next.Host) || strings.EqualFold(host, next.Hostname())
+	}) {
+		return nil, fmt.Errorf("the next page is at %.100q, which is not as the provider's URL: hosts does not name it", next.Scheme+"://"+next.Host)
+	}
+	return next, nil
+}
+
+// withQuery returns u with a parameter of its query set, and the rest as it is written.
+func withQuery(u *url.URL, name string, values ...string) *url.URL {
+	var pairs []string
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		key, _, _ := strings.Cut(pair, "=")
+		if key, err := url.QueryUnescape(key); pair != "" && (err != nil || key != name) {
+			pairs = append(pairs, pair)
+		}
+	}
+	for _, value := range values {
+		pairs = append(pairs, url.QueryEscape(name)+"="+url.QueryEscape(value))
+	}
+	changed := *u
+	changed.RawQuery = strings.Join(pairs, "&")
+	return &changed
+}
