@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"ops":                {"ops/page", "ops/control", "httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index"},
 	"ops/control":        {"httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index", "event"},
 	"ops/human":          {},
-	"ops/page":           {"ops/human", "event", "ingest", "provider/feed", "store", "store/bolt", "index"},
+	"ops/page":           {"httpapi/server", "ops/human", "event", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "index"},
 	"ingest":             {"provider/feed", "store"},
 	"internal/leak":      {}, // for tests, which these rules leave alone
 	"internal/harness":   {},

@@ -170,6 +170,7 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 		Server: control.Server{Index: x, Ingester: c, Store: st, Draining: ctx.Done(), Stopping: stopping.Done(), Log: log},
 		Search: search, Metrics: metrics, OpenAPI: httpapi.OpenAPI,
 		Token: s.OpsToken, Version: buildVersion(), ReadyWhenLoaded: s.NoSync || s.ReadyAfter == config.AfterLoad,
+		Entry: config.ParseEntry,
 	}
 
 	setHandler(ops.New(watched))

@@ -121,10 +121,16 @@ func (p *Provider) HasURL() bool { return p.URL != noURL }
 var readingKeys = []string{"format", "timezone", "tolerate"}
 
 // ParseEntry reads an entry of the list of providers that stands alone, for somebody who tries
-// how a document is read. The name is for messages. Of the keys only those count that say how
-// to read a document: no environment variable and no file is read.
-func ParseEntry(name string, text []byte) (Provider, error) {
-	return (&file{path: name}).single(text, readingKeys...)
+// how a document of at most so many bytes is read. Of the keys only those count that say how to
+// read it: no environment variable and no file is read.
+func ParseEntry(text []byte, most int64) (*provider.Provider, error) {
+	p, err := (&file{path: "entry"}).single(text, readingKeys...)
+	if err != nil {
+		return nil, err
+	}
+	c := p.Config
+	c.MaxBytes = most
+	return provider.New(c)
 }
 
 // single reads an entry that stands alone, or only the given keys of it.

@@ -106,18 +106,18 @@ func TestTryRefused(t *testing.T) {
 // An entry that somebody pastes reads no file and no variable.
 func TestParseEntry(t *testing.T) {
 	t.Parallel()
-	p, err := ParseEntry("the entry", []byte("name: a b\nurl: http://x.example/${env:NOT_SET}\nca: /etc/passwd\nheaders: {A: '${env:HOME}'}\nformat: fever\ntimezone: Europe/Madrid\n"))
-	if err != nil || p.Name != unnamed || p.HasURL() || p.Header.Get("A") != "" || p.Format.Name != "fever" || p.Location.String() != "Europe/Madrid" {
+	p, err := ParseEntry([]byte("name: a b\nurl: http://x.example/${env:NOT_SET}\nca: /etc/passwd\nheaders: {A: '${env:HOME}'}\nformat: fever\ntimezone: Europe/Madrid\n"), 5)
+	if err != nil || p.Name != unnamed || p.URL != noURL || p.MaxBytes != 5 || p.Header.Get("A") != "" || p.Format.Name != "fever" || p.Location.String() != "Europe/Madrid" {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for text, want := range map[string]string{
-		"":                               "the entry is empty",
-		"format: x":                      `the entry:1: format: "x" is none of`,
+		"":                               "entry is empty",
+		"format: x":                      `entry:1: format: "x" is none of`,
 		"[":                              "it is not YAML",
-		"timezone: Mars/Olympus":         "the entry:1: timezone:",
-		strings.Repeat("#", 1<<20) + "#": "the entry has more than 1 MiB",
+		"timezone: Mars/Olympus":         "entry:1: timezone:",
+		strings.Repeat("#", 1<<20) + "#": "entry has more than 1 MiB",
 	} {
-		if _, err := ParseEntry("the entry", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ParseEntry([]byte(text), 5); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: %v", text, err)
 		}
 	}

@@ -24,6 +24,8 @@ var everything = map[string]string{
 	"GET /providers":           "/providers",
 	"GET /jobs":                "/jobs",
 	"POST /sync":               "/sync?wait=1",
+	"GET /try":                 "/try",
+	"POST /try":                "/try",
 	"GET /debug/pprof/{$}":     "/debug/pprof/",
 	"GET /debug/pprof/{name}":  "/debug/pprof/goroutine",
 	"GET /debug/pprof/profile": "/debug/pprof/profile?seconds=x", // a refusal is enough

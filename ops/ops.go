@@ -21,6 +21,8 @@ type Ops struct {
 	// or not ok. When it is empty, requests must be for a loopback address.
 	Token   string
 	Version string
+	// Entry is for the page to try a provider: see [page.Page].
+	Entry func(settings []byte, most int64) (*provider.Provider, error)
 	// ReadyWhenLoaded makes the service ready as soon as the stored events are loaded.
 	ReadyWhenLoaded bool
 }
@@ -46,7 +48,7 @@ func NewControl(o Ops, providers ...*provider.Provider) http.Handler {
 func (o *Ops) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	status := &page.Page{
-		Index: o.Index, Ingester: o.Ingester, Store: o.Store, Search: o.Search, Version: o.Version, Log: o.Log,
+		Index: o.Index, Ingester: o.Ingester, Store: o.Store, Search: o.Search, Version: o.Version, Log: o.Log, Entry: o.Entry,
 		State: o.state, Traffic: o.Metrics.traffic,
 	}
 	status.Routes(mux)

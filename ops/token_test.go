@@ -44,6 +44,7 @@ func TestToken(t *testing.T) {
 			}
 		}
 		d.ask(t, http.MethodPost, "/sync", fields...).failed(t, http.StatusUnauthorized, "unauthorized")
+		d.ask(t, http.MethodPost, "/try", fields...).failed(t, http.StatusUnauthorized, "unauthorized")
 		d.ask(t, http.MethodGet, "/nothing?token=s3cret", fields...).failed(t, http.StatusUnauthorized, "unauthorized")
 	}
 	for _, field := range []string{

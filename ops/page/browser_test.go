@@ -90,6 +90,26 @@ func (b browser) until(expression string) {
 	}
 }
 
+// listen returns a function that fails the test if the page has written to the console since,
+// as browsers do for what the content security policy forbids.
+func (b browser) listen() (said func()) {
+	b.t.Helper()
+	messages := chromedp.Console(b)
+	return func() {
+		b.t.Helper()
+		b.do(chromedp.Evaluate[chromedp.Void](`console.info("that was all")`))
+		for m, err := range messages {
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			if m.Text == "that was all" {
+				break
+			}
+			b.t.Errorf("the console says %s: %s (%s:%d)", m.Type, m.Text, m.URL, m.Line)
+		}
+	}
+}
+
 // colour returns a colour of an element as it is computed: red, green, blue.
 func (b browser) colour(selector, property string) [3]float64 {
 	b.t.Helper()
@@ -214,7 +234,7 @@ func TestPageInBrowser(t *testing.T) {
 		s.Metrics.Search(http.StatusOK, time.Duration(60+i%70)*time.Microsecond)
 	}
 
-	messages := chromedp.Console(b)
+	said := b.listen()
 	b.look(1100, "light")
 	b.do(chromedp.Navigate(s.url + "/"))
 	if title := evaluate[string](b, "document.title"); title != "All is well · fever" {
@@ -274,16 +294,7 @@ func TestPageInBrowser(t *testing.T) {
 	b.look(360, "dark")
 	b.shoot("well-narrow-dark")
 
-	b.do(chromedp.Evaluate[chromedp.Void](`console.info("that was all")`))
-	for m, err := range messages {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if m.Text == "that was all" {
-			break
-		}
-		t.Errorf("the console says %s: %s (%s:%d)", m.Type, m.Text, m.URL, m.Line)
-	}
+	said()
 
 	// What is shown stays when fever is gone, and says so.
 	s.stop()
@@ -327,5 +338,64 @@ func (b browser) assertFailing(scheme string) {
 		if ratio := contrast(b.colour(selector, "color"), behind); ratio < readable {
 			b.t.Errorf("%s: the contrast of %s is %.2f", scheme, selector, ratio)
 		}
+	}
+}
+
+// TestTryInBrowser pastes a document and settings, as people do who integrate a provider.
+func TestTryInBrowser(t *testing.T) {
+	s := show(t, never)
+	s.load(t)
+	b := startBrowser(t)
+	said := b.listen()
+	b.do(chromedp.Navigate(s.url + "/try"))
+	send := func() { // and wait for the page that answers
+		t.Helper()
+		if _, err := chromedp.RunResponse(b, chromedp.Click("form button")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector("[name=entry]").value = "format: fever\ntimezone: Europe/Madrid";
+		document.querySelector("textarea[name=document]").value = %q; document.querySelector("[name=row]").value = "1"`, ndjson)))
+	send()
+	b.until(`document.querySelectorAll("#rows tbody tr").length === 2`)
+	for selector, want := range map[string]string{
+		"#summary":                `^2 rows: 1 read as 1 event, 0 ignored, 1 rejected \(1 reason\)$`,
+		"#rows tbody tr":          `^1.*1.*ok.*b/1.*Tosca <b>.*2999-01-01 20:00:00.*no end.*no price$`,
+		"#rows tbody tr + tr":     `REJECTED.*names a day that does not exist`,
+		"#look":                   `no event has an end`,
+		"#row pre":                `"title": "Tosca <b>"`,
+		"textarea[name=document]": `"Norma"`,
+	} {
+		if text := evaluate[string](b, fmt.Sprintf(`document.querySelector(%q).textContent.replace(/\s+/g, " ").trim()`, selector)); !regexp.MustCompile(want).MatchString(text) {
+			t.Errorf("%s is %q", selector, text)
+		}
+	}
+	for _, look := range []struct {
+		name, scheme string
+		width        int64
+	}{{"try-light", "light", 1100}, {"try-narrow-dark", "dark", 360}} {
+		b.look(look.width, look.scheme)
+		if width := evaluate[int64](b, "document.documentElement.scrollWidth"); width > look.width {
+			t.Errorf("%s: the page is %d wide", look.name, width)
+		}
+		card := b.colour("#try", "background-color")
+		for selector, behind := range map[string][3]float64{
+			"#summary": b.colour("body", "background-color"), "#look li": b.colour("body", "background-color"),
+			"td": b.colour("body", "background-color"), "label": card, "textarea": b.colour("textarea", "background-color"), "pre": b.colour("pre", "background-color"),
+		} {
+			if ratio := contrast(b.colour(selector, "color"), behind); ratio < 4.5 { // WCAG 2.2, level AA
+				t.Errorf("%s: the contrast of %s is %.2f", look.name, selector, ratio)
+			}
+		}
+		b.shoot(look.name)
+	}
+	said()
+
+	// A mistake in the settings is told, and nothing that was pasted is lost.
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("[name=entry]").value = "format: fevr"`))
+	send()
+	b.until(`document.querySelector(".message") !== null && document.querySelector(".message").textContent.includes("entry:1: format:")`)
+	if !evaluate[bool](b, `document.querySelector("textarea[name=document]").value.includes("Norma")`) {
+		t.Error("the document is lost")
 	}
 }

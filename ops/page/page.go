@@ -2,7 +2,6 @@
 package page
 
 import (
-	"bytes"
 	"context"
 	"embed"
 	"html/template"
@@ -14,6 +13,7 @@ import (
 	"fever/index"
 	"fever/ingest"
 	"fever/ops/human"
+	"fever/provider"
 	"fever/store"
 	"fever/store/bolt"
 )
@@ -42,12 +42,20 @@ type Page struct {
 	State    func() string  // the status of /readyz
 	Traffic  func() Traffic // how searches went
 	Log      *slog.Logger
+	// Entry makes a provider of settings that somebody tries, whose documents have at most so
+	// many bytes. It reads no file and no environment variable.
+	Entry func(settings []byte, most int64) (*provider.Provider, error)
+
+	trying chan struct{} // holds an element while a document is tried
 }
 
 // Routes adds the page.
 func (p *Page) Routes(mux *http.ServeMux) {
 	assets := http.StripPrefix("/page/", http.FileServerFS(files))
 	mux.HandleFunc("GET /{$}", p.show)
+	p.trying = make(chan struct{}, 1)
+	mux.HandleFunc("GET /try", p.showTry)
+	mux.HandleFunc("POST /try", p.tryProvider)
 	for _, name := range []string{"page.css", "page.js", "ok.svg", "wait.svg", "bad.svg"} {
 		mux.HandleFunc("GET /page/"+name, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "no-cache") // another binary has other files
@@ -77,17 +85,7 @@ type view struct {
 }
 
 func (p *Page) show(w http.ResponseWriter, r *http.Request) {
-	var body bytes.Buffer
-	v := p.look(r)
-	if err := pageTemplate.Execute(&body, v); err != nil {
-		p.Log.ErrorContext(r.Context(), "the status page cannot be shown", "error", err)
-		http.Error(w, "the status page cannot be shown: see the log", http.StatusInternalServerError)
-		return
-	}
-	header := w.Header()
-	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Cache-Control", "no-store")
-	_, _ = body.WriteTo(w) // it fails only when the client has gone
+	p.write(w, r, http.StatusOK, "page.html", p.look(r))
 }
 
 // look collects the data of the page. An error becomes a part of the verdict, since people

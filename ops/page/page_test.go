@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"fever/config"
 	"fever/event"
 	"fever/httpapi"
 	"fever/index"
@@ -80,6 +81,7 @@ func show(t *testing.T, every time.Duration, providers ...string) *shown {
 	s.Ops = ops.Ops{
 		Server: control.Server{Index: x, Ingester: g, Store: st, Log: quiet}, Metrics: m, Version: "v1.2.3", OpenAPI: httpapi.OpenAPI,
 		Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: quiet, InFlight: &m.InFlight, Shed: &m.Shed, Observe: m.Search}),
+		Entry:  config.ParseEntry,
 	}
 	server := httptest.NewServer(ops.New(s.Ops))
 	s.url, s.stop = server.URL, server.Close

@@ -113,7 +113,7 @@ func (f *facts) addPrices(e *event.Event) {
 	}
 	for i := range e.Zones {
 		z := &e.Zones[i]
-		f.cents = f.cents && !slices.Contains(withoutCents, "")
+		f.cents = f.cents && !slices.Contains(withoutCents, z.Currency)
 		if !z.Price.Known() {
 			continue
 		}

@@ -61,39 +61,47 @@ func (r *Row) Cells() []string {
 	if !strings.HasPrefix(id, e.BaseID) {
 		id = ids(e.Key)
 	}
-	start, end := timed(e.Start), "no end"
+	start, end := timed(e.Start, e.TimeZone), "no end"
 	if r.Last != nil {
-		start += " ... " + timed(r.Last.Start)
+		start += " ... " + timed(r.Last.Start, r.Last.TimeZone)
 	}
 	if !e.End.IsZero() {
-		end = timed(e.End)
+		end = timed(e.End, e.TimeZone)
 	}
 	return []string{id, e.Title, start, end, price(e)}
 }
 
-// timed returns a local time, which says so if it has no time of day.
-func timed(l event.Local) string {
+// timed returns a local time, with the time zone if the event has one of its own. It says so if
+// there is no time of day.
+func timed(l event.Local, timeZone string) string {
 	date, clock, is := strings.Cut(l.String(), "T")
 	if !is {
-		return date + " no time"
+		clock = "no time"
 	}
-	return date + " " + clock
+	return strings.TrimSuffix(date+" "+clock+" "+timeZone, " ")
 }
 
-// price returns the prices that a search shows, or why it shows none.
+// price returns the prices that a search shows, with their currency if it is known, or why it
+// shows none.
 func price(e *event.Event) string {
 	lowest, highest := e.PriceRange()
-	switch {
-	case lowest.Known() && lowest != highest:
-		return lowest.String() + " to " + highest.String()
-	case lowest.Known():
-		return lowest.String()
-	case e.SoldOut:
-		return "sold out"
-	case slices.ContainsFunc(e.Zones, func(z event.Zone) bool { return z.Price.Known() }):
-		return "no tickets left"
+	if !lowest.Known() {
+		switch {
+		case e.SoldOut:
+			return "sold out"
+		case slices.ContainsFunc(e.Zones, func(z event.Zone) bool { return z.Price.Known() }):
+			return "no tickets left"
+		}
+		return "no price"
 	}
-	return "no price"
+	text := lowest.String()
+	if lowest != highest {
+		text += " to " + highest.String()
+	}
+	if i := slices.IndexFunc(e.Zones, func(z event.Zone) bool { return z.Currency != "" }); i >= 0 {
+		text += " " + e.Zones[i].Currency // the zones have no other
+	}
+	return text
 }
 
 func comma(n int) string { return humanize.Comma(int64(n)) }
