@@ -101,7 +101,7 @@ soak: build ## run the binary for 5 minutes under every load and fault at once, 
 	go run ./internal/soak -fever bin/fever $(SOAKFLAGS)
 
 .PHONY: soak-short
-soak-short: build ## the same in 20 seconds
+soak-short: build ## the same in half a minute
 	go run ./internal/soak -fever bin/fever -short $(SOAKFLAGS)
 
 .PHONY: clients

@@ -10,10 +10,10 @@ import (
 )
 
 // draw returns a picture of all samples: a panel for each measure, with the two thirds that
-// are compared shaded.
-func draw(samples []sample) string {
+// are compared shaded. The first cold samples are of the warm-up.
+func draw(samples []sample, cold int) string {
 	length := max(samples[len(samples)-1].at, time.Millisecond)
-	first, last := thirds(samples)
+	first, last := thirds(samples[cold:])
 	lines := plot.Lines{
 		Title:  "What the process holds, over time; shaded: the first and the last third after the warm-up",
 		Series: []string{"fever"},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"sort"
@@ -36,7 +37,7 @@ var bounds = [measures]bound{
 // A finding says how a measure developed.
 type finding struct {
 	bound
-	first, last float64 // the medians of the thirds
+	first, last float64 // the least of each third, when nothing passing was in it: a leak stays
 	most        float64
 }
 
@@ -51,18 +52,19 @@ func (f finding) err() error {
 	return fmt.Errorf("%s: from %.1f to %.1f, where at most %.1f is right (%s)", f.name, f.first, f.last, f.limit(), cmp.Or(f.unit, "a number"))
 }
 
-// thirds leaves out the first fifth as a warm-up, and returns the first and the last third of the
-// rest.
+// thirds returns the samples of the first and of the last third of the time.
 func thirds(samples []sample) (first, last []sample) {
-	const parts = 15 // 3 to warm up, and 4 for each third
-	end := samples[len(samples)-1].at
-	from := func(part time.Duration) int {
-		return sort.Search(len(samples), func(i int) bool { return samples[i].at >= end*part/parts })
+	if len(samples) == 0 {
+		return nil, nil
 	}
-	return samples[from(3):from(7)], samples[from(11):]
+	begin, end := samples[0].at, samples[len(samples)-1].at
+	from := func(third time.Duration) int {
+		return sort.Search(len(samples), func(i int) bool { return samples[i].at >= begin+(end-begin)*third/3 })
+	}
+	return samples[:from(1)], samples[from(2):]
 }
 
-// judge returns how all measures developed. Too few samples are an error.
+// judge returns how all measures developed after the warm-up. Too few samples are an error.
 func judge(samples []sample) ([]finding, error) {
 	first, last := thirds(samples)
 	if min(len(first), len(last)) < 5 {
@@ -71,7 +73,7 @@ func judge(samples []sample) ([]finding, error) {
 	all := make([]finding, 0, measures)
 	var failed error
 	for i, b := range bounds {
-		f := finding{bound: b, first: median(first, i), last: median(last, i)}
+		f := finding{bound: b, first: least(first, i), last: least(last, i)}
 		for _, s := range samples {
 			f.most = max(f.most, s.values[i])
 		}
@@ -81,13 +83,12 @@ func judge(samples []sample) ([]finding, error) {
 	return all, failed
 }
 
-func median(samples []sample, measure int) float64 {
-	values := make([]float64, 0, len(samples))
+func least(samples []sample, measure int) float64 {
+	least := math.Inf(1)
 	for _, s := range samples {
-		values = append(values, s.values[measure])
+		least = min(least, s.values[measure])
 	}
-	slices.Sort(values)
-	return values[len(values)/2]
+	return least
 }
 
 // report prints and draws the results.
@@ -98,7 +99,7 @@ func (w *watch) report(out io.Writer, plot string) error {
 	if _, err := io.WriteString(out, w.deeds()); err != nil {
 		return err
 	}
-	findings, failed := judge(w.samples)
+	findings, failed := judge(w.samples[w.cold:])
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(format string, args ...any) {
 		if _, err := fmt.Fprintf(table, format+"\n", args...); err != nil {
@@ -115,7 +116,7 @@ func (w *watch) report(out io.Writer, plot string) error {
 	}
 	failed = errors.Join(failed, table.Flush())
 	if plot != "" {
-		failed = errors.Join(failed, os.WriteFile(plot, []byte(draw(w.samples)), 0o600))
+		failed = errors.Join(failed, os.WriteFile(plot, []byte(draw(w.samples, w.cold)), 0o600))
 	}
 	return failed
 }

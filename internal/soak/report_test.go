@@ -41,22 +41,24 @@ func TestJudge(t *testing.T) {
 			t.Errorf("%s becomes less: %v", b.name, err)
 		}
 	}
-	// What is there at the start only is the warm-up's.
+	// The times of samples count from the start of the warm-up.
 	samples := minutes(goroutines, 30, 0)
 	for i := range samples[:55] {
 		samples[i].values[goroutines] = 5
 	}
-	if _, err := judge(samples); err != nil {
+	if _, err := judge(samples[55:]); err != nil {
 		t.Error(err)
 	}
-	if _, err := judge(samples[:10]); err == nil {
-		t.Error("10 samples are enough")
+	for _, few := range []int{0, 1, 10} {
+		if _, err := judge(samples[:few]); err == nil {
+			t.Errorf("%d samples are enough", few)
+		}
 	}
 }
 
 func TestDraw(t *testing.T) {
 	t.Parallel()
-	picture := draw(minutes(files, 10, 1))
+	picture := draw(minutes(files, 10, 1), 60)
 	if strings.Count(picture, "<polyline") != measures || strings.Count(picture, `class="shade"`) != 2 {
 		t.Error(picture)
 	}

@@ -42,6 +42,11 @@ func (w *watch) look(ctx context.Context) error {
 		}
 		s.at = time.Since(began)
 		w.samples = append(w.samples, s)
+		select {
+		case <-w.warm:
+		default:
+			w.cold = len(w.samples)
+		}
 		if !harness.Pause(ctx, w.sample) {
 			return nil
 		}

@@ -19,11 +19,16 @@ type watch struct {
 	pace
 
 	clients []*client
+	warm    chan struct{} // is closed at the end of the warm-up
+	cold    int           // samples of the warm-up
 	samples []sample
 	metrics metrics // the last ones
 }
 
-// run ends at the first error, and returns it.
+// errEnough ends a run that went well.
+var errEnough = errors.New("the time is over")
+
+// run lasts as long as given after the warm-up. It ends at the first error, and returns it.
 func (w *watch) run(ctx context.Context, length time.Duration) error {
 	if err := w.loaded(ctx); err != nil {
 		return err
@@ -31,8 +36,6 @@ func (w *watch) run(ctx context.Context, length time.Duration) error {
 	w.clients = clients(w.fever, w.market)
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	ctx, cancel := context.WithTimeoutCause(ctx, length, nil)
-	defer cancel()
 	var all sync.WaitGroup
 	begin := func(f func(context.Context) error) {
 		all.Go(func() {
@@ -55,12 +58,23 @@ func (w *watch) run(ctx context.Context, length time.Duration) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-w.warm:
+		}
+		if !harness.Pause(ctx, length) {
+			return nil
+		}
+		return errEnough
+	})
+	begin(func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return nil
 		case <-w.fever.Ended:
 			return errors.New("fever ended by itself")
 		}
 	})
 	all.Wait()
-	if err := context.Cause(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if err := context.Cause(ctx); !errors.Is(err, errEnough) {
 		return err
 	}
 	return nil
@@ -85,9 +99,16 @@ func (w *watch) loaded(ctx context.Context) error {
 	}
 }
 
+// warmUp is how many rounds of chores it takes until fever has all that it usually holds. A
+// time would be too short on a loaded machine.
+const warmUp = 2
+
 // doChores does the chores one after the other, with pauses.
 func (w *watch) doChores(ctx context.Context) error {
 	for n := 0; harness.Pause(ctx, w.chore); n++ {
+		if n == warmUp*len(chores) {
+			close(w.warm)
+		}
 		// Finish a chore that was begun: a command that is cut off shows nothing.
 		if err := chores[n%len(chores)](w, context.WithoutCancel(ctx)); err != nil {
 			return err
