@@ -84,6 +84,35 @@ func TestLoadUnknownZone(t *testing.T) {
 	}
 }
 
+// TestLoadUnknownOwnZone reads an event whose own zone this machine does not know. In no other
+// zone would it be at the right moment.
+func TestLoadUnknownOwnZone(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	e := sample("a", 1, 1)
+	apply(t, s, snapshot("a", 1, e))
+	e.TimeZone = "Mars/Olympus"
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		var enc store.Encoder
+		fields, err := enc.Encode(&e)
+		b, err1 := (&store.Value{Revision: 1, Event: fields}).Encode(e.Bytes())
+		return errors.Join(err, err1, tx.Bucket(eventsBucket).Put(e.Bytes(), b))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = s.Load(t.Context())
+	if err == nil || errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), `event a/1/1: time zone "Mars/Olympus" is not known`) {
+		t.Errorf("error %v", err)
+	}
+	if got := apply(t, s, snapshot("a", 2, sample("a", 1, 1))); got.Changed != 1 {
+		t.Errorf("applied %+v", got)
+	}
+	if got, _, err := s.Load(t.Context()); err != nil || len(got) != 1 {
+		t.Errorf("%d entries, %v", len(got), err)
+	}
+}
+
 // TestZones corrects a time zone: from then on it counts for all that instants are made
 // for, whatever was recorded with the latest snapshot.
 func TestZones(t *testing.T) {

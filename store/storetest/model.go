@@ -97,6 +97,15 @@ func (m *Model) find(f store.JobFilter) (found []store.Job) {
 	return found
 }
 
+// location returns where a provider's local times count.
+func (m *Model) location(provider string) *time.Location {
+	return must(event.LoadLocation(m.zones[provider]))
+}
+
+func (m *Model) entry(r *event.Record) *event.Entry {
+	return event.NewEntry(&r.Event, m.location(r.Provider))
+}
+
 func (m *Model) knows(provider string) bool {
 	for k := range m.Records {
 		if k.Provider == provider {
@@ -273,7 +282,7 @@ func testModel(t *testing.T, place func(*testing.T) Place) {
 				}
 			},
 			"": func(t *rapid.T) {
-				want := InOrder(slices.Collect(maps.Values(m.Records)))
+				want := inOrder(slices.Collect(maps.Values(m.Records)), m.entry)
 				var got []event.Record
 				for r, err := range s.Records(t.Context(), Everything) {
 					if err != nil {
@@ -325,7 +334,7 @@ func drawProvider(t *rapid.T) string { return rapid.SampledFrom(providers).Draw(
 func drawSnapshot(t *rapid.T) store.Snapshot {
 	snap := store.Snapshot{
 		Provider: drawProvider(t),
-		TimeZone: rapid.SampledFrom([]string{"UTC", "UTC", "UTC", "Etc/UTC"}).Draw(t, "zone"), // the same time
+		TimeZone: rapid.SampledFrom([]string{"UTC", "UTC", "UTC", "Etc/UTC", "Pacific/Apia"}).Draw(t, "zone"), // the first two are the same time
 		Taken:    time.UnixMilli(rapid.Int64Range(-1e12, 1e13).Draw(t, "taken")),
 	}
 	if rapid.Bool().Draw(t, "validators") {

@@ -21,7 +21,7 @@ func (m *Model) sum(keys []event.Key) (sel store.Selection) {
 	for _, k := range keys {
 		r := m.Records[k]
 		found = append(found, r)
-		e := event.NewEntry(&r.Event, utc)
+		e := m.entry(&r)
 		if from := time.Unix(e.Start, 0).UTC(); sel.Events == 0 || from.Before(sel.From) {
 			sel.From = from
 		}
@@ -33,7 +33,7 @@ func (m *Model) sum(keys []event.Key) (sel store.Selection) {
 		}
 		sel.Events++
 	}
-	if found = InOrder(found); len(found) > 0 {
+	if found = inOrder(found, m.entry); len(found) > 0 {
 		sel.First = found[:min(len(found), store.MostFirst)]
 	}
 	return sel
@@ -89,7 +89,7 @@ func (m *Model) forget(provider string, before *int64, record store.Job, keep in
 	var keys []event.Key
 	for _, k := range m.of(provider) {
 		r := m.Records[k]
-		if before == nil || !r.Current && event.NewEntry(&r.Event, utc).End < *before {
+		if before == nil || !r.Current && m.entry(&r).End < *before {
 			keys = append(keys, k)
 		}
 	}
@@ -215,7 +215,10 @@ func (m *Model) forgetting(t *rapid.T, s *opened) {
 	switch rapid.IntRange(0, 2).Draw(t, "cutoff") {
 	case 0:
 		date := rapid.SampledFrom([]string{"2011-01-01", "2014-03-05", "2015-01-01", "2100-01-01"}).Draw(t, "date")
-		second := must(time.Parse(time.DateOnly, date)).Unix()
+		second := must(time.Parse(time.DateOnly, date)).Unix() // at the provider's place, if it has one
+		if m.zones[f.Provider] != "" {
+			second = Local(date).Unix(m.location(f.Provider))
+		}
 		f.GoneBefore, before = must(store.ParseCutoff(date)), &second
 	case 1: // an end, and the instants beside it
 		e := Sample("a", rapid.IntRange(0, 15).Draw(t, "sample"), 0)
@@ -318,7 +321,7 @@ func (m *Model) checkRevisions(t *rapid.T, s *opened) {
 		var want []*event.Entry
 		for _, k := range order {
 			if r := m.Records[k]; m.changed[k] > since {
-				want = append(want, event.NewEntry(&r.Event, utc))
+				want = append(want, m.entry(&r))
 			}
 		}
 		if err != nil || at != m.revision || !reflect.DeepEqual(entries, want) {

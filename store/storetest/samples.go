@@ -105,11 +105,15 @@ func Records(t testing.TB, s Store, f store.Filter) []event.Record {
 	return all
 }
 
-// InOrder sorts records of a provider in UTC as Records yields them.
+// InOrder sorts records of providers in UTC as Records yields them.
 func InOrder(records []event.Record) []event.Record {
+	return inOrder(records, func(r *event.Record) *event.Entry { return event.NewEntry(&r.Event, utc) })
+}
+
+func inOrder(records []event.Record, entry func(*event.Record) *event.Entry) []event.Record {
 	entries := make(map[event.Key]*event.Entry)
 	for i := range records {
-		entries[records[i].Key] = event.NewEntry(&records[i].Event, utc)
+		entries[records[i].Key] = entry(&records[i])
 	}
 	slices.SortFunc(records, func(a, b event.Record) int { return entries[a.Key].Compare(&entries[b.Key].SortKey) })
 	return records
