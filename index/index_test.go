@@ -277,7 +277,8 @@ func TestSearchManyRuns(t *testing.T) {
 // TestSegmentsStayLarge moves events away one by one: segments that become small are joined.
 func TestSegmentsStayLarge(t *testing.T) {
 	t.Parallel()
-	entries := slices.Clone(fewEntries())
+	const events = 2_000
+	entries := generate(events)
 	x := loaded(t, entries)
 	slices.SortFunc(entries, func(a, b *event.Entry) int { return a.Compare(&b.SortKey) })
 	for i, e := range entries {
@@ -291,7 +292,7 @@ func TestSegmentsStayLarge(t *testing.T) {
 	for range a.Runs {
 		segments++
 	}
-	if a.Events != few/100 || segments > 5 {
+	if a.Events != events/100 || segments > 2 {
 		t.Errorf("%d events are in %d segments", a.Events, segments)
 	}
 	if most := x.Snapshot().Largest(); most > index.MaxText {
@@ -302,7 +303,7 @@ func TestSegmentsStayLarge(t *testing.T) {
 // TestReplaced compares the statistics of memory with the memory in use, of the index itself and
 // of all older snapshots. It is not parallel: other tests would use memory, too.
 func TestReplaced(t *testing.T) {
-	entries := generate(20_000)
+	entries := generate(4_000)
 	before := heap()
 	x := loaded(t, slices.Clone(entries))
 	first := x.Snapshot()
