@@ -27,6 +27,29 @@ func TestNoZones(t *testing.T) {
 	}
 }
 
+// TestSameBytes encodes an event without a time zone, currencies and available zones after one
+// that has them: it has the bytes that it had when no event could have them, as the Encoder keeps
+// its buffers.
+func TestSameBytes(t *testing.T) {
+	t.Parallel()
+	var c Encoder
+	plain := event.Event{Title: "x", Zones: []event.Zone{{ID: "1"}, {ID: "2"}}}
+	first := slices.Clone(must(c.Encode(&plain)))
+	for _, z := range []event.Zone{{Available: true}, {Currency: "EUR"}} {
+		full := event.Event{Title: "x", TimeZone: "UTC", Zones: []event.Zone{{ID: "1"}, z}}
+		if other := must(c.Encode(&full)); slices.Equal(other, first) {
+			t.Errorf("%+v makes no difference", z)
+		}
+		if again := must(c.Encode(&plain)); !slices.Equal(again, first) {
+			t.Errorf("%x after another event, not %x", again, first)
+		}
+	}
+	const want = "\x8aax`````\xf4``O\x82\x85a1`\x00`\xf4\x85a2`\x00`\xf4"
+	if string(first) != want {
+		t.Errorf("%q, not %q", first, want)
+	}
+}
+
 // FuzzDecodeValue decodes anything that has the right checksum, as a file from a
 // program with a bug could hold.
 func FuzzDecodeValue(f *testing.F) {
@@ -37,7 +60,7 @@ func FuzzDecodeValue(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if errEntry == nil && (e.Key != r.Key || e.Title != r.Title || e.Start != r.Start || e.End != r.End) {
+		if errEntry == nil && (e.Key != r.Key || e.Title != r.Title || e.TimeZone != r.TimeZone || e.Start != r.Start || e.End != r.End) {
 			t.Errorf("the entry is of %+v, the record of %+v", e, r)
 		}
 		var c Encoder
