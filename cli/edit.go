@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize/english"
@@ -64,7 +65,7 @@ func openToEdit(db string, dryRun bool) (*bolt.Store, error) {
 // first prints the first of the events.
 func (p *printer) first(sel *store.Selection) {
 	for _, r := range sel.First {
-		p.printf("  %-19s  %s  (%s/%s)\n", r.Start, cell(r.Title, 60), r.BaseID, r.EventID)
+		p.printf("  %-19s  %s  (%s/%s)\n", strings.TrimSuffix(r.Start.String()+" "+r.TimeZone, " "), cell(r.Title, 60), r.BaseID, r.EventID)
 	}
 	if more := sel.Events - len(sel.First); more > 0 {
 		p.printf("  and %d more, to the one that ends %s\n", more, sel.To.Format(time.RFC3339))
