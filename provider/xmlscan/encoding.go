@@ -173,6 +173,49 @@ func (j *judged) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// UTF8 returns a reader of a text that is not XML, as UTF-8 without a byte order mark. Such a
+// mark tells the encoding; without one the label does, and without that it is UTF-8. Bytes
+// that are not UTF-8 are left to the caller.
+func UTF8(r io.Reader, label string) (io.Reader, error) {
+	start := make([]byte, 4)
+	n, err := io.ReadFull(r, start)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	}
+	start = start[:n]
+	whole := func(rest []byte) io.Reader {
+		if err != nil { // r has ended
+			return bytes.NewReader(rest)
+		}
+		return io.MultiReader(bytes.NewReader(rest), r)
+	}
+	order, mark := utf16Of(start)
+	switch rest, marked := bytes.CutPrefix(start, []byte("\xef\xbb\xbf")); {
+	case marked:
+		return whole(rest), nil
+	case order != nil:
+		return transform.NewReader(whole(start[mark:]), utf16Decoder{order: order}), nil
+	case meansNothing(label):
+		return whole(start), nil
+	}
+	table, known := encodingOf(label)
+	switch {
+	case !known:
+		return nil, unknownEncoding(label)
+	case table == nil:
+		return whole(start), nil
+	}
+	return transform.NewReader(whole(start), table.NewDecoder()), nil
+}
+
+// KnownEncoding returns an error for a label of an encoding that [UTF8] does not know.
+func KnownEncoding(label string) error {
+	if _, known := encodingOf(label); !known && !meansNothing(label) {
+		return unknownEncoding(label)
+	}
+	return nil
+}
+
 // meansNothing reports whether a label can be ignored in a document that is not in UTF-16.
 // Programs declare UTF-16 for a text in memory, and then convert it.
 func meansNothing(label string) bool {
@@ -221,6 +264,10 @@ func tableOf(name string) *charmap.Charmap {
 }
 
 func (s *Scanner) unknownEncoding(label string) error {
-	return s.fail(0, true, fmt.Sprintf(
-		"the encoding %.40q is not known: UTF-8, UTF-16, US-ASCII, and those of the families ISO-8859 and Windows-125x are", label))
+	return s.fail(0, true, unknownEncoding(label).Text)
+}
+
+func unknownEncoding(label string) *Error {
+	return &Error{Line: 1, Encoding: true, Text: fmt.Sprintf(
+		"the encoding %.40q is not known: UTF-8, UTF-16, US-ASCII, and those of the families ISO-8859 and Windows-125x are", label)}
 }

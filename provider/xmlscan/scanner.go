@@ -1,7 +1,7 @@
 // Package xmlscan scans XML 1.0: strictly, within bounds, and fast.
 //
-// It returns start tags and end tags only. It checks text, comments and everything else as
-// they stream by, and drops them.
+// It returns start tags and end tags, and text for a reader that asks for it. It checks
+// comments and everything else as they stream by, and drops them.
 package xmlscan
 
 import (
@@ -16,6 +16,7 @@ import (
 // The bounds of the scanner. A document beyond one of them is malformed.
 const (
 	maxTag   = 1 << 20 // bytes of a start tag
+	maxText  = 1 << 20 // bytes of text that is kept
 	MaxDepth = 64      // elements inside each other
 	maxAttrs = 256     // attributes of one tag
 )
@@ -56,6 +57,11 @@ type Scanner struct {
 	Name  []byte // of the last start tag, with its prefix; valid until the next token
 	Attrs []Attr // of the last start tag
 
+	// KeepText has the scanner add text to Text, which the reader empties. It may change
+	// between two tokens. Line ends are as XML 1.0 section 2.11 has them.
+	KeepText bool
+	Text     []byte
+
 	charset  string
 	tolerate Tolerance
 	kept     *spool.Spool // of a document that is examined before it is read
@@ -77,6 +83,7 @@ type Scanner struct {
 	tag     int    // where the last start tag begins in buf; valid until the next token
 	scratch []byte // attribute values that differ from what is in buf
 	begun   bool   // the encoding is known
+	afterCR bool   // a carriage return ends what KeepText has kept
 	empty   bool   // the last start tag was an empty element's: its end tag is due
 	doctype bool   // seen
 	root    bool   // seen
@@ -111,6 +118,7 @@ func (s *Scanner) Next() (Token, error) {
 		}
 	}
 	for {
+		s.afterCR = false
 		if err := s.skipText(); err != nil {
 			return 0, err
 		}

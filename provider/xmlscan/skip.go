@@ -21,6 +21,9 @@ func (s *Scanner) skipText() error {
 		for i < s.end && class[s.buf[i]]&isText != 0 {
 			i++
 		}
+		if err := s.keep(s.buf[s.pos:i]); err != nil {
+			return err
+		}
 		s.pos = i
 		if i == s.end {
 			if s.more() {
@@ -42,7 +45,7 @@ func (s *Scanner) skipTextAt() error {
 	if c := s.buf[s.pos]; c == '&' {
 		complete := s.has(maxReference)
 		b := s.buf[s.pos:s.end]
-		_, n, ok := reference(b, s.tolerate)
+		r, n, ok := reference(b, s.tolerate)
 		if !ok {
 			n = 1
 			for n < len(b) && (b[n] == '#' || class[b[n]]&isNameChar != 0) {
@@ -54,13 +57,17 @@ func (s *Scanner) skipTextAt() error {
 			return s.unknownReference(0)
 		}
 		s.pos += n
+		s.afterCR = false
+		if s.KeepText {
+			s.Text = utf8.AppendRune(s.Text, r)
+		}
 		return nil
 	} else if c == ']' {
 		if s.has(3) && string(s.buf[s.pos:s.pos+3]) == "]]>" {
 			return s.malformed(0, "]]> in text")
 		}
 		s.pos++
-		return nil
+		return s.keep([]byte{c})
 	}
 	s.has(utf8.UTFMax)
 	b := s.buf[s.pos:s.end]
@@ -72,6 +79,27 @@ func (s *Scanner) skipTextAt() error {
 		return s.illegal(0)
 	}
 	s.pos += size
+	return s.keep(b[:size])
+}
+
+// keep keeps text of the document if the reader has asked for it.
+func (s *Scanner) keep(text []byte) error {
+	if !s.KeepText {
+		return nil
+	}
+	if len(s.Text)+len(text) > maxText {
+		return s.malformed(0, "more than 1 MiB of text")
+	}
+	for len(text) > 0 {
+		if s.afterCR && text[0] == '\n' {
+			text = text[1:] // the line feed is there already
+		}
+		line, rest, found := bytes.Cut(text, []byte{'\r'})
+		s.Text, s.afterCR, text = append(s.Text, line...), found, rest
+		if found {
+			s.Text = append(s.Text, '\n')
+		}
+	}
 	return nil
 }
 
@@ -112,7 +140,7 @@ func (s *Scanner) skipInstruction() error {
 	if !s.skipSpace() && s.has(2) && string(s.buf[s.pos:s.pos+2]) != "?>" {
 		return s.malformed(0, "white space is missing %s", where)
 	}
-	return s.skipPast("?>", where)
+	return s.skipPast("?>", where, false)
 }
 
 // skipName skips a name and returns it.
@@ -140,7 +168,7 @@ func (s *Scanner) skipDeclaration() error {
 	switch {
 	case bytes.HasPrefix(b, []byte(comment)):
 		s.pos += len(comment)
-		if err := s.skipPast("--", "inside a comment"); err != nil {
+		if err := s.skipPast("--", "inside a comment", false); err != nil {
 			return err
 		}
 		if !s.has(1) || s.buf[s.pos] != '>' {
@@ -150,7 +178,7 @@ func (s *Scanner) skipDeclaration() error {
 		return nil
 	case bytes.HasPrefix(b, []byte(cdata)) && s.Depth > 0:
 		s.pos += len(cdata)
-		return s.skipPast("]]>", "inside a CDATA section")
+		return s.skipPast("]]>", "inside a CDATA section", true)
 	case bytes.HasPrefix(b, []byte(doctype)) && !s.root && !s.doctype:
 		return s.skipDoctype()
 	case !complete:
@@ -160,8 +188,9 @@ func (s *Scanner) skipDeclaration() error {
 	}
 }
 
-// skipPast skips everything through the next delim, and checks the characters before it.
-func (s *Scanner) skipPast(delim, where string) error {
+// skipPast skips everything through the next delim, and checks the characters before it. They
+// may be text.
+func (s *Scanner) skipPast(delim, where string, text bool) error {
 	for {
 		b := s.buf[s.pos:s.end]
 		found := bytes.Index(b, []byte(delim))
@@ -173,6 +202,11 @@ func (s *Scanner) skipPast(delim, where string) error {
 		n := legal(b)
 		if n < len(b) && (found >= 0 || utf8.FullRune(b[n:])) {
 			return s.illegal(n)
+		}
+		if text {
+			if err := s.keep(b[:n]); err != nil {
+				return err
+			}
 		}
 		s.pos += n
 		if found >= 0 {
