@@ -22,7 +22,7 @@ import (
 var allowed = map[string][]string{
 	".":                  {"cli"},
 	"cli":                {"config", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "index", "index/follow", "event"},
-	"config":             {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/xmlscan", "event"},
+	"config":             {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/feed/mapped", "provider/xmlscan", "event"},
 	"internal/caches":    {"internal/harness"},
 	"internal/clients":   {"internal/harness"},
 	"internal/demo":      {"internal/harness"},
@@ -57,6 +57,7 @@ var allowed = map[string][]string{
 
 	"provider/feed/dump":    {"provider/feed", "provider/jsonscan", "event"},
 	"provider/feed/feverup": {"provider/feed", "provider/xmlscan", "event"},
+	"provider/feed/mapped":  {"provider/feed", "provider/feed/dump", "provider/jsonscan", "provider/xmlscan", "event"},
 
 	"store/bolt/boltfile": {},
 	"store/storetest":     {"store", "provider/feed", "event"},
@@ -81,6 +82,7 @@ var only = map[string]string{
 	"golang.org/x/term":                   "cli",
 	"github.com/mattn/go-runewidth":       "cli",
 	"golang.org/x/text":                   "provider/xmlscan",
+	"github.com/itchyny/gojq":             "provider/feed/mapped",
 }
 
 // TestHouse holds the import rules, and asks every package for its comment, and those

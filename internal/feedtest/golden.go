@@ -28,6 +28,12 @@ func Read(format feed.Format, r io.Reader, charset string) (*feed.Feed, error) {
 // files anew.
 func Golden(t *testing.T, format feed.Format, update bool, documents map[string][]byte) {
 	t.Helper()
+	GoldenOf(t, func(string) feed.Format { return format }, update, documents)
+}
+
+// GoldenOf is [Golden] with a format for each document, by its name.
+func GoldenOf(t *testing.T, formatOf func(name string) feed.Format, update bool, documents map[string][]byte) {
+	t.Helper()
 	digest := sha256.New()
 	golden := func(path string, got []byte) {
 		t.Helper()
@@ -44,7 +50,9 @@ func Golden(t *testing.T, format feed.Format, update bool, documents map[string]
 			t.Errorf("it differs from %s, which -update writes anew:\n%s", path, got)
 		}
 	}
+	var format feed.Format
 	for _, name := range Names(documents) {
+		format = formatOf(name)
 		got, err := Read(format, bytes.NewReader(documents[name]), "")
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

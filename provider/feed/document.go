@@ -48,6 +48,9 @@ type Format struct {
 	// Decode gives the rows of a document to the builder. It depends on the document alone.
 	// Its error is one of [Errorf], or wraps the error of the body.
 	Decode func(*Document, *Builder) error
+	// Reads reports whether Decode reads members of rows with a name. It is for people who look
+	// for what a mapping misses. It is nil if this cannot be known.
+	Reads func(name string) bool
 }
 
 // Decode makes a feed of a document in the format f. The provider's local times count in the

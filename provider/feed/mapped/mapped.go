@@ -1,0 +1,278 @@
+// Package mapped reads documents of any shape: a program in the configuration makes records
+// of their rows, in the form of fever dump. Rows are in JSON, XML or CSV.
+//
+// Rows are read as a stream. Each row alone goes through the program, which is one of jq
+// (github.com/itchyny/gojq) with some functions of fever: docs/mapping.md describes them.
+package mapped
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	_ "embed" // for the revision
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/itchyny/gojq"
+
+	"fever/provider/feed"
+	"fever/provider/feed/dump"
+	"fever/provider/jsonscan"
+	"fever/provider/xmlscan"
+)
+
+// A Mapping says how to make events of the rows of a document.
+type Mapping struct {
+	Rows     string // where they are: see [path]; empty: the elements of an array, the values of NDJSON
+	To       string // the program
+	CSV      *CSV   // nil: the document is JSON or XML
+	Tolerate xmlscan.Tolerance
+}
+
+// revision is a digest of the golden files. TestGolden checks it, and -update renews it.
+//
+//go:embed testdata/revision
+var revision string
+
+// New returns the format. The error is an [*Error] of the program.
+func New(m Mapping) (feed.Format, error) {
+	rows, err := m.path()
+	if err != nil {
+		return feed.Format{}, err
+	}
+	if _, err := compile(m.To); err != nil {
+		return feed.Format{}, err
+	}
+	described, err := json.Marshal(m)
+	if err != nil {
+		return feed.Format{}, err
+	}
+	accept := "application/json, application/x-ndjson, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
+	if m.CSV != nil {
+		accept = "text/csv, text/plain;q=0.9, */*;q=0.1"
+	}
+	return feed.Format{
+		Name: "map", Revision: fmt.Sprintf("%s %x", revision, sha256.Sum256(described)), Accept: accept, Reads: reads(m.To),
+		Decode: func(doc *feed.Document, b *feed.Builder) error {
+			p, err := compile(m.To)
+			if err != nil {
+				return err // New has compiled it
+			}
+			d := &decoder{Builder: b, program: p, path: rows, reader: dump.NewReader()}
+			return d.decode(doc, m)
+		},
+	}, nil
+}
+
+// A decoder gives the records of a document to the builder.
+type decoder struct {
+	*feed.Builder
+
+	program *program
+	path    path
+	reader  *dump.Reader
+	miss    miss
+	rows    int // so far
+}
+
+// decode reads a document. The first character tells XML from JSON, which cannot be confused.
+func (d *decoder) decode(doc *feed.Document, m Mapping) error {
+	if m.CSV != nil {
+		return d.csv(doc, m.CSV)
+	}
+	body := bufio.NewReaderSize(doc.Body, 4<<10)
+	first, err := begin(body)
+	if err != nil {
+		return err
+	}
+	if first == '<' {
+		err = d.xml(body, doc.Charset, m.Tolerate)
+	} else {
+		err = d.json(body)
+	}
+	if err == nil && d.rows == 0 && d.miss.text != "" {
+		d.Unknown(d.miss.line, "rows: %s selects nothing: %s", m.Rows, d.miss.text)
+	}
+	return err
+}
+
+// begin returns the first character of a document that says what it is, and leaves it unread.
+func begin(body *bufio.Reader) (byte, error) {
+	for n := 64; ; n *= 2 {
+		ahead, err := body.Peek(min(n, body.Size()))
+		text := bytes.TrimLeft(ahead, "\x00\t\n\r \xef\xbb\xbf\xfe\xff")
+		switch {
+		case len(text) > 0:
+			return text[0], nil
+		case err != nil && !errors.Is(err, io.EOF):
+			return 0, fmt.Errorf("line 1: %w", err)
+		case err != nil || n >= body.Size():
+			return 0, nil //nolint:nilerr // json says what is wrong
+		}
+	}
+}
+
+// row makes events of a row. A row of which the program makes no record is ignored: that is
+// how a program selects rows. One record that cannot be kept costs no other record.
+func (d *decoder) row(line int, row any) error {
+	d.rows++
+	d.Row(line, row)
+	records, err := d.program.run(row)
+	switch {
+	case err != nil:
+		d.Reject("", "", line, err.Error())
+		return nil // the next row may be right
+	case len(records) == 0:
+		d.Ignore(line)
+		return nil
+	}
+	for _, record := range records {
+		text, err := gojq.Marshal(record)
+		if err != nil {
+			return err
+		}
+		if err := d.record(text, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// record keeps the event of a record, or rejects it.
+func (d *decoder) record(text []byte, line int) error {
+	e, current, err := d.reader.Read(text, d.Location)
+	switch {
+	case err != nil:
+		d.Reject(e.BaseID, e.EventID, line, err.Error())
+		return nil // the next record may be right
+	case current:
+		return d.Keep(e, line)
+	}
+	return d.KeepPast(e, line)
+}
+
+// json reads the rows of a document in JSON.
+func (d *decoder) json(body io.Reader) error {
+	s := jsonscan.New(body)
+	values := 0
+	for ; s.Kind() != jsonscan.End; values++ {
+		p := d.path
+		if p == nil && s.Kind() == jsonscan.Array {
+			p = path{{each: true}}
+		}
+		if err := d.walk(s, p); err != nil {
+			return err
+		}
+	}
+	err := s.Err()
+	if wrong, ok := errors.AsType[*jsonscan.Error](err); ok {
+		return feed.Errorf(feed.KindMalformed, "%w", wrong)
+	}
+	if err == nil && values == 0 {
+		return feed.Errorf(feed.KindMalformed, "line %d (byte %d): the document is empty", s.Line(), s.Offset())
+	}
+	return err
+}
+
+// walk reads the rows in the next value.
+func (d *decoder) walk(s *jsonscan.Scanner, p path) error {
+	kind, line := s.Kind(), s.Line()
+	switch {
+	case len(p) == 0:
+		row := s.Any()
+		if s.Err() != nil {
+			return nil //nolint:nilerr // json returns it
+		}
+		return d.jsonRow(s, line, row)
+	case p[0].each && kind == jsonscan.Array:
+		s.Enter()
+		for s.Element() {
+			if err := d.walk(s, p[1:]); err != nil {
+				return err
+			}
+		}
+	case p[0].each && kind == jsonscan.Object:
+		s.Enter()
+		for s.Member() {
+			if err := d.walk(s, p[1:]); err != nil {
+				return err
+			}
+		}
+	case p[0].each:
+		s.Skip()
+		d.miss.note(line, "[]", nil)
+	case kind == jsonscan.Object:
+		return d.walkObject(s, p, line)
+	default:
+		s.Skip()
+		d.miss.note(line, p[0].name, nil)
+	}
+	return nil
+}
+
+// walkObject reads the rows in the member of an object that the path names.
+func (d *decoder) walkObject(s *jsonscan.Scanner, p path, line int) error {
+	var others []string
+	found := false
+	s.Enter()
+	for s.Member() {
+		if string(s.Name) == p[0].name {
+			found = true
+			if err := d.walk(s, p[1:]); err != nil {
+				return err
+			}
+			continue
+		}
+		if d.rows == 0 && d.miss.text == "" {
+			others = addOther(others, s.Name)
+		}
+		s.Skip()
+	}
+	if !found {
+		d.miss.note(line, p[0].name, others)
+	}
+	return nil
+}
+
+// jsonRow is [decoder.row] for a row that is JSON.
+func (d *decoder) jsonRow(s *jsonscan.Scanner, line int, row any) error {
+	if len(s.Row) > maxDigits && longNumber(row) {
+		d.rows++
+		d.Row(line, row)
+		d.Reject("", "", line, fmt.Sprintf("a number in it has more than %d digits", maxDigits))
+		return nil
+	}
+	return d.row(line, row)
+}
+
+// longNumber reports whether a value has a number that is too long to compute with: the time
+// that takes grows with the square of the length.
+func longNumber(v any) bool {
+	switch v := v.(type) {
+	case json.Number:
+		return len(v) > maxDigits
+	case []any:
+		for _, element := range v {
+			if longNumber(element) {
+				return true
+			}
+		}
+	case map[string]any:
+		for _, element := range v {
+			if longNumber(element) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// path returns the path to the rows.
+func (m *Mapping) path() (path, error) {
+	if m.Rows == "" {
+		return nil, nil
+	}
+	return parsePath(m.Rows)
+}
