@@ -21,6 +21,7 @@ const maxFileBytes = 1 << 20 // 1 MiB, as a message says
 // "providers". An unknown key is an error. Each error names the file, the line and the key.
 type file struct {
 	path     string
+	lines    []string
 	settings []field
 	// providers are the entries of the list. It is empty when there is no list or no file.
 	providers []*yaml.Node
@@ -66,7 +67,7 @@ func readText(path string) ([]byte, error) {
 
 // parseFile parses a configuration file, except for the entries of its list of providers.
 func parseFile(path string, text []byte) (*file, error) {
-	f := &file{path: path}
+	f := &file{path: path, lines: strings.Split(string(text), "\n")}
 	for _, match := range variable.FindAllSubmatch(text, -1) {
 		f.variables = append(f.variables, string(match[1]))
 	}
@@ -218,9 +219,9 @@ func kindOf(n *yaml.Node) string {
 	return cmp.Or(kinds[n.ShortTag()], "of a type of its own")
 }
 
-// unknownKey is the error of a key that no flag has. More is the key that is valid beside the flags.
-func unknownKey(of field, flags *pflag.FlagSet, more string) error {
-	known := []string{more}
+// unknownKey is the error of a key that no flag has. More are the keys that are valid beside the flags.
+func unknownKey(of field, flags *pflag.FlagSet, more ...string) error {
+	known := slices.Clone(more)
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if flag.Name != "config" {
 			known = append(known, flag.Name)

@@ -1,36 +1,42 @@
 package config
 
 import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+
 	"fever/provider/feed"
 	"fever/provider/feed/dump"
 	"fever/provider/feed/feverup"
-	"fever/provider/xmlscan"
 )
 
 // formats are the formats that a provider can have; the first is the default.
 var formats = []struct {
 	name, older string // the older name goes on working
-	make        func(xmlscan.Tolerance) feed.Format
+	make        func(*entry) (feed.Format, error)
 }{
-	{"feverup", "xml", feverup.New},
-	{"fever", "json", func(xmlscan.Tolerance) feed.Format { return dump.New() }},
+	{"feverup", "xml", func(e *entry) (feed.Format, error) { return feverup.New(e.tolerate), nil }},
+	{"fever", "json", func(*entry) (feed.Format, error) { return dump.New(), nil }},
+	{"map", "", (*entry).mapped},
 }
 
-// formatNamed returns the format with a name or older name. The empty name is the default.
-func formatNamed(name string, tolerate xmlscan.Tolerance) (format feed.Format, ok bool) {
-	for i, f := range formats {
-		if name == f.name || name == f.older || name == "" && i == 0 {
-			return f.make(tolerate), true
-		}
-	}
-	return feed.Format{}, false
-}
-
-// formatNames returns the names of the formats, without the older ones.
-func formatNames() []string {
+// feedFormat returns the format of an entry. The empty name is the default. The error names
+// its place in the settings.
+func (e *entry) feedFormat(flags *pflag.FlagSet) (feed.Format, error) {
 	var names []string
-	for _, f := range formats {
+	for i, f := range formats {
 		names = append(names, f.name)
+		if e.format != f.name && (e.format == "" || e.format != f.older) && (e.format != "" || i > 0) {
+			continue
+		}
+		switch isMap := f.name == "map"; {
+		case isMap && e.mapping.where == "":
+			return feed.Format{}, fmt.Errorf("%s: the entry needs a map, which says how to make events of rows", Origin(flags, "format"))
+		case !isMap && e.mapping.where != "":
+			return feed.Format{}, fmt.Errorf("%s: it is for format: map, and the format is %s", e.mapping.where, f.name)
+		}
+		return f.make(e)
 	}
-	return names
+	return feed.Format{}, fmt.Errorf("%s: %.40q is none of %s", Origin(flags, "format"), e.format, strings.Join(names, ", "))
 }

@@ -1,6 +1,10 @@
 package config
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/spf13/pflag"
+)
 
 func TestFormats(t *testing.T) {
 	t.Parallel()
@@ -8,9 +12,9 @@ func TestFormats(t *testing.T) {
 		"": "feverup", "feverup": "feverup", "xml": "feverup", "fever": "fever", "json": "fever",
 		"XML": "", "ical": "",
 	} {
-		format, known := formatNamed(name, 0)
-		if format.Name != want || known != (want != "") || known && (format.Decode == nil || format.Accept == "" || format.Revision == "") {
-			t.Errorf("%q is %+v, known: %t", name, format, known)
+		format, err := (&entry{format: name}).feedFormat(pflag.NewFlagSet("", pflag.ContinueOnError))
+		if format.Name != want || (err == nil) != (want != "") || err == nil && (format.Decode == nil || format.Accept == "" || format.Revision == "") {
+			t.Errorf("%q is %+v, %v", name, format, err)
 		}
 	}
 }

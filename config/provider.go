@@ -35,6 +35,7 @@ type entry struct {
 	provider.Config
 	format      string
 	tolerate    xmlscan.Tolerance
+	mapping     mapping
 	headersAt   string // in the file
 	timeZone    timeZone
 	every       time.Duration
@@ -133,8 +134,10 @@ func (f *file) entry(node *yaml.Node, path string, only ...string) (*entry, *pfl
 		case of.key == "headers":
 			e.Header, err = f.headers(of)
 			e.headersAt = of.where
+		case of.key == "map":
+			e.mapping, err = f.mapping(of)
 		case flag == nil:
-			err = unknownKey(of, flags, "headers")
+			err = unknownKey(of, flags, "headers", "map")
 		default:
 			err = of.set(flag)
 		}
@@ -199,13 +202,10 @@ func (e *entry) provider(flags *pflag.FlagSet, urlFlag string) (Provider, error)
 	if flag := flags.Lookup("max-interval"); flag == nil || !isSet(flag) {
 		e.maxInterval = e.defaultMaxInterval()
 	}
-	format, known := formatNamed(e.format, e.tolerate)
 	p := Provider{Every: e.every, MaxInterval: e.maxInterval, Suspect: e.suspect}
 	switch {
 	case event.ValidProvider(e.Name) != nil:
 		return p, fmt.Errorf("%s: %w", Origin(flags, "name"), event.ValidProvider(e.Name))
-	case !known:
-		return p, fmt.Errorf("%s: %.40q is none of %s", Origin(flags, "format"), e.format, strings.Join(formatNames(), ", "))
 	case !slices.Contains(policies, e.suspect):
 		return p, fmt.Errorf("%s: %.40q is none of %s", Origin(flags, "suspect"), e.suspect, strings.Join(policies, ", "))
 	case e.every < time.Second:
@@ -216,6 +216,10 @@ func (e *entry) provider(flags *pflag.FlagSet, urlFlag string) (Provider, error)
 		return p, fmt.Errorf("%s must be at least the time from one fetch to the next, %s", Origin(flags, "max-interval"), e.every)
 	case e.maxInterval < time.Second:
 		return p, fmt.Errorf("%s must be at least 1s", Origin(flags, "max-interval"))
+	}
+	format, err := e.feedFormat(flags)
+	if err != nil {
+		return p, err
 	}
 	if e.cron.schedule != nil {
 		p.Next = func(t time.Time) time.Time { return e.cron.after(t, e.timeZone.Location) }
@@ -238,7 +242,6 @@ func (e *entry) provider(flags *pflag.FlagSet, urlFlag string) (Provider, error)
 		{e.headersAt, func() { c.Header = e.Header }},
 	} {
 		part.add()
-		var err error
 		if p.Provider, err = provider.New(c); err != nil {
 			return p, fmt.Errorf("%s: %w", part.origin, err)
 		}
