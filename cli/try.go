@@ -31,6 +31,7 @@ type tryCommand struct {
 	row    int
 	twice  bool
 	limit  int
+	at     string
 }
 
 func newTry() *cobra.Command {
@@ -72,6 +73,7 @@ if the command or the settings are wrong.`,
 	flags.IntVar(&t.row, "row", 0, "show the row with this `number` alone: what went in, and what came out")
 	flags.BoolVar(&t.twice, "twice", false, "fetch again, and compare ids and values")
 	flags.IntVar(&t.limit, "limit", 10, "list at most this `number` of rows that were read, of rows that were ignored, and for each reason (0: all)")
+	flags.StringVar(&t.at, "at", "", "the `day` that counts as today, such as 2026-11-28 (default today)")
 	return cmd
 }
 
@@ -91,6 +93,9 @@ func (t *tryCommand) validate(flags *pflag.FlagSet, source string) error {
 	if err := t.Complete(flags); err != nil {
 		return err
 	}
+	if _, err := t.today(); err != nil {
+		return fmt.Errorf("--at %.40q is not a day such as 2026-11-28", t.at)
+	}
 	if source == "" && !t.Provider.HasURL() {
 		return errors.New("the entry has no url: give a file or a URL")
 	}
@@ -102,6 +107,14 @@ func (t *tryCommand) validate(flags *pflag.FlagSet, source string) error {
 		t.Provider.Provider = at
 	}
 	return nil
+}
+
+// today returns the time that counts as now.
+func (t *tryCommand) today() (time.Time, error) {
+	if t.at == "" {
+		return time.Now(), nil
+	}
+	return time.ParseInLocation(time.DateOnly, t.at, t.Provider.Location)
 }
 
 // A trial is what fever try prints, as JSON.
@@ -120,7 +133,11 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 	if t.row > 0 {
 		return t.printRow(std.out, rows, document.Bytes(), failed)
 	}
-	report := rows.Report(got, t.Provider.Location, time.Now())
+	now, err := t.today()
+	if err != nil {
+		return err
+	}
+	report := rows.Report(got, t.Provider.Location, now)
 	if t.twice && failed == nil {
 		again, err := t.read(ctx, source, std.in, nil, nil)
 		if err == nil {
@@ -132,11 +149,11 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 	if failed != nil {
 		tried.Error = failed.Error()
 	}
-	print := printTrial
+	printed := printTrial
 	if t.format == "json" {
-		print = func(w io.Writer, tried *trial) error { return printJSON(w, tried) }
+		printed = func(w io.Writer, tried *trial) error { return printJSON(w, tried) }
 	}
-	if err := print(std.out, &tried); err != nil {
+	if err := printed(std.out, &tried); err != nil {
 		return err
 	}
 	switch {
