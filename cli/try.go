@@ -44,7 +44,8 @@ events that were made of it, or why it was rejected or ignored. It stores nothin
 opens no data file, so it can run beside fever serve.
 
 It fetches from the provider's URL, or reads a file (- is standard input), or fetches
-from another URL. The provider's credentials go to the host of its own URL only.
+from another URL. The provider's credentials go to the host of its own URL only. Pages
+are followed as a job follows them, except those of a file.
 
 Under the rows it counts them by their fate, groups the reasons of rejections, and says
 under "look at" what looks wrong although each row is valid: no event has a price, all
@@ -99,14 +100,16 @@ func (t *tryCommand) validate(flags *pflag.FlagSet, source string) error {
 	if source == "" && !t.Provider.HasURL() {
 		return errors.New("the entry has no url: give a file or a URL")
 	}
-	if strings.Contains(source, "://") {
-		at, err := t.Provider.At(source)
-		if err != nil {
-			return err
-		}
-		t.Provider.Provider = at
+	var err error
+	switch {
+	case strings.Contains(source, "://"):
+		t.Provider.Provider, err = t.Provider.At(source)
+	case source != "": // a page that was saved is tried alone
+		c := t.Provider.Config
+		c.Pages = nil
+		t.Provider.Provider, err = provider.New(c)
 	}
-	return nil
+	return err
 }
 
 // today returns the time that counts as now.
@@ -129,7 +132,7 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 	rows := inspect.New(t.limit)
 	rows.Number = t.row
 	var document bytes.Buffer
-	got, failed := t.read(ctx, source, std.in, &document, rows.Trace)
+	got, failed := t.read(ctx, source, std.in, &document, rows)
 	if t.row > 0 {
 		return t.printRow(std.out, rows, document.Bytes(), failed)
 	}
@@ -139,7 +142,7 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 	}
 	report := rows.Report(got, t.Provider.Location, now)
 	if t.twice && failed == nil {
-		again, err := t.read(ctx, source, std.in, nil, nil)
+		again, err := t.read(ctx, source, std.in, nil, inspect.New(1))
 		if err == nil {
 			report.LookAt = append(report.LookAt, inspect.Compare(got, again)...)
 		}
@@ -165,20 +168,41 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 	return nil
 }
 
-// read makes a feed of the source, and traces its rows. For --row it keeps the beginning of the
-// document.
-func (t *tryCommand) read(ctx context.Context, source string, in io.Reader, kept *bytes.Buffer, trace func(*feed.Row)) (*feed.Feed, error) {
+// read makes a feed of the source, with all its pages, and has rows see the rows. For --row it
+// keeps the beginning of the document.
+func (t *tryCommand) read(ctx context.Context, source string, in io.Reader, kept *bytes.Buffer, rows *inspect.Inspection) (*feed.Feed, error) {
 	p := t.Provider.Provider
 	doc, err := openSource(ctx, p, source, in)
-	if err != nil {
-		return nil, err
+	var pages feed.Pages
+	for err == nil {
+		got, failed := t.decode(doc, kept, rows)
+		switch {
+		case failed != nil:
+			return nil, failed
+		case got.Next == nil && got.Page.Number <= 1:
+			return got, nil
+		}
+		if err := pages.Add(got); err != nil {
+			return nil, err
+		}
+		if got.Next == nil {
+			return pages.Feed(), nil
+		}
+		rows.Page()
+		doc, err = p.GetPage(ctx, got.Next, nil)
 	}
+	return nil, err
+}
+
+// decode makes a feed of one document.
+func (t *tryCommand) decode(doc *feed.Document, kept *bytes.Buffer, rows *inspect.Inspection) (*feed.Feed, error) {
 	defer func() { _ = doc.Body.Close() }() // read to its end, or given up
-	doc.Trace = trace
-	if t.row > 0 {
+	doc.Trace = rows.Trace
+	if row, _ := rows.Row(); t.row > 0 && row == nil { // it is not on a page before
+		kept.Reset()
 		doc.Body = &keeper{doc.Body, kept}
 	}
-	return p.Decode(doc)
+	return t.Provider.Decode(doc)
 }
 
 // maxKept bounds the beginning of a document that is kept to show a row of it, in bytes.
@@ -234,7 +258,7 @@ func printTrial(w io.Writer, tried *trial) error {
 		if why := row.Why(); why != "" {
 			cells = []string{cell(why, maxReason)}
 		}
-		p.printf("%d\t%d\t%s\n", row.Number, row.Line, strings.Join(append([]string{row.ReadAs()}, cells...), "\t"))
+		p.printf("%d\t%s\t%s\n", row.Number, row.Place(), strings.Join(append([]string{row.ReadAs()}, cells...), "\t"))
 	}
 	if err := cmp.Or(p.err, table.Flush()); err != nil {
 		return err

@@ -196,7 +196,7 @@ func decodeTried(ctx context.Context, of *provider.Provider, document string, ro
 		return nil, err
 	}
 	defer func() { _ = doc.Body.Close() }() // it is in memory
-	doc.Trace = rows.Trace
+	doc.Trace, doc.MaxEvents = rows.Trace, maxTried
 	return of.Decode(doc)
 }
 

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -105,6 +106,15 @@ func TestTryProvider(t *testing.T) {
 	}
 }
 
+// manyRows is a document with more events than are tried.
+func manyRows() string {
+	var rows strings.Builder
+	for i := range 10_001 {
+		fmt.Fprintf(&rows, `{"base_id":"b","event_id":"%d","title":"t","start":"2999-01-01"}`+"\n", i)
+	}
+	return rows.String()
+}
+
 // What cannot be tried is refused with a reason, for programs and for people.
 func TestTryProviderRefused(t *testing.T) {
 	t.Parallel()
@@ -129,6 +139,7 @@ func TestTryProviderRefused(t *testing.T) {
 		"long entry":    {[]string{"entry", strings.Repeat("#", 1<<17)}, http.StatusRequestEntityTooLarge, "too_large"},
 		"another field": {[]string{"url", "http://example.com/"}, http.StatusBadRequest, "invalid_form"},
 		"wrong row":     {[]string{"row", "x"}, http.StatusBadRequest, "invalid_row"},
+		"many events":   {[]string{"entry", "format: fever", "document", manyRows()}, http.StatusOK, "more than 10000 events"},
 		"packed":        {[]string{"entry", "format: fever", "document", bomb.String()}, http.StatusOK, "larger than its limit of 1048576 bytes"},
 	} {
 		for _, accept := range []string{programs, browsers} {

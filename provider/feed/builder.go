@@ -19,6 +19,7 @@ type Builder struct {
 	feed     Feed
 	rows     map[event.Key]rowPosition // where each of feed.Events is
 	past     map[int]bool              // the indexes in feed.Events of those that belong into feed.Past
+	most     int                       // events, and four times as many zones
 	zones    int                       // of all rows kept, replaced ones included
 	unknown  *Rejection                // see Unknown
 	trace    func(*Row)                // of the document; nil: nobody traces
@@ -30,7 +31,7 @@ type Builder struct {
 // events and up to a few million zones.
 const (
 	maxRows  = 1 << 20
-	maxZones = 1 << 22
+	maxZones = 4 * maxRows
 )
 
 // A rowPosition is where a row is: its index in Feed.Events, and its line in the document.
@@ -38,7 +39,7 @@ type rowPosition struct{ index, line int }
 
 func newBuilder(provider string, location *time.Location, progress *Progress, trace func(*Row)) *Builder {
 	return &Builder{
-		Location: location, provider: provider, progress: progress, trace: trace,
+		Location: location, provider: provider, progress: progress, trace: trace, most: maxRows,
 		rows: make(map[event.Key]rowPosition), past: make(map[int]bool),
 	}
 }
@@ -73,8 +74,8 @@ func (b *Builder) keep(e event.Event, line int, past bool) error {
 // again is true then, and replaced is its line.
 func (b *Builder) put(e event.Event, line int, past bool) (replaced int, again bool, err error) {
 	b.zones += len(e.Zones)
-	if b.zones > maxZones || len(b.feed.Events) == maxRows {
-		return 0, false, Errorf(KindTooLarge, "the feed has more than %d events, or %d zones", maxRows, maxZones)
+	if b.zones > 4*b.most || len(b.feed.Events) == b.most {
+		return 0, false, Errorf(KindTooLarge, "the feed has more than %d events, or %d zones", b.most, 4*b.most)
 	}
 	position, again := b.rows[e.Key]
 	if again {

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"strings"
@@ -43,6 +44,24 @@ func TestBuilderBounds(t *testing.T) {
 	}
 	if err := b.KeepPast(valid("1", "2"), 2); !tooLarge(err) {
 		t.Errorf("past the limit of events: %v", err)
+	}
+}
+
+// A document may be bounded more closely.
+func TestMaxEvents(t *testing.T) {
+	t.Parallel()
+	rows := 0
+	format := Format{Decode: func(_ *Document, b *Builder) error {
+		for {
+			rows++
+			if err := b.Keep(valid("1", fmt.Sprint(rows)), rows); err != nil {
+				return err
+			}
+		}
+	}}
+	_, err := Decode(&Document{Body: io.NopCloser(strings.NewReader("")), Op: "read", MaxEvents: 3}, format, "test", time.UTC)
+	if failure, ok := errors.AsType[*Error](err); !ok || failure.Kind != KindTooLarge || rows != 4 || !strings.Contains(err.Error(), "more than 3 events, or 12 zones") {
+		t.Errorf("after %d rows: %v", rows, err)
 	}
 }
 

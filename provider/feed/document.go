@@ -24,6 +24,7 @@ type Document struct {
 	Charset     string     // the encoding in the HTTP header; empty if there is none
 	HTTPStatus  int        // of the response; 0 if it was not fetched
 	Progress    *Progress  // counts the rows; nil counts nothing
+	MaxEvents   int        // of the feed, and four times as many zones; 0 means what a feed may hold
 	Trace       func(*Row) // gets each row when it has ended; nil: nobody traces
 
 	// NotModified says that the document is the same as last time: the provider said so, or
@@ -60,6 +61,7 @@ func Decode(doc *Document, f Format, provider string, location *time.Location) (
 		return &Feed{Page: doc.Page, NotModified: doc.NotModified, Validators: doc.Validators, Bytes: doc.Bytes, HTTPStatus: doc.HTTPStatus}, nil
 	}
 	b := newBuilder(provider, location, cmp.Or(doc.Progress, new(Progress)), doc.Trace)
+	b.most = cmp.Or(doc.MaxEvents, b.most)
 	counted := *doc
 	body := &counter{ReadCloser: doc.Body}
 	counted.Body = body

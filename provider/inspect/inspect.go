@@ -38,6 +38,7 @@ type Reason struct {
 type Row struct {
 	Number     int          `json:"row"`  // from 1
 	Line       int          `json:"line"` // in the document, from 1; 0 if unknown
+	Page       int          `json:"page"` // of the feed, from 1
 	Events     int          `json:"events"`
 	First      *event.Event `json:"first,omitempty"` // of its events; nil: there is none
 	Last       *event.Event `json:"last,omitempty"`  // nil if there is only one
@@ -59,6 +60,8 @@ type Inspection struct {
 	// Reads reports whether the mapping program reads members with this name; nil: unknown.
 	Reads func(name string) bool
 
+	page    int // from 1
+	before  int // rows on the pages before
 	report  Report
 	whole   *feed.Row
 	after   int               // the line of the row after it
@@ -73,25 +76,31 @@ type Inspection struct {
 func New(list int) *Inspection {
 	return &Inspection{
 		List: list, kept: make(map[event.Key]int), listed: make(map[int]int), reasons: make(map[string]*Reason), counts: make(map[string]int),
-		members: make(members),
+		members: make(members), page: 1,
 	}
+}
+
+// Page says that the rows that follow are on the next page of the feed.
+func (i *Inspection) Page() {
+	i.page++
+	i.before = i.report.Rows
 }
 
 // Trace takes the next row: see [feed.Document].
 func (i *Inspection) Trace(r *feed.Row) {
 	i.report.Rows++
 	number := i.report.Rows
-	switch number {
-	case i.Number:
+	switch {
+	case number == i.Number:
 		i.whole = r
-	case i.Number + 1:
+	case number == i.Number+1 && i.Number > i.before:
 		i.after = r.Line
 	}
 	i.members.add(r.Value, number)
 	for at := range r.Events {
 		i.keep(&r.Events[at], number)
 	}
-	row := Row{Number: number, Line: r.Line, Events: len(r.Events), Rejected: len(r.Rejections)}
+	row := Row{Number: number, Line: r.Line, Page: i.page, Events: len(r.Events), Rejected: len(r.Rejections)}
 	if n := len(r.Events); n > 0 {
 		row.First = &r.Events[0]
 		if n > 1 {
@@ -117,11 +126,12 @@ func (i *Inspection) Trace(r *feed.Row) {
 	}
 }
 
-// keep notes an event, and which row's event it replaces.
+// keep notes an event, and which row's event it replaces. On another page it is the same row
+// again: rows move from page to page while they are read.
 func (i *Inspection) keep(e *event.Event, number int) {
 	earlier, again := i.kept[e.Key]
 	i.kept[e.Key] = number
-	if !again {
+	if !again || earlier <= i.before {
 		return
 	}
 	i.report.Replaced++

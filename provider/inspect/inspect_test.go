@@ -229,6 +229,28 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// An event that is on two pages is one row that has moved, and not a replaced one.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	i := New(0)
+	i.Number = 2
+	page := func(line int, event event.Event) *feed.Feed {
+		got, _ := decode(t, i, func(b *feed.Builder) error { return b.Keep(event, line) })
+		return got
+	}
+	page(7, good(t)[0])
+	i.Page()
+	page(5, good(t)[0])
+	i.Page()
+	report := i.Report(page(3, good(t)[1]), time.UTC, now)
+	if report.Rows != 3 || report.Replaced != 0 || report.List[0].Place() != "7" || report.List[1].Place() != "page 2, 5" || report.List[2].Place() != "page 3, 3" {
+		t.Errorf("%+v", report)
+	}
+	if row, after := i.Row(); row.Line != 5 || after != 0 {
+		t.Errorf("%+v, %d", row, after)
+	}
+}
+
 // The members of rows tell what an event lacks, and what a program leaves out.
 func TestMembers(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package inspect
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -40,6 +41,14 @@ func (r *Row) ReadAs() string {
 		return fmt.Sprintf("ok x%d", r.Events)
 	}
 	return "ok"
+}
+
+// Place returns the line of a row, with its page if that is not the first.
+func (r *Row) Place() string {
+	if r.Page > 1 {
+		return fmt.Sprintf("page %d, %d", r.Page, r.Line)
+	}
+	return strconv.Itoa(r.Line)
 }
 
 // Why returns why something of the row was rejected, and "" if nothing was.
