@@ -19,6 +19,7 @@ import (
 	"testing/synctest"
 
 	httpserver "fever/httpapi/server"
+	"fever/internal/pipe"
 	"fever/ops/control"
 	"fever/store"
 	"fever/store/bolt"
@@ -27,7 +28,7 @@ import (
 // held returns a data file that is held by a server which answers as h does.
 func held(t *testing.T, h http.HandlerFunc) (db string) {
 	t.Helper()
-	db = filepath.Join(shortFolder(t), "fever.db")
+	db = filepath.Join(pipe.SocketFolder(t), "fever.db")
 	st, err := bolt.Open(db, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -264,7 +265,7 @@ func TestOpenOrReach(t *testing.T) {
 }
 
 func testOpenOrReach(t *testing.T) {
-	folder := shortFolder(t)
+	folder := pipe.SocketFolder(t)
 	var ln net.Listener
 	for name, later := range map[string]func(db string) (*bolt.Store, error){
 		"stops": func(db string) (*bolt.Store, error) { return bolt.Open(db, 1) },

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"fever/internal/pipe"
 )
 
 // nobody is a user without any rights.
@@ -36,7 +38,7 @@ type person struct {
 
 func newPerson(t *testing.T, binary string) person {
 	t.Helper()
-	p := person{binary: binary, folder: shortFolder(t), id: os.Getuid()}
+	p := person{binary: binary, folder: pipe.SocketFolder(t), id: os.Getuid()}
 	if p.id == 0 {
 		p.id = nobody
 	}
@@ -49,7 +51,7 @@ func newPerson(t *testing.T, binary string) person {
 // tests is, and in t.TempDir, another user cannot get.
 func program(t *testing.T) string {
 	t.Helper()
-	folder := shortFolder(t)
+	folder := pipe.SocketFolder(t)
 	path := filepath.Join(folder, "fever")
 	self, err := os.Executable()
 	if err != nil {

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"fever/internal/pipe"
 )
 
 // planted begins all secrets but the one that is encoded.
@@ -191,7 +193,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
-			dir := shortFolder(t)
+			dir := pipe.SocketFolder(t)
 			db, config := filepath.Join(dir, "fever.db"), filepath.Join(dir, "fever.yaml")
 			providers := failing(t)
 			kinds := slices.Sorted(maps.Keys(providers))
@@ -262,25 +264,6 @@ func TestNoSecretGetsOut(t *testing.T) {
 	}
 }
 
-// shortFolder returns one with a path that is short enough for a socket's.
-func shortFolder(t *testing.T) string {
-	t.Helper()
-	parent := os.TempDir()
-	if len(parent) > 50 {
-		parent = "/tmp"
-	}
-	dir, err := os.MkdirTemp(parent, "cli") //nolint:usetesting // as its comment says
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
 // TestRefusalsKeepSecrets starts with settings that are wrong and hold secrets.
 func TestRefusalsKeepSecrets(t *testing.T) {
 	t.Parallel()
@@ -289,7 +272,7 @@ func TestRefusalsKeepSecrets(t *testing.T) {
 	refused := func(t *testing.T, args ...string) {
 		t.Helper()
 		var out strings.Builder
-		code := Main(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--ops-listen", "", "--db", filepath.Join(shortFolder(t), "f.db")}, args...), strings.NewReader(""), &out, &out)
+		code := Main(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--ops-listen", "", "--db", filepath.Join(pipe.SocketFolder(t), "f.db")}, args...), strings.NewReader(""), &out, &out)
 		if code != exitUsage || strings.Contains(out.String(), planted) {
 			t.Errorf("exit code %d: %s", code, out.String())
 		}
@@ -355,7 +338,7 @@ func TestRefusalsKeepSecrets(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
-			path := filepath.Join(shortFolder(t), "fever.yaml") // without the test's name
+			path := filepath.Join(pipe.SocketFolder(t), "fever.yaml") // without the test's name
 			if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}

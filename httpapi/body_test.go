@@ -50,7 +50,7 @@ func TestSlowReaders(t *testing.T) {
 			inBubble(t, h, quiet, func(t *testing.T, b bubble) {
 				before := heap()
 				for range clients {
-					conn := b.connect(t, "GET /search?ends_at=9000-01-01T00:00:00Z HTTP/1.1\r\nHost: x\r\nAccept-Encoding: "+coding+"\r\n\r\n")
+					conn := b.Connect(t, "GET /search?ends_at=9000-01-01T00:00:00Z HTTP/1.1\r\nHost: x\r\nAccept-Encoding: "+coding+"\r\n\r\n")
 					defer func() { _ = conn.Close() }()
 				}
 				synctest.Wait() // all answers wait to be read

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 	_ "time/tzdata" // the same rules on every machine
 
@@ -227,40 +226,16 @@ func many(t testing.TB, n int) []*event.Entry {
 
 // A bubble is a server in a synctest bubble.
 type bubble struct {
-	*pipe.Listener
-	client *http.Client
+	pipe.Bubble
 	counts *server.Connections
 }
 
 func inBubble(t *testing.T, h http.Handler, log *slog.Logger, test func(t *testing.T, b bubble)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		ln := pipe.Listen()
-		transport := &http.Transport{DialContext: ln.Dial, DisableCompression: true}
-		ctx, stop := context.WithCancel(t.Context())
-		served := make(chan error, 1)
-		counts := new(server.Connections)
-		go func() { served <- server.Serve(ctx, ln, h, time.Minute, log, counts) }()
-		test(t, bubble{ln, &http.Client{Transport: transport}, counts})
-		transport.CloseIdleConnections()
-		stop()
-		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
-}
-
-// connect opens a connection of its own and sends text on it.
-func (b bubble) connect(t *testing.T, text string) net.Conn {
-	t.Helper()
-	conn, err := b.Dial(t.Context(), "", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(conn, text); err != nil {
-		t.Fatal(err)
-	}
-	return conn
+	counts := new(server.Connections)
+	pipe.InBubble(t, func(ctx context.Context, ln net.Listener) error {
+		return server.Serve(ctx, ln, h, time.Minute, log, counts)
+	}, func(t *testing.T, b pipe.Bubble) { test(t, bubble{b, counts}) })
 }
 
 // cutOff reports whether the server has ended a connection. One that is alive costs a

@@ -45,7 +45,7 @@ func TestSlowReadersOfManyAges(t *testing.T) {
 				before := heap()
 				var conns []net.Conn
 				for age := range ages {
-					conns = append(conns, b.connect(t, "GET /search HTTP/1.1\r\nHost: x\r\nAccept-Encoding: "+coding+"\r\n\r\n"))
+					conns = append(conns, b.Connect(t, "GET /search HTTP/1.1\r\nHost: x\r\nAccept-Encoding: "+coding+"\r\n\r\n"))
 					synctest.Wait() // the answer waits to be read
 					x.Apply(lists[(age+1)%2])
 				}
@@ -97,11 +97,11 @@ func TestSlowReadersKeepSmallAnswers(t *testing.T) {
 	h := newSearch(Search{Index: x, Log: quiet}, recent, older)
 	inBubble(t, h, quiet, func(t *testing.T, b bubble) {
 		target := window(lists[0], 100, 1_500)
-		want := doWith(t, b.client, request(t, "GET", "http://127.0.0.1:8080"+target.String()))
-		slow := b.connect(t, "GET "+target.String()+" HTTP/1.1\r\nHost: x\r\n\r\n")
+		want := doWith(t, b.Client, request(t, "GET", "http://127.0.0.1:8080"+target.String()))
+		slow := b.Connect(t, "GET "+target.String()+" HTTP/1.1\r\nHost: x\r\n\r\n")
 		conns := []net.Conn{slow}
 		for range 4 {
-			conns = append(conns, b.connect(t, wantSearch))
+			conns = append(conns, b.Connect(t, wantSearch))
 		}
 		var answer bytes.Buffer
 		for age := range 25 {
@@ -141,7 +141,7 @@ func TestSmallHold(t *testing.T) {
 			before := heap()
 			for i := range clients {
 				target := window(lists[0], 50*i, 250).String()
-				conns = append(conns, b.connect(t, "GET "+target+" HTTP/1.1\r\nHost: x\r\nAccept-Encoding: "+coding+"\r\n\r\n"))
+				conns = append(conns, b.Connect(t, "GET "+target+" HTTP/1.1\r\nHost: x\r\nAccept-Encoding: "+coding+"\r\n\r\n"))
 			}
 			synctest.Wait()
 			x.Apply(lists[1])

@@ -40,7 +40,7 @@ func TestInFlight(t *testing.T) {
 		reached, opened = make(chan struct{}), make(chan struct{})
 		ask := func(method, target string) reply {
 			t.Helper()
-			return doWith(t, b.client, request(t, method, base+target))
+			return doWith(t, b.Client, request(t, method, base+target))
 		}
 		for range 2 {
 			type result struct {
@@ -51,7 +51,7 @@ func TestInFlight(t *testing.T) {
 			for range limit {
 				r := request(t, http.MethodGet, base+"/search", "X-Hold: yes")
 				go func() {
-					reply, err := exchange(b.client, r)
+					reply, err := exchange(b.Client, r)
 					held <- result{reply, err}
 				}()
 				<-reached

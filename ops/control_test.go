@@ -19,6 +19,7 @@ import (
 
 	"fever/event"
 	"fever/httpapi/server"
+	"fever/internal/pipe"
 	"fever/ops/control"
 	"fever/provider"
 	"fever/provider/feed/feverup"
@@ -30,25 +31,6 @@ import (
 type controlled struct {
 	*deployment
 	http.Client
-}
-
-// folder returns one with a path that is short enough for a socket's.
-func folder(t *testing.T) string {
-	t.Helper()
-	temporary := os.TempDir()
-	if len(temporary) > 50 {
-		temporary = "/tmp"
-	}
-	dir, err := os.MkdirTemp(temporary, "ops") //nolint:usetesting // as its comment says
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
 }
 
 // reader returns a provider for documents, with a limit of a MiB.
@@ -64,7 +46,7 @@ func reader(t *testing.T, name string) *provider.Provider {
 // steer serves the control socket of d until the test ends.
 func steer(t *testing.T, d *deployment, providers ...*provider.Provider) *controlled {
 	t.Helper()
-	ln, err := control.ListenSocket(filepath.Join(folder(t), "fever.db.sock"))
+	ln, err := control.ListenSocket(filepath.Join(pipe.SocketFolder(t), "fever.db.sock"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"fever/internal/leak"
@@ -168,48 +167,22 @@ func get(t testing.TB, url string) reply {
 
 // A bubble is a server in a synctest bubble.
 type bubble struct {
-	*pipe.Listener
-	client *http.Client
-	stop   context.CancelFunc
-	done   <-chan error // Serve's
+	pipe.Bubble
 	counts *Connections
 }
 
 // inBubble serves h with at most so many connections.
 func inBubble(t *testing.T, h http.Handler, grace time.Duration, log *slog.Logger, connections int, test func(t *testing.T, b bubble)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		ln := pipe.Listen()
-		transport := &http.Transport{DialContext: ln.Dial, DisableCompression: true}
-		ctx, stop := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		counts := new(Connections)
-		go func() { done <- serve(ctx, ln, h, grace, newConnLimiter(connections, log, counts)); close(done) }()
-		test(t, bubble{ln, &http.Client{Transport: transport}, stop, done, counts})
-		transport.CloseIdleConnections()
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
-}
-
-// connect opens a connection of its own and sends text on it.
-func (b bubble) connect(t *testing.T, text string) net.Conn {
-	t.Helper()
-	conn, err := b.Dial(t.Context(), "", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.WriteString(conn, text); err != nil {
-		t.Fatal(err)
-	}
-	return conn
+	counts := new(Connections)
+	pipe.InBubble(t, func(ctx context.Context, ln net.Listener) error {
+		return serve(ctx, ln, h, grace, newConnLimiter(connections, log, counts))
+	}, func(t *testing.T, b pipe.Bubble) { test(t, bubble{b, counts}) })
 }
 
 func (b bubble) get(t *testing.T) reply {
 	t.Helper()
-	r, err := exchange(t, b.client, http.MethodGet, "http://127.0.0.1:8080/")
+	r, err := exchange(t, b.Client, http.MethodGet, "http://127.0.0.1:8080/")
 	if err != nil {
 		t.Fatal(err)
 	}

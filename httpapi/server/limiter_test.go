@@ -53,7 +53,7 @@ func TestSlowHeaders(t *testing.T) {
 				before, start := held(), time.Now()
 				conns := make([]net.Conn, clients)
 				for i := range conns {
-					conns[i] = b.connect(t, test.first)
+					conns[i] = b.Connect(t, test.first)
 				}
 				synctest.Wait()
 				each := (held() - before) / clients
@@ -100,7 +100,7 @@ func TestManyConnections(t *testing.T) {
 			case 2:
 				text = request // idle, after an answer
 			}
-			conn := b.connect(t, text)
+			conn := b.Connect(t, text)
 			if text == request {
 				if _, ended := gone(t, conn); ended {
 					t.Fatal("it was not answered")
@@ -132,7 +132,7 @@ func TestManyConnections(t *testing.T) {
 			if reply := b.get(t); reply.status != http.StatusOK {
 				t.Errorf("after a while: %d", reply.status)
 			}
-			b.client.CloseIdleConnections()
+			b.Client.CloseIdleConnections()
 			synctest.Wait()
 		}
 		for i, conn := range conns {
@@ -155,7 +155,7 @@ func TestSlowReadersMakeRoom(t *testing.T) {
 	inBubble(t, newSender(20_000, limit).handler(), time.Minute, quiet, maxConnections, func(t *testing.T, b bubble) {
 		var conns []net.Conn
 		slow := func() {
-			conns = append(conns, b.connect(t, request))
+			conns = append(conns, b.Connect(t, request))
 			synctest.Wait()
 		}
 		for range limit {
@@ -208,7 +208,7 @@ func TestPace(t *testing.T) {
 			t.Parallel()
 			h := newSender(1_000_000, 0)
 			inBubble(t, h.handler(), time.Minute, quiet, maxConnections, func(t *testing.T, b bubble) {
-				conn := b.connect(t, request)
+				conn := b.Connect(t, request)
 				var answer bytes.Buffer
 				for range test.times {
 					if _, err := io.CopyN(&answer, conn, int64(test.bytes)); err != nil {

@@ -129,7 +129,7 @@ func TestTimeouts(t *testing.T) {
 			h := newSender(20_000, 1).handler()
 			inBubble(t, h, time.Minute, quiet, maxConnections, func(t *testing.T, b bubble) {
 				start := time.Now()
-				conn := b.connect(t, test.send)
+				conn := b.Connect(t, test.send)
 				if test.read {
 					response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 					if err != nil {
@@ -165,15 +165,15 @@ func TestGracefulStop(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newSender(20_000, 0).handler(), time.Minute, quiet, maxConnections, func(t *testing.T, b bubble) {
 		idle := b.get(t) // leaves an idle connection
-		conn := b.connect(t, request)
+		conn := b.Connect(t, request)
 		synctest.Wait() // its answer waits to be read
-		b.stop()
+		b.Stop()
 		synctest.Wait()
 		if _, err := b.Dial(t.Context(), "", ""); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("a new connection: %v", err)
 		}
 		select {
-		case err := <-b.done:
+		case err := <-b.Done:
 			t.Fatalf("it did not wait for the request in flight: %v", err)
 		default:
 		}
@@ -187,7 +187,7 @@ func TestGracefulStop(t *testing.T) {
 		if err != nil || string(body) != idle.body {
 			t.Errorf("the request in flight got %d bytes, %v, want %d", len(body), err, len(idle.body))
 		}
-		if err := <-b.done; err != nil {
+		if err := <-b.Done; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 	})
@@ -201,11 +201,11 @@ func TestHardStop(t *testing.T) {
 	const grace = 3 * time.Second // less than a silent connection may take
 	inBubble(t, newSender(20_000, 0).handler(), grace, logged.log(), maxConnections, func(t *testing.T, b bubble) {
 		b.get(t) // leaves an idle connection, which has nothing to lose
-		slow, silent := b.connect(t, request), b.connect(t, "")
+		slow, silent := b.Connect(t, request), b.Connect(t, "")
 		synctest.Wait() // the answer waits to be read
 		start := time.Now()
-		b.stop()
-		if err := <-b.done; err != nil {
+		b.Stop()
+		if err := <-b.Done; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 		if took := time.Since(start); took != grace {
@@ -234,11 +234,11 @@ func TestStopWaits(t *testing.T) {
 		time.Sleep(more)
 	})
 	inBubble(t, h, grace, quiet, maxConnections, func(t *testing.T, b bubble) {
-		b.connect(t, request)
+		b.Connect(t, request)
 		synctest.Wait()
 		start := time.Now()
-		b.stop()
-		if err := <-b.done; err != nil {
+		b.Stop()
+		if err := <-b.Done; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 		if took := time.Since(start); took != grace+more {

@@ -1,12 +1,17 @@
-// Package pipe is for tests: a listener without a network, whose connections can live in a
-// bubble of [testing/synctest], where time is simulated.
+// Package pipe is for tests of connections. Its listener has no network, so that a server and its
+// clients can live in a bubble of [testing/synctest], where time is simulated.
 package pipe
 
 import (
 	"context"
+	"io"
 	"net"
+	"net/http"
+	"os"
 	"sync"
 	"syscall"
+	"testing"
+	"testing/synctest"
 )
 
 // A Listener accepts what [Listener.Dial] dials. It says that its address is
@@ -53,4 +58,63 @@ func (l *Listener) Dial(context.Context, string, string) (net.Conn, error) {
 	case <-l.closed:
 		return nil, syscall.ECONNREFUSED
 	}
+}
+
+// A Bubble is a server in a bubble of [testing/synctest].
+type Bubble struct {
+	*Listener
+	Client *http.Client
+	Stop   context.CancelFunc // ends the context of the server
+	Done   <-chan error       // has the server's error, and is closed after that
+}
+
+// InBubble runs a test with a server: serve must serve until its context ends. An error of it
+// that the test does not take fails the test.
+func InBubble(t *testing.T, serve func(context.Context, net.Listener) error, test func(t *testing.T, b Bubble)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ln := Listen()
+		transport := &http.Transport{DialContext: ln.Dial, DisableCompression: true}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- serve(ctx, ln); close(done) }()
+		test(t, Bubble{ln, &http.Client{Transport: transport}, stop, done})
+		transport.CloseIdleConnections()
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+}
+
+// Connect opens a connection of its own and sends text on it.
+func (b Bubble) Connect(t *testing.T, text string) net.Conn {
+	t.Helper()
+	conn, err := b.Dial(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// SocketFolder returns a temporary folder for Unix sockets, which must have short paths.
+func SocketFolder(t *testing.T) string {
+	t.Helper()
+	parent := os.TempDir()
+	if len(parent) > 50 {
+		parent = "/tmp"
+	}
+	dir, err := os.MkdirTemp(parent, "f") //nolint:usetesting // its path has the name of the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }

@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	"fever/httpapi/server"
+	"fever/internal/pipe"
 )
 
 // listen answers on the socket of a data file as h does until the test ends, and returns
 // its client.
 func listen(t *testing.T, h http.Handler) *Client {
 	t.Helper()
-	db := filepath.Join(folder(t), "fever.db")
+	db := filepath.Join(pipe.SocketFolder(t), "fever.db")
 	ln, err := ListenSocket(SocketPath(db))
 	if err != nil {
 		t.Fatal(err)

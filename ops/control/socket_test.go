@@ -7,26 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// folder returns one with a path that is short enough for a socket's.
-func folder(t *testing.T) string {
-	t.Helper()
-	temporary := os.TempDir()
-	if len(temporary) > 50 {
-		temporary = "/tmp"
-	}
-	dir, err := os.MkdirTemp(temporary, "ops") //nolint:usetesting // as its comment says
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
+	"fever/internal/pipe"
+)
 
 // dead leaves the socket of a process that did not remove it.
 func dead(t *testing.T, path string) {
@@ -49,7 +32,7 @@ func TestListenSocket(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := folder(t)
+			dir := pipe.SocketFolder(t)
 			path := filepath.Join(dir, "fever.db.sock")
 			before(path)
 			l, err := ListenSocket(path)
@@ -86,7 +69,7 @@ func TestListenSocket(t *testing.T) {
 // TestListenSocketRefuses listens where something is that is to be left.
 func TestListenSocketRefuses(t *testing.T) {
 	t.Parallel()
-	dir := folder(t)
+	dir := pipe.SocketFolder(t)
 	taken := filepath.Join(dir, "taken.sock")
 	l, err := ListenSocket(taken)
 	if err != nil {
@@ -138,7 +121,7 @@ func TestListenSocketRefuses(t *testing.T) {
 // TestSocketReplaced closes a socket that has been replaced: its successor stays.
 func TestSocketReplaced(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(folder(t), "fever.db.sock")
+	path := filepath.Join(pipe.SocketFolder(t), "fever.db.sock")
 	first, err := ListenSocket(path)
 	if err != nil {
 		t.Fatal(err)
