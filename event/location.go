@@ -20,6 +20,10 @@ const (
 var (
 	locations atomic.Pointer[map[string]*time.Location]
 	loading   sync.Mutex // held to change it
+
+	// unknown is the last name that was not found. That takes long, and a feed may name the same
+	// zone in each of its rows.
+	unknown atomic.Pointer[string]
 )
 
 // LoadLocation returns the location of the time zone with an IANA name, such as Europe/Madrid
@@ -32,8 +36,16 @@ func LoadLocation(name string) (*time.Location, error) {
 	if !isTimeZone(name) {
 		return nil, fmt.Errorf("time zone %s is not an IANA name such as Europe/Madrid or UTC", quote(name))
 	}
-	loc, err := time.LoadLocation(name)
-	if err != nil {
+	return load(strings.Clone(name)) // it may be a part of a long text
+}
+
+func load(name string) (*time.Location, error) {
+	var loc *time.Location
+	if last := unknown.Load(); last == nil || *last != name {
+		loc, _ = time.LoadLocation(name) // what is wrong makes no difference
+	}
+	if loc == nil {
+		unknown.Store(&name)
 		return nil, fmt.Errorf("time zone %s is not known", quote(name))
 	}
 	loading.Lock()

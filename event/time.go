@@ -9,9 +9,9 @@ import (
 // SetTimes sets the start and the end of e from what a feed says of them, as [ParseTime] reads
 // it; an empty text is no time. The event's provider is at loc.
 //
-// Set e.TimeZone before, if the feed names it apart from the times. Otherwise the time zone that
-// the start names becomes the event's own. A time that names another one is an instant, and is
-// shown in the event's.
+// Set e.TimeZone before, if the feed names it apart from the times. Otherwise a time zone that
+// ParseTime returns becomes the event's own, that of the start before that of the end. A time
+// that counts in another one is an instant, and is shown in the event's.
 func (e *Event) SetTimes(start, end string, loc *time.Location) error {
 	if e.TimeZone != "" {
 		var err error
@@ -19,16 +19,22 @@ func (e *Event) SetTimes(start, end string, loc *time.Location) error {
 			return err
 		}
 	}
-	if l, named, err := parseTime(start, loc); err != nil {
-		return fmt.Errorf("start date %w", err)
-	} else if named != nil && e.TimeZone == "" {
-		e.Start, e.TimeZone, loc = l, named.String(), named
-	} else if e.Start, err = showAt(loc, l, named); err != nil {
+	l, at, err := parseTime(start, loc)
+	if e.TimeZone == "" && at != nil {
+		e.TimeZone, loc = at.String(), at
+	}
+	if err == nil {
+		e.Start, err = showAt(loc, l, at)
+	}
+	if err != nil {
 		return fmt.Errorf("start date %w", err)
 	}
-	l, named, err := parseTime(end, loc)
+	l, at, err = parseTime(end, loc)
+	if e.TimeZone == "" && at != nil {
+		e.TimeZone = loc.String() // where the start is, too
+	}
 	if err == nil {
-		e.End, err = showAt(loc, l, named)
+		e.End, err = showAt(loc, l, at)
 	}
 	if err != nil {
 		return fmt.Errorf("end date %w", err)
@@ -50,22 +56,25 @@ func showAt(loc *time.Location, l Local, from *time.Location) (Local, error) {
 //
 // An offset (Z, +01:00, +0100, +01) makes it an instant: the result is what the clocks at loc show
 // then. The name of a time zone may follow (RFC 9557 section 4.1: "2026-03-27T20:00+01:00[Europe/Madrid]"):
-// the result is what the clocks show there, and the name is returned. Other text is refused, as is
-// an offset that the named zone does not have then.
+// the result is what the clocks show there. Other text is refused, as is an offset that the named
+// zone does not have then.
+//
+// The time zone is the one in which the result must count: of an instant that of loc, lest another
+// zone in the provider's settings moves it. Of a local time as written it is empty.
 func ParseTime(s string, loc *time.Location) (l Local, timeZone string, err error) {
-	l, named, err := parseTime(s, loc)
+	l, at, err := parseTime(s, loc)
 	if err == nil && l.IsZero() {
 		err = errNoTime(s)
 	}
-	if named != nil {
-		timeZone = named.String()
+	if at != nil {
+		timeZone = at.String()
 	}
 	return l, timeZone, err
 }
 
-// parseTime is [ParseTime] that returns the location of the named time zone, or nil, and that
+// parseTime is [ParseTime] that returns the location of the time zone, nil for none, and that
 // reads an empty text as no time.
-func parseTime(s string, loc *time.Location) (l Local, named *time.Location, err error) {
+func parseTime(s string, loc *time.Location) (l Local, at *time.Location, err error) {
 	if s == "" {
 		return Local{}, nil, nil
 	}
@@ -77,37 +86,36 @@ func parseTime(s string, loc *time.Location) (l Local, named *time.Location, err
 		l.fold = true
 		return l, nil, nil
 	}
-	rest, name, found := strings.Cut(rest, "[")
+	offset, name, found := strings.Cut(rest, "[")
 	if found {
 		name, closed := strings.CutSuffix(name, "]")
 		if !closed {
 			return Local{}, nil, errNoTime(s)
 		}
-		if named, err = LoadLocation(name); err != nil {
+		if loc, err = LoadLocation(name); err != nil {
 			return Local{}, nil, fmt.Errorf("%s: %w", quote(s), err)
 		}
-		loc = named
 	}
-	if rest == "" {
-		return l, named, nil
+	if offset == "" {
+		return l, loc, nil
 	}
-	if len(rest) == len("+0100") {
-		rest = rest[:3] + ":" + rest[3:]
-	} else if len(rest) == len("+01") {
-		rest += ":00"
+	if len(offset) == len("+0100") {
+		offset = offset[:3] + ":" + offset[3:]
+	} else if len(offset) == len("+01") {
+		offset += ":00"
 	}
-	offset, ok := parseOffset(rest)
+	east, ok := parseOffset(offset)
 	if !ok {
 		return Local{}, nil, errNoTime(s)
 	}
-	at := l.first() - int64(offset/time.Second)
-	if _, has := time.Unix(at, 0).In(loc).Zone(); named != nil && offset != 0 && time.Duration(has)*time.Second != offset {
-		return Local{}, nil, fmt.Errorf("%s has an offset that %s does not have then", quote(s), named)
+	second := l.first() - int64(east/time.Second)
+	if _, has := time.Unix(second, 0).In(loc).Zone(); found && east != 0 && time.Duration(has)*time.Second != east {
+		return Local{}, nil, fmt.Errorf("%s has an offset that %s does not have then", quote(s), loc)
 	}
-	if l, err = LocalAt(at, loc); err != nil {
-		err = fmt.Errorf("%s: %w", quote(s), err)
+	if l, err = LocalAt(second, loc); err != nil {
+		return Local{}, nil, fmt.Errorf("%s: %w", quote(s), err)
 	}
-	return l, named, err
+	return l, loc, nil
 }
 
 // cutLocal reads the local time at the beginning of s, and returns what follows it.
