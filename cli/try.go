@@ -9,11 +9,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -130,7 +131,7 @@ type trial struct {
 
 func (t *tryCommand) run(ctx context.Context, source string, std streams) error {
 	rows := inspect.New(t.limit)
-	rows.Number = t.row
+	rows.Number, rows.Reads = t.row, t.Provider.Format.Reads
 	var document bytes.Buffer
 	got, failed := t.read(ctx, source, std.in, &document, rows)
 	if t.row > 0 {
@@ -244,10 +245,10 @@ const (
 
 func printTrial(w io.Writer, tried *trial) error {
 	r := tried.Report
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	p := &printer{w: table}
+	p := &printer{w: w}
+	var lines [][]string
 	if len(r.List) > 0 {
-		p.printf("ROW\tLINE\tREAD AS\t%s\n", strings.Join(inspect.Columns, "\t"))
+		lines = append(lines, append([]string{"ROW", "LINE", "READ AS"}, inspect.Columns...))
 	}
 	for i := range r.List {
 		row := &r.List[i]
@@ -258,12 +259,9 @@ func printTrial(w io.Writer, tried *trial) error {
 		if why := row.Why(); why != "" {
 			cells = []string{cell(why, maxReason)}
 		}
-		p.printf("%d\t%s\t%s\n", row.Number, row.Place(), strings.Join(append([]string{row.ReadAs()}, cells...), "\t"))
+		lines = append(lines, append([]string{strconv.Itoa(row.Number), row.Place(), row.ReadAs()}, cells...))
 	}
-	if err := cmp.Or(p.err, table.Flush()); err != nil {
-		return err
-	}
-	p = &printer{w: w}
+	printAligned(p, lines)
 	if more := r.Unlisted(); more > 0 {
 		p.printf("and %s more\n", count(more, "row", ""))
 	}
@@ -280,6 +278,24 @@ func printTrial(w io.Writer, tried *trial) error {
 		label = strings.Repeat(" ", len(label))
 	}
 	return p.err
+}
+
+// printAligned prints lines of cells in columns. The last cell of a line is as long as it is: it
+// takes no part in the width of its column, so that a reason does not move what is beside it.
+func printAligned(p *printer, lines [][]string) {
+	var widths []int
+	for _, cells := range lines {
+		for i := range len(cells) - 1 {
+			widths = append(widths, make([]int, max(0, i+1-len(widths)))...)
+			widths[i] = max(widths[i], runewidth.StringWidth(cells[i]))
+		}
+	}
+	for _, cells := range lines {
+		for i, text := range cells[:len(cells)-1] {
+			p.printf("%s  ", runewidth.FillRight(text, widths[i]))
+		}
+		p.printf("%s\n", cells[len(cells)-1])
+	}
 }
 
 // A triedRow is what --row prints.

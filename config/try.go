@@ -118,7 +118,7 @@ func (t *Try) completeEntry(flags *pflag.FlagSet) error {
 func (p *Provider) HasURL() bool { return p.URL != noURL }
 
 // readingKeys are the keys of an entry that say how to read a document.
-var readingKeys = []string{"format", "timezone", "tolerate"}
+var readingKeys = []string{"format", "timezone", "tolerate", "map"}
 
 // ParseEntry reads an entry of the list of providers that stands alone, for somebody who tries
 // how a document of at most so many bytes is read. Of the keys only those count that say how to
@@ -138,6 +138,7 @@ func (f *file) single(text []byte, only ...string) (Provider, error) {
 	if len(text) > maxFileBytes {
 		return Provider{}, fmt.Errorf("%s has more than 1 MiB", f.path)
 	}
+	f.lines = strings.Split(string(text), "\n")
 	node, err := f.document(text)
 	switch {
 	case err != nil:

@@ -178,7 +178,7 @@ func (p *Page) run(ctx context.Context, t *providerTrial) error {
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
 	rows := inspect.New(triedRows)
-	rows.Number = t.Number
+	rows.Number, rows.Reads = t.Number, of.Format.Reads
 	got, err := decodeTried(ctx, of, t.Document, rows)
 	t.Report = rows.Report(got, of.Location, time.Now())
 	if err != nil {
