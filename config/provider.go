@@ -1,6 +1,8 @@
 package config
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -36,7 +38,7 @@ type entry struct {
 	format      string
 	tolerate    xmlscan.Tolerance
 	mapping     mapping
-	headersAt   string // in the file
+	at          map[string]string // where keys are in the file that are no flags: "headers", "pages.size"
 	timeZone    timeZone
 	every       time.Duration
 	cron        crontab // instead of every
@@ -120,7 +122,7 @@ func (f *file) locations() (map[string]*time.Location, error) {
 // entry reads an entry of the list of providers, or only the given keys of it. It also
 // returns the flags, which know the origins.
 func (f *file) entry(node *yaml.Node, path string, only ...string) (*entry, *pflag.FlagSet, error) {
-	var e entry
+	e := entry{at: make(map[string]string)}
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	e.registerEntry(flags)
 	fields, err := f.fields(node, path)
@@ -133,11 +135,13 @@ func (f *file) entry(node *yaml.Node, path string, only ...string) (*entry, *pfl
 		case len(only) > 0 && !slices.Contains(only, of.key):
 		case of.key == "headers":
 			e.Header, err = f.headers(of)
-			e.headersAt = of.where
+			e.at[of.key] = of.where
 		case of.key == "map":
 			e.mapping, err = f.mapping(of)
+		case of.key == "pages":
+			e.Pages, err = f.pages(of, e.at)
 		case flag == nil:
-			err = unknownKey(of, flags, "headers", "map")
+			err = unknownKey(of, flags, "headers", "map", "pages")
 		default:
 			err = of.set(flag)
 		}
@@ -224,27 +228,14 @@ func (e *entry) provider(flags *pflag.FlagSet, urlFlag string) (Provider, error)
 	if e.cron.schedule != nil {
 		p.Next = func(t time.Time) time.Time { return e.cron.after(t, e.timeZone.Location) }
 	}
-	certificate := "client-cert"
-	if e.ClientCert == "" {
-		certificate = "client-key"
-	}
-	// Add one part after the other, to know which one is refused.
 	c := e.Config
 	c.Format, c.Location = format, e.timeZone.Location
-	c.CA, c.ClientCert, c.ClientKey, c.Header = "", "", "", nil
-	for _, part := range []struct {
-		origin string
-		add    func()
-	}{
-		{Origin(flags, urlFlag), func() {}}, // the rest is valid
-		{Origin(flags, "ca"), func() { c.CA = e.CA }},
-		{Origin(flags, certificate), func() { c.ClientCert, c.ClientKey = e.ClientCert, e.ClientKey }},
-		{e.headersAt, func() { c.Header = e.Header }},
-	} {
-		part.add()
-		if p.Provider, err = provider.New(c); err != nil {
-			return p, fmt.Errorf("%s: %w", part.origin, err)
+	if p.Provider, err = provider.New(c); err != nil {
+		field := urlFlag
+		if refused, ok := errors.AsType[*provider.FieldError](err); ok && refused.Field != "url" {
+			field = refused.Field
 		}
+		return p, fmt.Errorf("%s: %w", cmp.Or(e.at[field], Origin(flags, field)), err)
 	}
 	return p, nil
 }

@@ -58,22 +58,6 @@ func (g *Pages) paths() map[string]string {
 	return paths
 }
 
-// A FieldError says which field of a [Config] cannot be used, by the key that it has in the
-// configuration.
-type FieldError struct {
-	Field string // such as "url" or "pages.size"
-	Err   error
-}
-
-func (e *FieldError) Error() string { return e.Err.Error() }
-
-// Unwrap returns the reason.
-func (e *FieldError) Unwrap() error { return e.Err }
-
-func refuse(field, format string, args ...any) error {
-	return &FieldError{field, fmt.Errorf(format, args...)}
-}
-
 // follow has the provider's feed go on as g says. The error says which field cannot be used, or
 // not beside another one.
 func (p *Provider) follow(g Pages) (err error) {

@@ -53,6 +53,22 @@ type Provider struct {
 	isPublic  func(netip.Addr) bool // the function isPublic, except in tests, which have loopback addresses only
 }
 
+// A FieldError says which field of a [Config] cannot be used, by the key that it has in the
+// configuration.
+type FieldError struct {
+	Field string // such as "url" or "pages.size"
+	Err   error
+}
+
+func (e *FieldError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *FieldError) Unwrap() error { return e.Err }
+
+func refuse(field, format string, args ...any) error {
+	return &FieldError{field, fmt.Errorf(format, args...)}
+}
+
 // New returns a provider, or a [*FieldError] that names the value that cannot be used. Timeout
 // and MaxBytes have no default: both must be more than 0.
 func New(c Config) (*Provider, error) {

@@ -16,23 +16,26 @@ import (
 // tlsConfig returns the configuration of TLS, or an error that names the file that cannot be
 // used.
 func tlsConfig(c *Config) (*tls.Config, error) {
-	if (c.ClientCert == "") != (c.ClientKey == "") {
-		return nil, errors.New("a client certificate needs both its file and that of its key")
+	switch both := "a client certificate needs both its file and that of its key"; {
+	case c.ClientCert == "" && c.ClientKey != "":
+		return nil, refuse("client-key", "%s", both)
+	case c.ClientCert != "" && c.ClientKey == "":
+		return nil, refuse("client-cert", "%s", both)
 	}
 	own := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CA != "" {
 		text, err := readPEM(c.CA)
 		if err != nil {
-			return nil, fmt.Errorf("read the certificates of its authority: %w", err)
+			return nil, refuse("ca", "read the certificates of its authority: %w", err)
 		}
 		own.RootCAs = x509.NewCertPool()
 		if !own.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("read the certificates of its authority: %s holds none in PEM", c.CA)
+			return nil, refuse("ca", "read the certificates of its authority: %s holds none in PEM", c.CA)
 		}
 	}
 	if c.ClientCert != "" {
 		if _, err := clientCertificate(c); err != nil {
-			return nil, err
+			return nil, &FieldError{"client-cert", err}
 		}
 	}
 	own.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
