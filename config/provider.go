@@ -82,7 +82,7 @@ func (e *entry) registerEntry(flags *pflag.FlagSet) {
 
 func (e *entry) registerCommon(flags *pflag.FlagSet) {
 	flags.TextVar(&e.timeZone, "timezone", timeZone{time.UTC}, "time `zone` of the provider's local times, an IANA name")
-	flags.DurationVar(&e.Timeout, "timeout", 30*time.Second, "time limit of one fetch")
+	flags.DurationVar(&e.Timeout, "timeout", 30*time.Second, "time limit of one fetch, or of one page of a feed")
 	flags.TextVar((*size)(&e.MaxBytes), "max-bytes", size(1<<30), "`size` limit of one feed, after decompression")
 	flags.Lookup("max-bytes").DefValue = "1GiB" // as people write it
 	flags.TextVar(&e.tolerate, "tolerate", xmlscan.Tolerance(0), "`faults` of an XML feed to ignore: leading-blanks, control-characters")
