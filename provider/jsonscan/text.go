@@ -7,16 +7,16 @@ import (
 
 // text reads a string, or a name. The next byte is its first quote.
 func (s *Scanner) text() []byte {
-	begin := s.pos + 1
+	buf, begin := s.buf, s.pos+1
 	i := begin
-	for class[s.buf[i]]&isPlain != 0 {
+	for class[buf[i]]&isPlain != 0 {
 		i++
 	}
-	if s.buf[i] != '"' || i-begin > MaxString {
+	if buf[i] != '"' || i-begin > MaxString {
 		return s.anyText()
 	}
 	s.pos = i + 1
-	return s.buf[begin:i]
+	return buf[begin:i]
 }
 
 // anyText is text without the short cut for plain ASCII.

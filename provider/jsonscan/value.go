@@ -107,7 +107,11 @@ func (s *Scanner) Element() bool { return s.next(']') }
 
 // next reads the comma before the next member or element, or the bracket that closes all.
 func (s *Scanner) next(closing byte) bool {
-	switch c := s.peek(); {
+	c := s.buf[s.pos]
+	if c != ',' && c != closing {
+		c = s.peek()
+	}
+	switch {
 	case c == closing && s.depth > 0:
 		s.pos++
 		s.depth--
@@ -123,16 +127,21 @@ func (s *Scanner) next(closing byte) bool {
 	return s.err == nil
 }
 
-// Scalar reads the next value if it is neither an object nor an array. It returns its kind,
+// Scalar reads the next value, and skips it if it is an object or an array. It returns its kind,
 // and the text of a string or a number: a string without its quotes and escapes, a number
 // exactly as written. The text is valid until the next read.
 func (s *Scanner) Scalar() (Kind, []byte) {
-	kind := s.Kind()
-	switch kind {
-	case String:
+	kind := kinds[s.buf[s.pos]]
+	if kind == End { // white space, or something else
+		kind = s.Kind()
+	}
+	if kind == String { // in front of the switch, as most values are strings or numbers
 		return kind, s.text()
-	case Number:
+	}
+	if kind == Number {
 		return kind, s.number()
+	}
+	switch kind {
 	case True:
 		s.literal("true")
 	case False:
@@ -140,6 +149,7 @@ func (s *Scanner) Scalar() (Kind, []byte) {
 	case Null:
 		s.literal("null")
 	default:
+		s.Skip()
 	}
 	return kind, nil
 }
@@ -155,12 +165,17 @@ func (s *Scanner) Skip() {
 		for s.Enter(); s.Element(); {
 			s.Skip()
 		}
+	case End:
 	default:
 		s.Scalar()
 	}
 }
 
 func (s *Scanner) literal(word string) {
+	if end := s.pos + len(word); end < s.end && string(s.buf[s.pos:end]) == word && class[s.buf[end]]&isWord == 0 {
+		s.pos = end
+		return
+	}
 	for s.end-s.pos <= len(word) && s.more() { // the byte behind it, too
 	}
 	for i := range len(word) {
@@ -182,6 +197,29 @@ func (s *Scanner) delimited() {
 
 // number reads a number (RFC 8259 section 6).
 func (s *Scanner) number() []byte {
+	// The short cut is for what is sure to be a number: digits that do not begin with a zero,
+	// with a fraction or without, and no end of the buffer.
+	buf, begin := s.buf, s.pos
+	i := begin
+	if buf[i] != '0' {
+		for class[buf[i]]&isDigit != 0 {
+			i++
+		}
+		if i > begin && buf[i] == '.' && class[buf[i+1]]&isDigit != 0 {
+			for i++; class[buf[i]]&isDigit != 0; {
+				i++
+			}
+		}
+	}
+	if i == begin || i == s.end || class[buf[i]]&isWord != 0 || i-begin > MaxString {
+		return s.anyNumber()
+	}
+	s.pos = i
+	return buf[begin:i]
+}
+
+// anyNumber is number without the short cut.
+func (s *Scanner) anyNumber() []byte {
 	for {
 		n, ok := numberIn(s.buf[s.pos : s.end+1])
 		switch {
