@@ -17,16 +17,17 @@ import (
 // the format fever, and these differ:
 //
 //   - A member that is not known rejects the record, so that typing errors show.
+//   - Times may be instants, as [event.Event.SetTimes] reads them.
 //   - Without an event_id it is the base_id.
 //   - An id of more than [event.MaxIDBytes] becomes "sha256-" and the first 32 hexadecimal digits
 //     of its SHA-256.
 func NewReader() *Reader { return newReader(jsonscan.New(bytes.NewReader(nil)), true, nil) }
 
-// Read reads one record, as JSON. Its times without an offset count at the location. With an
-// error, which is the reason to reject the record, the event has the ids that could be read.
-// Current says whether the event is sold now: see [feed.Builder.Keep] and
-// [feed.Builder.KeepPast].
-func (r *Reader) Read(text []byte, _ *time.Location) (e event.Event, current bool, err error) {
+// Read reads one record, as JSON, of a provider at the location. With an error, which is the
+// reason to reject the record, the event has the ids that could be read. Current says whether
+// the event is sold now: see [feed.Builder.Keep] and [feed.Builder.KeepPast].
+func (r *Reader) Read(text []byte, location *time.Location) (e event.Event, current bool, err error) {
+	r.location = location
 	r.scanner.Reset(bytes.NewReader(text))
 	got := r.read()
 	if r.scanner.Kind() != jsonscan.End {

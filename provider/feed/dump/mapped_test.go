@@ -4,7 +4,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"fever/event"
 )
@@ -13,19 +12,28 @@ import (
 func TestReader(t *testing.T) {
 	t.Parallel()
 	r := NewReader()
+	madrid, err := event.LoadLocation("Europe/Madrid")
+	if err != nil {
+		t.Fatal(err)
+	}
 	long := strings.Repeat("x", event.MaxIDBytes+1)
 	const digits = "sha256-0ec9eb33e74510bcdd1f2ea55206e82f"
 	for text, want := range map[string]event.Event{
-		`{"base_id":"b","title":"t","start":"2026-01-01"}`:                           {Key: event.Key{BaseID: "b", EventID: "b"}},
-		`{"base_id":7,"event_id":8.0,"title":"t","start":"2026-01-01","end":null}`:   {Key: event.Key{BaseID: "7", EventID: "8"}},
-		`{"base_id":"b","event_id":"` + long + `","title":"t","start":"2026-01-01"}`: {Key: event.Key{BaseID: "b", EventID: digits}},
-		`{"base_id":"` + long + `","title":"t","start":"2026-01-01"}`:                {Key: event.Key{BaseID: digits, EventID: digits}},
+		`{"base_id":"b","title":"t","start":"2026-01-01T19:00:00Z","end":"2026-01-01T23:30+01:00"}`:                      {Key: event.Key{BaseID: "b", EventID: "b"}, TimeZone: "Europe/Madrid", Start: local(t, "2026-01-01T20:00:00"), End: local(t, "2026-01-01T23:30:00")},
+		`{"base_id":"b","title":"t","start":"2026-01-01 20:00","timezone":"Europe/London","end":"2026-01-01T22:00:00Z"}`: {Key: event.Key{BaseID: "b", EventID: "b"}, TimeZone: "Europe/London", Start: local(t, "2026-01-01T20:00:00"), End: local(t, "2026-01-01T22:00:00")},
+		`{"base_id":"b","title":"t","start":"2026-01-01"}`:                                                               {Key: event.Key{BaseID: "b", EventID: "b"}},
+		`{"base_id":7,"event_id":8.0,"title":"t","start":"2026-01-01","end":null}`:                                       {Key: event.Key{BaseID: "7", EventID: "8"}},
+		`{"base_id":"b","event_id":"` + long + `","title":"t","start":"2026-01-01"}`:                                     {Key: event.Key{BaseID: "b", EventID: digits}},
+		`{"base_id":"` + long + `","title":"t","start":"2026-01-01"}`:                                                    {Key: event.Key{BaseID: digits, EventID: digits}},
 		`{"base_id":"b","title":"t","start":"2026-01-01","zones":[{"price":"20.00"},{"price":20.00},{"price":0}]}`: {
 			Key: event.Key{BaseID: "b", EventID: "b"}, Zones: []event.Zone{{Price: price(t, "20")}, {Price: price(t, "20")}, {Price: price(t, "0")}},
 		},
 	} {
-		got, current, err := r.Read([]byte(text), time.UTC)
-		want.Title, want.Start = "t", local(t, "2026-01-01")
+		got, current, err := r.Read([]byte(text), madrid)
+		want.Title = "t"
+		if want.Start.IsZero() {
+			want.Start = local(t, "2026-01-01")
+		}
 		if want.Zones == nil {
 			want.Zones = []event.Zone{}
 		}
@@ -33,7 +41,7 @@ func TestReader(t *testing.T) {
 			t.Errorf("%s: %+v, %t, %v\nwant %+v", text, got, current, err, want)
 		}
 	}
-	if _, current, err := r.Read([]byte(`{"base_id":"b","title":"t","start":"2026-01-01","current":false}`), time.UTC); err != nil || current {
+	if _, current, err := r.Read([]byte(`{"base_id":"b","title":"t","start":"2026-01-01","current":false}`), madrid); err != nil || current {
 		t.Errorf("a record that is past: %t, %v", current, err)
 	}
 	for text, want := range map[string]string{
@@ -50,7 +58,7 @@ func TestReader(t *testing.T) {
 		`{"base_id":"b"`:                                      "the record as JSON: line 1 (byte 14): the document is cut short",
 		``:                                                    "it is not a JSON object",
 	} {
-		if got, _, err := r.Read([]byte(text), time.UTC); err == nil || !strings.Contains(err.Error(), want) || strings.HasSuffix(text, "]}") && got.BaseID != "b" {
+		if got, _, err := r.Read([]byte(text), madrid); err == nil || !strings.Contains(err.Error(), want) || strings.HasSuffix(text, "]}") && got.BaseID != "b" {
 			t.Errorf("%s: %+v, %v\nwant %s", text, got, err, want)
 		}
 	}

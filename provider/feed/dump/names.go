@@ -18,8 +18,8 @@ type members struct {
 	known  []string
 	strict bool
 
-	exact  uint64     // a bit for each known name that the object has, by index
-	others [][]string // by index, the names that it has in another case
+	odd    bool       // it has a name in another case
+	others [][]string // those, by the index of the known name
 	err    error      // the first unknown name, if they are strict
 }
 
@@ -34,47 +34,46 @@ func newMembers(strict bool, known, ignored []string) *members {
 
 // enter enters an object.
 func (m *members) enter(s *jsonscan.Scanner) {
-	m.exact, m.err = 0, nil
-	clear(m.others)
+	if m.odd {
+		clear(m.others)
+	}
+	m.odd, m.err = false, nil
 	s.Enter()
 }
 
-// next reads the name of the next member, and reports whether there is one. It returns the index
-// of the name, or another number if the value does not count.
-func (m *members) next(s *jsonscan.Scanner) (i int, ok bool) {
-	i, ok = s.MemberOf(m.Names)
-	switch {
-	case !ok:
-		return -1, false
-	case i >= 0:
-		m.exact |= 1 << i
-		return i, true
-	case m.strict:
+// unknown returns the index of the known name that a name has in another case, or -1 if its value
+// does not count.
+func (m *members) unknown(s *jsonscan.Scanner) int {
+	if m.strict {
 		if m.err == nil {
 			m.err = fmt.Errorf("the member %.40q is not known: known are %s", s.Name, strings.Join(m.known, ", "))
 		}
-		return -1, true
+		return -1
 	}
-	i = slices.IndexFunc(m.known, func(name string) bool { return strings.EqualFold(name, string(s.Name)) })
-	if i < 0 || m.exact&(1<<i) != 0 {
-		return -1, true
+	i := slices.IndexFunc(m.known, func(name string) bool { return strings.EqualFold(name, string(s.Name)) })
+	if i < 0 || m.Seen&(1<<i) != 0 {
+		return -1
 	}
+	m.odd = true
 	if !slices.Contains(m.others[i], string(s.Name)) {
 		m.others[i] = append(m.others[i], string(s.Name))
 	}
 	if len(m.others[i]) > 1 {
-		return -1, true
+		return -1
 	}
-	return i, true
+	return i
 }
 
 // has reports whether the object has the member with the known name.
-func (m *members) has(i int) bool { return m.exact&(1<<i) != 0 || len(m.others[i]) > 0 }
+func (m *members) has(i int) bool { return m.Seen&(1<<i) != 0 || len(m.others[i]) > 0 }
 
 // wrong returns why an object cannot be read because of its names, or nil. It has ended.
 func (m *members) wrong() error {
+	if !m.odd {
+		return m.err
+	}
 	for i, names := range m.others {
-		if len(names) > 1 && m.exact&(1<<i) == 0 {
+		if len(names) > 1 && m.Seen&(1<<i) == 0 {
 			slices.Sort(names)
 			return fmt.Errorf("both %.40q and %.40q are there", names[0], names[1])
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"fever/event"
 	"fever/provider/feed"
@@ -42,7 +43,6 @@ const (
 	atNumbered
 	atAvailable
 	atCurrency
-	zoneMembers // how many there are
 )
 
 var zoneNames = []string{atZoneID: "zone_id", atName: "name", atCapacity: "capacity", atPrice: "price", atNumbered: "numbered", atAvailable: "available", atCurrency: "currency"}
@@ -58,10 +58,12 @@ var otherNames = []string{"dump", "events", "id", "provider", "first_seen", "las
 
 // A Reader reads records.
 type Reader struct {
-	scanner *jsonscan.Scanner
-	members *members // of a record
-	inZone  *members
-	prices  feed.Prices
+	scanner  *jsonscan.Scanner
+	members  *members // of a record
+	inZone   *members
+	location *time.Location // times may be instants, which are shown here; nil: they are as fever dump writes them
+	prices   feed.Prices
+	err      error // the first reason to reject the record, or its zone, that is being read
 
 	// The texts of a record are collected in one buffer, which becomes one string: feeds have a
 	// million zones, each with an id and a name.
@@ -95,35 +97,37 @@ func (r *Reader) read() record {
 	s := r.scanner
 	s.Begin()
 	defer s.End()
-	r.text, r.zones, r.zoneTexts = r.text[:0], r.zones[:0], r.zoneTexts[:0]
+	r.text, r.zones, r.zoneTexts, r.err = r.text[:0], r.zones[:0], r.zoneTexts[:0], nil
 	if s.Kind() != jsonscan.Object {
 		s.Skip()
 		return record{err: errors.New("it is not a JSON object")}
 	}
 	got := record{current: true}
 	var texts [markEvents + 1]span
-	var errs [recordMembers]error
 	r.members.enter(s)
-	for i, ok := r.members.next(s); ok; i, ok = r.members.next(s) {
+	for i, ok := s.MemberOf(r.members.Names); ok; i, ok = s.MemberOf(r.members.Names) {
+		if i < 0 {
+			i = r.members.unknown(s)
+		}
 		switch i {
 		case atBaseID, atEventID:
-			texts[i], errs[i] = r.id(recordNames[i])
+			texts[i] = r.id(recordNames[i])
 		case atTitle:
-			texts[i], errs[i] = r.string(recordNames[i], feed.Text)
+			texts[i] = r.string(recordNames[i], feed.Text)
 		case atTimeZone, atStart, atEnd:
-			texts[i], errs[i] = r.string(recordNames[i], feed.Trim)
+			texts[i] = r.string(recordNames[i], feed.Trim)
 		case atOrganizerID:
 			texts[i] = r.aside(event.MaxIDBytes)
 		case atSellFrom, atSellTo:
 			texts[i] = r.aside(event.MaxTextBytes)
 		case atSoldOut:
-			got.SoldOut, errs[i] = r.bool(recordNames[i], false)
+			got.SoldOut = r.bool(recordNames[i], false)
 		case atCurrent:
-			got.current, errs[i] = r.bool(recordNames[i], true)
+			got.current = r.bool(recordNames[i], true)
 		case atZones:
-			errs[i] = r.readZones()
+			r.readZones()
 		case markDump, markEvents:
-			texts[i], _ = r.id("")
+			texts[i] = r.aside(event.MaxIDBytes)
 		default:
 			s.Skip()
 		}
@@ -137,92 +141,103 @@ func (r *Reader) read() record {
 	got.Title, got.OrganizerID = of(texts[atTitle]), of(texts[atOrganizerID])
 	got.TimeZone = of(texts[atTimeZone])
 	got.SellFrom, got.SellTo = of(texts[atSellFrom]), of(texts[atSellTo])
-	got.Zones = slices.Clone(r.zones)
+	got.Zones = r.takeZones()
 	for i, texts := range r.zoneTexts {
 		z := &got.Zones[i]
 		z.ID, z.Name, z.Currency = of(texts.id), of(texts.name), of(texts.currency)
 	}
-	var half, startErr, endErr error
+	if start, end := of(texts[atStart]), of(texts[atEnd]); r.location != nil {
+		r.note(got.SetTimes(start, end, r.location))
+	} else {
+		got.Start, got.End = r.local("start date", start), r.local("end date", end)
+	}
+	var half error
 	if s.HalfPair {
 		half = errors.New("half of a surrogate pair is in it, which is no character")
 	}
-	got.Start, startErr = parseLocal("start date", of(texts[atStart]))
-	got.End, endErr = parseLocal("end date", of(texts[atEnd]))
-	got.err = cmp.Or(half, r.members.wrong(), cmp.Or(errs[:]...), startErr, endErr)
+	got.err = cmp.Or(half, r.members.wrong(), r.err)
 	return got
 }
 
-// parseLocal reads a date. Without one it returns the zero value.
-func parseLocal(field, text string) (l event.Local, err error) {
-	if text == "" {
-		return l, nil
+// takeZones returns the zones read.
+func (r *Reader) takeZones() []event.Zone {
+	zones := r.zones
+	if len(zones) < cap(zones) {
+		r.zones = r.zones[:0:len(zones)]
+		return slices.Clone(zones)
 	}
-	if err = l.UnmarshalText([]byte(text)); err != nil {
-		return l, fmt.Errorf("%s %w", field, err)
-	}
-	return l, nil
+	r.zones = make([]event.Zone, 0, len(zones))
+	return zones
 }
 
-// readZones reads the zones of a record. The error is the reason to reject it.
-func (r *Reader) readZones() (err error) {
+// local reads a date. Without one it returns the zero value.
+func (r *Reader) local(field, text string) (l event.Local) {
+	if err := l.UnmarshalText([]byte(text)); err != nil {
+		r.reject("%s %w", field, err)
+	}
+	return l
+}
+
+// readZones reads the zones of a record.
+func (r *Reader) readZones() {
 	s := r.scanner
 	r.zones, r.zoneTexts = r.zones[:0], r.zoneTexts[:0]
-	switch s.Kind() {
+	switch kind := s.Kind(); kind {
 	case jsonscan.Array:
+		for s.Enter(); s.Element(); {
+			if len(r.zones) == event.MaxZones {
+				r.note(feed.ErrZones)
+			}
+			if r.err != nil { // the others make no difference
+				s.Skip()
+				continue
+			}
+			r.readZone()
+		}
 	case jsonscan.Null:
 		s.Skip()
-		return nil
 	default:
 		s.Skip()
-		return errors.New("zones is not a JSON array")
+		r.reject("zones is not a JSON array")
 	}
-	for s.Enter(); s.Element(); {
-		if err == nil && len(r.zones) == event.MaxZones {
-			err = feed.ErrZones
-		}
-		if err != nil { // the others make no difference
-			s.Skip()
-			continue
-		}
-		err = r.readZone()
-	}
-	return err
 }
 
-func (r *Reader) readZone() error {
+// readZone reads a zone of a record that has no error.
+func (r *Reader) readZone() {
 	s := r.scanner
-	var z event.Zone
-	var texts zoneTexts
-	var errs [zoneMembers]error
 	if kind := s.Kind(); kind != jsonscan.Object {
 		s.Skip()
-		return feed.ZoneError(len(r.zones), nil, fmt.Errorf("it is a JSON %s, which it cannot be", kind))
+		r.err = feed.ZoneError(len(r.zones), nil, fmt.Errorf("it is a JSON %s, which it cannot be", kind))
+		return
 	}
+	r.zones, r.zoneTexts = append(r.zones, event.Zone{}), append(r.zoneTexts, zoneTexts{})
+	at := len(r.zones) - 1
+	z, texts := &r.zones[at], &r.zoneTexts[at]
 	r.inZone.enter(s)
-	for i, ok := r.inZone.next(s); ok; i, ok = r.inZone.next(s) {
+	for i, ok := s.MemberOf(r.inZone.Names); ok; i, ok = s.MemberOf(r.inZone.Names) {
+		if i < 0 {
+			i = r.inZone.unknown(s)
+		}
 		switch i {
 		case atZoneID:
-			texts.id, errs[i] = r.id(zoneNames[i])
+			texts.id = r.id(zoneNames[i])
 		case atName:
-			texts.name, errs[i] = r.string(zoneNames[i], feed.Text)
+			texts.name = r.string(zoneNames[i], feed.Text)
 		case atCapacity:
-			z.Capacity, errs[i] = r.capacity()
+			z.Capacity = r.capacity()
 		case atPrice:
-			z.Price, errs[i] = r.price()
+			z.Price = r.price()
 		case atNumbered:
-			z.Numbered, errs[i] = r.bool(zoneNames[i], false)
+			z.Numbered = r.bool(zoneNames[i], false)
 		case atAvailable:
-			z.Available, errs[i] = r.bool(zoneNames[i], false)
+			z.Available = r.bool(zoneNames[i], false)
 		case atCurrency:
-			texts.currency, errs[i] = r.string(zoneNames[i], feed.Trim)
+			texts.currency = r.string(zoneNames[i], feed.Trim)
 		default:
 			s.Skip()
 		}
 	}
-	if err := cmp.Or(r.inZone.wrong(), cmp.Or(errs[:]...)); err != nil {
-		return feed.ZoneError(len(r.zones), r.text[texts.id.from:texts.id.to], err)
+	if err := cmp.Or(r.inZone.wrong(), r.err); err != nil {
+		r.err = feed.ZoneError(at, r.text[texts.id.from:texts.id.to], err)
 	}
-	r.zones = append(r.zones, z)
-	r.zoneTexts = append(r.zoneTexts, texts)
-	return nil
 }

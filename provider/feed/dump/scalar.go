@@ -22,108 +22,115 @@ func (r *Reader) keep(text []byte) span {
 }
 
 // id reads a text, trimmed, or a whole number: 291.0 is 291.
-func (r *Reader) id(name string) (span, error) {
-	kind, text, err := r.scalar(name)
-	if err != nil {
-		return span{}, err
-	}
+func (r *Reader) id(name string) span {
+	kind, text := r.scanner.Scalar()
+	text = r.plain(name, kind, text)
 	if kind == jsonscan.Number {
 		whole, ok := wholeNumber(text)
 		if !ok {
-			return span{}, fmt.Errorf("%s %.40q is not a whole number", name, text)
+			r.reject("%s %.40q is not a whole number", name, text)
 		}
 		text = whole
 	}
-	return r.keep(text), nil
+	return r.keep(text)
 }
 
 // aside reads a text for whose sake no row is rejected: there is none if it is bad, or too long.
 func (r *Reader) aside(most int) span {
-	id, err := r.id("")
-	if err != nil {
-		return span{}
-	}
-	text := feed.Optional(r.text[id.from:id.to], most)
-	return span{id.from, id.from + len(text)}
+	before := r.err
+	id := r.id("")
+	r.err = before
+	return span{id.from, id.from + len(feed.Optional(r.text[id.from:id.to], most))}
 }
 
 // string reads a text, and changes it with the function.
-func (r *Reader) string(name string, change func([]byte) []byte) (span, error) {
-	kind, text := r.value()
-	switch kind {
+func (r *Reader) string(name string, change func([]byte) []byte) span {
+	switch kind, text := r.scanner.Scalar(); kind {
 	case jsonscan.String:
-		return r.keep(change(text)), nil
+		return r.keep(change(text))
 	case jsonscan.Null:
-		return span{}, nil
 	default:
-		return span{}, wrongKind(name, kind)
+		r.wrongKind(name, kind)
 	}
+	return span{}
 }
 
 // bool reads true or false. Null means the default.
-func (r *Reader) bool(name string, byDefault bool) (bool, error) {
-	switch kind, _ := r.value(); kind {
+func (r *Reader) bool(name string, byDefault bool) bool {
+	switch kind, _ := r.scanner.Scalar(); kind {
 	case jsonscan.True, jsonscan.False:
-		return kind == jsonscan.True, nil
+		return kind == jsonscan.True
 	case jsonscan.Null:
-		return byDefault, nil
 	default:
-		return false, wrongKind(name, kind)
+		r.wrongKind(name, kind)
 	}
+	return byDefault
 }
 
 // capacity reads a number of tickets, by default 0.
-func (r *Reader) capacity() (int64, error) {
-	kind, text, err := r.scalar("capacity")
-	if err != nil || kind == jsonscan.Null {
-		return 0, err
+func (r *Reader) capacity() int64 {
+	kind, text := r.scanner.Scalar()
+	if n, ok := shortNumber(text); ok {
+		return n
+	}
+	text = r.plain("capacity", kind, text)
+	if text == nil {
+		return 0
 	}
 	if whole, ok := wholeNumber(text); kind == jsonscan.Number && ok {
 		text = whole
 	}
-	return feed.ParseCapacity(text)
+	n, err := feed.ParseCapacity(text)
+	r.note(err)
+	return n
 }
 
 // price reads a price, by default the unknown one.
-func (r *Reader) price() (event.Price, error) {
-	kind, text, err := r.scalar("price")
-	if err != nil || kind == jsonscan.Null {
-		return event.Price{}, err
+func (r *Reader) price() event.Price {
+	kind, text := r.scanner.Scalar()
+	if p, ok := r.prices[string(text)]; ok {
+		return p
 	}
-	return r.prices.Parse(text)
+	text = r.plain("price", kind, text)
+	if text == nil {
+		return event.Price{}
+	}
+	p, err := r.prices.Parse(text)
+	r.note(err)
+	return p
 }
 
-// scalar reads a text, trimmed, or an exact number without an exponent, or null. Feeds write
-// texts as numbers, and numbers as texts.
-func (r *Reader) scalar(name string) (jsonscan.Kind, []byte, error) {
-	kind, text := r.value()
+// plain returns the text of a value, trimmed, or an exact number without an exponent. Feeds
+// write texts as numbers, and numbers as texts. For null, and with an error, it returns nil.
+func (r *Reader) plain(name string, kind jsonscan.Kind, text []byte) []byte {
 	switch kind {
 	case jsonscan.String:
-		return kind, feed.Trim(text), nil
+		return feed.Trim(text)
 	case jsonscan.Number:
-		text, ok := plainNumber(text)
+		plain, ok := plainNumber(text)
 		if !ok {
-			return kind, nil, fmt.Errorf("%s %.40q has an exponent that is out of range", name, text)
+			r.reject("%s %.40q has an exponent that is out of range", name, text)
+			return nil
 		}
-		return kind, text, nil
+		return plain
 	case jsonscan.Null:
-		return kind, nil, nil
 	default:
-		return kind, nil, wrongKind(name, kind)
+		r.wrongKind(name, kind)
 	}
+	return nil
 }
 
-// value reads the next value. It skips an object or an array.
-func (r *Reader) value() (jsonscan.Kind, []byte) {
-	kind, text := r.scanner.Scalar()
-	if kind == jsonscan.Object || kind == jsonscan.Array {
-		r.scanner.Skip()
-	}
-	return kind, text
+func (r *Reader) wrongKind(name string, kind jsonscan.Kind) {
+	r.reject("%s is a JSON %s, which it cannot be", name, kind)
 }
 
-func wrongKind(name string, kind jsonscan.Kind) error {
-	return fmt.Errorf("%s is a JSON %s, which it cannot be", name, kind)
+func (r *Reader) reject(format string, args ...any) { r.note(fmt.Errorf(format, args...)) }
+
+// note keeps an error if it is the first one of its record.
+func (r *Reader) note(err error) {
+	if r.err == nil {
+		r.err = err
+	}
 }
 
 // maxExponent bounds the exponent of a number in both directions. No value has as many digits.
@@ -132,8 +139,11 @@ const maxExponent = 2 * event.MaxIDBytes
 // plainNumber returns a JSON number without an exponent: 2.0e1 becomes 20. It reports whether
 // the exponent is within its bounds.
 func plainNumber(number []byte) ([]byte, bool) {
-	at := bytes.IndexAny(number, "eE")
-	if at < 0 {
+	at := 0
+	for at < len(number) && number[at]|0x20 != 'e' {
+		at++
+	}
+	if at == len(number) {
 		return number, true
 	}
 	mantissa := string(number[:at])
@@ -151,6 +161,17 @@ func plainNumber(number []byte) ([]byte, bool) {
 		plain = strings.TrimRight(strings.TrimRight(plain, "0"), ".")
 	}
 	return []byte(plain), true
+}
+
+// shortNumber returns the number that a few digits make, as in nearly all capacities.
+func shortNumber(text []byte) (n int64, ok bool) {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, len(text) > 0 && len(text) <= 18
 }
 
 // wholeNumber returns a number without its fraction, if that has only zeros.
