@@ -27,7 +27,7 @@ func LocalAt(second int64, loc *time.Location) (Local, error) {
 		return Local{}, fmt.Errorf("the year is %d at %s", t.Year(), loc)
 	}
 	l := Local{int16(t.Year()), uint8(t.Month()), uint8(t.Day()), uint8(t.Hour()), uint8(t.Minute()), uint8(t.Second()), true, false}
-	l.fold = instant(l.first(), loc) != second
+	l.fold = UnixAt(l.first(), loc) != second
 	return l, nil
 }
 
@@ -184,7 +184,7 @@ func (l Local) Unix(loc *time.Location) int64 {
 	if l.fold {
 		return lastInstant(l.first(), loc)
 	}
-	return instant(l.first(), loc)
+	return UnixAt(l.first(), loc)
 }
 
 // ends returns the Unix second at which an event at loc ends: the last one of a date.
@@ -193,7 +193,7 @@ func (l Local) ends(loc *time.Location) int64 {
 		return l.Unix(loc)
 	}
 	// When clocks go back at midnight, the last second of the day comes twice.
-	return instant(l.last()+1, loc) - 1
+	return UnixAt(l.last()+1, loc) - 1
 }
 
 // endsAgain is ends with the second instant of a time that the clocks show twice.
@@ -202,10 +202,10 @@ func (l Local) endsAgain(loc *time.Location) int64 {
 	return l.ends(loc)
 }
 
-// instant returns the Unix second at which a clock in loc shows the local second, which is
+// UnixAt returns the Unix second at which a clock in loc shows the local second, which is
 // given as if it were UTC. Of two such seconds it is the first. A second that the clock
 // skips has the offset from before the gap (RFC 5545 section 3.3.5).
-func instant(local int64, loc *time.Location) int64 {
+func UnixAt(local int64, loc *time.Location) int64 {
 	// Offsets are less than a day, and no zone changes its offset twice within two days: the
 	// offset of a day earlier is the one from before any change that matters.
 	_, before := time.Unix(local-24*60*60, 0).In(loc).Zone()
@@ -221,12 +221,12 @@ func instant(local int64, loc *time.Location) int64 {
 	return early
 }
 
-// lastInstant is instant with the second of two such seconds.
+// lastInstant is UnixAt with the second of two such seconds.
 func lastInstant(local int64, loc *time.Location) int64 {
-	_, after := time.Unix(local+24*60*60, 0).In(loc).Zone() // see instant
+	_, after := time.Unix(local+24*60*60, 0).In(loc).Zone() // see UnixAt
 	late := local - int64(after)
 	if _, then := time.Unix(late, 0).In(loc).Zone(); then == after {
 		return late
 	}
-	return instant(local, loc) // a time that is skipped
+	return UnixAt(local, loc) // a time that is skipped
 }

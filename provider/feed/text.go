@@ -2,6 +2,8 @@ package feed
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -109,4 +111,14 @@ func shorten(id []byte) string {
 		}
 	}
 	return string(id[:n])
+}
+
+// ID returns the id that an event gets for one of a provider: a longer one than
+// [event.MaxIDBytes] becomes "sha256-" and 32 hexadecimal digits of its digest.
+func ID(id []byte) string {
+	if len(id) <= event.MaxIDBytes {
+		return string(id)
+	}
+	sum := sha256.Sum256(id)
+	return "sha256-" + hex.EncodeToString(sum[:16])
 }
