@@ -63,8 +63,12 @@ func TestReadCompressed(t *testing.T) {
 	twice := gzipped(t, once)
 	for _, body := range [][]byte{once, twice, append(gzipped(t, doc[:100]), gzipped(t, doc[100:])...)} {
 		snapshot, err := p.read(t.Context(), iotest.OneByteReader(bytes.NewReader(body)), nil)
-		if err != nil || !reflect.DeepEqual(snapshot, plain) {
-			t.Errorf("%+v, %v", snapshot, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		snapshot.Page.Began = plain.Page.Began
+		if !reflect.DeepEqual(snapshot, plain) {
+			t.Errorf("%+v", snapshot)
 		}
 	}
 	for name, test := range map[string]struct {

@@ -129,10 +129,11 @@ func build(c Config) (*Provider, error) {
 // The time limit runs until the body of the document is closed. The error is nil or a
 // [*feed.Error].
 func (p *Provider) Get(ctx context.Context, last feed.Validators, progress *feed.Progress) (*feed.Document, error) {
-	if last.Source != p.source {
+	page := feed.Page{Number: 1, URL: p.url, Began: time.Now()}
+	if last.Source != p.sourceAt(page.Began) {
 		last = feed.Validators{}
 	}
-	return p.load(ctx, feed.Page{Number: 1, URL: p.url, Began: time.Now()}, last, progress)
+	return p.load(ctx, page, last, progress)
 }
 
 // GetPage is [Provider.Get] for another page of the feed: [feed.Feed.Next] of the page before.
@@ -161,7 +162,7 @@ func (p *Provider) load(ctx context.Context, page feed.Page, last feed.Validator
 // time. Closing the body of the document closes r; with an error, which is a [*feed.Error], r is
 // closed at once. A Read of r that blocks is not interrupted: ctx is checked before each.
 func (p *Provider) Read(ctx context.Context, r io.ReadCloser, progress *feed.Progress) (*feed.Document, error) {
-	t := p.newTransfer(ctx, 0, feed.Page{Number: 1}, "read a document", progress)
+	t := p.newTransfer(ctx, 0, feed.Page{Number: 1, Began: time.Now()}, "read a document", progress)
 	t.closers = append(t.closers, r)
 	if err := t.decompress(r); err != nil {
 		return nil, t.failed(err)

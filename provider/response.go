@@ -60,7 +60,7 @@ func (t *transfer) receive(last feed.Validators) error {
 		return err
 	}
 	t.closers = append(t.closers, kept)
-	doc.Validators = renewed(feed.Validators{Source: t.from.source}, res.Header)
+	doc.Validators = renewed(feed.Validators{Source: t.from.sourceAt(doc.Page.Began)}, res.Header)
 	if kept.Whole() {
 		digest.Sum(doc.Validators.Digest[:0])
 		if doc.Validators.Digest == last.Digest {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"time"
 
 	"fever/provider/feed"
 )
@@ -33,6 +34,14 @@ func sourceOf(c *Config) string {
 		_ = json.NewEncoder(h).Encode(c.Pages) // neither fails
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// sourceAt returns the source of documents that are got at a time.
+func (p *Provider) sourceAt(t time.Time) string {
+	if p.Format.Monthly {
+		return p.source + t.UTC().Format(" 2006-01")
+	}
+	return p.source
 }
 
 // renewed returns the validators with those that a response brings. A 304 replaces only the

@@ -46,7 +46,11 @@ type Format struct {
 	// is part of [Validators.Source], so that feeds that have not changed are decoded again.
 	Revision string
 	Accept   string // value of the Accept header
-	// Decode gives the rows of a document to the builder. It depends on the document alone.
+	// Monthly says that a document is another feed in another month (UTC), as rules are expanded
+	// from the month of Document.Page.Began on.
+	Monthly bool
+	// Decode gives the rows of a document to the builder. It depends on the document alone, and
+	// on the month if the format is Monthly.
 	// Its error is one of [Errorf], or wraps the error of the body.
 	Decode func(*Document, *Builder) error
 	// Reads reports whether Decode reads members of rows with a name. It is for people who look
