@@ -1,0 +1,412 @@
+package ical
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"fever/event"
+	"fever/provider/feed"
+	"fever/provider/rrule"
+)
+
+// maxInstances bounds what the rules of a document give together.
+const maxInstances = 1 << 17
+
+// A converter makes events of the components of a document.
+type converter struct {
+	*feed.Builder
+	*resolver
+
+	from, to  int64 // the window of rules, in wall-clock time
+	instances int   // that rules have given
+}
+
+// A series is all that a document says of one UID.
+type series struct {
+	master    *vevent // without a RECURRENCE-ID; nil if it is missing
+	overrides []*vevent
+}
+
+// utc is the zone of times with a Z.
+var utc = &zone{iana: time.UTC}
+
+// convert gives all events to the builder, in the order in which their UIDs first appear.
+func (c *converter) convert(events []*vevent) error {
+	byUID := make(map[string]*series)
+	var all []*series
+	for _, e := range events {
+		e.uid = cmp.Or(e.uid, e.url)
+		if e.uid == "" {
+			c.reject(e, "it has neither a UID nor a URL")
+			continue
+		}
+		s := byUID[e.uid]
+		if s == nil {
+			s = new(series)
+			byUID[e.uid] = s
+			all = append(all, s)
+		}
+		switch {
+		case e.recurrence != nil:
+			s.overrides = append(s.overrides, e)
+		case s.master != nil:
+			s.master = c.newer(s.master, e)
+		default:
+			s.master = e
+		}
+	}
+	for _, s := range all {
+		if err := c.series(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newer returns which of two events with the same UID and RECURRENCE-ID counts, and rejects
+// the other.
+func (c *converter) newer(a, b *vevent) *vevent {
+	if cmp.Or(cmp.Compare(a.sequence, b.sequence), cmp.Compare(a.modified, b.modified)) > 0 {
+		a, b = b, a
+	}
+	c.reject(a, fmt.Sprintf("the event on line %d has the same UID and RECURRENCE-ID, and a higher SEQUENCE, a later date, or a later line", b.line))
+	return b
+}
+
+func (c *converter) reject(e *vevent, reason string) {
+	id := e.uid
+	if e.recurrence != nil {
+		id = idOf(e.recurrence.wall, e.recurrence.form)
+	}
+	c.Row(e.line, nil)
+	c.Reject(e.uid, id, e.line, reason)
+}
+
+// A change is an override: it takes the place of one instance, or of all from there on.
+type change struct {
+	*vevent
+
+	span     *span
+	original original
+	used     bool
+}
+
+// series gives the events of one UID.
+func (c *converter) series(s *series) error {
+	base, starts, err := c.originals(s.master)
+	if err != nil {
+		c.reject(s.master, err.Error())
+		for _, e := range s.overrides {
+			c.reject(e, fmt.Sprintf("it changes the event on line %d, which was rejected", s.master.line))
+		}
+		return nil
+	}
+	single, later, all := c.changes(s, base)
+	if len(starts) == 0 && s.master != nil && len(all) == 0 {
+		c.Row(s.master.line, nil)
+		c.Ignore(s.master.line) // its rule has no instance in the window
+	}
+	for i, wall := range slices.Sorted(maps.Keys(starts)) {
+		id := s.master.uid
+		if s.master.repeats() {
+			id = base.id(wall)
+		}
+		if ch, ok := single.find(c, base, wall); ok && !ch.used {
+			ch.used = true
+			err = c.emit(s, ch.vevent, ch.span, ch.span.start, ch.span.end, id)
+		} else if ch := latest(later, wall); ch != nil {
+			ch.used = true
+			err = c.emit(s, ch.vevent, ch.span, ch.span.start+wall-ch.original.wall, ch.span.end, id)
+		} else {
+			if i == 0 || s.master.repeats() {
+				c.Row(s.master.line, nil)
+			}
+			err = c.emit(s, s.master, base, wall, starts[wall], id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	// The others change an instance outside the window, or one that the rule does not give.
+	for _, ch := range all {
+		if ch.used {
+			continue
+		}
+		if err := c.emit(s, ch.vevent, ch.span, ch.span.start, ch.span.end, ch.original.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *vevent) repeats() bool { return len(e.rules)+len(e.dates) > 0 }
+
+// latest returns the last of the changes, in the order of their originals, that reaches an
+// instance.
+func latest(later []*change, wall int64) *change {
+	for _, ch := range slices.Backward(later) {
+		if ch.original.wall <= wall {
+			return ch
+		}
+	}
+	return nil
+}
+
+// emit gives an instance to the builder. It starts at wall, in the zone of the span.
+func (c *converter) emit(s *series, e *vevent, sp *span, wall int64, end ending, id string) error {
+	if s.master != e {
+		c.Row(e.line, nil)
+	}
+	if e.cancelled {
+		c.Ignore(e.line)
+		return nil
+	}
+	ev := event.Event{Key: event.Key{BaseID: e.uid, EventID: id}, Title: e.summary}
+	if ev.Title == "" && s.master != nil {
+		ev.Title = s.master.summary
+	}
+	if err := c.set(&ev, sp, wall, end); err != nil {
+		c.Reject(e.uid, id, e.line, err.Error())
+		return nil
+	}
+	return c.Keep(ev, e.line)
+}
+
+// originals returns when an event is, and the original starts of its instances in the window,
+// with their ends. Of a missing event it returns nothing. Its error is the reason to reject
+// the event.
+func (c *converter) originals(e *vevent) (*span, map[int64]ending, error) {
+	if e == nil {
+		return nil, nil, nil
+	}
+	base, err := c.span(e)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(e.exRules) > 0 {
+		return nil, nil, errors.New("it has an EXRULE, which is not expanded")
+	}
+	starts := make(map[int64]ending)
+	if len(e.rules) == 0 {
+		starts[base.start] = base.end
+	}
+	cut := false
+	for _, text := range e.rules {
+		walls, whole, err := c.expand(e, base, text)
+		if err != nil {
+			return nil, nil, err
+		}
+		cut = cut || !whole
+		for _, wall := range walls {
+			if _, again := starts[wall]; again {
+				continue
+			}
+			if c.instances == maxInstances {
+				cut = true
+				break
+			}
+			c.instances++
+			starts[wall] = base.end
+		}
+	}
+	for i := range e.dates {
+		d := &e.dates[i]
+		o, err := c.originalOf(e.calendar, &d.moment, base)
+		if err != nil {
+			return nil, nil, fmt.Errorf("RDATE: %w", err)
+		}
+		if o.date && !base.dates {
+			o.wall += base.start - dateOf(base.start)
+		}
+		end := base.end
+		if d.end != nil || d.duration != "" {
+			if end, err = c.ending(e.calendar, &span{zone: base.zone, dates: base.dates, start: o.wall}, d.end, d.duration); err != nil {
+				return nil, nil, fmt.Errorf("RDATE: %w", err)
+			}
+			end.of = &o.wall
+		}
+		starts[o.wall] = end
+	}
+	var excluded originals[struct{}]
+	for i := range e.exDates {
+		o, err := c.originalOf(e.calendar, &e.exDates[i], base)
+		if err != nil {
+			return nil, nil, fmt.Errorf("EXDATE: %w", err)
+		}
+		excluded.add(o, base, struct{}{})
+	}
+	maps.DeleteFunc(starts, func(wall int64, _ ending) bool {
+		_, ok := excluded.find(c, base, wall)
+		return ok
+	})
+	if !base.dates { // two times around a time that is skipped can be the same
+		last := int64(math.MinInt64)
+		for _, wall := range slices.Sorted(maps.Keys(starts)) {
+			if instant := base.zone.instant(wall); instant != last {
+				last = instant
+			} else {
+				delete(starts, wall)
+			}
+		}
+	}
+	if cut {
+		c.Row(e.line, nil)
+		c.Reject(e.uid, "", e.line, fmt.Sprintf("its rule gives more than the %d instances that a rule may have, or takes too long: the later ones are left out", rrule.MaxTimes))
+	}
+	return base, starts, nil
+}
+
+// expand returns the wall-clock times that a rule gives in the window.
+func (c *converter) expand(e *vevent, base *span, text string) (walls []int64, whole bool, err error) {
+	rule, err := rrule.Parse(text)
+	if err != nil {
+		return nil, false, err
+	}
+	if base.dates {
+		if !rule.Daily() {
+			return nil, false, errors.New("its rule repeats within a day, and it starts with a date")
+		}
+		rule = rule.WithoutTimes()
+	}
+	until, last := c.to, int64(1)<<62 // wall clock, and instant
+	switch form := rule.UntilForm; {
+	case form == rrule.Date:
+		until = rule.Until + secondsADay - 1
+	case form == rrule.Local:
+		until = rule.Until
+	case form == rrule.UTC && base.dates:
+		until = c.floating(e.calendar).wall(rule.Until)
+	case form == rrule.UTC:
+		// Several wall-clock times around a change can be the same instant.
+		until, last = base.zone.wall(rule.Until)+secondsADay, rule.Until
+	}
+	if until < base.start || base.zone.instant(base.start) > last {
+		return nil, false, errors.New("its rule ends before it starts")
+	}
+	walls, whole = rule.Between(base.start, until, c.from, c.to)
+	return slices.DeleteFunc(walls, func(wall int64) bool { return base.zone.instant(wall) > last }), whole, nil
+}
+
+// An original says which instance a RECURRENCE-ID or an EXDATE means.
+type original struct {
+	wall    int64  // in the zone of the series
+	instant int64  // of a time
+	date    bool   // it means the instance on the date
+	id      string // of the event
+}
+
+// originalOf resolves a RECURRENCE-ID, an EXDATE, or an RDATE. The base is nil if the event
+// that repeats is missing.
+func (c *converter) originalOf(cal *calendar, m *moment, base *span) (original, error) {
+	z, err := c.zoneOf(cal, m)
+	if err != nil {
+		return original{}, err
+	}
+	floats := m.form == rrule.Local && m.tzid == ""
+	if floats && base != nil {
+		z, floats = base.zone, base.floats // the zone of the series goes without saying
+	}
+	at := span{zone: z, floats: floats, dates: m.form == rrule.Date}
+	o := original{wall: m.wall, date: at.dates, id: at.id(m.wall)}
+	if o.date {
+		return o, nil
+	}
+	o.instant = z.instant(m.wall)
+	switch {
+	case base == nil || z == base.zone && !base.dates:
+	case base.dates: // a time where a date is meant: its day
+		if z == utc {
+			o.wall = c.floating(cal).wall(o.instant)
+		}
+		o.wall, o.date = dateOf(o.wall), true
+		o.id = base.id(o.wall)
+	default:
+		o.wall = base.zone.wall(o.instant)
+		o.id = base.id(o.wall)
+	}
+	return o, nil
+}
+
+// originals are values by the instance that an [original] means. The zero value is empty.
+type originals[T any] struct{ walls, instants, dates map[int64]T }
+
+func (s *originals[T]) add(o original, base *span, value T) {
+	if s.walls == nil {
+		s.walls, s.instants, s.dates = make(map[int64]T), make(map[int64]T), make(map[int64]T)
+	}
+	switch {
+	case o.date && (base == nil || !base.dates):
+		s.dates[o.wall] = value
+	case o.date:
+		s.walls[o.wall] = value
+	default:
+		s.walls[o.wall], s.instants[o.instant] = value, value
+	}
+}
+
+// find returns the value for an instance: for its wall-clock time, its instant, or the date
+// on which people see it.
+func (s *originals[T]) find(c *converter, base *span, wall int64) (T, bool) {
+	if value, ok := s.walls[wall]; ok {
+		return value, true
+	}
+	if base.dates {
+		var none T
+		return none, false
+	}
+	instant := base.zone.instant(wall)
+	if value, ok := s.instants[instant]; ok {
+		return value, true
+	}
+	if base.zone == utc {
+		wall = c.provider.wall(instant)
+	}
+	value, ok := s.dates[dateOf(wall)]
+	return value, ok
+}
+
+// changes resolves the overrides of a series: those of single instances, those of all later
+// ones in the order of their originals, and both. Of several for the same instance it keeps
+// the newest.
+func (c *converter) changes(s *series, base *span) (single originals[*change], later, all []*change) {
+	byID := make(map[string]int)
+	for _, e := range s.overrides {
+		if s.master != nil && s.master.cancelled && e.sequence <= s.master.sequence {
+			e.cancelled = true // with its series
+		}
+		sp, err := c.span(e)
+		var o original
+		if err == nil {
+			if o, err = c.originalOf(e.calendar, e.recurrence, base); err != nil {
+				err = fmt.Errorf("RECURRENCE-ID: %w", err)
+			}
+		}
+		if err != nil {
+			c.reject(e, err.Error())
+			continue
+		}
+		ch := &change{vevent: e, span: sp, original: o}
+		if i, again := byID[o.id]; again {
+			if c.newer(all[i].vevent, e) == e {
+				all[i] = ch
+			}
+			continue
+		}
+		byID[o.id] = len(all)
+		all = append(all, ch)
+	}
+	for _, ch := range all {
+		if ch.future && base != nil {
+			later = append(later, ch)
+		} else {
+			single.add(ch.original, base, ch)
+		}
+	}
+	slices.SortStableFunc(later, func(a, b *change) int { return cmp.Compare(a.original.wall, b.original.wall) })
+	return single, later, all
+}

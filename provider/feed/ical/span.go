@@ -1,0 +1,171 @@
+package ical
+
+import (
+	"errors"
+	"time"
+
+	"fever/event"
+	"fever/provider/rrule"
+)
+
+// A span says when an event is, and each instance of it.
+type span struct {
+	zone   *zone
+	floats bool  // the zone is not written
+	dates  bool  // it has dates, and no times
+	start  int64 // wall clock
+	end    ending
+}
+
+// An ending says when an instance ends. The zero value says nothing.
+type ending struct {
+	known bool
+	// at is the end of one instance as it is written: others last for the same seconds (RFC
+	// 5545 section 3.8.5.3). If the zone is nil, it is the last date, and not a time.
+	at   int64
+	zone *zone
+	of   *int64 // the start of that instance; nil: the first one
+	// duration is what is written instead of an end.
+	duration *duration
+}
+
+// from returns the wall-clock time at which the instance starts whose end is written.
+func (e *ending) from(s *span) int64 {
+	if e.of != nil {
+		return *e.of
+	}
+	return s.start
+}
+
+// span resolves the times of an event. Its error is the reason to reject it.
+func (c *converter) span(e *vevent) (*span, error) {
+	if e.problem != "" {
+		return nil, errors.New(e.problem)
+	}
+	if e.start == nil {
+		return nil, errors.New("it has no DTSTART")
+	}
+	s := &span{start: e.start.wall, dates: e.start.form == rrule.Date}
+	var err error
+	if s.zone, err = c.zoneOf(e.calendar, e.start); err != nil {
+		return nil, err
+	}
+	s.floats = e.start.form == rrule.Local && e.start.tzid == ""
+	if s.end, err = c.ending(e.calendar, s, e.end, e.duration); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// zoneOf returns the zone of a moment. A date is one in the zone of floating times.
+func (c *converter) zoneOf(cal *calendar, m *moment) (*zone, error) {
+	switch {
+	case m.form == rrule.UTC:
+		return utc, nil
+	case m.tzid != "":
+		return c.zone(cal, m.tzid)
+	}
+	return c.floating(cal), nil
+}
+
+// ending resolves DTEND or DURATION.
+func (c *converter) ending(cal *calendar, s *span, end *moment, text string) (ending, error) {
+	switch {
+	case end != nil:
+		z, err := c.zoneOf(cal, end)
+		if err != nil {
+			return ending{}, err
+		}
+		at := end.wall
+		if s.dates && end.form == rrule.UTC {
+			at = c.floating(cal).wall(at)
+		}
+		if s.dates || end.form == rrule.Date {
+			// The end is exclusive (RFC 5545 section 3.6.1). Many write that of one day as the start.
+			at = dateOf(at - 1)
+			if at < dateOf(s.start) {
+				at = dateOf(s.start)
+			}
+			return ending{known: true, at: at}, nil
+		}
+		if z.instant(at) < s.zone.instant(s.start) {
+			return ending{}, errors.New("DTEND is before DTSTART")
+		}
+		return ending{known: true, at: at, zone: z}, nil
+	case text != "":
+		d, err := parseDuration(text)
+		if err != nil {
+			return ending{}, err
+		}
+		if s.dates {
+			days := d.days + (d.seconds+secondsADay-1)/secondsADay
+			return ending{known: true, at: dateOf(s.start) + max(days-1, 0)*secondsADay}, nil
+		}
+		return ending{known: true, duration: &d}, nil
+	case s.dates:
+		return ending{known: true, at: dateOf(s.start)}, nil // one day
+	}
+	return ending{}, nil
+}
+
+// dateOf returns the beginning of the day of a wall-clock time.
+func dateOf(wall int64) int64 { return wall - (wall%secondsADay+secondsADay)%secondsADay }
+
+// set gives an event the times of the instance that starts at wall.
+func (c *converter) set(e *event.Event, s *span, wall int64, end ending) (err error) {
+	e.TimeZone = s.zone.name
+	switch {
+	case s.dates:
+		e.Start = date(wall)
+		e.End = date(end.at + wall - end.from(s))
+		return nil
+	case end.zone == nil && end.duration == nil && end.known: // a date
+		e.End = date(end.at + dateOf(wall) - dateOf(end.from(s)))
+	case end.duration != nil:
+		e.End, err = c.shown(s.zone, s.zone.instant(wall+end.duration.days*secondsADay)+end.duration.seconds)
+	case end.known:
+		first := end.zone.instant(end.at) - s.zone.instant(end.from(s))
+		e.End, err = c.shown(s.zone, s.zone.instant(wall)+first)
+	}
+	if err == nil {
+		e.Start, err = c.shown(s.zone, s.zone.instant(wall))
+	}
+	return err
+}
+
+func date(wall int64) event.Local {
+	l, _ := event.ParseLocal(time.Unix(wall, 0).UTC().Format(time.DateOnly)) // of a year with four digits
+	return l
+}
+
+// shown returns what people see on a clock at an instant: in the zone of the event if it has a
+// name, or else in that of the provider.
+func (c *converter) shown(z *zone, instant int64) (event.Local, error) {
+	if z.name == "" {
+		return event.LocalAt(instant, c.provider.iana)
+	}
+	return event.LocalAt(instant, z.iana)
+}
+
+// id returns the event id of the instance with this original start: in UTC, a date, or
+// without a zone if it has none.
+func (s *span) id(wall int64) string {
+	switch {
+	case s.dates:
+		return idOf(wall, rrule.Date)
+	case s.floats:
+		return idOf(wall, rrule.Local)
+	}
+	return idOf(s.zone.instant(wall), rrule.UTC)
+}
+
+func idOf(wall int64, form rrule.Form) string {
+	layout := "20060102T150405Z"
+	switch form {
+	case rrule.Date:
+		layout = "20060102"
+	case rrule.Local:
+		layout = "20060102T150405"
+	}
+	return time.Unix(wall, 0).UTC().Format(layout)
+}
