@@ -22,7 +22,7 @@ import (
 var allowed = map[string][]string{
 	".":                  {"cli"},
 	"cli":                {"config", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "index", "index/follow", "event"},
-	"config":             {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/feed/mapped", "provider/xmlscan", "event"},
+	"config":             {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/feed/ical", "provider/feed/mapped", "provider/xmlscan", "event"},
 	"internal/caches":    {"internal/harness"},
 	"internal/clients":   {"internal/harness"},
 	"internal/demo":      {"internal/harness"},
@@ -45,6 +45,8 @@ var allowed = map[string][]string{
 	"provider/simulator": {}, // for tests, too
 	"provider/jsonscan":  {},
 	"provider/spool":     {},
+	"provider/rrule":     {},
+	"internal/votes":     {"internal/harness", "provider/rrule"},
 	"provider/xmlscan":   {"provider/spool"},
 	"internal/soak":      {"internal/harness", "internal/plot"},
 	"store":              {"provider/feed", "event"},
@@ -56,6 +58,7 @@ var allowed = map[string][]string{
 	"internal/torture":   {"internal/harness", "store", "store/bolt"}, // to check the files that it has a process leave behind
 
 	"provider/feed/dump":    {"provider/feed", "provider/jsonscan", "event"},
+	"provider/feed/ical":    {"provider/feed", "provider/rrule", "event"},
 	"provider/feed/feverup": {"provider/feed", "provider/xmlscan", "event"},
 	"provider/feed/mapped":  {"provider/feed", "provider/feed/dump", "provider/jsonscan", "provider/xmlscan", "event"},
 

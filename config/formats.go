@@ -9,6 +9,7 @@ import (
 	"fever/provider/feed"
 	"fever/provider/feed/dump"
 	"fever/provider/feed/feverup"
+	"fever/provider/feed/ical"
 )
 
 // formats are the formats that a provider can have; the first is the default.
@@ -18,6 +19,7 @@ var formats = []struct {
 }{
 	{"feverup", "xml", func(e *entry) (feed.Format, error) { return feverup.New(e.tolerate), nil }},
 	{"fever", "json", func(*entry) (feed.Format, error) { return dump.New(), nil }},
+	{"ical", "", func(*entry) (feed.Format, error) { return ical.New(), nil }},
 	{"map", "", (*entry).mapped},
 }
 
