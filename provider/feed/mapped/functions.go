@@ -28,6 +28,8 @@ var functions = map[string]function{
 	"days":   {min: 4, max: 4, each: func(_ any, args []any) gojq.Iter { return days(args[0], args[1], args[2], args[3]) }},
 }
 
+func (f function) known() bool { return f.call != nil || f.each != nil }
+
 func (f function) option(name string) gojq.CompilerOption {
 	if f.each != nil {
 		return gojq.WithIterFunction(name, f.min, f.max, f.each)

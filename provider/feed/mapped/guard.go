@@ -26,6 +26,10 @@ type guard struct {
 	own   map[string]bool // names of functions that the program defines, and of their parameters
 	nodes int
 
+	// passed are arrays and objects that go at once into another value that the program makes,
+	// or out of it. The weight of that one counts theirs.
+	passed map[*gojq.Term]bool
+
 	recursive bool // a function of the program calls itself, or one of gojq's takes one that it calls in itself
 }
 
@@ -129,17 +133,49 @@ func (g *guard) check(query *gojq.Query) error {
 		}
 	}, func(t *gojq.Term) {
 		g.nodes++
+		if t.Array != nil {
+			g.pass(t.Array.Query)
+		}
+		if t.Object != nil {
+			for _, member := range t.Object.KeyVals {
+				g.pass(member.Val)
+			}
+		}
 		g.recursive = g.recursive || t.Func != nil && len(t.Func.Args) > 0 && slices.Contains(recursions, t.Func.Name)
 	})
 	if failed != nil {
 		return failed
 	}
+	g.pass(query)
 	visit(query, func(q *gojq.Query) { g.operator(q) }, func(t *gojq.Term) {
 		if err := g.term(t); err != nil {
 			fail(err)
 		}
 	})
 	return failed
+}
+
+// pass notes the terms that pass their values on to what contains the query.
+func (g *guard) pass(q *gojq.Query) {
+	switch {
+	case q == nil:
+	case q.Op == gojq.OpPipe:
+		g.pass(q.Right)
+	case q.Op == gojq.OpComma:
+		g.pass(q.Left)
+		g.pass(q.Right)
+	case q.Term == nil || len(q.Term.SuffixList) > 0:
+	case q.Term.Type == gojq.TermTypeQuery:
+		g.pass(q.Term.Query)
+	case q.Term.Type == gojq.TermTypeIf:
+		for _, elif := range q.Term.If.Elif {
+			g.pass(elif.Then)
+		}
+		g.pass(q.Term.If.Then)
+		g.pass(q.Term.If.Else)
+	case q.Term.Type == gojq.TermTypeArray || q.Term.Type == gojq.TermTypeObject:
+		g.passed[q.Term] = true
+	}
 }
 
 // operator guards an operator.
@@ -188,7 +224,9 @@ func (g *guard) term(t *gojq.Term) error {
 	}
 	switch t.Type {
 	case gojq.TermTypeArray, gojq.TermTypeObject:
-		with(`LEFT | _weigh`, nil)
+		if !g.passed[t] {
+			with(`LEFT | _weigh`, nil)
+		}
 	case gojq.TermTypeString:
 		if t.Str.Queries != nil {
 			with(`LEFT | _weigh`, nil)

@@ -15,8 +15,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/itchyny/gojq"
-
 	"fever/provider/feed"
 	"fever/provider/feed/dump"
 	"fever/provider/jsonscan"
@@ -122,17 +120,13 @@ func (d *decoder) row(line int, row any) error {
 	records, err := d.program.run(row)
 	switch {
 	case err != nil:
-		d.Reject("", "", line, err.Error())
+		d.Reject("", "", line, d.program.inProgram(err.Error()))
 		return nil // the next row may be right
 	case len(records) == 0:
 		d.Ignore(line)
 		return nil
 	}
-	for _, record := range records {
-		text, err := gojq.Marshal(record)
-		if err != nil {
-			return err
-		}
+	for _, text := range records {
 		if err := d.record(text, line); err != nil {
 			return err
 		}
@@ -145,7 +139,7 @@ func (d *decoder) record(text []byte, line int) error {
 	e, current, err := d.reader.Read(text, d.Location)
 	switch {
 	case err != nil:
-		d.Reject(e.BaseID, e.EventID, line, err.Error())
+		d.Reject(e.BaseID, e.EventID, line, d.program.inProgram(err.Error()))
 		return nil // the next record may be right
 	case current:
 		return d.Keep(e, line)
@@ -238,13 +232,40 @@ func (d *decoder) walkObject(s *jsonscan.Scanner, p path, line int) error {
 
 // jsonRow is [decoder.row] for a row that is JSON.
 func (d *decoder) jsonRow(s *jsonscan.Scanner, line int, row any) error {
-	if len(s.Row) > maxDigits && longNumber(row) {
-		d.rows++
-		d.Row(line, row)
-		d.Reject("", "", line, fmt.Sprintf("a number in it has more than %d digits", maxDigits))
-		return nil
+	reason := ""
+	switch {
+	case s.HalfPair:
+		reason = "half of a surrogate pair is in it, which is no character"
+	case mayBeLong(s.Row) && longNumber(row):
+		reason = fmt.Sprintf("a number in it has more than %d digits", maxDigits)
+	default:
+		return d.row(line, row)
 	}
-	return d.row(line, row)
+	d.rows++
+	d.Row(line, row)
+	d.Reject("", "", line, reason)
+	return nil
+}
+
+// mayBeLong reports whether a row may have a number of more than maxDigits bytes. One that is
+// so long has one of the bytes that it looks at.
+func mayBeLong(row []byte) bool {
+	inNumber := func(i int) bool {
+		return i >= 0 && i < len(row) && bytes.IndexByte([]byte("0123456789.+-eE"), row[i]) >= 0
+	}
+	for i := maxDigits; i < len(row); i += maxDigits {
+		from, to := i, i
+		for inNumber(from - 1) {
+			from--
+		}
+		for inNumber(to) {
+			to++
+		}
+		if to-from > maxDigits {
+			return true
+		}
+	}
+	return false
 }
 
 // longNumber reports whether a value has a number that is too long to compute with: the time

@@ -138,6 +138,33 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+// A reason names the line of the program that it is about, where that is clear.
+func TestReason(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ program, want string }{
+		{"{base_id: 1,\n titel: 2}", `the member "titel" is not known: known are base_id, event_id, `},
+		{"{base_id: 1,\n titel: 2}", " current (line 2 of the program)"},
+		{"{base_id: 1,\n zones: [\n {prize: 2}]}", ` (line 3 of the program)`},
+		{".a as $x\n| .b\n| price", `price "x" has no number (line 3 of the program)`},
+		{"(.a | utc), # price\n(.b | price)", `utc needs a text, not null (line 1 of the program)`},
+		{"(.b | price),\n(.b | price)", `price "x" has no number`}, // either
+		{"if .b == \"x\"\nthen error(\"no price\")\nelse . end", `no price (line 2 of the program)`},
+		{"{base_id: 1,\n title: .c}", `no title`},
+		{".b\n| split(1)", `split(1) cannot be applied to: string ("x")`},
+		{"\n.b[]", `cannot iterate over: string ("x")`},
+		{"price", `price of object {"b":"x"}`}, // the only line
+	} {
+		format, err := New(Mapping{To: test.program})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := feedtest.Read(format, strings.NewReader(`{"b": "x"}`), "")
+		if err != nil || len(got.Rejections) == 0 || !strings.HasSuffix(got.Rejections[0].Reason, test.want) && !strings.HasPrefix(got.Rejections[0].Reason, test.want) {
+			t.Errorf("%s: %+v, %v, want %s", test.program, got.Rejections, err, test.want)
+		}
+	}
+}
+
 // No mutation of a document is more than rejected.
 func FuzzDecode(f *testing.F) {
 	all := documents(f)

@@ -35,6 +35,10 @@ type program struct {
 	code   *gojq.Code
 	budget *budget
 	steps  int // that a row may take
+
+	lines   []string
+	encoder encoder
+	ends    []int // of the records in what is encoded
 }
 
 // compile makes a program of its text. The error is an [*Error].
@@ -61,11 +65,11 @@ func build(text string) (*program, error) {
 	if strings.Contains(text, "$__") {
 		return nil, errors.New("names that begin with $__ are not for programs")
 	}
-	g := guard{own: map[string]bool{}}
+	g := guard{own: map[string]bool{}, passed: map[*gojq.Term]bool{}}
 	if err := g.check(query); err != nil {
 		return nil, err
 	}
-	p := &program{steps: g.steps()}
+	p := &program{steps: g.steps(), lines: strings.Split(strings.TrimRight(text, "\n"), "\n")}
 	options := make([]gojq.CompilerOption, 0, len(functions)+len(guards))
 	for name, f := range functions {
 		options = append(options, f.option(name))
@@ -105,36 +109,86 @@ func locate(text string, err error) int {
 	return 0
 }
 
-// run returns the records that the program makes of a row. When there is an error there are
-// no records, whatever the program made before: gojq goes on after errors, with a part of the
-// values.
-func (p *program) run(row any) (records []any, err error) {
+// run returns the records that the program makes of a row, as JSON. They are valid until the
+// next row. When there is an error there are no records, whatever the program made before:
+// gojq goes on after errors, with a part of the values.
+func (p *program) run(row any) (records [][]byte, err error) {
 	defer func() {
 		if cause := recover(); cause != nil { // a fault of gojq costs the row, not the process
 			records, err = nil, fmt.Errorf("the program cannot be run for this row: %v", cause)
 		}
 	}()
 	p.budget = newBudget(p.steps)
-	output := 0
+	p.encoder.text, p.encoder.left = p.encoder.text[:0], maxOutput
+	p.ends = p.ends[:0]
 	for values := p.code.RunWithContext(p.budget, row); ; {
 		value, ok := values.Next()
 		if !ok {
-			return records, nil
+			return p.records(), nil
 		}
 		if failure, ok := value.(error); ok {
 			return nil, readable(failure)
 		}
-		before := p.budget.weight
-		if err := p.budget.weigh(value); err != nil {
+		if err := p.encoder.encode(value); err != nil {
 			return nil, err
 		}
-		if output += before - p.budget.weight; output > maxOutput {
-			return nil, errors.New("the program makes more than 1 MiB of records of this row")
-		}
-		if records = append(records, value); len(records) > maxRecords {
+		if p.ends = append(p.ends, len(p.encoder.text)); len(p.ends) > maxRecords {
 			return nil, fmt.Errorf("the program makes more than %d records of this row", maxRecords)
 		}
 	}
+}
+
+// records returns what run has encoded.
+func (p *program) records() [][]byte {
+	records := make([][]byte, len(p.ends))
+	start := 0
+	for i, end := range p.ends {
+		records[i], start = p.encoder.text[start:end], end
+	}
+	return records
+}
+
+var unknownMember = regexp.MustCompile(`the member "([^"]+)" is not known`)
+
+// inProgram adds to a reason the line of the program that it is about, if that is clear: gojq
+// does not say where in a program an error is.
+func (p *program) inProgram(reason string) string {
+	subject := reason // of error("...") in the program
+	if name, _, _ := strings.Cut(reason, " "); functions[strings.TrimSuffix(name, ":")].known() || builtins[name] != 0 {
+		subject = strings.TrimSuffix(name, ":")
+	} else if found := unknownMember.FindStringSubmatch(reason); found != nil {
+		subject = found[1]
+	}
+	found := 0
+	for i, line := range p.lines {
+		if hasWord(line, subject) {
+			if found > 0 {
+				return reason
+			}
+			found = i + 1
+		}
+	}
+	if found == 0 || len(p.lines) == 1 {
+		return reason
+	}
+	return fmt.Sprintf("%s (line %d of the program)", reason, found)
+}
+
+// hasWord reports whether a text has another one that is no part of a longer word.
+func hasWord(text, word string) bool {
+	inWord := func(i int) bool {
+		return i >= 0 && i < len(text) && (isDigit(text[i]) || text[i] == '_' || text[i]|0x20 >= 'a' && text[i]|0x20 <= 'z')
+	}
+	for from := 0; word != ""; from++ {
+		i := strings.Index(text[from:], word)
+		if i < 0 {
+			return false
+		}
+		if from += i; !inWord(from-1) && !inWord(from+len(word)) {
+			return true
+		}
+	}
+	return false
 }
 
 // maxReason bounds the text of an error of a program.
@@ -147,6 +201,9 @@ func readable(err error) error {
 		if said, ok := value.Value().(string); ok { // error("...") in the program
 			text = said
 		}
+	}
+	if text == "" { // error("")
+		text = "an error in the program"
 	}
 	if len(text) > maxReason {
 		text = strings.ToValidUTF8(text[:maxReason], "") + "..."
