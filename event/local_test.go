@@ -148,3 +148,16 @@ func FuzzParseLocal(f *testing.F) {
 		}
 	})
 }
+
+// TestLocalAllocates holds what a start depends on: it reads two local times of every event.
+func TestLocalAllocates(t *testing.T) {
+	text := mustLocal("2026-10-25T02:30:00[fold=1]").String()
+	if n := testing.AllocsPerRun(100, func() {
+		var l event.Local
+		if l.UnmarshalText([]byte(text)) != nil {
+			t.Error(text)
+		}
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

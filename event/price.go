@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/govalues/decimal"
@@ -90,7 +91,7 @@ func (p *Price) UnmarshalJSON(b []byte) error {
 func quote(s string) string {
 	const most = 40
 	if len(s) > most {
-		return fmt.Sprintf("%q...", s[:most])
+		return strconv.Quote(s[:most]) + "..."
 	}
-	return fmt.Sprintf("%q", s)
+	return strconv.Quote(s) // unlike fmt it lets s stay on the stack
 }
