@@ -237,9 +237,9 @@ func printJSON(w io.Writer, v any) error {
 	return encoder.Encode(v)
 }
 
-// Most characters of an id or a title, and of a reason, in the table.
+// Most characters of a cell, such as two starts with a time zone, and of a reason.
 const (
-	maxName   = 40
+	maxCell   = 80
 	maxReason = 300
 )
 
@@ -254,7 +254,7 @@ func printTrial(w io.Writer, tried *trial) error {
 		row := &r.List[i]
 		cells := row.Cells()
 		for i := range cells {
-			cells[i] = cell(cells[i], maxName)
+			cells[i] = cell(cells[i], maxCell)
 		}
 		if why := row.Why(); why != "" {
 			cells = []string{cell(why, maxReason)}

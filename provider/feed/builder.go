@@ -66,7 +66,12 @@ func (b *Builder) keep(e event.Event, line int, past bool) error {
 	if again {
 		b.list(e.BaseID, e.EventID, replaced, fmt.Sprintf("replaced by a later row with the same ids, on line %d", line))
 	}
-	b.note(line, func(r *Row) { r.Events = append(r.Events, e) })
+	b.note(line, func(r *Row) {
+		r.Events = append(r.Events, e)
+		if past {
+			r.Past++
+		}
+	})
 	return nil
 }
 

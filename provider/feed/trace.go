@@ -8,7 +8,8 @@ import "fever/event"
 type Row struct {
 	Line       int           // in the document, from 1; 0 if unknown
 	Value      any           // the row as a mapping program reads it; nil in other formats
-	Events     []event.Event // kept, current and past
+	Events     []event.Event // kept
+	Past       int           // of Events, those that were sold before and are not now
 	Rejections []Rejection   // of the row, or of some of its events
 }
 

@@ -27,6 +27,9 @@ func TestTrace(t *testing.T) {
 	var got []string
 	doc := Document{Body: io.NopCloser(strings.NewReader("")), Op: "read", Trace: func(r *Row) {
 		row := fmt.Sprintf("%d %v", r.Line, r.Value)
+		if r.Past > 0 {
+			row += fmt.Sprintf(" %d past:", r.Past)
+		}
 		for _, e := range r.Events {
 			row += " " + e.String()
 		}
@@ -42,7 +45,7 @@ func TestTrace(t *testing.T) {
 		"1 <nil>",
 		"2 <nil> {BaseID:1 EventID:a b Line:2 Reason:why}",
 		"3 <nil> test/1/1",
-		"4 many test/1/2 test/1/3 {BaseID: EventID:4 Line:4 Reason:no base id}",
+		"4 many 1 past: test/1/2 test/1/3 {BaseID: EventID:4 Line:4 Reason:no base id}",
 		"5 none",
 		"6 under way test/1/1",
 	}

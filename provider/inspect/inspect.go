@@ -40,11 +40,14 @@ type Row struct {
 	Line       int          `json:"line"` // in the document, from 1; 0 if unknown
 	Page       int          `json:"page"` // of the feed, from 1
 	Events     int          `json:"events"`
+	Past       int          `json:"past"`            // of these, not on sale now
 	First      *event.Event `json:"first,omitempty"` // of its events; nil: there is none
 	Last       *event.Event `json:"last,omitempty"`  // nil if there is only one
 	Rejected   int          `json:"rejected"`        // events
 	Reason     string       `json:"reason,omitempty"`
 	ReplacedBy int          `json:"replaced_by,omitempty"` // the row with the same ids that replaced an event of this one; 0: none
+
+	timeZone string // of the provider
 }
 
 // Bounds on what an inspection keeps, whatever the size of the document.
@@ -100,7 +103,7 @@ func (i *Inspection) Trace(r *feed.Row) {
 	for at := range r.Events {
 		i.keep(&r.Events[at], number)
 	}
-	row := Row{Number: number, Line: r.Line, Page: i.page, Events: len(r.Events), Rejected: len(r.Rejections)}
+	row := Row{Number: number, Line: r.Line, Page: i.page, Events: len(r.Events), Past: r.Past, Rejected: len(r.Rejections)}
 	if n := len(r.Events); n > 0 {
 		row.First = &r.Events[0]
 		if n > 1 {
@@ -178,6 +181,9 @@ func (i *Inspection) Report(got *feed.Feed, location *time.Location, now time.Ti
 	r.Reasons, r.LookAt, r.Unread = []Reason{}, []string{}, []string{}
 	if r.List == nil {
 		r.List = []Row{}
+	}
+	for at := range r.List {
+		r.List[at].timeZone = location.String()
 	}
 	for _, reason := range i.reasons {
 		r.Reasons = append(r.Reasons, *reason)

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -92,7 +93,7 @@ func (of *member) count(name string, value any) {
 		}
 		if cancelled.MatchString(value) {
 			of.cancelled++
-			of.said = value
+			of.said = cmp.Or(of.said, value)
 		}
 	case json.Number, float64, int:
 		if moneyName.MatchString(name) {

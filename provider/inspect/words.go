@@ -37,6 +37,10 @@ func (r *Row) ReadAs() string {
 		return "ignored"
 	case r.ReplacedBy > 0:
 		return fmt.Sprintf("replaced by row %d", r.ReplacedBy)
+	case r.Past == 1 && r.Events == 1:
+		return "past"
+	case r.Past == r.Events:
+		return fmt.Sprintf("past x%d", r.Events)
 	case r.Events > 1:
 		return fmt.Sprintf("ok x%d", r.Events)
 	}
@@ -70,24 +74,27 @@ func (r *Row) Cells() []string {
 	if !strings.HasPrefix(id, e.BaseID) {
 		id = ids(e.Key)
 	}
-	start, end := timed(e.Start, e.TimeZone), "no end"
+	start, end := r.timed(e, e.Start), "no end"
 	if r.Last != nil {
-		start += " ... " + timed(r.Last.Start, r.Last.TimeZone)
+		start += " ... " + r.timed(r.Last, r.Last.Start)
 	}
 	if !e.End.IsZero() {
-		end = timed(e.End, e.TimeZone)
+		end = r.timed(e, e.End)
 	}
 	return []string{id, e.Title, start, end, price(e)}
 }
 
-// timed returns a local time, with the time zone if the event has one of its own. It says so if
-// there is no time of day.
-func timed(l event.Local, timeZone string) string {
+// timed returns a local time of an event, with the time zone if that is not the provider's. It
+// says so if there is no time of day.
+func (r *Row) timed(e *event.Event, l event.Local) string {
 	date, clock, is := strings.Cut(l.String(), "T")
 	if !is {
 		clock = "no time"
 	}
-	return strings.TrimSuffix(date+" "+clock+" "+timeZone, " ")
+	if e.TimeZone == "" || e.TimeZone == r.timeZone {
+		return date + " " + clock
+	}
+	return date + " " + clock + " " + e.TimeZone
 }
 
 // price returns the prices that a search shows, with their currency if it is known, or why it
