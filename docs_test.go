@@ -22,12 +22,16 @@ func TestDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	providers, err := filepath.Glob("docs/providers/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	inRoot, err := filepath.Glob("*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	flags, tests, targets := flagNames(t), testNames(t), matches(readFile(t, "Makefile"), `(?m)^([a-z-]+):`)
-	for _, path := range append(inDocs, inRoot...) {
+	for _, path := range slices.Concat(inDocs, providers, inRoot) {
 		text := readFile(t, path)
 		checkLinks(t, path, text)
 		known := func(what string, names []string, exist map[string]bool) {
