@@ -2,28 +2,76 @@ package dump
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
 	"fever/internal/feedtest"
+	"fever/provider/feed"
+	"fever/provider/jsonscan"
 )
 
-// BenchmarkDecode is for the events of [feedtest.Big], as they are dumped.
+// BenchmarkDecode is for the events of [feedtest.Big]. What they are as XML, and what their dump
+// costs without the rules of a record, is measured beside it.
 func BenchmarkDecode(b *testing.B) {
-	snapshot, err := readXML(bytes.NewReader(feedtest.Big()))
+	asXML := feedtest.Big()
+	snapshot, err := readXML(bytes.NewReader(asXML))
 	if err != nil {
 		b.Fatal(err)
 	}
-	doc, _ := dumped(b, snapshot.Events)
-	b.SetBytes(int64(len(doc)))
-	b.ReportAllocs()
-	for b.Loop() {
-		snapshot, err := read(bytes.NewReader(doc))
-		if err != nil {
-			b.Fatal(err)
+	asJSON, _ := dumped(b, snapshot.Events)
+	feeds := func(read func(io.Reader) (*feed.Feed, error)) func(*testing.B, io.Reader) {
+		return func(b *testing.B, r io.Reader) {
+			snapshot, err := read(r)
+			if err != nil {
+				b.Fatal(err)
+			}
+			feedtest.CheckBig(b, snapshot.Events)
 		}
-		feedtest.CheckBig(b, snapshot.Events)
+	}
+	scanned := func(read func(*jsonscan.Scanner)) func(*testing.B, io.Reader) {
+		return func(b *testing.B, r io.Reader) {
+			s := jsonscan.New(r)
+			for s.Kind() != jsonscan.End {
+				read(s)
+			}
+			if s.Err() != nil {
+				b.Fatal(s.Err())
+			}
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		doc    []byte
+		decode func(*testing.B, io.Reader)
+	}{
+		{"fever", asJSON, feeds(read)},
+		{"feverup", asXML, feeds(readXML)},
+		{"any", asJSON, scanned(func(s *jsonscan.Scanner) { s.Any() })},
+		{"skip", asJSON, scanned((*jsonscan.Scanner).Skip)},
+		{"encoding-json-any", asJSON, func(b *testing.B, r io.Reader) {
+			d := json.NewDecoder(r)
+			d.UseNumber()
+			for {
+				var v any
+				if err := d.Decode(&v); errors.Is(err, io.EOF) {
+					return
+				} else if err != nil {
+					b.Fatal(err)
+				}
+			}
+		}},
+	} {
+		b.Run(test.name, func(b *testing.B) {
+			b.SetBytes(int64(len(test.doc)))
+			b.ReportAllocs()
+			for b.Loop() {
+				test.decode(b, bytes.NewReader(test.doc))
+			}
+		})
 	}
 }
 

@@ -394,8 +394,8 @@ func TestRefuses(t *testing.T) {
 		"a dump twice at its end":  {begin + row + "\n" + end(1) + end(1), feed.KindMalformed, "its first line is missing"},
 		"deep in a record":         {`{"x":` + strings.Repeat(`{"x":`, 100_000), feed.KindMalformed, "more than 100 deep"},
 		"a string that is large":   {`{"x":"` + strings.Repeat("x", jsonscan.MaxString+1) + `"}`, feed.KindMalformed, "more than 1 MiB"},
-		"a record that is large":   {`{"x":[0` + strings.Repeat(",0", jsonscan.MaxRow/2) + `]}`, feed.KindMalformed, "more than 16 MiB"},
-		"a record without an end":  {`[{"x":[0` + strings.Repeat(",0", 2*jsonscan.MaxRow), feed.KindMalformed, "more than 16 MiB"},
+		"a record that is large":   {`{"x":[0` + strings.Repeat(`,"`+strings.Repeat("x", 1<<10)+`"`, 17<<10) + `]}`, feed.KindMalformed, "more than 16 MiB"},
+		"a record without an end":  {`[{"x":[0` + strings.Repeat(`,"`+strings.Repeat("x", 1<<10)+`"`, 34<<10), feed.KindMalformed, "more than 16 MiB"},
 		"space in a record":        {`[{"x":` + strings.Repeat(" ", 2*jsonscan.MaxRow), feed.KindMalformed, "more than 16 MiB"},
 	}
 	for name, test := range tests {

@@ -1,9 +1,13 @@
 package dump
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"fever/event"
 )
@@ -62,4 +66,29 @@ func TestReader(t *testing.T) {
 			t.Errorf("%s: %+v, %v\nwant %s", text, got, err, want)
 		}
 	}
+}
+
+// Whatever a program makes, it becomes an event that its ids allow, or is rejected for a reason.
+// What is read again after it is read the same.
+func FuzzReader(f *testing.F) {
+	for _, text := range []string{
+		row, `{"base_id":7,"title":"t","start":"2026-01-01T20:00+01:00","zones":[{"price":"1.5","available":true}]}`,
+		`{"base_id":"b","x":1}`, `{"zones":[{"x":1}]}`, `[]`, `"\ud83d"`, `{`, `{}{}`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r := NewReader()
+		e, current, err := r.Read(text, time.UTC)
+		again, current2, err2 := r.Read(text, time.UTC)
+		if !reflect.DeepEqual(e, again) || current != current2 || fmt.Sprint(err) != fmt.Sprint(err2) {
+			t.Fatalf("%+v, %t, %v; and again %+v, %t, %v", e, current, err, again, current2, err2)
+		}
+		if len(e.BaseID) > event.MaxIDBytes || len(e.EventID) > event.MaxIDBytes || err != nil && err.Error() == "" {
+			t.Fatalf("%+v, %v", e, err)
+		}
+		if err == nil && (!json.Valid(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) || e.EventID == "" && e.BaseID != "") {
+			t.Fatalf("%+v of %s", e, text)
+		}
+	})
 }
