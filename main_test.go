@@ -86,6 +86,7 @@ func TestScript(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("FEEDS", feeds)
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			env.Values[running{}] = &server{}
 			env.Values[other{}] = &server{}
 			return nil

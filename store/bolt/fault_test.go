@@ -181,6 +181,9 @@ func TestWritesFail(t *testing.T) {
 					if how == noGrowth && at > 0 {
 						continue // it comes before all writes
 					}
+					if testing.Short() && at%4 > 0 && at != meta {
+						continue
+					}
 					positions++
 					what := fmt.Sprintf("%s at write %d of %d", how, at, writes)
 					s := open("fever.db", file)

@@ -5,6 +5,7 @@ package bolt
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -32,7 +33,7 @@ func alone(t *testing.T) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	child := exec.CommandContext(t.Context(), program, "-test.run=^"+t.Name()+"$", "-test.v")
+	child := exec.CommandContext(t.Context(), program, "-test.run=^"+t.Name()+"$", "-test.v", fmt.Sprintf("-test.short=%t", testing.Short()))
 	child.Dir = t.TempDir()
 	child.Env = append(os.Environ(), variable+"="+t.Name())
 	out, err := child.CombinedOutput()
@@ -68,7 +69,11 @@ func TestNoRoom(t *testing.T) {
 	before := states[len(states)-1]
 	const path = "fever.db"
 	var refused [2]int
-	for i := range 2 * 130 {
+	step := 1
+	if testing.Short() {
+		step = 3
+	}
+	for i := 0; i < 2*130; i += step {
 		limit := i / 2 * len(file) / 100                                // in each page it is another byte
 		snap := snapshot("c", 9, sample("c", 1, 1), sample("c", 2, 20)) // there are free pages for it
 		if i%2 > 0 {
@@ -106,7 +111,7 @@ func TestNoRoom(t *testing.T) {
 		}
 		checkFile(t, path)
 	}
-	if refused[0] < 10 || refused[1] < 90 {
+	if refused[0] < 10/step || refused[1] < 90/step {
 		t.Errorf("%d refused", refused)
 	}
 	t.Logf("%d sizes refused", refused)
