@@ -82,7 +82,7 @@ func TestRows(t *testing.T) {
 	for name, test := range map[string]struct{ doc, want string }{
 		"a time of the provider":        {veventOf("DTSTART:20261120T200000\nDTEND:20261120T220000"), "u 2026-11-20T20:00:00 to 2026-11-20T22:00:00\n"},
 		"a time zone":                   {veventOf("DTSTART;TZID=Europe/London:20261120T200000\nDTEND;TZID=Europe/London:20261120T220000"), "u 2026-11-20T20:00:00 to 2026-11-20T22:00:00 Europe/London\n"},
-		"UTC":                           {veventOf("DTSTART:20261120T190000Z\nDTEND:20261120T200000Z"), "u 2026-11-20T20:00:00 to 2026-11-20T21:00:00\n"},
+		"UTC":                           {veventOf("DTSTART:20261120T190000Z\nDTEND:20261120T200000Z"), "u 2026-11-20T20:00:00 to 2026-11-20T21:00:00 Europe/Madrid\n"},
 		"no end":                        {veventOf("DTSTART:20261120T200000"), "u 2026-11-20T20:00:00\n"},
 		"a date":                        {veventOf("DTSTART;VALUE=DATE:20261120"), "u 2026-11-20 to 2026-11-20\n"},
 		"a date without VALUE":          {veventOf("DTSTART:20261120\nDTEND:20261121"), "u 2026-11-20 to 2026-11-20\n"},
@@ -111,7 +111,7 @@ func TestRows(t *testing.T) {
 		"an abbreviation":               {veventOf("DTSTART;TZID=CET:20260720T200000"), "u 2026-07-20T20:00:00\n"},
 		"floats in the calendar's zone": {"X-WR-TIMEZONE:America/New_York\n" + veventOf("DTSTART:20261120T200000"), "u 2026-11-20T20:00:00 America/New_York\n"},
 		"its own zone": {"BEGIN:VTIMEZONE\nTZID:Customized Time Zone 1\nBEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETFROM:+0300\nTZOFFSETTO:+0300\nEND:STANDARD\nEND:VTIMEZONE\n" +
-			veventOf("DTSTART;TZID=Customized Time Zone 1:20261120T200000"), "u 2026-11-20T18:00:00\n"},
+			veventOf("DTSTART;TZID=Customized Time Zone 1:20261120T200000"), "u 2026-11-20T18:00:00 Europe/Madrid\n"},
 		"the newest": {veventOf("DTSTART:20261121\nSEQUENCE:2") + "\n" + veventOf("DTSTART:20261122\nSEQUENCE:1"), "u 2026-11-21 to 2026-11-21\n" +
 			"line 10: the event on line 4 has the same UID and RECURRENCE-ID, and a higher SEQUENCE, a later date, or a later line\n"},
 		"a rule": {veventOf("DTSTART" + madrid + ":20261023T200000\nDTEND" + madrid + ":20261023T220000\nRRULE:FREQ=WEEKLY;COUNT=2"), "20261023T180000Z 2026-10-23T20:00:00 to 2026-10-23T22:00:00 Europe/Madrid\n" +
@@ -207,17 +207,17 @@ func TestTimeZones(t *testing.T) {
 	// What summer time was in the United States until 2006.
 	old := strings.NewReplacer("BYMONTH=3;BYDAY=-1SU", "BYMONTH=4;BYDAY=1SU", "19700329", "19700405", "FROM:+0100", "FROM:-0500", "TO:+0200", "TO:-0400", "FROM:+0200", "FROM:-0400", "TO:+0100", "TO:-0500").Replace(named("America/New_York"))
 	for name, test := range map[string]struct{ doc, want string }{
-		"no name, twice a day":   {zoneOfSpain + veventOf("DTSTART;TZID=Here:20261025T023000\nDTEND;TZID=Here:20261025T030000"), "u 2026-10-25T02:30:00 to 2026-10-25T03:00:00\n"},
-		"no name, skipped":       {zoneOfSpain + veventOf("DTSTART;TZID=Here:20270328T023000"), "u 2027-03-28T03:30:00\n"},
+		"no name, twice a day":   {zoneOfSpain + veventOf("DTSTART;TZID=Here:20261025T023000\nDTEND;TZID=Here:20261025T030000"), "u 2026-10-25T02:30:00 to 2026-10-25T03:00:00 Europe/Madrid\n"},
+		"no name, skipped":       {zoneOfSpain + veventOf("DTSTART;TZID=Here:20270328T023000"), "u 2027-03-28T03:30:00 Europe/Madrid\n"},
 		"a name that agrees":     {named("Europe/Madrid") + veventOf("DTSTART;TZID=Europe/Madrid:20270720T200000"), "u 2027-07-20T20:00:00 Europe/Madrid\n"},
 		"X-LIC-LOCATION":         {strings.Replace(zoneOfSpain, "TZID:Here", "TZID:Here\nX-LIC-LOCATION:Europe/Madrid", 1) + veventOf("DTSTART;TZID=Here:20270720T200000"), "u 2027-07-20T20:00:00 Europe/Madrid\n"},
 		"a name that disagrees":  {old + veventOf("DTSTART;TZID=America/New_York:20270320T200000"), "u 2027-03-20T21:00:00 America/New_York\n"},
 		"agrees in the summer":   {old + veventOf("DTSTART;TZID=America/New_York:20270720T200000"), "u 2027-07-20T20:00:00 America/New_York\n"},
 		"the changes of a year":  {strings.NewReplacer("RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU\n", "", "RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU\n", "", "1970", "2025", "0329T", "0330T", "1025T", "1026T").Replace(named("Europe/Madrid")) + veventOf("DTSTART;TZID=Europe/Madrid:20270720T200000"), "u 2027-07-20T20:00:00 Europe/Madrid\n"},
-		"two names":              {strings.Replace(zoneOfSpain, "TZID:Here", "TZID:Here\nTZID:There", 1) + veventOf("DTSTART;TZID=Here:20261120T200000") + "\n" + veventOf("UID:v\nDTSTART;TZID=There:20261120T200000"), "u 2026-11-20T20:00:00\nv 2026-11-20T20:00:00\n"},
-		"END is missing":         {strings.Replace(zoneOfSpain, "END:VTIMEZONE\n", "", 1) + veventOf("DTSTART;TZID=Here:20261120T200000"), "u 2026-11-20T20:00:00\n"},
-		"after the event":        {veventOf("DTSTART;TZID=Here:20261120T200000") + "\n" + strings.TrimSuffix(zoneOfSpain, "\n"), "u 2026-11-20T20:00:00\n"},
-		"in the other calendar":  {zoneOfSpain + "END:VCALENDAR\nBEGIN:VCALENDAR\n" + veventOf("DTSTART;TZID=Here:20261120T200000"), "u 2026-11-20T20:00:00\n"},
+		"two names":              {strings.Replace(zoneOfSpain, "TZID:Here", "TZID:Here\nTZID:There", 1) + veventOf("DTSTART;TZID=Here:20261120T200000") + "\n" + veventOf("UID:v\nDTSTART;TZID=There:20261120T200000"), "u 2026-11-20T20:00:00 Europe/Madrid\nv 2026-11-20T20:00:00 Europe/Madrid\n"},
+		"END is missing":         {strings.Replace(zoneOfSpain, "END:VTIMEZONE\n", "", 1) + veventOf("DTSTART;TZID=Here:20261120T200000"), "u 2026-11-20T20:00:00 Europe/Madrid\n"},
+		"after the event":        {veventOf("DTSTART;TZID=Here:20261120T200000") + "\n" + strings.TrimSuffix(zoneOfSpain, "\n"), "u 2026-11-20T20:00:00 Europe/Madrid\n"},
+		"in the other calendar":  {zoneOfSpain + "END:VCALENDAR\nBEGIN:VCALENDAR\n" + veventOf("DTSTART;TZID=Here:20261120T200000"), "u 2026-11-20T20:00:00 Europe/Madrid\n"},
 		"a broken one":           {strings.ReplaceAll(zoneOfSpain, "+0200", "2") + veventOf("DTSTART;TZID=Here:20261120T200000"), "line 19: VTIMEZONE \"Here\": \"2\" is not an offset like +0100\n"},
 		"an empty one, no name":  {"BEGIN:VTIMEZONE\nTZID:Here\nEND:VTIMEZONE\n" + veventOf("DTSTART;TZID=Here:20261120T200000"), "line 7: time zone \"Here\" is not known: it is neither an IANA name nor one of Windows, and no VTIMEZONE says what it is\n"},
 		"an empty one with name": {"BEGIN:VTIMEZONE\nTZID:Europe/Rome\nEND:VTIMEZONE\n" + veventOf("DTSTART;TZID=Europe/Rome:20261120T200000"), "u 2026-11-20T20:00:00 Europe/Rome\n"},

@@ -113,7 +113,9 @@ func dateOf(wall int64) int64 { return wall - (wall%secondsADay+secondsADay)%sec
 
 // set gives an event the times of the instance that starts at wall.
 func (c *converter) set(e *event.Event, s *span, wall int64, end ending) (err error) {
-	e.TimeZone = s.zone.name
+	if e.TimeZone = s.zone.name; e.TimeZone == "" && s.zone != c.provider && !s.dates {
+		e.TimeZone = c.provider.iana.String() // an instant stays where it is if the provider's zone is corrected
+	}
 	switch {
 	case s.dates:
 		e.Start = date(wall)
