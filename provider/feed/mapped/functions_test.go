@@ -130,18 +130,20 @@ func TestLocal(t *testing.T) {
 func TestUTC(t *testing.T) {
 	t.Parallel()
 	for row, want := range map[string]string{
-		`"2026-03-27T20:00:00+01:00"`: `"2026-03-27T19:00:00Z"`,
-		`"2026-03-27 20:00:00+0100"`:  `"2026-03-27T19:00:00Z"`,
-		`"2026-03-27T20:00+01:00"`:    `"2026-03-27T19:00:00Z"`,
-		`"2026-03-27T19:00:00.000Z"`:  `"2026-03-27T19:00:00Z"`,
-		`1774638000`:                  `"2026-03-27T19:00:00Z"`,
-		`1774638000.9`:                `"2026-03-27T19:00:00Z"`,
-		`0`:                           `"1970-01-01T00:00:00Z"`,
-		`1774638000000`:               `error: utc: number 1774638000000 is not a number of seconds since 1970`,
-		`1e9`:                         `error: utc: number 1e9 is not a number of seconds since 1970`,
-		`"2026-03-27T20:00:00"`:       `error: utc: "2026-03-27T20:00:00" is not a time with an offset`,
-		`"1774638000"`:                `error: utc: "1774638000" is not a time with an offset`,
-		`null`:                        `error: utc needs a text, not null`,
+		`"2026-03-27T20:00:00+01:00"`:                `"2026-03-27T19:00:00Z"`,
+		`"2026-03-27 20:00:00+0100"`:                 `"2026-03-27T19:00:00Z"`,
+		`"2026-03-27T20:00+01:00"`:                   `"2026-03-27T19:00:00Z"`,
+		`"2026-03-27T19:00:00.000Z"`:                 `"2026-03-27T19:00:00Z"`,
+		`"2026-03-27T20:00:00+01:00[Europe/Madrid]"`: `"2026-03-27T19:00:00Z"`,
+		`"2026-10-25T02:30:00+01:00"`:                `"2026-10-25T01:30:00Z"`,
+		`1774638000`:                                 `"2026-03-27T19:00:00Z"`,
+		`1774638000.9`:                               `"2026-03-27T19:00:00Z"`,
+		`0`:                                          `"1970-01-01T00:00:00Z"`,
+		`1774638000000`:                              `error: utc: number 1774638000000 is not a number of seconds since 1970`,
+		`1e9`:                                        `error: utc: number 1e9 is not a number of seconds since 1970`,
+		`"2026-03-27T20:00:00"`:                      `error: utc: "2026-03-27T20:00:00" is not a time with an offset`,
+		`"1774638000"`:                               `error: utc: "1774638000" is not a time with an offset`,
+		`null`:                                       `error: utc needs a text, not null`,
 	} {
 		if got := results(t, "utc", row); got != want {
 			t.Errorf("%s: %s, want %s", row, got, want)

@@ -24,11 +24,11 @@ var mappings = map[string]Mapping{
 	"agenda.json": {Rows: `."@graph"[]`, To: `
 		. as $e | days($e.dtstart; $e.dtend; $e.recurrence.days; $e."excluded-days")
 		| {base_id: $e.id, event_id: "\($e.id)-\(.)", title: ($e.title | plain),
-		   start: (if ($e.time // "") == "" then . else . + "T" + $e.time + ":00" end),
+		   start: (if ($e.time // "") == "" then . else . + "T" + $e.time end),
 		   zones: [{available: true, price: (if $e.free == 1 then "0" else $e.price | price end)}]}`},
 	"agglo.json": {Rows: ".events[]", To: `
 		. as $e | .timings[]
-		| {base_id: $e.uid, event_id: "\($e.uid)-\(.begin | utc)", title: ($e.title | lang("fr"; "en")), start: .begin[:19], end: .end[:19]}`},
+		| {base_id: $e.uid, event_id: "\($e.uid)-\(.begin | utc)", title: ($e.title | lang("fr"; "en")), start: .begin, end: .end}`},
 	"lippu.csv": {CSV: &CSV{Separator: ';', Charset: "iso-8859-1", Header: true}, To: `
 		{base_id: .SarjaId, event_id: .TapahtumaId, title: .Nimi, start: (.Pvm + " " + .Klo | local("02.01.2006 15:04")),
 		 zones: [{capacity: .Vapaana, price: (.Hinta | price)}]}`},
@@ -39,7 +39,7 @@ var mappings = map[string]Mapping{
 		   zones: [$e."ev:price"[]? | {name: ."@status", currency: ."@currency", available: true, price: (."#text" | price)}]}`},
 	"stream.ndjson": {To: `
 		select(.deleted | not)
-		| {base_id: .key, title: .name, start: (.starts | utc)[:19], current: (.status != "CANCELLED"),
+		| {base_id: .key, title: .name, start: (.starts | utc), current: (.status != "CANCELLED"),
 		   zones: [.low, .high | select(. != null) | {price: price}]}
 		+ if .seats then {sold_out: (.seats == "0")} else {} end
 		+ if .Seats then {seats: .Seats} else {} end`},

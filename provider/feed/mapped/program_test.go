@@ -39,6 +39,24 @@ func results(t testing.TB, text, row string) string {
 	return strings.Join(all, " ")
 }
 
+// A fault of gojq costs the row, not the process.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	p, err := compile(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := p.code
+	p.code = nil
+	if records, err := p.run("x"); records != nil || err == nil || !strings.HasPrefix(err.Error(), "the program cannot be run for this row: ") {
+		t.Errorf("%s, %v", records, err)
+	}
+	p.code = good
+	if records, err := p.run("x"); len(records) != 1 || err != nil {
+		t.Errorf("%s, %v", records, err)
+	}
+}
+
 // variables returns the text of so many variables.
 func variables(n int) string {
 	var b strings.Builder

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/itchyny/gojq"
+
+	"fever/event"
 )
 
 const (
@@ -55,11 +57,8 @@ func checkLayout(layout string) error {
 	return nil
 }
 
-// instants are the forms that utc reads.
-var instants = []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04Z07:00", "2006-01-02T15:04Z0700"}
-
 // utc returns an instant as a time in UTC. It reads a number of seconds since 1970, or a time
-// with an offset.
+// with an offset or the name of a time zone, as records have them.
 func utc(v any) any {
 	if seconds, ok := number(v); ok {
 		whole, _, _ := strings.Cut(seconds, ".")
@@ -74,13 +73,12 @@ func utc(v any) any {
 	if !ok {
 		return notText("utc", v)
 	}
-	text = strings.Replace(strings.TrimSpace(text), " ", "T", 1)
-	for _, form := range instants {
-		if t, err := time.Parse(form, text); err == nil {
-			return t.UTC().Format(time.RFC3339)
-		}
+	l, zone, err := event.ParseTime(strings.TrimSpace(text), time.UTC)
+	at, err2 := event.LoadLocation(zone)
+	if err != nil || err2 != nil || zone == "" {
+		return fmt.Errorf("utc: %s is not a time with an offset", describe(v))
 	}
-	return fmt.Errorf("utc: %s is not a time with an offset", describe(v))
+	return time.Unix(l.Unix(at), 0).UTC().Format(time.RFC3339)
 }
 
 // weekdays has the names of the days of the week: RFC 5545's, the Spanish initials,
