@@ -198,6 +198,11 @@ func findXML(r io.Reader, charset string, paths []path) (values []any, err error
 	defer func() { err = errors.Join(err, scan.Close()) }()
 	values = make([]any, len(paths))
 	fits := make([]int, len(paths)) // open elements, from the root on, that fit the path
+	texts := make([]int, len(paths)) // where the text of the value begins that is being read; -1: none is
+	for i := range texts {
+		texts[i] = -1
+	}
+	reading := 0 // paths whose value is being read
 	for {
 		token, err := scan.Next()
 		if err != nil || token == xmlscan.EndDocument {
@@ -206,31 +211,47 @@ func findXML(r io.Reader, charset string, paths []path) (values []any, err error
 		for i := range paths {
 			p := &paths[i]
 			if token == xmlscan.EndTag {
-				fits[i] = min(fits[i], scan.Depth)
+				if fits[i] <= scan.Depth {
+					continue
+				}
+				fits[i] = scan.Depth
+				if texts[i] >= 0 {
+					values[i] = string(scan.Text[texts[i]:])
+					texts[i] = -1
+					reading--
+				}
 				continue
 			}
 			if fits[i] != scan.Depth-1 || scan.Depth > len(p.steps) || string(scan.Name) != p.steps[scan.Depth-1] {
 				continue
 			}
 			fits[i]++
-			if fits[i] == len(p.steps) && values[i] == nil {
-				values[i] = p.attribute(scan.Attrs)
+			switch {
+			case fits[i] < len(p.steps) || values[i] != nil || !p.fits(scan.Attrs):
+			case p.attr != "":
+				values[i] = attribute(scan.Attrs, p.attr)
+			default:
+				texts[i] = len(scan.Text)
+				reading++
 			}
+		}
+		if scan.KeepText = reading > 0; !scan.KeepText {
+			scan.Text = scan.Text[:0]
 		}
 	}
 }
 
-// attribute returns the value in the attributes of an element, or nil.
-func (p *path) attribute(attrs []xmlscan.Attr) (value any) {
-	fits := p.where == ""
+// fits reports whether the last element of a path may have these attributes.
+func (p *path) fits(attrs []xmlscan.Attr) bool {
+	return p.where == "" || slices.ContainsFunc(attrs, func(a xmlscan.Attr) bool { return string(a.Name) == p.where && string(a.Value) == p.is })
+}
+
+// attribute returns the value of an attribute, or nil.
+func attribute(attrs []xmlscan.Attr, name string) any {
 	for _, a := range attrs {
-		fits = fits || string(a.Name) == p.where && string(a.Value) == p.is
-		if string(a.Name) == p.attr {
-			value = string(a.Value)
+		if string(a.Name) == name {
+			return string(a.Value)
 		}
 	}
-	if !fits {
-		return nil
-	}
-	return value
+	return nil
 }

@@ -59,6 +59,10 @@ func TestFind(t *testing.T) {
 		{"/a/b/@c", `<b><b c="0"/></b>`, "[]"},
 		{"/a/b/@c", `<a><b><b c="0"/></b></a>`, "[]"},
 		{"/a/@c", `<a c="x&amp;y"><a c="0"/></a>`, "[x&y]"},
+		{"/a/b", `<a>x<b/>y</a>`, "[]"},
+		{"/a/b", `<a>x<b> p&amp;<c>q</c><![CDATA[<r>]]> </b>y<b>z</b></a>`, "[p&q<r>]"},
+		{`/a/b[@c="d"]`, `<a><b>x</b><b c="d">y</b></a>`, "[y]"},
+		{"/a/b", `<a><c><b>x</b></c></a>`, "[]"},
 		{`/a/b[@d="e"]/@c`, `<a><b c="0" d="f"/><b c="1"/><b c="2" d="e"/></a>`, "[2]"},
 	} {
 		got, err := find(test.text, map[string]string{"next": test.path})
@@ -77,6 +81,10 @@ func TestFind(t *testing.T) {
 		if _, err := find(test.text, map[string]string{"next": test.path}); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s in %.40s: %v, want %s", test.path, test.text, err, test.says)
 		}
+	}
+	both, err := find("<a>1<b>2</b>3</a>", map[string]string{"next": "/a/b", "total": "/a"})
+	if err != nil || fmt.Sprint(both) != "map[next:[2] total:[123]]" {
+		t.Errorf("an element in another one: %v, %v", both, err)
 	}
 	if _, err := find("", map[string]string{"next": ".a", "total": "/a/@b"}); err == nil || !strings.Contains(err.Error(), "one path is for JSON") {
 		t.Errorf("paths of both: %v", err)
