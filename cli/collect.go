@@ -50,7 +50,7 @@ func (o *localCollector) importFile(ctx context.Context, name, file string, in i
 func (o *localCollector) progress(context.Context) (jobs []jobProgress) {
 	for _, s := range o.Status() {
 		if s.State != "" {
-			jobs = append(jobs, jobProgress{label: s.Name, state: s.State, attempt: s.Attempt, bytes: s.Bytes, rows: s.Rows, started: s.Started})
+			jobs = append(jobs, jobProgress{label: s.Name, state: s.State, page: s.Page, attempt: s.Attempt, bytes: s.Bytes, rows: s.Rows, started: s.Started})
 		}
 	}
 	return jobs
@@ -102,7 +102,7 @@ func (s *remoteCollector) progress(ctx context.Context) (jobs []jobProgress) {
 	}
 	for i := range providers {
 		p := &providers[i]
-		job := jobProgress{label: p.Name, state: store.State(p.State), attempt: p.Attempt, bytes: p.Bytes, rows: p.Rows, started: p.Started}
+		job := jobProgress{label: p.Name, state: store.State(p.State), page: p.Page, attempt: p.Attempt, bytes: p.Bytes, rows: p.Rows, started: p.Started}
 		_, waits := s.waiting.Load(p.Name)
 		switch {
 		case waits && job.state == store.Running && p.LastJob != nil: // the last job is the running one

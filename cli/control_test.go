@@ -235,7 +235,7 @@ func TestServerUnderWay(t *testing.T) {
 	db := held(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"error":null,"data":{"providers":[
 			{"name":"idle","state":"idle","last_job":null},
-			{"name":"hand","state":"running","trigger":"manual","attempt":2,"bytes":3,"rows":4,"last_job":{"id":11}},
+			{"name":"hand","state":"running","trigger":"manual","page":12,"attempt":2,"bytes":3,"rows":4,"last_job":{"id":11}},
 			{"name":"given","state":"running","trigger":"document","last_job":{"id":10}},
 			{"name":"turn","state":"running","trigger":"schedule","last_job":{"id":12}},
 			{"name":"behind","state":"running","trigger":"schedule","last_job":{"id":13}},
@@ -247,7 +247,7 @@ func TestServerUnderWay(t *testing.T) {
 	s.Waiting("turn", true)
 	s.Waiting("turn", false)
 	want := []jobProgress{
-		{label: "hand", state: store.Running, attempt: 2, bytes: 3, rows: 4},
+		{label: "hand", state: store.Running, page: 12, attempt: 2, bytes: 3, rows: 4},
 		{label: "given", state: store.Running},
 		{label: "behind", state: store.Running, behind: "job 13 (schedule)"},
 		{label: "queue", state: store.Pending, behind: "a job (start-up)"},

@@ -15,7 +15,8 @@ import (
 type jobProgress struct {
 	label   string
 	state   store.State // pending or running
-	attempt int
+	page    int         // from 1
+	attempt int         // to get it
 	bytes   int64
 	rows    int64
 	started time.Time // zero while it is pending
@@ -85,8 +86,11 @@ func (w *jobProgress) facts(now time.Time) string {
 		return "  waiting"
 	}
 	state := "running"
-	if w.attempt > 1 {
+	switch {
+	case w.attempt > 1:
 		state = fmt.Sprintf("attempt %d", w.attempt)
+	case w.page > 1:
+		state = fmt.Sprintf("page %d", w.page)
 	}
 	took := max(now.Sub(w.started), 0)
 	return fmt.Sprintf("  %-9s  %7.1f MB  %7d rows  %6.1f MB/s  %10s",

@@ -20,10 +20,10 @@ func TestJobLines(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
 	jobs := []jobProgress{
-		{"waits", store.Pending, 0, 0, 0, time.Time{}, ""},
-		{"feverup", store.Running, 1, 12_345_678, 4512, ago(4 * time.Second), ""},
-		{"retried", store.Running, 2, 104_857_600, 1_000_000, ago(75 * time.Minute), ""},
-		{"another-provider-with-a-long-name", store.Running, 1, 0, 0, now, ""},
+		{"waits", store.Pending, 0, 0, 0, 0, time.Time{}, ""},
+		{"feverup", store.Running, 1, 1, 12_345_678, 4512, ago(4 * time.Second), ""},
+		{"retried", store.Running, 12, 2, 104_857_600, 1_000_000, ago(75 * time.Minute), ""},
+		{"another-provider-with-a-long-name", store.Running, 12, 1, 0, 0, now, ""},
 	}
 	for _, test := range []struct {
 		name   string
@@ -35,19 +35,19 @@ func TestJobLines(t *testing.T) {
 		{"usual", jobs, screen{80, 24, false}, `
 feverup            running       12.3 MB     4512 rows     3.1 MB/s         4 s
 retried            attempt 2    104.9 MB  1000000 rows     0.0 MB/s  1 h 15 min
-another-provider…  running        0.0 MB        0 rows     0.0 MB/s         0 s
+another-provider…  page 12        0.0 MB        0 rows     0.0 MB/s         0 s
 waits              waiting
 `},
 		{"wide, in colours", jobs, screen{120, 24, true}, `
 feverup                            running       12.3 MB     4512 rows     3.1 MB/s         4 s
 ` + yellow + `retried                            attempt 2    104.9 MB  1000000 rows     0.0 MB/s  1 h 15 min` + plain + `
-another-provider-with-a-long-name  running        0.0 MB        0 rows     0.0 MB/s         0 s
+another-provider-with-a-long-name  page 12        0.0 MB        0 rows     0.0 MB/s         0 s
 ` + faint + `waits                              waiting` + plain + `
 `},
 		{"narrow", jobs, screen{40, 24, false}, `
 feverup       running       12.3 MB   …
 retried       attempt 2    104.9 MB  1…
-another-pro…  running        0.0 MB   …
+another-pro…  page 12        0.0 MB   …
 waits         waiting
 `},
 		{"low", jobs, screen{80, 4, true}, `
@@ -59,17 +59,17 @@ feverup  running       12.3 MB     4512 rows     3.1 MB/s         4 s
 feverup  running       12.3 MB     4512 rows     3.1 MB/s         4 s
 waits    waiting
 `},
-		{"a file with an odd name", []jobProgress{{"漢字漢字漢字漢字/\x1b[2J\n.xml", store.Running, 1, 0, 0, now, ""}}, screen{80, 24, false}, `
+		{"a file with an odd name", []jobProgress{{"漢字漢字漢字漢字/\x1b[2J\n.xml", store.Running, 1, 1, 0, 0, now, ""}}, screen{80, 24, false}, `
 漢字漢字漢字漢字…  running        0.0 MB        0 rows     0.0 MB/s         0 s
 `},
-		{"behind another", []jobProgress{{"a.xml", store.Running, 1, 12_345_678, 4512, now, "job 12 (schedule)"}, {"b.xml", store.Pending, 0, 0, 0, time.Time{}, "a job (schedule)"}}, screen{80, 24, true}, `
+		{"behind another", []jobProgress{{"a.xml", store.Running, 1, 1, 12_345_678, 4512, now, "job 12 (schedule)"}, {"b.xml", store.Pending, 0, 0, 0, 0, time.Time{}, "a job (schedule)"}}, screen{80, 24, true}, `
 ` + faint + `a.xml  waiting for job 12 (schedule)` + plain + `
 ` + faint + `b.xml  waiting for a job (schedule)` + plain + `
 `},
 		{"no screen", jobs, screen{}, `
 feverup                            running       12.3 MB     4512 rows     3.1 MB/s         4 s
 retried                            attempt 2    104.9 MB  1000000 rows     0.0 MB/s  1 h 15 min
-another-provider-with-a-long-name  running        0.0 MB        0 rows     0.0 MB/s         0 s
+another-provider-with-a-long-name  page 12        0.0 MB        0 rows     0.0 MB/s         0 s
 `},
 	} {
 		t.Run(test.name, func(t *testing.T) {

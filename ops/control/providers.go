@@ -18,8 +18,9 @@ type ProviderStatus struct {
 	TimeZone      string  `json:"time_zone"`
 
 	State   string        `json:"state"`             // idle, pending or running
-	Trigger store.Trigger `json:"trigger,omitempty"` // this and the next four are of the job under way
+	Trigger store.Trigger `json:"trigger,omitempty"` // this and the next five are of the job under way
 	Started time.Time     `json:"started,omitzero"`
+	Page    int           `json:"page"`
 	Attempt int           `json:"attempt"`
 	Bytes   int64         `json:"bytes"`
 	Rows    int64         `json:"rows"`
@@ -93,6 +94,7 @@ func newProviderStatus(s *ingest.Status, now time.Time) ProviderStatus {
 		State:          cmp.Or(string(s.State), "idle"),
 		Trigger:        s.Trigger,
 		Started:        s.Started.UTC(),
+		Page:           s.Page,
 		Attempt:        s.Attempt,
 		Bytes:          s.Bytes,
 		Rows:           s.Rows,

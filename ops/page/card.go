@@ -110,7 +110,11 @@ func took(job *store.Job) time.Duration { return max(job.Finished.Sub(job.Starte
 
 // Progress describes how far the job under way is.
 func (c card) Progress() string {
-	return "Runs for " + rough(c.Now.Sub(c.Started)) + ": " + size(c.Bytes) + ", " + amount(int(c.Rows), "row")
+	text := "Runs for " + rough(c.Now.Sub(c.Started)) + ": " + size(c.Bytes) + ", " + amount(int(c.Rows), "row")
+	if c.Page > 1 {
+		text += fmt.Sprintf(", page %d", c.Page)
+	}
+	return text
 }
 
 // Outcome describes the outcome of the last job in a few words.

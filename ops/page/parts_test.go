@@ -110,12 +110,16 @@ func TestCard(t *testing.T) {
 	}
 	old := done(1, 2)
 	old.Rejections = make([]feed.Rejection, 2)
-	c := newCard(now, ingest.Status{State: store.Running, Started: now.Add(-70 * time.Second), Bytes: 1_500_000, Rows: 4321},
+	c := newCard(now, ingest.Status{State: store.Running, Started: now.Add(-70 * time.Second), Page: 1, Bytes: 1_500_000, Rows: 4321},
 		[]store.Job{{ID: 9, State: store.Running}, done(8, 0), done(7, 2), done(6, 5)}, &old)
 	if c.Last.ID != 8 || c.Rejected != &old || len(c.Chart.Runs) != 3 || c.Next != "runs now" {
 		t.Errorf("%+v", c)
 	}
 	if got, want := c.Progress(), "Runs for 1 min 10 s: 1.5 MB, 4,321 rows"; got != want {
+		t.Errorf("%q, not %q", got, want)
+	}
+	c.Page = 12
+	if got, want := c.Progress(), "Runs for 1 min 10 s: 1.5 MB, 4,321 rows, page 12"; got != want {
 		t.Errorf("%q, not %q", got, want)
 	}
 	for want, s := range map[string]ingest.Status{
