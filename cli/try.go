@@ -180,7 +180,7 @@ func (t *tryCommand) read(ctx context.Context, source string, in io.Reader, kept
 		switch {
 		case failed != nil:
 			return nil, failed
-		case got.Next == nil && got.Page.Number <= 1:
+		case got.Page.URL == nil, got.Next == nil && got.Page.Number <= 1: // a file is one page, whatever it says
 			return got, nil
 		}
 		if err := pages.Add(got); err != nil {

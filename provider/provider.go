@@ -79,6 +79,7 @@ func New(c Config) (*Provider, error) {
 	return p, err
 }
 
+// build is New without the name of the provider in errors.
 func build(c Config) (*Provider, error) {
 	if err := event.ValidProvider(c.Name); err != nil {
 		return nil, err
@@ -173,26 +174,28 @@ func (p *Provider) Read(ctx context.Context, r io.ReadCloser, progress *feed.Pro
 // Decode makes a feed of a document. [feed.Feed.Next] is set if the feed goes on in another
 // one. The error is nil or a [*feed.Error].
 func (p *Provider) Decode(doc *feed.Document) (*feed.Feed, error) {
-	var said found
-	read, end := *doc, func() (err error) { return nil }
+	read := *doc
+	var s *search
 	if p.searcher != nil && !doc.NotModified && !doc.Beyond {
-		s := p.beginSearch(doc)
+		s = p.beginSearch(doc)
 		read.Body = s
-		end = func() (err error) {
-			said, err = s.end()
-			return err
-		}
 	}
 	got, err := feed.Decode(&read, p.Format, p.Name, p.Location)
-	searched := end()
-	if err != nil || got.NotModified {
-		return got, err
+	var said found
+	if s != nil {
+		said, err = s.end(err)
 	}
-	if err = searched; err == nil {
+	if err == nil && !got.NotModified {
 		got.Next, err = p.next(doc, got, said)
 	}
-	if err != nil {
-		return nil, &feed.Error{Provider: p.Name, Kind: feed.KindDecode, Op: doc.Op, Err: err, HTTPStatus: doc.HTTPStatus, Bytes: got.Bytes}
+	failure, ok := errors.AsType[*feed.Error](err)
+	switch {
+	case err == nil:
+		return got, nil
+	case got == nil: // the format failed
+		return nil, err
+	case !ok:
+		failure = &feed.Error{Kind: feed.KindDecode}
 	}
-	return got, nil
+	return nil, &feed.Error{Provider: p.Name, Kind: failure.Kind, Op: doc.Op, Err: err, HTTPStatus: doc.HTTPStatus, Bytes: got.Bytes}
 }

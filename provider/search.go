@@ -74,10 +74,11 @@ func (f found) number(field string) (*int, error) {
 type search struct {
 	io.ReadCloser // the body, for the format
 
-	copy *io.PipeWriter
-	done chan struct{} // closed when said and err are there
-	said found
-	err  error
+	copy     *io.PipeWriter
+	done     chan struct{} // closed when the rest is there
+	said     found
+	err      error
+	panicked any
 }
 
 // beginSearch has the body of a document searched while it is read.
@@ -86,7 +87,8 @@ func (p *Provider) beginSearch(doc *feed.Document) *search {
 	s := &search{ReadCloser: doc.Body, copy: write, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
-		defer func() { _ = read.Close() }() // always nil; nobody needs the rest
+		defer func() { s.panicked = recover() }() // a bug must end the job, and not the process
+		defer func() { _ = read.Close() }()       // always nil; nobody needs the rest
 		s.said, s.err = p.searcher.find(read, doc.Charset)
 	}()
 	return s
@@ -101,12 +103,21 @@ func (s *search) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// end waits for the end of the search, after the format has read what it wants.
-func (s *search) end() (found, error) {
-	_, err := io.Copy(io.Discard, s)
+// end waits for the end of the search, given the error with which the format has read. Without
+// one, it reads what the format has left.
+func (s *search) end(err error) (found, error) {
+	if err == nil {
+		_, err = io.Copy(io.Discard, s)
+	}
 	_ = s.copy.CloseWithError(err) // always nil; no error is io.EOF
 	<-s.done
-	return s.said, errors.Join(err, s.err)
+	if s.panicked != nil {
+		panic(s.panicked)
+	}
+	if err == nil {
+		err = s.err
+	}
+	return s.said, err
 }
 
 // A searcher knows the paths of what it looks for.
@@ -197,7 +208,7 @@ func findXML(r io.Reader, charset string, paths []path) (values []any, err error
 	scan := xmlscan.New(r, charset, xmlscan.LeadingBlanks|xmlscan.ControlCharacters)
 	defer func() { err = errors.Join(err, scan.Close()) }()
 	values = make([]any, len(paths))
-	fits := make([]int, len(paths)) // open elements, from the root on, that fit the path
+	fits := make([]int, len(paths))  // open elements, from the root on, that fit the path
 	texts := make([]int, len(paths)) // where the text of the value begins that is being read; -1: none is
 	for i := range texts {
 		texts[i] = -1

@@ -3,9 +3,14 @@ package provider
 import (
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
+
+	"fever/internal/feedtest"
+	"fever/provider/feed"
 )
 
 func TestParsePath(t *testing.T) {
@@ -93,6 +98,54 @@ func TestFind(t *testing.T) {
 	if !ok || refused.Field != "pages.total" {
 		t.Errorf("%+v", refused)
 	}
+}
+
+// What goes wrong in a search is an error of the document, and a bug is one of the job.
+func TestSearchFails(t *testing.T) {
+	t.Parallel()
+	p, err := New(Config{Format: feedtest.Numbers, Name: "test", URL: "http://a.example/", Timeout: plenty, MaxBytes: maxBytes, Pages: &Pages{Next: ".next"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(r io.Reader) (err error) {
+		defer func() {
+			if panicked := recover(); panicked != nil {
+				err = errBug
+			}
+		}()
+		_, err = p.read(t.Context(), r, nil)
+		return err
+	}
+	if err := read(strings.NewReader(`{"events":[1]} {"next":`)); !isMalformed(err) {
+		t.Errorf("a document that its format refuses: %v", err)
+	}
+	p.Format.Decode = func(doc *feed.Document, _ *feed.Builder) error {
+		_, err := doc.Body.Read(make([]byte, 3))
+		return err
+	}
+	if err := read(strings.NewReader(`{"events":[1]} {"next":`)); !isDecode(err) || !strings.Contains(err.Error(), "provider test: read a document: look for the next page: line 1") {
+		t.Errorf("a document that its format does not read: %v", err)
+	}
+	broken := feed.Errorf(feed.KindConnection, "gone")
+	if err := read(io.MultiReader(strings.NewReader(`{"events"`), iotest.ErrReader(broken))); !errors.Is(err, broken) || isDecode(err) {
+		t.Errorf("a document that breaks off where its format does not read: %v", err)
+	}
+	p.Format.Decode = func(*feed.Document, *feed.Builder) error { return feed.Errorf(feed.KindMalformed, "no") }
+	if err := read(iotest.ErrReader(errBug)); err == nil || errors.Is(err, errBug) {
+		t.Errorf("read on after the format failed: %v", err)
+	}
+	p.Format = feedtest.Numbers
+	p.searcher = &searcher{fields: []string{"next"}} // without its path
+	if err := read(strings.NewReader(`{"events":[1]}`)); !errors.Is(err, errBug) {
+		t.Errorf("a bug: %v", err)
+	}
+}
+
+var errBug = errors.New("a panic")
+
+func isMalformed(err error) bool {
+	failure, ok := errors.AsType[*feed.Error](err)
+	return ok && failure.Kind == feed.KindMalformed
 }
 
 func second(_ found, err error) error { return err }
