@@ -76,7 +76,7 @@ func TestKilledConverting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	apply(t, s, snapshot("a", 1, many(5000)...))
+	apply(t, s, snapshot("a", 1, many(1000)...))
 	want, wantJobs := records(t, s, everything), jobs(t, s, store.JobFilter{})
 	err = s.db.Update(func(tx *bbolt.Tx) error {
 		events := tx.Bucket(eventsBucket)
