@@ -28,7 +28,7 @@ const collectVariable = "FEVER_TEST_COLLECT"
 type flipping [2][]event.Event
 
 func newFlipping() (f flipping) {
-	for i := range 2000 {
+	for i := range 600 {
 		for state := range f {
 			if i%10 != state {
 				e := sample("a", i, 1)
