@@ -504,6 +504,30 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// The few zones of an event keep no memory of the many that a record before it had. Not
+// parallel, as TestMemory.
+func TestZonesKeepTheirMemory(t *testing.T) {
+	var doc strings.Builder
+	for id := range 100 {
+		doc.WriteString(`{"base_id":"b","zones":[{}` + strings.Repeat(",{}", event.MaxZones-1) + `]}`)
+		for part := range 3 {
+			fmt.Fprintf(&doc, `{"base_id":"b","event_id":"%d-%d","title":"t","start":"2026-01-01","zones":[{}]}`, id, part)
+		}
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	snapshot, err := read(strings.NewReader(doc.String()))
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if err != nil || len(snapshot.Events) != 300 || snapshot.Rejected != 100 {
+		t.Fatal(snapshot, err)
+	}
+	if after.HeapAlloc > before.HeapAlloc+8<<20 {
+		t.Errorf("300 zones keep %d bytes", after.HeapAlloc-before.HeapAlloc)
+	}
+}
+
 // Whatever the bytes are, the decoder comes to an end with a feed that is right in
 // itself, the same however they arrive, or with a fault; and what it took, it takes
 // again after a dump.

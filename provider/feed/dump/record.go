@@ -159,14 +159,15 @@ func (r *Reader) read() record {
 	return got
 }
 
-// takeZones returns the zones read.
+// takeZones returns the zones read. Events of a feed often have as many as the one before, so
+// the next slice has room for that many, and is not copied then. A larger slice is copied: a few
+// zones must not keep the memory of many.
 func (r *Reader) takeZones() []event.Zone {
 	zones := r.zones
+	r.zones = make([]event.Zone, 0, len(zones))
 	if len(zones) < cap(zones) {
-		r.zones = r.zones[:0:len(zones)]
 		return slices.Clone(zones)
 	}
-	r.zones = make([]event.Zone, 0, len(zones))
 	return zones
 }
 
