@@ -16,7 +16,7 @@ const MaxPages = 1000
 // A Page is where one document of a feed is, and what is known from the pages before it. Who
 // gets the documents makes it; to all others it is opaque but for its number.
 type Page struct {
-	Number int      // from 1; 0 if the document is not one of several
+	Number int      // from 1, also of a feed in one document
 	URL    *url.URL // as it is asked for; it may contain credentials
 
 	Rows   int       // of the pages before
