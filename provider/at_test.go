@@ -3,7 +3,9 @@ package provider
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
+	"time"
 
 	"fever/provider/feed"
 	"fever/provider/feed/feverup"
@@ -58,5 +60,27 @@ func TestAt(t *testing.T) {
 		if at, err := p.At(address); err == nil {
 			t.Errorf("%q: %+v", address, at)
 		}
+	}
+}
+
+// The time limit ends a format that has all of the document, and goes on for ever.
+func TestExpired(t *testing.T) {
+	t.Parallel()
+	address := serveAt(t, "127.0.0.1", func(w http.ResponseWriter, _ *http.Request) { write(t, w, []byte("x")) })
+	endless := feed.Format{Name: "endless", Decode: func(_ *feed.Document, b *feed.Builder) error {
+		for {
+			if err := b.Expired(); err != nil {
+				return err
+			}
+		}
+	}}
+	p, err := New(Config{Format: endless, Name: "test", URL: "http://" + address, Timeout: 300 * time.Millisecond, MaxBytes: maxBytes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := p.fetch(t.Context(), feed.Validators{}, nil)
+	wantFailure(t, snapshot, err, feed.KindTimeout, http.StatusOK)
+	if !strings.Contains(err.Error(), "not done within 300ms") {
+		t.Error(err)
 	}
 }

@@ -41,8 +41,16 @@ func (p *Provider) newTransfer(caller context.Context, limit time.Duration, page
 		t.limit = limit
 		t.ctx, t.cancel = context.WithDeadline(caller, end)
 	}
-	t.doc = &feed.Document{Body: t, Page: page, Op: op, Progress: cmp.Or(progress, new(feed.Progress))}
+	t.doc = &feed.Document{Body: t, Page: page, Op: op, Progress: cmp.Or(progress, new(feed.Progress)), Expired: t.expired}
 	return t
+}
+
+// expired returns the error of a transfer whose time is over, or nil.
+func (t *transfer) expired() error {
+	if err := t.ctx.Err(); err != nil {
+		return t.broken(err)
+	}
+	return nil
 }
 
 // Close closes everything that the body reads from.
@@ -67,8 +75,8 @@ type limitedReader struct {
 }
 
 func (l *limitedReader) Read(p []byte) (int, error) {
-	if err := l.ctx.Err(); l.err == nil && err != nil {
-		l.err = l.broken(err)
+	if l.err == nil {
+		l.err = l.expired()
 	}
 	if l.err != nil {
 		return 0, l.err

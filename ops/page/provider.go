@@ -184,6 +184,9 @@ func (p *Page) run(ctx context.Context, t *providerTrial) error {
 	if err != nil {
 		t.Failed = err.Error()
 	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		t.Failed += fmt.Sprintf(" (it may take %s here, and longer with fever try)", tryTime)
+	}
 	if row, _ := rows.Row(); row != nil {
 		t.Row = &triedRow{row.Line, row.Value, row.Events, row.Rejections}
 	}

@@ -3,6 +3,7 @@ package page_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"fever/event"
 	"fever/ops"
@@ -189,5 +191,33 @@ func TestTryProviderBusy(t *testing.T) {
 	close(release)
 	if status := <-ended; status != http.StatusBadRequest {
 		t.Errorf("status %d", status)
+	}
+}
+
+// A program that goes on for ever ends when the client has gone, and the next document is tried.
+func TestTryProviderGone(t *testing.T) {
+	t.Parallel()
+	s := show(t, never)
+	const entry = "format: map\nmap:\n  to: 'def f: f; f'\n"
+	form := "--x\r\nContent-Disposition: form-data; name=\"entry\"\r\n\r\n" + entry +
+		"\r\n--x\r\nContent-Disposition: form-data; name=\"document\"\r\n\r\n" + strings.Repeat("1\n", 100_000) + "\r\n--x--\r\n"
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/try", strings.NewReader(form))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+	if response, err := http.DefaultClient.Do(request); err == nil {
+		_ = response.Body.Close() // nobody reads it
+		t.Errorf("%s, where a program goes on for ever", response.Status)
+	}
+	for status := http.StatusServiceUnavailable; status != http.StatusOK; {
+		var response *http.Response
+		var body string
+		if response, body = s.try(t, programs, "entry", "format: fever", "document", ndjson); response.StatusCode != http.StatusOK && !strings.Contains(body, "busy") {
+			t.Fatalf("%s: %s", response.Status, body)
+		}
+		status = response.StatusCode
 	}
 }

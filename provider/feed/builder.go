@@ -22,6 +22,7 @@ type Builder struct {
 	most     int                       // events, and four times as many zones
 	zones    int                       // of all rows kept, replaced ones included
 	unknown  *Rejection                // see Unknown
+	expired  func() error              // of the document
 	trace    func(*Row)                // of the document; nil: nobody traces
 	row      *Row                      // the one that Row has begun, if somebody traces
 }
@@ -118,6 +119,15 @@ func (b *Builder) Unknown(line int, format string, args ...any) {
 	if b.unknown == nil && b.feed.Seen == 0 {
 		b.unknown = &Rejection{Line: line, Reason: fmt.Sprintf(format, args...)}
 	}
+}
+
+// Expired returns why the document must not be read on, such as a time limit that has passed,
+// or nil. Reading the body tells that, too: call it where a few bytes can take long.
+func (b *Builder) Expired() error {
+	if b.expired == nil {
+		return nil
+	}
+	return b.expired()
 }
 
 // Next says that the feed continues in another document, at u, which may be relative.

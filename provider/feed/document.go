@@ -16,16 +16,17 @@ type Document struct {
 	// A failed read returns an [*Error] with its kind, and returns it again.
 	Body io.ReadCloser
 
-	Op          string     // how it was got, for errors: "fetch from example.com"
-	URL         *url.URL   // where it came from, after redirects; nil if it was not fetched
-	Page        Page       // where the provider was asked for it
-	Links       []string   // the Link fields of the HTTP header (RFC 8288)
-	ContentType string     // the media type in the HTTP header, without parameters; empty if there is none
-	Charset     string     // the encoding in the HTTP header; empty if there is none
-	HTTPStatus  int        // of the response; 0 if it was not fetched
-	Progress    *Progress  // counts the rows; nil counts nothing
-	MaxEvents   int        // of the feed, and four times as many zones; 0 means what a feed may hold
-	Trace       func(*Row) // gets each row when it has ended; nil: nobody traces
+	Op          string       // how it was got, for errors: "fetch from example.com"
+	URL         *url.URL     // where it came from, after redirects; nil if it was not fetched
+	Page        Page         // where the provider was asked for it
+	Links       []string     // the Link fields of the HTTP header (RFC 8288)
+	ContentType string       // the media type in the HTTP header, without parameters; empty if there is none
+	Charset     string       // the encoding in the HTTP header; empty if there is none
+	HTTPStatus  int          // of the response; 0 if it was not fetched
+	Expired     func() error // says why not to read on, such as a time limit that has passed; nil: nothing ends it
+	Progress    *Progress    // counts the rows; nil counts nothing
+	MaxEvents   int          // of the feed, and four times as many zones; 0 means what a feed may hold
+	Trace       func(*Row)   // gets each row when it has ended; nil: nobody traces
 
 	// NotModified says that the document is the same as last time: the provider said so, or
 	// its digest is the same. Its body is empty.
@@ -65,7 +66,7 @@ func Decode(doc *Document, f Format, provider string, location *time.Location) (
 		return &Feed{Page: doc.Page, NotModified: doc.NotModified, Validators: doc.Validators, Bytes: doc.Bytes, HTTPStatus: doc.HTTPStatus}, nil
 	}
 	b := newBuilder(provider, location, cmp.Or(doc.Progress, new(Progress)), doc.Trace)
-	b.most = cmp.Or(doc.MaxEvents, b.most)
+	b.most, b.expired = cmp.Or(doc.MaxEvents, b.most), doc.Expired
 	counted := *doc
 	body := &counter{ReadCloser: doc.Body}
 	counted.Body = body

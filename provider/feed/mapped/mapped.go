@@ -115,6 +115,9 @@ func begin(body *bufio.Reader) (byte, error) {
 // row makes events of a row. A row of which the program makes no record is ignored: that is
 // how a program selects rows. One record that cannot be kept costs no other record.
 func (d *decoder) row(line int, row any) error {
+	if err := d.Expired(); err != nil { // a program may take long for the few bytes of a row
+		return fmt.Errorf("line %d: %w", line, err)
+	}
 	d.rows++
 	d.Row(line, row)
 	records, err := d.program.run(row)

@@ -232,3 +232,23 @@ func TestMemory(t *testing.T) {
 		})
 	}
 }
+
+// The time of a job ends between two rows, too: a few bytes can have many rows, each of which
+// takes as long as a program may.
+func TestExpired(t *testing.T) {
+	t.Parallel()
+	over, rows := errors.New("the time is over"), 0
+	format, err := New(Mapping{To: `[range(1000)] | empty`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := &feed.Document{Body: io.NopCloser(strings.NewReader("1\n2\n3\n4\n")), Op: "read", Expired: func() error {
+		if rows++; rows > 2 {
+			return over
+		}
+		return nil
+	}}
+	if _, err := feed.Decode(doc, format, "test", time.UTC); !errors.Is(err, over) || !strings.Contains(err.Error(), "line 3: ") {
+		t.Error(err)
+	}
+}
