@@ -1,6 +1,7 @@
 package mapped
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"regexp/syntax"
@@ -117,6 +118,9 @@ func (g *guard) check(query *gojq.Query) error {
 	}
 	visit(query, func(q *gojq.Query) {
 		g.nodes++
+		if failed == nil && updates[q.Op] && isTwice(q.Left) {
+			fail(errTwice)
+		}
 		for _, def := range q.FuncDefs {
 			visit(def.Body, func(*gojq.Query) {}, func(t *gojq.Term) {
 				g.recursive = g.recursive || t.Func != nil && t.Func.Name == def.Name
@@ -141,6 +145,9 @@ func (g *guard) check(query *gojq.Query) error {
 				g.pass(member.Val)
 			}
 		}
+		if failed == nil && t.Func != nil && namesPaths[t.Func.Name] && len(t.Func.Args) > 0 && isTwice(t.Func.Args[0]) {
+			fail(errTwice)
+		}
 		g.recursive = g.recursive || t.Func != nil && len(t.Func.Args) > 0 && slices.Contains(recursions, t.Func.Name)
 	})
 	if failed != nil {
@@ -153,6 +160,28 @@ func (g *guard) check(query *gojq.Query) error {
 		}
 	})
 	return failed
+}
+
+// updates are the operators that change what their left side names, and namesPaths the
+// functions that do so with their first argument. The guard puts that side into a program
+// twice, once to look at the paths. So it must not have another one in it: 16 inside each
+// other would be 65,536.
+var (
+	updates = map[gojq.Operator]bool{
+		gojq.OpAssign: true, gojq.OpModify: true, gojq.OpUpdateAdd: true, gojq.OpUpdateSub: true,
+		gojq.OpUpdateMul: true, gojq.OpUpdateDiv: true, gojq.OpUpdateMod: true, gojq.OpUpdateAlt: true,
+	}
+	namesPaths = map[string]bool{"pick": true, "setpath": true}
+	errTwice   = errors.New("what an update changes has an update in it: make them one after the other")
+)
+
+// isTwice reports whether a query has a part that the guard puts into a program twice.
+func isTwice(q *gojq.Query) bool {
+	found := false
+	visit(q, func(q *gojq.Query) { found = found || updates[q.Op] }, func(t *gojq.Term) {
+		found = found || t.Func != nil && namesPaths[t.Func.Name]
+	})
+	return found
 }
 
 // pass notes the terms that pass their values on to what contains the query.
@@ -284,7 +313,7 @@ func (g *guard) call(f *gojq.Func, with func(template string, right *gojq.Query)
 	return nil
 }
 
-// maxRegexp bounds a regular expression, in instructions of package regexp.
+// maxRegexp bounds a regular expression, in bytes and in instructions of package regexp.
 const maxRegexp = 1000
 
 // match guards a call with a regular expression. It must be known: gojq keeps each one that
@@ -293,6 +322,9 @@ func (g *guard) match(f *gojq.Func, all bool, with func(template string, right *
 	expression, ok := literal(f.Args[0])
 	if !ok {
 		return fmt.Errorf("%s needs its regular expression as a plain text", f.Name)
+	}
+	if len(expression) > maxRegexp {
+		return fmt.Errorf("the regular expression %.60q is too large", expression)
 	}
 	parsed, err := syntax.Parse(expression, syntax.Perl)
 	if err != nil {

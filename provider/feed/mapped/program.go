@@ -13,7 +13,7 @@ import (
 
 // Bounds of a program and of what it makes of a row.
 const (
-	maxProgram = 64 << 10 // bytes of its text
+	maxProgram = 16 << 10 // bytes of its text
 	maxRecords = 1000
 	maxOutput  = 1 << 20 // bytes of the records of a row
 )
@@ -44,7 +44,7 @@ type program struct {
 // compile makes a program of its text. The error is an [*Error].
 func compile(text string) (*program, error) {
 	if len(text) > maxProgram {
-		return nil, &Error{Line: 1, Column: 1, Text: "the program has more than 64 KiB"}
+		return nil, &Error{Line: 1, Column: 1, Text: "the program has more than 16 KiB"}
 	}
 	p, err := build(text)
 	if err == nil {
@@ -90,10 +90,20 @@ func at(text string, offset int, message string) *Error {
 
 var word = regexp.MustCompile(`[$@]?[A-Za-z_][A-Za-z0-9_]*|"(?:[^"\\]|\\.)*"`)
 
+// maxTries bounds how many words locate tries.
+const maxTries = 100
+
 // locate returns the offset in a program of the word that an error is about. gojq's syntax
 // trees have no positions. So locate looks for the word without which the error is another one.
 func locate(text string, err error) int {
+	tries := 0
 	for _, found := range word.FindAllStringIndex(text, -1) {
+		if !strings.Contains(err.Error(), strings.Trim(text[found[0]:found[1]], `"`)) {
+			continue
+		}
+		if tries++; tries > maxTries {
+			break
+		}
 		other := bytes.Repeat([]byte{'z'}, found[1]-found[0])
 		switch text[found[0]] {
 		case '$', '@':
@@ -102,7 +112,7 @@ func locate(text string, err error) int {
 			other[0], other[len(other)-1] = '"', '"'
 		}
 		_, without := build(text[:found[0]] + string(other) + text[found[1]:])
-		if strings.Contains(err.Error(), strings.Trim(text[found[0]:found[1]], `"`)) && (without == nil || without.Error() != err.Error()) {
+		if without == nil || without.Error() != err.Error() {
 			return found[0]
 		}
 	}
