@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strconv"
@@ -304,8 +305,8 @@ func (g *guard) call(f *gojq.Func, with func(template string, right *gojq.Query)
 	case what == product && len(f.Args) == 1:
 		with(`_product(.; RIGHT) | .[1] as $__v | .[0] | `+f.Name+`($__v) | _weigh`, f.Args[0])
 	case what == timed && len(f.Args) == 1:
-		if layout, ok := literal(f.Args[0]); !ok || strings.Contains(layout, "%Z") {
-			return fmt.Errorf("%s needs its format as a plain text, and without %%Z: names of time zones depend on the machine", f.Name)
+		if layout, ok := literal(f.Args[0]); !ok || zoneName.MatchString(layout) {
+			return fmt.Errorf("%s needs its format as a plain text, and without %%Z and %%+: names of time zones depend on the machine", f.Name)
 		}
 	case what == intoPaths && len(f.Args) == 1:
 		with(`([path(RIGHT)] | _paths) as $__p | LEFT | _weigh`, f.Args[0])
@@ -313,11 +314,14 @@ func (g *guard) call(f *gojq.Func, with func(template string, right *gojq.Query)
 	return nil
 }
 
+// zoneName matches what is a name of a time zone in a format, with flags and a width before it.
+var zoneName = regexp.MustCompile(`%[-_^#:0-9]*[Z+]`)
+
 // maxRegexp bounds a regular expression, in bytes and in instructions of package regexp.
 const maxRegexp = 1000
 
-// match guards a call with a regular expression. It must be known: gojq keeps each one that
-// it has compiled, and only so its size, and what it can cost, is known at the start.
+// match guards a call with a regular expression. It must be known, with its flags: gojq keeps
+// each one that it has compiled, and what it can cost is known at the start.
 func (g *guard) match(f *gojq.Func, all bool, with func(template string, right *gojq.Query)) error {
 	expression, ok := literal(f.Args[0])
 	if !ok {
@@ -334,7 +338,17 @@ func (g *guard) match(f *gojq.Func, all bool, with func(template string, right *
 	if err != nil || len(compiled.Inst) > maxRegexp {
 		return fmt.Errorf("the regular expression %.60q is too large", expression)
 	}
-	if (f.Name == "sub" || f.Name == "gsub") && len(f.Args) > 1 {
+	flags := 1 // where they are among the arguments
+	if f.Name == "sub" || f.Name == "gsub" {
+		flags = 2
+	}
+	if len(f.Args) > flags {
+		q := f.Args[flags]
+		if _, ok := literal(q); !ok && (q.Term == nil || q.Term.Type != gojq.TermTypeNull) {
+			return fmt.Errorf("%s needs its flags as a plain text", f.Name)
+		}
+	}
+	if flags == 2 && len(f.Args) > 1 {
 		replaced := &gojq.Query{}
 		replace(replaced, `LEFT | _weigh`, f.Args[1], nil)
 		f.Args[1] = replaced
