@@ -59,6 +59,14 @@ type Format struct {
 	Reads func(name string) bool
 }
 
+// Window returns the window in which a [Format] that is Monthly expands rules, as wall-clock
+// times in Unix seconds: from the first day of last month on, until 18 months after this one.
+// So what is just over is still there, and the months that people plan are.
+func Window(began time.Time) (from, to int64) {
+	year, month, _ := began.UTC().Date()
+	return time.Date(year, month-1, 1, 0, 0, 0, 0, time.UTC).Unix(), time.Date(year, month+18, 1, 0, 0, 0, 0, time.UTC).Unix() - 1
+}
+
 // Decode makes a feed of a document in the format f. The provider's local times count in the
 // location. Decode does not close the body. The error is nil or an [*Error].
 func Decode(doc *Document, f Format, provider string, location *time.Location) (*Feed, error) {

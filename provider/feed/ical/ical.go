@@ -7,7 +7,6 @@ package ical
 
 import (
 	_ "embed" // for the revision
-	"time"
 
 	"fever/provider/feed"
 )
@@ -22,10 +21,6 @@ func New() feed.Format {
 	return feed.Format{Name: "ical", Revision: revision, Accept: "text/calendar, */*;q=0.1", Monthly: true, Decode: decode}
 }
 
-// Events that repeat have instances from the first day of last month on, for this long. So
-// what is just over is still there, and the months that people plan are.
-const monthsAhead = 18
-
 // decode makes events of a document. The month in which the document was asked for moves the
 // window.
 func decode(doc *feed.Document, b *feed.Builder) error {
@@ -33,9 +28,7 @@ func decode(doc *feed.Document, b *feed.Builder) error {
 	if err := r.read(); err != nil {
 		return err
 	}
-	year, month, _ := doc.Page.Began.UTC().Date()
 	c := converter{Builder: b, resolver: newResolver(b.Location, r.calendars)}
-	c.from = time.Date(year, month-1, 1, 0, 0, 0, 0, time.UTC).Unix()
-	c.to = time.Date(year, month+monthsAhead, 1, 0, 0, 0, 0, time.UTC).Unix() - 1
+	c.from, c.to = feed.Window(doc.Page.Began)
 	return c.convert(r.events)
 }

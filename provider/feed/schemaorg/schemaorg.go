@@ -1,0 +1,219 @@
+// Package schemaorg reads events that are described with schema.org: as JSON-LD in JSON, one
+// value or one a line, and in the script blocks of an HTML page.
+//
+// It is a plain walk through the values, and fetches nothing: no context is resolved. Names of
+// properties and types may be short (startDate), with a prefix (schema:startDate) or whole
+// (http://schema.org/startDate); values may be plain or typed.
+package schemaorg
+
+import (
+	"bufio"
+	"bytes"
+	_ "embed" // for the revision
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+	"golang.org/x/net/html/charset"
+
+	"fever/provider/feed"
+	"fever/provider/jsonscan"
+)
+
+// revision is a digest of the golden files. TestGolden checks it, and -update renews it.
+//
+//go:embed testdata/revision
+var revision string
+
+// New returns the format.
+func New() feed.Format {
+	return feed.Format{
+		Name: "schema-org", Revision: revision, Accept: "application/ld+json, application/json;q=0.9, text/html;q=0.8, */*;q=0.1",
+		Monthly: true, Decode: decode,
+	}
+}
+
+// A decoder gives the events of a document to the builder.
+type decoder struct {
+	*feed.Builder
+
+	found  bool // an event was seen
+	from   int64
+	to     int64
+	line   int // of the value that is read
+	events int // that schedules have given
+}
+
+// decode reads a document. Its first character tells HTML from JSON.
+func decode(doc *feed.Document, b *feed.Builder) error {
+	d := &decoder{Builder: b}
+	d.from, d.to = feed.Window(doc.Page.Began)
+	body := bufio.NewReaderSize(doc.Body, 4<<10)
+	first, err := body.Peek(64)
+	if len(first) == 0 && err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("line 1: %w", err)
+	}
+	if bytes.HasPrefix(bytes.TrimLeft(first, "\t\n\r \xef\xbb\xbf"), []byte("<")) {
+		err = d.page(body, doc.Charset)
+	} else {
+		err = d.json(jsonscan.New(body), 0)
+	}
+	if err == nil && !d.found {
+		err = feed.Errorf(feed.KindDecode, "no schema.org Event in it")
+	}
+	return err
+}
+
+// json reads values until the end of the text. The lines are those after the given number.
+func (d *decoder) json(s *jsonscan.Scanner, before int) error {
+	values := 0
+	for ; s.Kind() != jsonscan.End; values++ {
+		if s.Kind() != jsonscan.Array {
+			if err := d.value(s, before); err != nil {
+				return err
+			}
+			continue
+		}
+		for s.Enter(); s.Element(); {
+			if err := d.value(s, before); err != nil {
+				return err
+			}
+		}
+	}
+	err := s.Err()
+	if wrong, ok := errors.AsType[*jsonscan.Error](err); ok {
+		return feed.Errorf(feed.KindMalformed, "%w", wrong)
+	}
+	if err == nil && values == 0 {
+		return feed.Errorf(feed.KindMalformed, "the document is empty")
+	}
+	return err
+}
+
+// value reads one value. The nodes of a graph are read one after the other, because it can be
+// large; the other members of the object then come last.
+func (d *decoder) value(s *jsonscan.Scanner, before int) error {
+	kind := s.Kind()
+	d.line = before + s.Line()
+	if kind != jsonscan.Object {
+		return d.node(s.Any(), 0)
+	}
+	line := d.line
+	rest := make(map[string]any)
+	for s.Enter(); s.Member(); {
+		name := string(s.Name)
+		if name != "@graph" || s.Kind() != jsonscan.Array {
+			rest[name] = s.Any()
+			continue
+		}
+		for s.Enter(); s.Element(); {
+			s.Kind()
+			d.line = before + s.Line()
+			if err := d.node(s.Any(), 0); err != nil {
+				return err
+			}
+		}
+	}
+	if s.Err() != nil {
+		return nil //nolint:nilerr // json returns it
+	}
+	d.line = line
+	return d.node(rest, 0)
+}
+
+// maxBlock bounds a script block of a page, in bytes.
+const maxBlock = 16 << 20
+
+// page reads the script blocks of an HTML page. One that cannot be read is rejected, and the
+// others count; if none can be, the page is malformed.
+func (d *decoder) page(body io.Reader, label string) error {
+	contentType := ""
+	if label != "" {
+		contentType = mime.FormatMediaType("text/html", map[string]string{"charset": label})
+	}
+	text, err := charset.NewReader(body, contentType)
+	if err != nil {
+		return fmt.Errorf("line 1: %w", err)
+	}
+	z := html.NewTokenizer(text)
+	z.SetMaxBuf(maxBlock)
+	line, read := 1, 0
+	var broken error
+	for {
+		kind := z.Next()
+		raw := bytes.Count(z.Raw(), []byte{'\n'})
+		switch kind {
+		case html.ErrorToken:
+			return d.endOfPage(z.Err(), line, read, broken)
+		case html.StartTagToken:
+			if !isBlock(z) {
+				break
+			}
+			line += raw
+			if z.Next() != html.TextToken {
+				raw = bytes.Count(z.Raw(), []byte{'\n'})
+				break
+			}
+			block := bytes.Clone(z.Raw())
+			raw = bytes.Count(block, []byte{'\n'})
+			err := d.json(jsonscan.New(bytes.NewReader(withoutComment(block))), line-1)
+			if failure, ok := errors.AsType[*feed.Error](err); ok && failure.Kind == feed.KindMalformed {
+				d.Row(line, nil)
+				d.Reject("", "", line, "a block of JSON-LD that is not JSON: "+failure.Err.Error())
+				broken = err
+			} else if err != nil {
+				return err
+			} else {
+				read++
+			}
+		default:
+		}
+		line += raw
+	}
+}
+
+// endOfPage returns what is wrong with a page as a whole.
+func (d *decoder) endOfPage(err error, line, read int, broken error) error {
+	switch {
+	case errors.Is(err, html.ErrBufferExceeded):
+		return feed.Errorf(feed.KindMalformed, "line %d: more than %d MiB in one element", line, maxBlock>>20)
+	case !errors.Is(err, io.EOF):
+		return err
+	case broken != nil && read == 0:
+		return feed.Errorf(feed.KindMalformed, "no block of JSON-LD in the page can be read; the last one: %w", broken)
+	}
+	return nil
+}
+
+// isBlock reports whether the start tag is that of a script with JSON-LD.
+func isBlock(z *html.Tokenizer) bool {
+	name, more := z.TagName()
+	if atom.Lookup(name) != atom.Script {
+		return false
+	}
+	for more {
+		var key, value []byte
+		key, value, more = z.TagAttr()
+		if string(key) == "type" {
+			kind, _, _ := strings.Cut(string(value), ";")
+			return strings.EqualFold(strings.TrimSpace(kind), "application/ld+json")
+		}
+	}
+	return false
+}
+
+// withoutComment returns a block without the comment of HTML or CDATA that old templates put
+// around it.
+func withoutComment(block []byte) []byte {
+	text := bytes.TrimSpace(block)
+	for _, around := range [][2]string{{"<!--", "-->"}, {"//<![CDATA[", "//]]>"}, {"<![CDATA[", "]]>"}} {
+		if bytes.HasPrefix(text, []byte(around[0])) && bytes.HasSuffix(text, []byte(around[1])) {
+			return text[len(around[0]) : len(text)-len(around[1])]
+		}
+	}
+	return block
+}
