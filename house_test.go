@@ -22,7 +22,7 @@ import (
 var allowed = map[string][]string{
 	".":                  {"cli"},
 	"cli":                {"config", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "index", "index/follow", "event"},
-	"config":             {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/feed/ical", "provider/feed/mapped", "provider/xmlscan", "event"},
+	"config":             {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/feed/ical", "provider/feed/mapped", "provider/feed/schemaorg", "provider/xmlscan", "event"},
 	"internal/caches":    {"internal/harness"},
 	"internal/clients":   {"internal/harness"},
 	"internal/demo":      {"internal/harness"},
@@ -57,10 +57,11 @@ var allowed = map[string][]string{
 	"event":              {},
 	"internal/torture":   {"internal/harness", "store", "store/bolt"}, // to check the files that it has a process leave behind
 
-	"provider/feed/dump":    {"provider/feed", "provider/jsonscan", "event"},
-	"provider/feed/ical":    {"provider/feed", "provider/rrule", "event"},
-	"provider/feed/feverup": {"provider/feed", "provider/xmlscan", "event"},
-	"provider/feed/mapped":  {"provider/feed", "provider/feed/dump", "provider/jsonscan", "provider/xmlscan", "event"},
+	"provider/feed/dump":      {"provider/feed", "provider/jsonscan", "event"},
+	"provider/feed/schemaorg": {"provider/feed", "provider/jsonscan", "provider/rrule", "event"},
+	"provider/feed/ical":      {"provider/feed", "provider/rrule", "event"},
+	"provider/feed/feverup":   {"provider/feed", "provider/xmlscan", "event"},
+	"provider/feed/mapped":    {"provider/feed", "provider/feed/dump", "provider/jsonscan", "provider/xmlscan", "event"},
 
 	"store/bolt/boltfile": {},
 	"store/storetest":     {"store", "provider/feed", "event"},
@@ -85,6 +86,7 @@ var only = map[string]string{
 	"golang.org/x/term":                   "cli",
 	"github.com/mattn/go-runewidth":       "cli",
 	"golang.org/x/text":                   "provider/xmlscan",
+	"golang.org/x/net":                    "provider/feed/schemaorg",
 	"github.com/itchyny/gojq":             "provider/feed/mapped",
 }
 

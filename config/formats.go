@@ -10,6 +10,7 @@ import (
 	"fever/provider/feed/dump"
 	"fever/provider/feed/feverup"
 	"fever/provider/feed/ical"
+	"fever/provider/feed/schemaorg"
 )
 
 // formats are the formats that a provider can have; the first is the default.
@@ -20,6 +21,7 @@ var formats = []struct {
 	{"feverup", "xml", func(e *entry) (feed.Format, error) { return feverup.New(e.tolerate), nil }},
 	{"fever", "json", func(*entry) (feed.Format, error) { return dump.New(), nil }},
 	{"ical", "", func(*entry) (feed.Format, error) { return ical.New(), nil }},
+	{"schema-org", "", func(*entry) (feed.Format, error) { return schemaorg.New(), nil }},
 	{"map", "", (*entry).mapped},
 }
 
