@@ -40,10 +40,10 @@ of its own) or csv. The json forms of a job list the rejected rows of its feed.
 
 While fever serve holds the data file, it is asked for the events, and times count in
 the time zones of its settings, as in a search. Otherwise they count in those of
---config or --timezone, or else in that of the latest snapshot. The times of an event with
-a time zone of its own count there: its name is beside them. When the clocks go back, they
-show some times twice; the second has [fold=1] behind it. A plus behind the number of
-tickets says that there are more, and that the provider does not say how many.`,
+--config or --timezone, or else in that of the latest snapshot. The times of an event
+with a time zone of its own count there: its name is beside them. When the clocks go
+back, they show some times twice; the second has [fold=1] behind it. A plus behind the
+number of tickets says that there are more, and that the provider does not say how many.`,
 		Example: `  fever dump
   fever dump --starts-at 2021-02-01T00:00:00Z --ends-at 2022-07-03T00:00:00Z
   fever dump --format ndjson | jq -r 'select(.current) | .title'
