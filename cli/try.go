@@ -33,6 +33,7 @@ type tryCommand struct {
 	twice  bool
 	limit  int
 	at     string
+	today  time.Time // that day; now if there is none
 }
 
 func newTry() *cobra.Command {
@@ -75,7 +76,7 @@ if the command or the settings are wrong.`,
 	flags.IntVar(&t.row, "row", 0, "show the row with this `number` alone: what went in, and what came out")
 	flags.BoolVar(&t.twice, "twice", false, "fetch again, and compare ids and values")
 	flags.IntVar(&t.limit, "limit", 10, "list at most this `number` of rows that were read, of rows that were ignored, and for each reason (0: all)")
-	flags.StringVar(&t.at, "at", "", "the `day` that counts as today, such as 2026-11-28 (default today)")
+	flags.StringVar(&t.at, "at", "", "the `day` that counts as today, such as 2026-11-28: events before are past, and rules are expanded from its month on (default today)")
 	return cmd
 }
 
@@ -95,13 +96,15 @@ func (t *tryCommand) validate(flags *pflag.FlagSet, source string) error {
 	if err := t.Complete(flags); err != nil {
 		return err
 	}
-	if _, err := t.today(); err != nil {
-		return fmt.Errorf("--at %.40q is not a day such as 2026-11-28", t.at)
+	var err error
+	if t.today = time.Now(); t.at != "" {
+		if t.today, err = time.ParseInLocation(time.DateOnly, t.at, t.Provider.Location); err != nil {
+			return fmt.Errorf("--at %.40q is not a day such as 2026-11-28", t.at)
+		}
 	}
 	if source == "" && !t.Provider.HasURL() {
 		return errors.New("the entry has no url: give a file or a URL")
 	}
-	var err error
 	switch {
 	case strings.Contains(source, "://"):
 		t.Provider.Provider, err = t.Provider.At(source)
@@ -111,14 +114,6 @@ func (t *tryCommand) validate(flags *pflag.FlagSet, source string) error {
 		t.Provider.Provider, err = provider.New(c)
 	}
 	return err
-}
-
-// today returns the time that counts as now.
-func (t *tryCommand) today() (time.Time, error) {
-	if t.at == "" {
-		return time.Now(), nil
-	}
-	return time.ParseInLocation(time.DateOnly, t.at, t.Provider.Location)
 }
 
 // A trial is what fever try prints, as JSON.
@@ -137,11 +132,7 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 	if t.row > 0 {
 		return t.printRow(std.out, rows, document.Bytes(), failed)
 	}
-	now, err := t.today()
-	if err != nil {
-		return err
-	}
-	report := rows.Report(got, t.Provider.Location, now)
+	report := rows.Report(got, t.Provider.Location, t.today)
 	if t.twice && failed == nil {
 		again, err := t.read(ctx, source, std.in, nil, inspect.New(1))
 		if err == nil {
@@ -203,7 +194,13 @@ func (t *tryCommand) decode(doc *feed.Document, kept *bytes.Buffer, rows *inspec
 		kept.Reset()
 		doc.Body = &keeper{doc.Body, kept}
 	}
-	return t.Provider.Decode(doc)
+	began := doc.Page.Began
+	doc.Page.Began = t.today // moves the window of formats that expand rules
+	got, err := t.Provider.Decode(doc)
+	if err == nil && got.Next != nil {
+		got.Next.Began = began // bounds the time of all pages
+	}
+	return got, err
 }
 
 // maxKept bounds the beginning of a document that is kept to show a row of it, in bytes.
