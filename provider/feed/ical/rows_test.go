@@ -120,7 +120,7 @@ func TestRows(t *testing.T) {
 		"a rule of dates":          {veventOf("DTSTART:20261120\nRRULE:FREQ=DAILY;UNTIL=20261121;BYHOUR=7"), "20261120 2026-11-20 to 2026-11-20\n20261121 2026-11-21 to 2026-11-21\n"},
 		"excluded":                 {veventOf("DTSTART" + madrid + ":20261120T003000\nRRULE:FREQ=DAILY;COUNT=4\nEXDATE:20261120T233000Z\nEXDATE;VALUE=DATE:20261122"), "20261119T233000Z 2026-11-20T00:30:00 Europe/Madrid\n20261122T233000Z 2026-11-23T00:30:00 Europe/Madrid\n"},
 		"RDATE alone":              {veventOf("DTSTART:20261120T200000\nRDATE:20261122T210000,20261123T210000\nRDATE;VALUE=PERIOD:20261124T200000/PT1H"), "20261120T200000 2026-11-20T20:00:00\n20261122T210000 2026-11-22T21:00:00\n20261123T210000 2026-11-23T21:00:00\n20261124T200000 2026-11-24T20:00:00 to 2026-11-24T21:00:00\n"},
-		"changed":                  {veventOf("DTSTART:20261120T200000\nRRULE:FREQ=DAILY;COUNT=3") + "\n" + veventOf("DTSTART:20261121T220000\nRECURRENCE-ID:20261121T200000\nSUMMARY:later"), "20261120T200000 2026-11-20T20:00:00\n20261121T200000 2026-11-21T22:00:00 \"later\"\n20261122T200000 2026-11-22T20:00:00\n"},
+		"changed":                  {veventOf("DTSTART:20261120T200000\nRRULE:FREQ=DAILY;COUNT=3") + "\n" + veventOf("DTSTART:20261121T220000\nRECURRENCE-ID:20261121T200000\nSUMMARY:later"), "20261120T200000 2026-11-20T20:00:00\n20261122T200000 2026-11-22T20:00:00\n20261121T200000 2026-11-21T22:00:00 \"later\"\n"},
 		"changed from there on":    {veventOf("DTSTART:20261120T200000\nRRULE:FREQ=DAILY;COUNT=4") + "\n" + veventOf("DTSTART:20261122T210000\nRECURRENCE-ID;RANGE=THISANDFUTURE:20261122T200000\nSUMMARY:new"), "20261120T200000 2026-11-20T20:00:00\n20261121T200000 2026-11-21T20:00:00\n20261122T200000 2026-11-22T21:00:00 \"new\"\n20261123T200000 2026-11-23T21:00:00 \"new\"\n"},
 		"a change alone":           {veventOf("DTSTART:20261121T220000\nRECURRENCE-ID" + madrid + ":20261121T200000"), "20261121T190000Z 2026-11-21T22:00:00\n"},
 		"an instance is cancelled": {veventOf("DTSTART:20261120\nRRULE:FREQ=DAILY;COUNT=2") + "\n" + veventOf("DTSTART:20261121\nRECURRENCE-ID:20261121\nSTATUS:CANCELLED"), "20261120 2026-11-20 to 2026-11-20\n1 ignored\n"},
@@ -269,5 +269,24 @@ func TestErrors(t *testing.T) {
 		if got, err := read(t, whole[:n], ""); err == nil {
 			t.Errorf("cut after %q: %+v", whole[:n], got)
 		}
+	}
+}
+
+// TestExpired ends a document between two series when its time is over.
+func TestExpired(t *testing.T) {
+	t.Parallel()
+	late := feed.Errorf(feed.KindTimeout, "late")
+	calls := 0
+	doc := &feed.Document{
+		Body: io.NopCloser(strings.NewReader(big(5))), Op: "read", Page: feed.Page{Began: received},
+		Expired: func() error {
+			if calls++; calls > 3 {
+				return late
+			}
+			return nil
+		},
+	}
+	if got, err := feed.Decode(doc, New(), "test", time.UTC); !errors.Is(err, late) || calls != 4 {
+		t.Errorf("%+v, %v after %d calls", got, err, calls)
 	}
 }

@@ -61,6 +61,9 @@ func (c *converter) convert(events []*vevent) error {
 		}
 	}
 	for _, s := range all {
+		if err := c.Expired(); err != nil { // a rule may take long for its few bytes
+			return err
+		}
 		if err := c.series(s); err != nil {
 			return err
 		}
@@ -91,9 +94,9 @@ func (c *converter) reject(e *vevent, reason string) {
 type change struct {
 	*vevent
 
-	span     *span
-	original original
-	used     bool
+	span      *span
+	original  original
+	instances []instance
 }
 
 // series gives the events of one UID.
@@ -111,37 +114,40 @@ func (c *converter) series(s *series) error {
 		c.Row(s.master.line, nil)
 		c.Ignore(s.master.line) // its rule has no instance in the window
 	}
-	for i, wall := range slices.Sorted(maps.Keys(starts)) {
+	if len(starts) > 0 {
+		c.Row(s.master.line, nil)
+	}
+	for _, wall := range slices.Sorted(maps.Keys(starts)) {
 		id := s.master.uid
 		if s.master.repeats() {
 			id = base.id(wall)
 		}
-		if ch, ok := single.find(c, base, wall); ok && !ch.used {
-			ch.used = true
-			err = c.emit(s, ch.vevent, ch.span, ch.span.start, ch.span.end, id)
+		if ch, ok := single.find(c, base, wall); ok && len(ch.instances) == 0 {
+			ch.instances = append(ch.instances, instance{ch.span.start, id})
 		} else if ch := latest(later, wall); ch != nil {
-			ch.used = true
-			err = c.emit(s, ch.vevent, ch.span, ch.span.start+wall-ch.original.wall, ch.span.end, id)
-		} else {
-			if i == 0 || s.master.repeats() {
-				c.Row(s.master.line, nil)
-			}
-			err = c.emit(s, s.master, base, wall, starts[wall], id)
-		}
-		if err != nil {
+			ch.instances = append(ch.instances, instance{ch.span.start + wall - ch.original.wall, id})
+		} else if err := c.emit(s, s.master, base, wall, starts[wall], id); err != nil {
 			return err
 		}
 	}
-	// The others change an instance outside the window, or one that the rule does not give.
 	for _, ch := range all {
-		if ch.used {
-			continue
+		if len(ch.instances) == 0 { // outside the window, or one that the rule does not give
+			ch.instances = append(ch.instances, instance{ch.span.start, ch.original.id})
 		}
-		if err := c.emit(s, ch.vevent, ch.span, ch.span.start, ch.span.end, ch.original.id); err != nil {
-			return err
+		c.Row(ch.line, nil)
+		for _, i := range ch.instances {
+			if err := c.emit(s, ch.vevent, ch.span, i.start, ch.span.end, i.id); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// An instance is one that a change takes the place of.
+type instance struct {
+	start int64  // wall clock, in the zone of the change
+	id    string // of its event
 }
 
 func (e *vevent) repeats() bool { return len(e.rules)+len(e.dates) > 0 }
@@ -159,9 +165,6 @@ func latest(later []*change, wall int64) *change {
 
 // emit gives an instance to the builder. It starts at wall, in the zone of the span.
 func (c *converter) emit(s *series, e *vevent, sp *span, wall int64, end ending, id string) error {
-	if s.master != e {
-		c.Row(e.line, nil)
-	}
 	if e.cancelled {
 		c.Ignore(e.line)
 		return nil

@@ -19,6 +19,9 @@ func (d *decoder) event(n node) error {
 		return nil
 	}
 	d.found = true
+	if err := d.Expired(); err != nil { // a schedule may take long for its few bytes
+		return err
+	}
 	parts := slices.DeleteFunc(n.nodes("subEvent"), node.isReference)
 	if len(parts) > 0 {
 		for _, part := range parts {
