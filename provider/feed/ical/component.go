@@ -303,20 +303,13 @@ func (r *reader) eventProperty(p *property) {
 	case "URL":
 		e.url = feed.ID(feed.Trim(p.value))
 		r.text += len(e.url)
-	case "DTSTART", "DTEND", "RECURRENCE-ID":
-		m, err := momentOf(p, p.value)
-		if err != nil {
-			e.wrong("%s: %w", p.name, err)
-			break
-		}
-		into := map[string]**moment{"DTSTART": &e.start, "DTEND": &e.end, "RECURRENCE-ID": &e.recurrence}[p.name]
-		if *into != nil && **into != m {
-			e.wrong("it has two of %s", p.name)
-		}
-		*into = &m
-		if p.name == "RECURRENCE-ID" {
-			e.setRange(p.param("RANGE"))
-		}
+	case "DTSTART":
+		e.setMoment(&e.start, p)
+	case "DTEND":
+		e.setMoment(&e.end, p)
+	case "RECURRENCE-ID":
+		e.setMoment(&e.recurrence, p)
+		e.setRange(p.param("RANGE"))
 	case "DURATION":
 		e.duration = r.keep(p.value)
 	case "RRULE":
@@ -372,6 +365,18 @@ func (e *vevent) wrong(format string, args ...any) {
 	}
 }
 
+func (e *vevent) setMoment(into **moment, p *property) {
+	m, err := momentOf(p, p.value)
+	switch {
+	case err != nil:
+		e.wrong("%s: %w", p.name, err)
+		return
+	case *into != nil && **into != m:
+		e.wrong("it has two of %s", p.name)
+	}
+	*into = &m
+}
+
 func (e *vevent) setRange(value string) {
 	switch {
 	case value == "":
@@ -385,7 +390,7 @@ func (e *vevent) setRange(value string) {
 // momentOf reads a date or a time, with the parameters of its property. Eight digits are a
 // date, whatever VALUE says, and so is midnight where VALUE says DATE.
 func momentOf(p *property, value []byte) (moment, error) {
-	t, form, err := rrule.ParseTime(strings.ToUpper(string(feed.Trim(value))))
+	t, form, err := rrule.ParseTime(string(bytes.ToUpper(feed.Trim(value))))
 	if err != nil {
 		return moment{}, err
 	}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
-	"math"
 	"slices"
 	"time"
 
@@ -117,7 +115,8 @@ func (c *converter) series(s *series) error {
 	if len(starts) > 0 {
 		c.Row(s.master.line, nil)
 	}
-	for _, wall := range slices.Sorted(maps.Keys(starts)) {
+	for _, original := range starts {
+		wall := original.wall
 		id := s.master.uid
 		if s.master.repeats() {
 			id = base.id(wall)
@@ -126,7 +125,7 @@ func (c *converter) series(s *series) error {
 			ch.instances = append(ch.instances, instance{ch.span.start, id})
 		} else if ch := latest(later, wall); ch != nil {
 			ch.instances = append(ch.instances, instance{ch.span.start + wall - ch.original.wall, id})
-		} else if err := c.emit(s, s.master, base, wall, starts[wall], id); err != nil {
+		} else if err := c.emit(s, s.master, base, wall, original.end, id); err != nil {
 			return err
 		}
 	}
@@ -180,10 +179,16 @@ func (c *converter) emit(s *series, e *vevent, sp *span, wall int64, end ending,
 	return c.Keep(ev, e.line)
 }
 
+// A start is the original start of an instance, with the end that it has.
+type start struct {
+	wall int64
+	end  ending
+}
+
 // originals returns when an event is, and the original starts of its instances in the window,
-// with their ends. Of a missing event it returns nothing. Its error is the reason to reject
+// in order. Of a missing event it returns nothing. Its error is the reason to reject
 // the event.
-func (c *converter) originals(e *vevent) (*span, map[int64]ending, error) {
+func (c *converter) originals(e *vevent) (*span, []start, error) {
 	if e == nil {
 		return nil, nil, nil
 	}
@@ -194,9 +199,9 @@ func (c *converter) originals(e *vevent) (*span, map[int64]ending, error) {
 	if len(e.exRules) > 0 {
 		return nil, nil, errors.New("it has an EXRULE, which is not expanded")
 	}
-	starts := make(map[int64]ending)
+	var starts []start
 	if len(e.rules) == 0 {
-		starts[base.start] = base.end
+		starts = append(starts, start{base.start, base.end})
 	}
 	cut := false
 	for _, text := range e.rules {
@@ -206,15 +211,12 @@ func (c *converter) originals(e *vevent) (*span, map[int64]ending, error) {
 		}
 		cut = cut || !whole
 		for _, wall := range walls {
-			if _, again := starts[wall]; again {
-				continue
-			}
 			if c.instances == maxInstances {
 				cut = true
 				break
 			}
 			c.instances++
-			starts[wall] = base.end
+			starts = append(starts, start{wall, base.end})
 		}
 	}
 	for i := range e.dates {
@@ -233,7 +235,7 @@ func (c *converter) originals(e *vevent) (*span, map[int64]ending, error) {
 			}
 			end.of = &o.wall
 		}
-		starts[o.wall] = end
+		starts = append(starts, start{o.wall, end})
 	}
 	var excluded originals[struct{}]
 	for i := range e.exDates {
@@ -243,19 +245,18 @@ func (c *converter) originals(e *vevent) (*span, map[int64]ending, error) {
 		}
 		excluded.add(o, base, struct{}{})
 	}
-	maps.DeleteFunc(starts, func(wall int64, _ ending) bool {
-		_, ok := excluded.find(c, base, wall)
+	starts = slices.DeleteFunc(starts, func(s start) bool {
+		_, ok := excluded.find(c, base, s.wall)
 		return ok
 	})
-	if !base.dates { // two times around a time that is skipped can be the same
-		last := int64(math.MinInt64)
-		for _, wall := range slices.Sorted(maps.Keys(starts)) {
-			if instant := base.zone.instant(wall); instant != last {
-				last = instant
-			} else {
-				delete(starts, wall)
-			}
-		}
+	// Of the same time twice the last counts, which RDATE gives with its own end. Two times
+	// around one that the clocks skip can be the same, too.
+	slices.SortStableFunc(starts, func(a, b start) int { return cmp.Compare(a.wall, b.wall) })
+	slices.Reverse(starts)
+	starts = slices.CompactFunc(starts, func(a, b start) bool { return a.wall == b.wall })
+	slices.Reverse(starts)
+	if !base.dates {
+		starts = slices.CompactFunc(starts, func(a, b start) bool { return base.zone.instant(a.wall) == base.zone.instant(b.wall) })
 	}
 	if cut {
 		c.Row(e.line, nil)
@@ -339,28 +340,28 @@ func (c *converter) originalOf(cal *calendar, m *moment, base *span) (original, 
 type originals[T any] struct{ walls, instants, dates map[int64]T }
 
 func (s *originals[T]) add(o original, base *span, value T) {
-	if s.walls == nil {
-		s.walls, s.instants, s.dates = make(map[int64]T), make(map[int64]T), make(map[int64]T)
+	if o.date && (base == nil || !base.dates) {
+		put(&s.dates, o.wall, value)
+		return
 	}
-	switch {
-	case o.date && (base == nil || !base.dates):
-		s.dates[o.wall] = value
-	case o.date:
-		s.walls[o.wall] = value
-	default:
-		s.walls[o.wall], s.instants[o.instant] = value, value
+	put(&s.walls, o.wall, value)
+	if !o.date {
+		put(&s.instants, o.instant, value)
 	}
+}
+
+func put[T any](m *map[int64]T, key int64, value T) {
+	if *m == nil {
+		*m = make(map[int64]T)
+	}
+	(*m)[key] = value
 }
 
 // find returns the value for an instance: for its wall-clock time, its instant, or the date
 // on which people see it.
 func (s *originals[T]) find(c *converter, base *span, wall int64) (T, bool) {
-	if value, ok := s.walls[wall]; ok {
-		return value, true
-	}
-	if base.dates {
-		var none T
-		return none, false
+	if value, ok := s.walls[wall]; ok || base.dates || len(s.instants)+len(s.dates) == 0 {
+		return value, ok
 	}
 	instant := base.zone.instant(wall)
 	if value, ok := s.instants[instant]; ok {

@@ -149,14 +149,14 @@ func (r *resolver) floating(c *calendar) *zone {
 
 // zone returns the zone of a TZID in a calendar. Its error is the reason to reject an event.
 func (r *resolver) zone(c *calendar, tzid string) (*zone, error) {
-	key := zoneIn{c, zoneKey(tzid)}
+	key := zoneIn{c, tzid}
 	if z, ok := r.zones[key]; ok {
 		if z == nil {
 			return nil, fmt.Errorf("time zone %.60q is not known: it is neither an IANA name nor one of Windows, and no VTIMEZONE says what it is", tzid)
 		}
 		return z, nil
 	}
-	z, err := r.find(c, tzid, key.tzid)
+	z, err := r.find(c, tzid, zoneKey(tzid))
 	if err == nil || z == nil && errors.Is(err, errUnknown) {
 		r.zones[key] = z
 	}
