@@ -222,9 +222,15 @@ func (x *expansion) inMonth(day int64) bool {
 	return slices.Contains(x.months, month)
 }
 
-// hasNth reports whether a list holds n, or what n is from the end of that many.
+// hasNth reports whether a sorted list holds n, or what n is from the end of that many.
 func hasNth(list []int, n, length int) bool {
-	return slices.Contains(list, n) || slices.Contains(list, n-length-1)
+	return has(list, n) || has(list, n-length-1)
+}
+
+// has reports whether a sorted list holds n. The list can be long, and a period has many n.
+func has(list []int, n int) bool {
+	_, ok := slices.BinarySearch(list, n)
+	return ok
 }
 
 // runTimes is run for a rule that repeats within a day.

@@ -17,9 +17,11 @@ import (
 // Bounds on what is held until the end of the document, when rules and changes can be put
 // together.
 const (
-	maxText   = 256 << 20 // bytes of all values that are kept
-	maxDepth  = 16        // of components
-	maxValues = 1 << 20   // of all RDATEs and EXDATEs
+	maxText       = 256 << 20 // bytes of all values that are kept
+	maxDepth      = 16        // of components
+	maxValues     = 1 << 20   // of all RDATEs and EXDATEs
+	maxComponents = 1 << 20   // calendars, events, time zones and their observances
+	maxRules      = 1 << 7    // of an event, and of an observance
 )
 
 // A calendar is a VCALENDAR object.
@@ -89,6 +91,7 @@ type reader struct {
 	zoneID    string
 	text      int
 	values    int
+	kept      int // components
 	events    []*vevent
 	any       bool // a calendar was seen
 }
@@ -178,14 +181,23 @@ func (r *reader) begin(name string) error {
 	case name == "VEVENT" && r.event != nil:
 		return feed.Errorf(feed.KindMalformed, "line %d: an event begins within the event on line %d", r.number, r.event.line)
 	}
+	switch name {
+	case "VCALENDAR", "VEVENT", "VTIMEZONE", "STANDARD", "DAYLIGHT":
+		if r.kept++; r.kept > maxComponents {
+			return feed.Errorf(feed.KindTooLarge, "line %d: more than %d events, time zones and calendars", r.number, maxComponents)
+		}
+	}
 	parent := r.top()
+	if name == "VEVENT" && parent != "VCALENDAR" { // to leave it out would end its sale
+		return feed.Errorf(feed.KindMalformed, "line %d: an event begins within the %s that begins on line %d", r.number, parent, r.lines[len(r.lines)-1])
+	}
 	r.open, r.lines = append(r.open, name), append(r.lines, r.number)
 	switch {
 	case name == "VCALENDAR":
 		r.any = true
 		r.calendar = &calendar{zones: make(map[string]*vtimezone)}
 		r.calendars = append(r.calendars, r.calendar)
-	case name == "VEVENT" && parent == "VCALENDAR":
+	case name == "VEVENT":
 		r.event = &vevent{line: r.number, calendar: r.calendar}
 	case name == "VTIMEZONE" && parent == "VCALENDAR":
 		r.zone, r.zoneID = &vtimezone{}, ""
@@ -272,7 +284,7 @@ func (r *reader) observanceProperty(p *property) {
 	case "TZOFFSETTO":
 		o.to = r.keep(p.value)
 	case "RRULE":
-		o.rules = append(o.rules, r.keep(p.value))
+		o.rules = r.rule(o.rules, p.value)
 	case "RDATE":
 		for value := range bytes.SplitSeq(p.value, []byte(",")) {
 			o.dates = append(o.dates, r.keep(value))
@@ -287,6 +299,17 @@ func (r *reader) keep(value []byte) string {
 	r.text += len(value) + 16
 	return string(value)
 }
+
+// rule appends a rule. Of too many it keeps one more than may be, which rejects them all.
+func (r *reader) rule(rules []string, value []byte) []string {
+	if len(rules) > maxRules {
+		return rules
+	}
+	return append(rules, r.keep(value))
+}
+
+// errRules is the reason to reject what has too many rules: each may take a while.
+var errRules = fmt.Errorf("it has more than %d rules", maxRules)
 
 // eventProperty reads a property of an event.
 func (r *reader) eventProperty(p *property) {
@@ -304,21 +327,22 @@ func (r *reader) eventProperty(p *property) {
 		e.url = feed.ID(feed.Trim(p.value))
 		r.text += len(e.url)
 	case "DTSTART":
-		e.setMoment(&e.start, p)
+		e.setMoment(&e.start, r.stampOf(p), p)
 	case "DTEND":
-		e.setMoment(&e.end, p)
+		e.setMoment(&e.end, r.stampOf(p), p)
 	case "RECURRENCE-ID":
-		e.setMoment(&e.recurrence, p)
+		e.setMoment(&e.recurrence, r.stampOf(p), p)
 		e.setRange(p.param("RANGE"))
 	case "DURATION":
 		e.duration = r.keep(p.value)
 	case "RRULE":
-		e.rules = append(e.rules, r.keep(p.value))
+		e.rules = r.rule(e.rules, p.value)
 	case "EXRULE":
-		e.exRules = append(e.exRules, r.keep(p.value))
+		e.exRules = r.rule(e.exRules, p.value)
 	case "RDATE":
+		s := r.stampOf(p)
 		for value := range values(p.value) {
-			d, err := periodOf(p, value)
+			d, err := s.period(value)
 			if err != nil {
 				e.wrong("RDATE: %w", err)
 				break
@@ -327,8 +351,9 @@ func (r *reader) eventProperty(p *property) {
 			r.values++
 		}
 	case "EXDATE":
+		s := r.stampOf(p)
 		for value := range values(p.value) {
-			m, err := momentOf(p, value)
+			m, err := s.moment(value)
 			if err != nil {
 				e.wrong("EXDATE: %w", err)
 				break
@@ -365,8 +390,8 @@ func (e *vevent) wrong(format string, args ...any) {
 	}
 }
 
-func (e *vevent) setMoment(into **moment, p *property) {
-	m, err := momentOf(p, p.value)
+func (e *vevent) setMoment(into **moment, s stamp, p *property) {
+	m, err := s.moment(p.value)
 	switch {
 	case err != nil:
 		e.wrong("%s: %w", p.name, err)
@@ -387,27 +412,39 @@ func (e *vevent) setRange(value string) {
 	}
 }
 
-// momentOf reads a date or a time, with the parameters of its property. Eight digits are a
-// date, whatever VALUE says, and so is midnight where VALUE says DATE.
-func momentOf(p *property, value []byte) (moment, error) {
+// A stamp has the parameters of a property for all its values, of which there can be many.
+type stamp struct {
+	tzid string
+	date bool // VALUE says DATE
+}
+
+func (r *reader) stampOf(p *property) stamp {
+	s := stamp{tzid: p.param("TZID"), date: strings.EqualFold(p.param("VALUE"), "DATE")}
+	r.text += len(s.tzid)
+	return s
+}
+
+// moment reads a date or a time. Eight digits are a date, whatever VALUE says, and so is
+// midnight where VALUE says DATE.
+func (s stamp) moment(value []byte) (moment, error) {
 	t, form, err := rrule.ParseTime(string(bytes.ToUpper(feed.Trim(value))))
 	if err != nil {
 		return moment{}, err
 	}
 	m := moment{wall: t, form: form}
 	switch {
-	case form == rrule.Local && t%secondsADay == 0 && strings.EqualFold(p.param("VALUE"), "DATE"):
+	case form == rrule.Local && t%secondsADay == 0 && s.date:
 		m.form = rrule.Date
 	case form == rrule.Local:
-		m.tzid = p.param("TZID")
+		m.tzid = s.tzid
 	}
 	return m, nil
 }
 
-// periodOf reads a value of RDATE.
-func periodOf(p *property, value []byte) (period, error) {
+// period reads a value of RDATE.
+func (s stamp) period(value []byte) (period, error) {
 	from, to, isPeriod := bytes.Cut(value, []byte("/"))
-	m, err := momentOf(p, from)
+	m, err := s.moment(from)
 	if err != nil || !isPeriod {
 		return period{moment: m}, err
 	}
@@ -416,7 +453,7 @@ func periodOf(p *property, value []byte) (period, error) {
 		d.duration = string(feed.Trim(to))
 		return d, nil
 	}
-	end, err := momentOf(p, to)
+	end, err := s.moment(to)
 	d.end = &end
 	return d, err
 }

@@ -28,7 +28,7 @@ func decode(doc *feed.Document, b *feed.Builder) error {
 	if err := r.read(); err != nil {
 		return err
 	}
-	c := converter{Builder: b, resolver: newResolver(b.Location, r.calendars)}
+	c := converter{Builder: b, resolver: newResolver(b.Location, r.calendars, b.Expired)}
 	c.from, c.to = feed.Window(doc.Page.Began)
 	return c.convert(r.events)
 }

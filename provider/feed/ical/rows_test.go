@@ -250,6 +250,7 @@ func TestErrors(t *testing.T) {
 		"no end":                   {strings.TrimSuffix(whole, "END:VCALENDAR\n"), feed.KindMalformed, "cut short: the VCALENDAR that begins on line 1 has no end"},
 		"cut inside an event":      {strings.TrimSuffix(whole, "END:VEVENT\nEND:VCALENDAR\n"), feed.KindMalformed, "cut short: the VEVENT that begins on line 4 has no end"},
 		"an event is not ended":    {strings.Replace(whole, "END:VEVENT\n", "", 1), feed.KindMalformed, "line 8: END:VCALENDAR where the VEVENT that begins on line 4 is open"},
+		"an event in a task":       {strings.Replace(whole, "BEGIN:VEVENT", "BEGIN:VTODO\nBEGIN:VEVENT", 1), feed.KindMalformed, "line 5: an event begins within the VTODO that begins on line 4"},
 		"an event in an event":     {strings.Replace(whole, "SUMMARY", "BEGIN:VEVENT\nSUMMARY", 1), feed.KindMalformed, "line 7: an event begins within the event on line 4"},
 		"a calendar in a calendar": {strings.Replace(whole, "SUMMARY", "BEGIN:VCALENDAR\nSUMMARY", 1), feed.KindMalformed, "line 7: a calendar begins within the VEVENT that begins on line 4"},
 		"something after":          {whole + "<br>Warning", feed.KindMalformed, `line 10: "<br>Warning" follows the end of the calendar`},

@@ -59,10 +59,7 @@ func (c *converter) convert(events []*vevent) error {
 		}
 	}
 	for _, s := range all {
-		if err := c.Expired(); err != nil { // a rule may take long for its few bytes
-			return err
-		}
-		if err := c.series(s); err != nil {
+		if err := cmp.Or(c.series(s), c.Expired()); err != nil { // a rule may take long for its few bytes
 			return err
 		}
 	}
@@ -154,12 +151,16 @@ func (e *vevent) repeats() bool { return len(e.rules)+len(e.dates) > 0 }
 // latest returns the last of the changes, in the order of their originals, that reaches an
 // instance.
 func latest(later []*change, wall int64) *change {
-	for _, ch := range slices.Backward(later) {
+	after, _ := slices.BinarySearchFunc(later, wall, func(ch *change, wall int64) int {
 		if ch.original.wall <= wall {
-			return ch
+			return -1
 		}
+		return 1
+	})
+	if after == 0 {
+		return nil
 	}
-	return nil
+	return later[after-1]
 }
 
 // emit gives an instance to the builder. It starts at wall, in the zone of the span.
@@ -203,8 +204,14 @@ func (c *converter) originals(e *vevent) (*span, []start, error) {
 	if len(e.rules) == 0 {
 		starts = append(starts, start{base.start, base.end})
 	}
+	if len(e.rules) > maxRules {
+		return nil, nil, errRules
+	}
 	cut := false
 	for _, text := range e.rules {
+		if err := c.Expired(); err != nil {
+			return nil, nil, err // convert returns it, too
+		}
 		walls, whole, err := c.expand(e, base, text)
 		if err != nil {
 			return nil, nil, err
@@ -374,6 +381,18 @@ func (s *originals[T]) find(c *converter, base *span, wall int64) (T, bool) {
 	return value, ok
 }
 
+// follow makes a change of all later instances ready to be shifted along with the wall clock of
+// its series. A date means the instance on that day, and a time in UTC has to move when the
+// clocks change.
+func (ch *change) follow(base *span) {
+	if ch.original.date && !base.dates {
+		ch.original.wall += base.start - dateOf(base.start)
+	}
+	if ch.span.zone == utc && !ch.span.dates && !base.dates {
+		ch.span.start, ch.span.zone, ch.span.floats = base.zone.wall(ch.span.start), base.zone, base.floats
+	}
+}
+
 // changes resolves the overrides of a series: those of single instances, those of all later
 // ones in the order of their originals, and both. Of several for the same instance it keeps
 // the newest.
@@ -406,6 +425,7 @@ func (c *converter) changes(s *series, base *span) (single originals[*change], l
 	}
 	for _, ch := range all {
 		if ch.future && base != nil {
+			ch.follow(base)
 			later = append(later, ch)
 		} else {
 			single.add(ch.original, base, ch)

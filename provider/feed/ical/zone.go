@@ -4,7 +4,6 @@ import (
 	"cmp"
 	_ "embed" // for the names of time zones
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -121,19 +120,46 @@ func (z *zone) wall(instant int64) int64 {
 
 // A resolver finds the time zones of a document.
 type resolver struct {
-	provider  *zone
-	calendars []*calendar
-	zones     map[zoneIn]*zone
-	own       map[string]*ownZone // by what a VTIMEZONE says
+	provider *zone
+	expired  func() error          // why to stop; see [feed.Builder.Expired]
+	written  map[string]*vtimezone // the first in the document, by its key
+	zones    map[zoneIn]found
+	expanded map[*vtimezone]expanded
+	own      map[string]*ownZone // by what a VTIMEZONE says
 }
+
+// What was found is kept, errors included: a document can ask a million times.
+type (
+	found struct {
+		*zone
+
+		err error
+	}
+	expanded struct {
+		*ownZone
+
+		err error
+	}
+)
 
 type zoneIn struct {
 	calendar *calendar
 	tzid     string
 }
 
-func newResolver(provider *time.Location, calendars []*calendar) *resolver {
-	return &resolver{calendars: calendars, provider: &zone{iana: provider}, zones: make(map[zoneIn]*zone), own: make(map[string]*ownZone)}
+func newResolver(provider *time.Location, calendars []*calendar, expired func() error) *resolver {
+	r := &resolver{
+		provider: &zone{iana: provider}, expired: expired, written: make(map[string]*vtimezone),
+		zones: make(map[zoneIn]found), expanded: make(map[*vtimezone]expanded), own: make(map[string]*ownZone),
+	}
+	for _, c := range calendars {
+		for key, v := range c.zones {
+			if r.written[key] == nil {
+				r.written[key] = v
+			}
+		}
+	}
+	return r
 }
 
 // floating returns the zone of times without one: that of the calendar, or else the
@@ -150,31 +176,17 @@ func (r *resolver) floating(c *calendar) *zone {
 // zone returns the zone of a TZID in a calendar. Its error is the reason to reject an event.
 func (r *resolver) zone(c *calendar, tzid string) (*zone, error) {
 	key := zoneIn{c, tzid}
-	if z, ok := r.zones[key]; ok {
-		if z == nil {
-			return nil, fmt.Errorf("time zone %.60q is not known: it is neither an IANA name nor one of Windows, and no VTIMEZONE says what it is", tzid)
-		}
-		return z, nil
+	f, ok := r.zones[key]
+	if !ok {
+		f.zone, f.err = r.find(c, tzid, zoneKey(tzid))
+		r.zones[key] = f
 	}
-	z, err := r.find(c, tzid, zoneKey(tzid))
-	if err == nil || z == nil && errors.Is(err, errUnknown) {
-		r.zones[key] = z
-	}
-	if errors.Is(err, errUnknown) {
-		return r.zone(c, tzid)
-	}
-	return z, err
+	return f.zone, f.err
 }
-
-var errUnknown = errors.New("unknown time zone")
 
 func (r *resolver) find(c *calendar, tzid, key string) (*zone, error) {
 	z := &zone{name: ianaName(tzid)}
-	written := c.zones[key]
-	for i := 0; written == nil && i < len(r.calendars); i++ {
-		written = r.calendars[i].zones[key]
-	}
-	if written != nil {
+	if written := cmp.Or(c.zones[key], r.written[key]); written != nil {
 		z.name = cmp.Or(z.name, ianaName(written.location))
 		own, err := r.ownZone(written)
 		if err != nil {
@@ -193,7 +205,7 @@ func (r *resolver) find(c *calendar, tzid, key string) (*zone, error) {
 	case z.iana == nil && z.own == nil && isAbbreviation(key):
 		return r.provider, nil
 	case z.iana == nil && z.own == nil:
-		return nil, errUnknown
+		return nil, fmt.Errorf("time zone %.60q is not known: it is neither an IANA name nor one of Windows, and no VTIMEZONE says what it is", tzid)
 	}
 	return z, nil
 }
@@ -206,6 +218,16 @@ type onset struct {
 
 // ownZone returns what a VTIMEZONE says, or nil if that is nothing.
 func (r *resolver) ownZone(v *vtimezone) (*ownZone, error) {
+	x, ok := r.expanded[v]
+	if !ok {
+		x.ownZone, x.err = r.expand(v)
+		r.expanded[v] = x
+	}
+	return x.ownZone, x.err
+}
+
+// expand is ownZone for a VTIMEZONE that was not yet asked for.
+func (r *resolver) expand(v *vtimezone) (*ownZone, error) {
 	key := fmt.Sprintf("%q", v.observances)
 	if own, ok := r.own[key]; ok {
 		return own, nil
@@ -213,7 +235,7 @@ func (r *resolver) ownZone(v *vtimezone) (*ownZone, error) {
 	if len(r.own) == maxZones {
 		return nil, fmt.Errorf("the calendar has more than %d time zones that differ", maxZones)
 	}
-	own, err := v.expand()
+	own, err := v.expand(r.expired)
 	if err != nil {
 		return nil, err
 	}
@@ -222,11 +244,14 @@ func (r *resolver) ownZone(v *vtimezone) (*ownZone, error) {
 }
 
 // expand makes a location of a VTIMEZONE.
-func (v *vtimezone) expand() (*ownZone, error) {
+func (v *vtimezone) expand(expired func() error) (*ownZone, error) {
 	var onsets []onset
 	own := &ownZone{first: math.MaxInt64, last: math.MinInt64}
 	before := 0
 	for _, o := range v.observances {
+		if err := expired(); err != nil {
+			return nil, err // the converter returns it, too
+		}
 		from, err := parseOffset(o.from)
 		if err != nil {
 			return nil, err
@@ -247,12 +272,12 @@ func (v *vtimezone) expand() (*ownZone, error) {
 			onsets = append(onsets, onset{at, to})
 		}
 		own.last = max(own.last, last)
+		if len(onsets) > maxOnsets {
+			return nil, fmt.Errorf("more than %d changes of the clocks", maxOnsets)
+		}
 	}
 	if len(onsets) == 0 {
 		return nil, nil //nolint:nilnil // it says nothing: the name counts
-	}
-	if len(onsets) > maxOnsets {
-		return nil, fmt.Errorf("more than %d changes of the clocks", maxOnsets)
 	}
 	if len(v.observances) == 1 && len(onsets) == 1 {
 		own.first, own.last = math.MinInt64, math.MaxInt64 // it never changes
@@ -272,6 +297,9 @@ func (o *observance) onsets(from int) (walls []int64, last int64, err error) {
 	start, form, err := rrule.ParseTime(strings.ToUpper(o.start))
 	if err != nil || form == rrule.UTC {
 		return nil, 0, fmt.Errorf("DTSTART %.40q is not a local time", o.start)
+	}
+	if len(o.rules) > maxRules {
+		return nil, 0, errRules
 	}
 	walls, last = []int64{start}, start
 	for _, text := range o.rules {
