@@ -1,6 +1,11 @@
 package feed
 
-import "fever/event"
+import (
+	"fmt"
+	"slices"
+
+	"fever/event"
+)
 
 // A Row is what became of a row of a document, for people who integrate a provider. Without
 // events and rejections the row was ignored. An event may still be replaced by one of a later
@@ -11,7 +16,11 @@ type Row struct {
 	Events     []event.Event // kept
 	Past       int           // of Events, those that were sold before and are not now
 	Rejections []Rejection   // of the row, or of some of its events
+	Notes      []string      // what was read in spite of a doubt
 }
+
+// maxNotes bounds the notes of a row.
+const maxNotes = 10
 
 // Row begins a row that may make any number of events: what is kept, ignored and rejected
 // until the next call is of this row. A format in which each row makes one event need not
@@ -21,6 +30,17 @@ func (b *Builder) Row(line int, value any) {
 	if b.trace != nil {
 		b.endRow()
 		b.row = &Row{Line: line, Value: value}
+	}
+}
+
+// Note says of the row that [Builder.Row] has begun that something in it was read in spite of a
+// doubt. It is for those who trace.
+func (b *Builder) Note(format string, args ...any) {
+	if b.row == nil || len(b.row.Notes) == maxNotes {
+		return
+	}
+	if text := fmt.Sprintf(format, args...); !slices.Contains(b.row.Notes, text) {
+		b.row.Notes = append(b.row.Notes, text)
 	}
 }
 

@@ -73,7 +73,17 @@ type Inspection struct {
 	reasons map[string]*Reason
 	counts  map[string]int // of the rows listed, by their fate or the kind of their reason
 	members members
+	notes   []*note
 }
+
+// A note is a doubt that rows have.
+type note struct {
+	text string
+	rows int
+}
+
+// maxNotes bounds the notes that differ.
+const maxNotes = 20
 
 // New returns an inspection that lists so many rows of each kind; 0: all.
 func New(list int) *Inspection {
@@ -103,6 +113,9 @@ func (i *Inspection) Trace(r *feed.Row) {
 	for at := range r.Events {
 		i.keep(&r.Events[at], number)
 	}
+	for _, text := range r.Notes {
+		i.note(text)
+	}
 	row := Row{Number: number, Line: r.Line, Page: i.page, Events: len(r.Events), Past: r.Past, Rejected: len(r.Rejections)}
 	if n := len(r.Events); n > 0 {
 		row.First = &r.Events[0]
@@ -126,6 +139,19 @@ func (i *Inspection) Trace(r *feed.Row) {
 	if (i.List == 0 || i.counts[kind] <= i.List) && len(i.report.List) < maxListed {
 		i.listed[number] = len(i.report.List)
 		i.report.List = append(i.report.List, row)
+	}
+}
+
+// note counts a doubt.
+func (i *Inspection) note(text string) {
+	for _, n := range i.notes {
+		if n.text == text {
+			n.rows++
+			return
+		}
+	}
+	if len(i.notes) < maxNotes {
+		i.notes = append(i.notes, &note{text, 1})
 	}
 }
 

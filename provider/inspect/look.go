@@ -159,6 +159,9 @@ func (i *Inspection) lookAt(got *feed.Feed, location *time.Location, now time.Ti
 		i.lookAtPrices(&l, f)
 	}
 	l.add(r.Replaced > 0, "%s replaced by a later row with the same ids", agree(r.Replaced, "event", "was", "were"))
+	for _, n := range i.notes {
+		l.add(true, "%s (%s)", n.text, counted(n.rows, "row"))
+	}
 	if path, rows := m.best(func(of *member) int { return of.cancelled }); i.Reads != nil && rows > 0 && !isRead(path, i.Reads) {
 		l.add(true, "%s %q or the like in `%s`, which the program never reads", agree(rows, "row", "says", "say"), m[path].said, path)
 	}

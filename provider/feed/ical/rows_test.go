@@ -291,3 +291,23 @@ func TestExpired(t *testing.T) {
 		t.Errorf("%+v, %v after %d calls", got, err, calls)
 	}
 }
+
+// What is read in spite of a doubt is told to those who trace.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ doc, want string }{
+		"an abbreviation":    {veventOf("DTSTART;TZID=CET:20261120T200000\nDTEND;TZID=CET:20261120T210000"), `time zone "CET" is an abbreviation or an offset: the provider's zone counts`},
+		"a zone of its own":  {zoneOfSpain + veventOf("DTSTART;TZID=Here:20261120T200000"), ""},
+		"a zone that agrees": {strings.ReplaceAll(zoneOfSpain, "TZID:Here", "TZID:Europe/Madrid") + veventOf("DTSTART"+madrid+":20261120T200000"), ""},
+		"one that disagrees": {strings.ReplaceAll(zoneOfSpain, "TZID:Here", "TZID:Europe/London") + veventOf("DTSTART;TZID=Europe/London:20261120T200000\nRRULE:FREQ=DAILY;COUNT=3"), "the VTIMEZONE of Europe/London has another offset then than the IANA zone: the VTIMEZONE counts"},
+	} {
+		var notes []string
+		doc := &feed.Document{
+			Body: io.NopCloser(strings.NewReader(calendarOf(test.doc))), Op: "read", Page: feed.Page{Began: received},
+			Trace: func(r *feed.Row) { notes = append(notes, r.Notes...) },
+		}
+		if _, err := feed.Decode(doc, New(), "test", time.UTC); err != nil || strings.Join(notes, "\n") != test.want {
+			t.Errorf("%s: %v, %q", name, err, notes)
+		}
+	}
+}

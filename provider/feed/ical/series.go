@@ -20,8 +20,18 @@ type converter struct {
 	*feed.Builder
 	*resolver
 
-	from, to  int64 // the window of rules, in wall-clock time
-	instances int   // that rules have given
+	from, to  int64    // the window of rules, in wall-clock time
+	instances int      // that rules have given
+	doubts    []string // about the next row
+}
+
+// begin begins the row of an event.
+func (c *converter) begin(e *vevent) {
+	c.Row(e.line, nil)
+	for _, doubt := range c.doubts {
+		c.Note("%s", doubt)
+	}
+	c.doubts = c.doubts[:0]
 }
 
 // A series is all that a document says of one UID.
@@ -81,7 +91,7 @@ func (c *converter) reject(e *vevent, reason string) {
 	if e.recurrence != nil {
 		id = idOf(e.recurrence.wall, e.recurrence.form)
 	}
-	c.Row(e.line, nil)
+	c.begin(e)
 	c.Reject(e.uid, id, e.line, reason)
 }
 
@@ -106,11 +116,11 @@ func (c *converter) series(s *series) error {
 	}
 	single, later, all := c.changes(s, base)
 	if len(starts) == 0 && s.master != nil && len(all) == 0 {
-		c.Row(s.master.line, nil)
+		c.begin(s.master)
 		c.Ignore(s.master.line) // its rule has no instance in the window
 	}
 	if len(starts) > 0 {
-		c.Row(s.master.line, nil)
+		c.begin(s.master)
 	}
 	for _, original := range starts {
 		wall := original.wall
@@ -130,7 +140,7 @@ func (c *converter) series(s *series) error {
 		if len(ch.instances) == 0 { // outside the window, or one that the rule does not give
 			ch.instances = append(ch.instances, instance{ch.span.start, ch.original.id})
 		}
-		c.Row(ch.line, nil)
+		c.begin(ch.vevent)
 		for _, i := range ch.instances {
 			if err := c.emit(s, ch.vevent, ch.span, i.start, ch.span.end, i.id); err != nil {
 				return err
@@ -266,7 +276,7 @@ func (c *converter) originals(e *vevent) (*span, []start, error) {
 		starts = slices.CompactFunc(starts, func(a, b start) bool { return base.zone.instant(a.wall) == base.zone.instant(b.wall) })
 	}
 	if cut {
-		c.Row(e.line, nil)
+		c.begin(e)
 		c.Reject(e.uid, "", e.line, fmt.Sprintf("its rule gives more than the %d instances that a rule may have, or takes too long: the later ones are left out", rrule.MaxTimes))
 	}
 	return base, starts, nil

@@ -2,6 +2,7 @@ package ical
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"fever/event"
@@ -63,7 +64,11 @@ func (c *converter) zoneOf(cal *calendar, m *moment) (*zone, error) {
 	case m.form == rrule.UTC:
 		return utc, nil
 	case m.tzid != "":
-		return c.zone(cal, m.tzid)
+		z, err := c.zone(cal, m.tzid)
+		if z == c.provider {
+			c.doubts = append(c.doubts, fmt.Sprintf("time zone %.60q is an abbreviation or an offset: the provider's zone counts", m.tzid))
+		}
+		return z, err
 	}
 	return c.floating(cal), nil
 }
@@ -131,6 +136,9 @@ func (c *converter) set(e *event.Event, s *span, wall int64, end ending) (err er
 	}
 	if err == nil {
 		e.Start, err = c.shown(s.zone, s.zone.instant(wall))
+	}
+	if s.zone.own != nil && s.zone.iana != nil && s.zone.instant(wall) != event.UnixAt(wall, s.zone.iana) {
+		c.Note("the VTIMEZONE of %s has another offset then than the IANA zone: the VTIMEZONE counts", s.zone.name)
 	}
 	return err
 }
