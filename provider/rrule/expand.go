@@ -24,7 +24,7 @@ const (
 // At most [MaxTimes] are returned. Whole says whether these are all: the rule may give more,
 // or the search for them took too long.
 func (r *Rule) Between(start, until, from, to int64) (times []int64, whole bool) {
-	x := expansion{Rule: r, start: start, from: from, last: min(until, to), left: r.count - 1}
+	x := expansion{Rule: r, start: start, after: start, from: from, last: min(until, to), left: r.count - 1}
 	if start >= from && start <= to {
 		x.emit(start)
 	}
@@ -35,10 +35,27 @@ func (r *Rule) Between(start, until, from, to int64) (times []int64, whole bool)
 	return x.times, !x.cut
 }
 
+// First returns the first time that the rule matches from start to to, both inclusive, whatever
+// its interval and count. It reports whether there is one. What the rule does not say, such as
+// the time of day, is that of start. A schedule that need not begin with a time of its rule
+// is expanded from there.
+func (r *Rule) First(start, to int64) (int64, bool) {
+	every := *r
+	every.interval = 1
+	x := expansion{Rule: &every, start: start, after: start - 1, from: start, last: to, left: 1}
+	x.defaults()
+	x.run()
+	if len(x.times) == 0 {
+		return 0, false
+	}
+	return x.times[0], true
+}
+
 // An expansion is under way.
 type expansion struct {
 	*Rule
 	start, from, last int64
+	after             int64 // the times up to this one are there already
 
 	// The parts of the rule, with what it leaves to the start (RFC 5545 section 3.3.10).
 	hours, minutes, seconds []int
@@ -285,8 +302,8 @@ func (x *expansion) emitSet() bool {
 		if x.bySetPos != nil && !hasNth(x.bySetPos, i+1, len(x.set)) {
 			continue
 		}
-		if t <= x.start {
-			continue // the start is there already
+		if t <= x.after {
+			continue
 		}
 		if t > x.last || x.left == 0 {
 			return false

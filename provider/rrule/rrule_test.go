@@ -251,3 +251,30 @@ func BenchmarkBetween(b *testing.B) {
 		}
 	}
 }
+
+// First finds what the rule matches by itself, and leaves count and interval aside.
+func TestFirst(t *testing.T) {
+	t.Parallel()
+	for rule, want := range map[string]string{
+		"FREQ=MONTHLY;INTERVAL=3;BYDAY=2MO;COUNT=1": "20261214T200000",
+		"FREQ=WEEKLY":                          "20261201T200000",
+		"FREQ=YEARLY;BYMONTH=11":               "20271101T200000",
+		"FREQ=MONTHLY;BYMONTHDAY=-1":           "20261231T200000",
+		"FREQ=DAILY;BYMONTH=2":                 "20270201T200000",
+		"FREQ=MONTHLY;BYMONTHDAY=31;BYMONTH=2": "",
+	} {
+		r, err := Parse(rule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start, _, _ := ParseTime("20261201T200000")
+		to, _, _ := ParseTime("20280101")
+		got := ""
+		if first, ok := r.First(start, to); ok {
+			got = time.Unix(first, 0).UTC().Format("20060102T150405")
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", rule, got, want)
+		}
+	}
+}

@@ -25,7 +25,11 @@ func (d *decoder) event(n node) error {
 	parts := slices.DeleteFunc(n.nodes("subEvent"), node.isReference)
 	if len(parts) > 0 {
 		for _, part := range parts {
-			if err := d.event(part.inherit(n)); err != nil {
+			part = part.inherit(n, "name", "offers", "eventStatus")
+			if part["superEvent"] == nil {
+				part["superEvent"] = map[string]any(n)
+			}
+			if err := d.event(part); err != nil {
 				return err
 			}
 		}
@@ -135,8 +139,9 @@ func (d *decoder) offer(e *event.Event, offer node, i int) error {
 	prices := offer.nodes("priceSpecification")
 	prices = append([]node{offer}, prices...)
 	for _, from := range prices {
-		if currency := from.text("priceCurrency"); len(currency) == 3 && zone.Currency == "" {
-			zone.Currency = strings.ToUpper(currency)
+		currency := strings.ToUpper(from.text("priceCurrency")) // "€" has three bytes, too
+		if len(currency) == 3 && strings.Trim(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
+			zone.Currency = cmp.Or(zone.Currency, currency)
 		}
 	}
 	low, high := firstText(prices, "lowPrice", "minPrice"), firstText(prices, "highPrice", "maxPrice")
@@ -144,7 +149,7 @@ func (d *decoder) offer(e *event.Event, offer node, i int) error {
 	switch nested := offer.nodes("offers"); {
 	case len(nested) > 0: // an AggregateOffer with its parts
 		for j, part := range nested {
-			if err := d.offer(e, part, j); err != nil {
+			if err := d.offer(e, part.inherit(offer, "priceCurrency", "availability"), j); err != nil {
 				return err
 			}
 		}

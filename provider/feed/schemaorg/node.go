@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"html"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -182,10 +183,14 @@ func (n node) ownID() string {
 	return ""
 }
 
-// baseID returns the id of what a node is an occurrence of.
+// namedID returns the id of a node, or else its address, or "".
+func (n node) namedID() string { return cmp.Or(n.ownID(), address(n.text("url"))) }
+
+// baseID returns the id of what a node is an occurrence of: of the whole nearest to it that has
+// one, or else its own.
 func (n node) baseID() string {
 	for _, parent := range n.nodes("superEvent") {
-		if id := cmp.Or(parent.ownID(), address(parent.text("url"))); id != "" {
+		if id := cmp.Or(parent.namedID(), parent.baseID()); id != "" {
 			return id
 		}
 	}
@@ -194,7 +199,7 @@ func (n node) baseID() string {
 			return address(text)
 		}
 	}
-	return cmp.Or(n.ownID(), address(n.text("url")))
+	return n.namedID()
 }
 
 // address returns a URL without its fragment, and without the parameters that say where a
@@ -230,13 +235,10 @@ func (n node) off() bool {
 	})
 }
 
-// inherit returns a part of an event with what only the whole says.
-func (n node) inherit(whole node) node {
-	part := node{"superEvent": map[string]any(whole)}
-	for name, value := range n {
-		part[name] = value
-	}
-	for _, property := range []string{"name", "offers", "eventStatus"} {
+// inherit returns a part of something with the properties that only the whole says.
+func (n node) inherit(whole node, properties ...string) node {
+	part := maps.Clone(n)
+	for _, property := range properties {
 		if len(part.all(property)) == 0 {
 			if values := whole.all(property); values != nil {
 				part[property] = values

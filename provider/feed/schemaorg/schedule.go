@@ -1,6 +1,7 @@
 package schemaorg
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,6 +19,9 @@ const maxScheduled = 1 << 17
 // schedules gives the events of schedules, each with what e has.
 func (d *decoder) schedules(e event.Event, schedules []node) error {
 	for i, schedule := range schedules {
+		if err := d.Expired(); err != nil {
+			return err
+		}
 		dates, err := d.schedule(&e, schedule)
 		if err != nil {
 			d.Reject(e.BaseID, "", d.line, fmt.Sprintf("eventSchedule %d of %d: %v", i+1, len(schedules), err))
@@ -69,9 +73,6 @@ func (d *decoder) schedule(e *event.Event, schedule node) ([]string, error) {
 			return nil, fmt.Errorf("endDate %w", err)
 		}
 	}
-	for days := 0; days < 366 && !onDay(schedule, start); days++ {
-		start += 24 * 60 * 60 // a rule begins with its start; the first date of a schedule need not be one of its days
-	}
 	text, err := ruleOf(schedule)
 	if err != nil {
 		return nil, err
@@ -79,6 +80,11 @@ func (d *decoder) schedule(e *event.Event, schedule node) ([]string, error) {
 	rule, err := rrule.Parse(text)
 	if err != nil {
 		return nil, err
+	}
+	// A rule begins with its start; the first date of a schedule need not be one of its days.
+	start, ok := rule.First(start, min(last, d.to))
+	if !ok {
+		return nil, nil
 	}
 	days, whole := rule.Between(start, last, d.from, d.to)
 	if !whole {
@@ -145,6 +151,20 @@ func ruleOf(schedule node) (string, error) {
 		}
 		days = append(days, day)
 	}
+	if weeks := schedule.all("byMonthWeek"); len(weeks) > 0 { // 2 and MO: the second Monday
+		var inWeeks []string
+		for _, week := range weeks {
+			for _, day := range days {
+				if len(day) != len("MO") {
+					return "", fmt.Errorf("byMonthWeek with byDay %.40q", day)
+				}
+				inWeeks = append(inWeeks, textOf(week)+day)
+			}
+		}
+		if days = inWeeks; len(days) == 0 {
+			return "", errors.New("byMonthWeek without byDay")
+		}
+	}
 	if len(days) > 0 {
 		rule += ";BYDAY=" + strings.Join(days, ",")
 	}
@@ -162,18 +182,4 @@ func ruleOf(schedule node) (string, error) {
 
 var dayNames = map[string]string{
 	"monday": "MO", "tuesday": "TU", "wednesday": "WE", "thursday": "TH", "friday": "FR", "saturday": "SA", "sunday": "SU",
-}
-
-// onDay reports whether the schedule has the day of the week, the month and the day of the
-// month of its first date.
-func onDay(schedule node, start int64) bool {
-	t := time.Unix(start, 0).UTC()
-	in := func(property, want string) bool {
-		values := schedule.all(property)
-		return len(values) == 0 || slices.ContainsFunc(values, func(value any) bool {
-			text := short(textOf(value))
-			return strings.EqualFold(text, want) || property == "byDay" && strings.HasSuffix(strings.ToUpper(text), strings.ToUpper(want[:2]))
-		})
-	}
-	return in("byDay", t.Weekday().String()) && in("byMonth", strconv.Itoa(int(t.Month()))) && in("byMonthDay", strconv.Itoa(t.Day()))
 }

@@ -53,7 +53,7 @@ func decode(doc *feed.Document, b *feed.Builder) error {
 	d := &decoder{Builder: b}
 	d.from, d.to = feed.Window(doc.Page.Began)
 	body := bufio.NewReaderSize(doc.Body, 4<<10)
-	first, err := body.Peek(64)
+	first, err := body.Peek(4 << 10) // templates leave many empty lines before a page
 	if len(first) == 0 && err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("line 1: %w", err)
 	}
@@ -143,6 +143,7 @@ func (d *decoder) page(body io.Reader, label string) error {
 	z.SetMaxBuf(maxBlock)
 	line, read := 1, 0
 	var broken error
+	scanner := jsonscan.New(strings.NewReader("")) // one for all blocks: its buffer is large
 	for {
 		kind := z.Next()
 		raw := bytes.Count(z.Raw(), []byte{'\n'})
@@ -160,7 +161,8 @@ func (d *decoder) page(body io.Reader, label string) error {
 			}
 			block := bytes.Clone(z.Raw())
 			raw = bytes.Count(block, []byte{'\n'})
-			err := d.json(jsonscan.New(bytes.NewReader(withoutComment(block))), line-1)
+			scanner.Reset(bytes.NewReader(withoutComment(block)))
+			err := d.json(scanner, line-1)
 			if failure, ok := errors.AsType[*feed.Error](err); ok && failure.Kind == feed.KindMalformed {
 				d.Row(line, nil)
 				d.Reject("", "", line, "a block of JSON-LD that is not JSON: "+failure.Err.Error())

@@ -117,6 +117,13 @@ func TestRows(t *testing.T) {
 		"a negative price":          {of(id + `"startDate": "2026-11-20", "offers": {"price": -5}`), "line 1: offer 1 of 1: price \"-5\""},
 		"a schedule":                {of(id + `"eventSchedule": {"@type": "Schedule", "startDate": "2026-11-17", "endDate": "2026-11-30", "repeatFrequency": "P1W", "byDay": ["https://schema.org/Friday", "https://schema.org/Saturday"], "startTime": "22:00", "endTime": "01:00", "exceptDate": "2026-11-21", "scheduleTimezone": "Europe/London"}`), "https://a.example/1 20261120T220000Z 2026-11-20T22:00:00 to 2026-11-21T01:00:00\nhttps://a.example/1 20261127T220000Z 2026-11-27T22:00:00 to 2026-11-28T01:00:00\nhttps://a.example/1 20261128T220000Z 2026-11-28T22:00:00 to 2026-11-29T01:00:00\n"},
 		"a schedule that counts":    {of(id + `"eventSchedule": {"startDate": "2026-11-17", "repeatFrequency": "Weekly", "byDay": "MO", "repeatCount": 2}`), "https://a.example/1 20261123 2026-11-23\nhttps://a.example/1 20261130 2026-11-30\n"},
+		"the second Monday":         {of(id + `"eventSchedule": {"startDate": "2026-12-01", "repeatFrequency": "P1M", "byDay": "2MO", "repeatCount": 2}`), "https://a.example/1 20261214 2026-12-14\nhttps://a.example/1 20270111 2027-01-11\n"},
+		"Mondays in two weeks":      {of(id + `"eventSchedule": {"startDate": "2026-12-01", "repeatFrequency": "P1M", "byDay": "https://schema.org/Monday", "byMonthWeek": [1, 3], "repeatCount": 3}`), "https://a.example/1 20261207 2026-12-07\nhttps://a.example/1 20261221 2026-12-21\nhttps://a.example/1 20270104 2027-01-04\n"},
+		"weeks without a day":       {of(id + `"eventSchedule": {"startDate": "2026-12-01", "repeatFrequency": "P1M", "byMonthWeek": 2}`), "line 1: eventSchedule 1 of 1: byMonthWeek without byDay\n"},
+		"the last of the month":     {of(id + `"eventSchedule": {"startDate": "2026-12-01", "repeatFrequency": "P1M", "byMonthDay": -1, "repeatCount": 2}`), "https://a.example/1 20261231 2026-12-31\nhttps://a.example/1 20270131 2027-01-31\n"},
+		"parts of parts":            {of(id + `"subEvent": {"@type": "Event", "subEvent": [{"@type": "Event", "startDate": "2026-11-21"}, {"@type": "Event", "startDate": "2026-11-22"}]}`), "https://a.example/1 20261121 2026-11-21\nhttps://a.example/1 20261122 2026-11-22\n"},
+		"a sign of a currency":      {of(id + `"startDate": "2026-11-20", "offers": {"price": 1, "priceCurrency": "€"}`), "https://a.example/1 https://a.example/1 2026-11-20 [1 1 available]\n"},
+		"offers in an offer":        {of(id + `"startDate": "2026-11-20", "offers": {"@type": "AggregateOffer", "priceCurrency": "EUR", "availability": "SoldOut", "offers": [{"price": 1}, {"price": 2, "availability": "InStock"}]}`), "https://a.example/1 https://a.example/1 2026-11-20 [1 1 EUR] [2 2 EUR available]\n"},
 		"a schedule of the past":    {of(id + `"eventSchedule": {"startDate": "2020-11-17", "endDate": "2020-12-01", "repeatFrequency": "P1W"}`), "1 ignored\n"},
 		"a schedule in words":       {of(id + `"eventSchedule": {"startDate": "2026-11-17", "repeatFrequency": "now and then"}`), "line 1: eventSchedule 1 of 1: repeatFrequency \"now and then\" is not one like P1W\n"},
 	} {
@@ -190,4 +197,35 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%v, first\n%s\nthen\n%s", err, rows(got), rows(again))
 		}
 	})
+}
+
+// A page may begin with as many empty lines as templates leave, and have many blocks.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	const blocks = 20_000
+	doc := strings.Repeat("\r\n", 1000) + "<html>" + strings.Repeat("<script type='application/ld+json'>{</script>", blocks) +
+		`<script type="application/ld+json">` + of(`"@id": "1", "startDate": "2026-11-20"`) + `</script>`
+	if got, err := read(t, doc); err != nil || len(got.Events) != 1 || got.Rejected != blocks || got.Rejections[0].Line != 1001 {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestExpired ends a row of many schedules when the time of its document is over.
+func TestExpired(t *testing.T) {
+	t.Parallel()
+	late := feed.Errorf(feed.KindTimeout, "late")
+	calls := 0
+	schedules := strings.Repeat(`{"startDate": "2026-11-17", "repeatFrequency": "P1W"}, `, 9) + `{}`
+	doc := &feed.Document{
+		Body: io.NopCloser(strings.NewReader(of(`"@id": "1", "eventSchedule": [` + schedules + `]`))), Op: "read",
+		Expired: func() error {
+			if calls++; calls > 4 {
+				return late
+			}
+			return nil
+		},
+	}
+	if got, err := feed.Decode(doc, New(), "test", time.UTC); !errors.Is(err, late) || calls != 5 {
+		t.Errorf("%+v, %v after %d calls", got, err, calls)
+	}
 }
