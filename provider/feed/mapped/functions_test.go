@@ -53,7 +53,7 @@ func TestPrice(t *testing.T) {
 		"5 euros, 3 con carné":     `has 2 numbers; prices gives the lowest and the highest`,
 		"5-7":                      `has 2 numbers`,
 		"5 - 7 €":                  `has 2 numbers`,
-		"1 234,50":                 `has 2 numbers`, // two, or one: a space does not say
+		"1 234,50":                 `may be thousands or two numbers`,
 		"2x1: 10 €":                `has 3 numbers`,
 		"1e3":                      `has 2 numbers`,
 		"10 € (21% IVA)":           `has 2 numbers`,
@@ -89,12 +89,20 @@ func TestPrice(t *testing.T) {
 func TestPrices(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"5 euros, 3 con carné": `["3","5"]`,
-		"10 - 25,50 €":         `["10","25.50"]`,
-		"9 €, 10 €, 11 €":      `["9","11"]`,
-		"7":                    `["7","7"]`,
-		"free":                 `error: prices "free" has no number`,
-		"3 / -5":               `["3","5"]`,
+		"5 euros, 3 con carné":     `["3","5"]`,
+		"10 - 25,50 €":             `["10","25.50"]`,
+		"9 €, 10 €, 11 €":          `["9","11"]`,
+		"7":                        `["7","7"]`,
+		"free":                     `error: prices "free" has no number`,
+		strings.Repeat("1 ", 2001): `error: prices of a text of 4002 bytes; the longest has 4000`,
+		strings.Repeat("1 ", 2000): `["1","1"]`,
+		"1 250,00 €":               `error: prices "1 250,00 €": "1 250" may be thousands or two numbers`,
+		"10\n100":                  `error: prices "10\n100": "10\n100" may be thousands or two numbers`,
+		"12 1 250 567":             `error: prices "12 1 250 567": "1 250" may be thousands or two numbers`,
+		"7,50 100":                 `["7.50","100"]`,
+		"2 1000 20":                `["2","1000"]`,
+		"1000 500 0 100":           `["0","1000"]`,
+		"3 / -5":                   `["3","5"]`,
 	} {
 		if got := result(t, "prices", text); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)

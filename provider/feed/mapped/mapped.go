@@ -88,7 +88,7 @@ func (d *decoder) decode(doc *feed.Document, m Mapping) error {
 	if first == '<' {
 		err = d.xml(body, doc.Charset, m.Tolerate)
 	} else {
-		err = d.json(body)
+		err = d.json(body, first)
 	}
 	if err == nil && d.rows == 0 && d.miss.text != "" {
 		d.Unknown(d.miss.line, "rows: %s selects nothing: %s", m.Rows, d.miss.text)
@@ -150,8 +150,8 @@ func (d *decoder) record(text []byte, line int) error {
 	return d.KeepPast(e, line)
 }
 
-// json reads the rows of a document in JSON.
-func (d *decoder) json(body io.Reader) error {
+// json reads the rows of a document in JSON, which begins with the first character.
+func (d *decoder) json(body io.Reader, first byte) error {
 	s := jsonscan.New(body)
 	values := 0
 	for ; s.Kind() != jsonscan.End; values++ {
@@ -165,7 +165,11 @@ func (d *decoder) json(body io.Reader) error {
 	}
 	err := s.Err()
 	if wrong, ok := errors.AsType[*jsonscan.Error](err); ok {
-		return feed.Errorf(feed.KindMalformed, "%w", wrong)
+		hint := ""
+		if first != '{' && first != '[' && wrong.Line == 1 {
+			hint = "; if it is CSV, set map.csv"
+		}
+		return feed.Errorf(feed.KindMalformed, "%w%s", wrong, hint)
 	}
 	if err == nil && values == 0 {
 		return feed.Errorf(feed.KindMalformed, "line %d (byte %d): the document is empty", s.Line(), s.Offset())

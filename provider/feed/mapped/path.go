@@ -26,7 +26,7 @@ type step struct {
 func parsePath(text string) (path, error) {
 	query, err := gojq.Parse(text)
 	if cause, ok := errors.AsType[*gojq.ParseError](err); ok {
-		wrong := at(text, cause.Offset-len(cause.Token), err.Error())
+		wrong := syntaxError(text, cause)
 		wrong.InRows = true
 		return nil, wrong
 	}

@@ -5,10 +5,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"fever/event"
 )
+
+// maxPriceText bounds a text with prices, in bytes. The feed brings it, and to look for numbers
+// in a mebibyte would take longer than a program may.
+const maxPriceText = 4000
 
 // price returns the only number in a text, as a decimal with a point.
 func price(v any) any {
@@ -44,8 +49,11 @@ func amounts(name string, v any) ([]string, error) {
 		found = []string{n}
 	} else {
 		text, ok := v.(string)
-		if !ok {
+		switch {
+		case !ok:
 			return nil, fmt.Errorf("%s of %s", name, describe(v))
+		case len(text) > maxPriceText:
+			return nil, fmt.Errorf("%s of a text of %d bytes; the longest has %d", name, len(text), maxPriceText)
 		}
 		var err error
 		if found, err = amountsIn(text); err != nil {
@@ -81,6 +89,9 @@ func amountsIn(text string) ([]string, error) {
 				break
 			}
 		}
+		if err := oneNumber(text[i:end], text[end:]); err != nil {
+			return nil, err
+		}
 		amount, err := decimal(text[i:end])
 		if err != nil {
 			return nil, err
@@ -93,6 +104,21 @@ func amountsIn(text string) ([]string, error) {
 		i = end
 	}
 	return found, nil
+}
+
+// oneNumber refuses a number that a space and exactly three digits follow: "1 250" may be one
+// thousand, or two prices.
+func oneNumber(number, after string) error {
+	space, size := utf8.DecodeRuneInString(after)
+	if len(number) > 3 || strings.Trim(number, "0123456789") != "" || number[0] == '0' || !unicode.IsSpace(space) {
+		return nil
+	}
+	group := after[size:]
+	digits := len(group) - len(strings.TrimLeft(group, "0123456789"))
+	if digits != 3 {
+		return nil
+	}
+	return fmt.Errorf("%q may be thousands or two numbers", number+after[:size+digits])
 }
 
 // signBefore returns the sign of a number that follows the text. A hyphen behind a word, a

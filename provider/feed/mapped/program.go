@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/itchyny/gojq"
 )
@@ -51,7 +52,7 @@ func compile(text string) (*program, error) {
 		return p, nil
 	}
 	if cause, ok := errors.AsType[*gojq.ParseError](err); ok {
-		return nil, at(text, cause.Offset-len(cause.Token), strings.Replace(err.Error(), "EOF", "end of the program", 1))
+		return nil, syntaxError(text, cause)
 	}
 	return nil, at(text, locate(text, err), err.Error())
 }
@@ -86,6 +87,20 @@ func at(text string, offset int, message string) *Error {
 	before := text[:max(0, min(offset, len(text)))]
 	line := strings.Count(before, "\n")
 	return &Error{Line: line + 1, Column: len([]rune(before[strings.LastIndexByte(before, '\n')+1:])) + 1, Text: message}
+}
+
+// nameBefore matches the beginning of a name, at the end of a text.
+var nameBefore = regexp.MustCompile(`\.[A-Za-z0-9_]*$`)
+
+// syntaxError returns where a text is no program or path. Feeds have names, such as @id and
+// ev:when, that need quotes.
+func syntaxError(text string, cause *gojq.ParseError) *Error {
+	offset := cause.Offset - len(cause.Token)
+	message := strings.Replace(cause.Error(), "EOF", "end", 1)
+	if c := cause.Token; c != "" && (c[0] == '@' || c[0] == ':' || c[0] >= utf8.RuneSelf) && nameBefore.MatchString(text[:offset]) {
+		message += `; a name with other characters than letters, digits and _ needs quotes, such as ."@id"`
+	}
+	return at(text, offset, message)
 }
 
 var word = regexp.MustCompile(`[$@]?[A-Za-z_][A-Za-z0-9_]*|"(?:[^"\\]|\\.)*"`)

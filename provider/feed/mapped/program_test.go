@@ -94,6 +94,9 @@ func TestCompile(t *testing.T) {
 		"":                           "line 1, column 1: missing query",
 		"{a: }":                      `line 1, column 5: unexpected token "}"`,
 		"{\n  a: .b,\n  é: 1}":       `line 3, column 3: `,
+		"{a: .@id}":                  `line 1, column 6: unexpected token "@id"; a name with other characters than letters, digits and _ needs quotes, such as ."@id"`,
+		"{a: .ev:when}":              `unexpected token ":"; a name with other`,
+		"{a: .Päivä}":                `unexpected token "ä"; a name with other`,
 		`"a`:                         "line 1, column 3: unterminated string literal",
 		`"\q"`:                       "line 1, column 2: invalid escape sequence",
 		". as $x |\n  $y":            "line 2, column 3: variable not defined: $y",
@@ -148,7 +151,7 @@ func TestCompile(t *testing.T) {
 		strings.Repeat("(", 1000) + "." + strings.Repeat("|= .)", 1000): "what an update changes has an update in it",
 		`test("` + strings.Repeat("a{900}", 200) + `")`:                 "is too large",
 		strings.Repeat("prize|", 2000) + ".":                            "line 1, column 1: there is no function prize",
-		strings.Repeat("(", 9000):                                       "unexpected end of the program",
+		strings.Repeat("(", 9000):                                       "unexpected end",
 		strings.Repeat(" ", 16<<10) + ".":                               "the program has more than 16 KiB",
 	} {
 		p, err := compile(text)

@@ -106,7 +106,8 @@ func TestJSON(t *testing.T) {
 		{"empty", Mapping{}, "", "malformed: line 1 (byte 0): the document is empty"},
 		{"white space", Mapping{}, " \n ", "malformed: line 2 (byte 3): the document is empty"},
 		{"cut", Mapping{Rows: ".events[]"}, `{"events": [1, 2`, "malformed: line 1 (byte 16): the document is cut short where a comma or ] is expected"},
-		{"text", Mapping{}, "Service Unavailable", "malformed: line 1 (byte 0): this is not JSON: the character 'S', where a value is expected"},
+		{"text", Mapping{}, "Service Unavailable", "malformed: line 1 (byte 0): this is not JSON: the character 'S', where a value is expected; if it is CSV, set map.csv"},
+		{"CSV", Mapping{}, "name;start\nx;y\n", "malformed: line 1 (byte 1): this is not JSON: the character 'a', where null is expected; if it is CSV, set map.csv"},
 		{"HTML", Mapping{Rows: ".events[]"}, "<!DOCTYPE html><html>", `decode: line 1 (byte 21): the root element is <html>, and rows begins with "events"`},
 		{"HTML without rows", Mapping{}, "<html>", "decode: it is XML, where rows must name the elements of the rows, such as .feed.entry[]"},
 	} {
@@ -192,7 +193,8 @@ func TestPath(t *testing.T) {
 	for text, want := range map[string]string{
 		".a | .b": "plain path", ".a[0]": "plain path", ".a[1:2]": "plain path", ".a[.b]": "plain path", ".a?": "plain path", "..": "plain path", ".a, .b": "plain path",
 		"$x": "plain path", "map(.a)": "plain path", `."\(1)"`: "plain path", "def f: 1; .a": "plain path", `import "a" as a; .a`: "plain path", "a": "plain path",
-		strings.Repeat(".a", maxPath+1): "plain path", ".a[": "line 1, column 4: unexpected EOF", ".\n.": "line 2, column 2: unexpected EOF", "": "plain path",
+		strings.Repeat(".a", maxPath+1): "plain path", ".a[": "line 1, column 4: unexpected end", ".\n.": "line 2, column 2: unexpected end", "": "plain path",
+		".@graph[]": `unexpected token "@graph"; a name with other characters than letters, digits and _ needs quotes`, ".soap:Body[]": `unexpected token ":"; a name with`, ".a[] | :": `unexpected token ":"`,
 	} {
 		if p, err := parsePath(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, %v, want %s", text, p, err, want)
