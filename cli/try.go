@@ -133,6 +133,9 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 		return t.printRow(std.out, rows, document.Bytes(), failed)
 	}
 	report := rows.Report(got, t.Provider.Location, t.today)
+	if got != nil && got.Page.URL != nil && got.Page.Number == 1 && t.Provider.Config.Pages != nil {
+		report.LookAt = append(report.LookAt, "the feed has one page, although `pages` is set")
+	}
 	if t.twice && failed == nil {
 		again, err := t.read(ctx, source, std.in, nil, inspect.New(1))
 		if err == nil {
@@ -264,7 +267,7 @@ func printTrial(w io.Writer, tried *trial) error {
 	}
 	p.printf("%s\n", r.Summary())
 	for _, reason := range r.Reasons {
-		p.printf("rejected: %s, the first is row %d on line %d: %s\n", count(reason.Rows, "row", ""), reason.Row, reason.Line, cell(reason.Text, maxReason))
+		p.printf("rejected: %s, the first is row %d on %s: %s\n", count(reason.Rows, "row", ""), reason.Row, reason.Place(), cell(reason.Text, maxReason))
 	}
 	if len(r.Unread) > 0 {
 		p.printf("never read: %s\n", cell(strings.Join(r.Unread, ", "), maxReason))

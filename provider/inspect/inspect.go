@@ -32,6 +32,7 @@ type Reason struct {
 	Rows int    `json:"rows"`
 	Row  int    `json:"row"`  // the number of the first one
 	Line int    `json:"line"` // its line
+	Page int    `json:"page"` // on which that is
 }
 
 // A Row is a row in the list of a report.
@@ -74,6 +75,7 @@ type Inspection struct {
 	counts  map[string]int // of the rows listed, by their fate or the kind of their reason
 	members members
 	notes   []*note
+	isList  bool // the first row is a list
 }
 
 // A note is a doubt that rows have.
@@ -108,6 +110,9 @@ func (i *Inspection) Trace(r *feed.Row) {
 		i.whole = r
 	case number == i.Number+1 && i.Number > i.before:
 		i.after = r.Line
+	}
+	if number == 1 {
+		_, i.isList = r.Value.([]any)
 	}
 	i.members.add(r.Value, number)
 	for at := range r.Events {
@@ -184,7 +189,7 @@ func (i *Inspection) reject(r *feed.Row, number int) string {
 			reason = i.reasons[kind]
 		}
 		if reason == nil {
-			reason = &Reason{Text: rejection.Reason, Row: number, Line: r.Line}
+			reason = &Reason{Text: rejection.Reason, Row: number, Line: r.Line, Page: i.page}
 			i.reasons[kind] = reason
 		}
 		if !seen[kind] {
@@ -220,6 +225,7 @@ func (i *Inspection) Report(got *feed.Feed, location *time.Location, now time.Ti
 	if i.Reads != nil {
 		r.Unread = i.members.unread(i.Reads)
 	}
+	r.Events = len(i.kept)
 	if got != nil {
 		r.Events = len(got.Events) + len(got.Past)
 		r.LookAt = i.lookAt(got, location, now)

@@ -164,6 +164,11 @@ func TestNothingSelected(t *testing.T) {
 		want string
 	}{
 		"unknown": {func(b *feed.Builder) error { b.Unknown(3, "<a> is not known"); return nil }, "nothing was selected: <a> is not known"},
+		"a list": {func(b *feed.Builder) error {
+			b.Row(1, []any{map[string]any{}, map[string]any{}})
+			b.Reject("", "", 1, "expected an object but got: array")
+			return nil
+		}, "the only row is a list: perhaps `[]` is missing at the end of `rows`"},
 		"ignored": {func(b *feed.Builder) error { b.Ignore(1); return nil }, "nothing was selected: all rows were ignored"},
 		"past":    {func(b *feed.Builder) error { return b.KeepPast(good(t)[0], 1) }, "no event is sold now: all are past"},
 	} {
@@ -204,7 +209,7 @@ func TestReport(t *testing.T) {
 	if report.Rows != 8 || report.Read != 1 || report.Ignored != 2 || report.Rejected != 5 || report.Events != 4 || report.Replaced != 1 {
 		t.Errorf("%+v", report)
 	}
-	want := []Reason{{`price "` + strings.Repeat("7 ", 11) + `" has 11 numbers`, 4, 2, 11}, {"no event id", 1, 6, 20}}
+	want := []Reason{{`price "` + strings.Repeat("7 ", 11) + `" has 11 numbers`, 4, 2, 11, 1}, {"no event id", 1, 6, 20, 1}}
 	if !slices.Equal(report.Reasons, want) {
 		t.Errorf("%+v", report.Reasons)
 	}
@@ -364,5 +369,22 @@ func TestCompare(t *testing.T) {
 		if got := Compare(&feed.Feed{Events: good(t)}, &feed.Feed{Events: test.second}); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %q", name, got)
 		}
+	}
+}
+
+// A reason says on which page its first row is, and the events are counted although the feed
+// cannot be read to its end.
+func TestReportOfPages(t *testing.T) {
+	t.Parallel()
+	i := New(0)
+	decode(t, i, func(b *feed.Builder) error { return b.Keep(good(t)[0], 1) })
+	i.Page()
+	decode(t, i, func(b *feed.Builder) error {
+		b.Reject("1", "", 3, "no title")
+		return b.Keep(good(t)[1], 4)
+	})
+	report := i.Report(nil, time.UTC, time.Now())
+	if report.Events != 2 || len(report.Reasons) != 1 || report.Reasons[0].Place() != "page 2, line 3" {
+		t.Errorf("%+v", report)
 	}
 }

@@ -148,6 +148,8 @@ func (i *Inspection) lookAt(got *feed.Feed, location *time.Location, now time.Ti
 		l.add(true, "nothing was selected: the document has no row")
 	case r.Ignored == r.Rows:
 		l.add(true, "nothing was selected: all rows were ignored")
+	case r.Rows == 1 && r.Rejected == 1 && i.isList:
+		l.add(true, "the only row is a list: perhaps `[]` is missing at the end of `rows`")
 	case len(got.Events) == 0 && len(got.Past) > 0:
 		l.add(true, "no event is sold now: all are past")
 	}

@@ -47,6 +47,14 @@ func (r *Row) ReadAs() string {
 	return "ok"
 }
 
+// Place returns where the first such row is: "line 3", with its page if that is not the first.
+func (r *Reason) Place() string {
+	if r.Page > 1 {
+		return fmt.Sprintf("page %d, line %d", r.Page, r.Line)
+	}
+	return fmt.Sprintf("line %d", r.Line)
+}
+
 // Place returns the line of a row, with its page if that is not the first.
 func (r *Row) Place() string {
 	if r.Page > 1 {
