@@ -59,7 +59,7 @@ var allowed = map[string][]string{
 
 	"provider/feed/dump":      {"provider/feed", "provider/jsonscan", "event"},
 	"provider/feed/schemaorg": {"provider/feed", "provider/jsonscan", "provider/rrule", "event"},
-	"provider/feed/ical":      {"provider/feed", "provider/rrule", "event"},
+	"provider/feed/ical":      {"provider/feed", "provider/rrule", "provider/xmlscan", "event"},
 	"provider/feed/feverup":   {"provider/feed", "provider/xmlscan", "event"},
 	"provider/feed/mapped":    {"provider/feed", "provider/feed/dump", "provider/jsonscan", "provider/xmlscan", "event"},
 

@@ -24,7 +24,7 @@ func New() feed.Format {
 // decode makes events of a document. The month in which the document was asked for moves the
 // window.
 func decode(doc *feed.Document, b *feed.Builder) error {
-	r := reader{lineReader: newLineReader(doc.Body)}
+	r := reader{lineReader: newLineReader(doc.Body), charset: doc.Charset}
 	if err := r.read(); err != nil {
 		return err
 	}

@@ -311,3 +311,23 @@ func TestNotes(t *testing.T) {
 		}
 	}
 }
+
+// A text that is not UTF-8 is in the charset that HTTP names; one that is UTF-8 is that,
+// whatever HTTP says.
+func TestCharset(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ title, charset, want string }{
+		{"Caf\xe9", "iso-8859-1", "Café"},
+		{"Café", "iso-8859-1", "Café"},
+		{"Café", "utf-8", "Café"},
+		{"Caf\xe9 \x80", "windows-1252", "Café €"},
+		{"Caf\xe9", "", ""},
+		{"Caf\xe9", "klingon", ""},
+	} {
+		doc := &feed.Document{Body: io.NopCloser(strings.NewReader(calendarOf(veventOf("DTSTART:20261120\nSUMMARY:" + test.title)))), Op: "read", Charset: test.charset}
+		got, err := feed.Decode(doc, New(), "test", time.UTC)
+		if err != nil || (len(got.Events) == 1) != (test.want != "") || len(got.Events) == 1 && got.Events[0].Title != test.want {
+			t.Errorf("%q in %s: %v, %+v", test.title, test.charset, err, got)
+		}
+	}
+}
