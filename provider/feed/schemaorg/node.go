@@ -70,6 +70,13 @@ func (n node) all(property string) []any {
 		case nil:
 		case []any:
 			return value
+		case map[string]any:
+			for _, container := range []string{"@list", "@set"} {
+				if values, ok := value[container].([]any); ok {
+					return values
+				}
+			}
+			return []any{value}
 		default:
 			return []any{value}
 		}
@@ -135,9 +142,13 @@ func textOf(value any) string {
 }
 
 func (n node) types() []string {
-	values, ok := n["@type"].([]any)
+	value := n["@type"]
+	if value == nil {
+		value = n["type"] // the context of schema.org has these aliases
+	}
+	values, ok := value.([]any)
 	if !ok {
-		values = []any{n["@type"]}
+		values = []any{value}
 	}
 	var all []string
 	for _, value := range values {
@@ -159,7 +170,7 @@ func (n node) isEvent() bool {
 // isReference reports whether a node only names one that is elsewhere.
 func (n node) isReference() bool {
 	for name := range n {
-		if name != "@id" && name != "@type" && name != "@context" {
+		if !slices.Contains([]string{"@id", "@type", "@context", "id", "type"}, name) {
 			return false
 		}
 	}
@@ -169,8 +180,10 @@ func (n node) isReference() bool {
 // ownID returns the @id or the identifier of a node, or "". The name of a blank node, which is
 // another one in the next document, is none.
 func (n node) ownID() string {
-	if id, ok := n["@id"].(string); ok && id != "" && !strings.HasPrefix(id, "_:") {
-		return id
+	for _, name := range []string{"@id", "id"} {
+		if id, ok := n[name].(string); ok && id != "" && !strings.HasPrefix(id, "_:") {
+			return id
+		}
 	}
 	for _, value := range n.all("identifier") {
 		if property, ok := value.(map[string]any); ok && property["@value"] == nil {

@@ -37,7 +37,11 @@ func (d *decoder) schedules(e event.Event, schedules []node) error {
 			one := e
 			one.Zones = slices.Clone(e.Zones)
 			start, end := date, ""
-			if from := schedule.text("startTime"); from != "" {
+			from := schedule.text("startTime")
+			if _, clock, ok := strings.Cut(schedule.text("startDate"), "T"); ok && from == "" {
+				from = clock // of the first date, as that of all
+			}
+			if from != "" {
 				start += "T" + from
 				if to := schedule.text("endTime"); to != "" {
 					end = date + "T" + to

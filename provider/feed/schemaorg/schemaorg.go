@@ -161,6 +161,9 @@ func (d *decoder) page(body io.Reader, label string) error {
 			}
 			block := bytes.Clone(z.Raw())
 			raw = bytes.Count(block, []byte{'\n'})
+			if len(bytes.TrimSpace(block)) == 0 {
+				break // nothing was put into the template
+			}
 			scanner.Reset(bytes.NewReader(withoutComment(block)))
 			err := d.json(scanner, line-1)
 			if failure, ok := errors.AsType[*feed.Error](err); ok && failure.Kind == feed.KindMalformed {
@@ -212,7 +215,7 @@ func isBlock(z *html.Tokenizer) bool {
 // around it.
 func withoutComment(block []byte) []byte {
 	text := bytes.TrimSpace(block)
-	for _, around := range [][2]string{{"<!--", "-->"}, {"//<![CDATA[", "//]]>"}, {"<![CDATA[", "]]>"}} {
+	for _, around := range [][2]string{{"<!--", "-->"}, {"//<![CDATA[", "//]]>"}, {"<![CDATA[", "]]>"}, {"/*<![CDATA[*/", "/*]]>*/"}, {"/* <![CDATA[ */", "/* ]]> */"}} {
 		if bytes.HasPrefix(text, []byte(around[0])) && bytes.HasSuffix(text, []byte(around[1])) {
 			return text[len(around[0]) : len(text)-len(around[1])]
 		}
