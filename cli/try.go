@@ -133,7 +133,7 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 		return t.printRow(std.out, rows, document.Bytes(), failed)
 	}
 	report := rows.Report(got, t.Provider.Location, t.today)
-	if got != nil && got.Page.URL != nil && got.Page.Number == 1 && t.Provider.Config.Pages != nil {
+	if got != nil && got.Page.URL != nil && got.Page.Number == 1 && t.Provider.Pages != nil {
 		report.LookAt = append(report.LookAt, "the feed has one page, although `pages` is set")
 	}
 	if t.twice && failed == nil {
