@@ -181,6 +181,9 @@ func (x *exchange) explain(err error) error {
 			length = strconv.FormatInt(x.response.ContentLength, 10)
 		}
 		doing = fmt.Sprintf("%s (%d bytes of %s have come)", stages[reading], x.body.n, length)
+		if x.body.n == x.response.ContentLength { // the provider did its part
+			doing = fmt.Sprintf("decoding the rows of the answer, all %d bytes of which have come", x.body.n)
+		}
 	}
 	timeout, ok := errors.AsType[net.Error](err)
 	switch {
