@@ -121,23 +121,25 @@ func (c *converter) set(e *event.Event, s *span, wall int64, end ending) (err er
 	if e.TimeZone = s.zone.name; e.TimeZone == "" && s.zone != c.provider && !s.dates {
 		e.TimeZone = c.provider.iana.String() // an instant stays where it is if the provider's zone is corrected
 	}
-	switch {
-	case s.dates:
+	if s.dates {
 		e.Start = date(wall)
 		e.End = date(end.at + wall - end.from(s))
 		return nil
+	}
+	instant := s.zone.instant(wall)
+	switch {
 	case end.zone == nil && end.duration == nil && end.known: // a date
 		e.End = date(end.at + dateOf(wall) - dateOf(end.from(s)))
 	case end.duration != nil:
 		e.End, err = c.shown(s.zone, s.zone.instant(wall+end.duration.days*secondsADay)+end.duration.seconds)
 	case end.known:
 		first := end.zone.instant(end.at) - s.zone.instant(end.from(s))
-		e.End, err = c.shown(s.zone, s.zone.instant(wall)+first)
+		e.End, err = c.shown(s.zone, instant+first)
 	}
 	if err == nil {
-		e.Start, err = c.shown(s.zone, s.zone.instant(wall))
+		e.Start, err = c.shown(s.zone, instant)
 	}
-	if s.zone.own != nil && s.zone.iana != nil && s.zone.instant(wall) != event.UnixAt(wall, s.zone.iana) {
+	if s.zone.own != nil && s.zone.iana != nil && instant != event.UnixAt(wall, s.zone.iana) {
 		c.Note("the VTIMEZONE of %s has another offset then than the IANA zone: the VTIMEZONE counts", s.zone.name)
 	}
 	return err

@@ -50,8 +50,7 @@ var canonical = sync.OnceValue(func() map[string]string {
 // ianaName returns the IANA name that a TZID means, or "". It takes any case, the names of
 // Windows, and prefixes as in /vendor.example/20050126_1/Europe/Berlin.
 func ianaName(tzid string) string {
-	name := strings.ToLower(strings.Trim(strings.TrimSpace(tzid), `"'`))
-	name = strings.TrimPrefix(name, "tzone://microsoft/") // of Exchange
+	name := strings.TrimPrefix(zoneKey(tzid), "tzone://microsoft/") // of Exchange
 	if isAbbreviation(name) {
 		return ""
 	}
