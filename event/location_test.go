@@ -68,11 +68,7 @@ func TestOwnTimeZone(t *testing.T) {
 // TestFold has the second of the times that the clocks show twice. Elsewhere it means nothing.
 func TestFold(t *testing.T) {
 	t.Parallel()
-	const refused = "before its start"
-	for _, test := range []struct {
-		zone, start, end   string
-		wantStart, wantEnd string // in UTC, or why the event is refused
-	}{
+	for _, test := range []night{
 		{"Europe/Madrid", "2026-10-25T02:30:00[fold=1]", "", "2026-10-25T01:30:00Z", "2026-10-25T01:30:00Z"},
 		{"Europe/Madrid", "2026-10-25T02:30:00[fold=1]", "2026-10-25T02:45:00[fold=1]", "2026-10-25T01:30:00Z", "2026-10-25T01:45:00Z"},
 		{"Europe/Madrid", "2026-10-25T02:30:00[fold=1]", "2026-10-25T02:45:00", "2026-10-25T01:30:00Z", "2026-10-25T01:45:00Z"},
@@ -86,24 +82,8 @@ func TestFold(t *testing.T) {
 		{"America/Juneau", "1867-10-19T12:00:00", "", "1867-10-18T20:57:41Z", "1867-10-18T20:57:41Z"},        // a day came twice
 		{"America/Juneau", "1867-10-19T12:00:00[fold=1]", "", "1867-10-19T20:57:41Z", "1867-10-19T20:57:41Z"},
 	} {
-		t.Run(strings.Join([]string{test.zone, test.start, test.end}, " "), func(t *testing.T) {
-			t.Parallel()
-			loc := location(t, test.zone)
-			e := camela()
-			e.Start, e.End = mustLocal(test.start), mustLocal(test.end)
-			if err := e.ValidateIn(loc); test.wantStart == refused {
-				if err == nil || !strings.Contains(err.Error(), refused) {
-					t.Errorf("%v, want an end %s", err, refused)
-				}
-				return
-			} else if err != nil {
-				t.Fatal(err)
-			}
-			got := event.NewEntry(&e, loc)
-			utc := func(second int64) string { return time.Unix(second, 0).UTC().Format(time.RFC3339) }
-			if utc(got.Start) != test.wantStart || utc(got.End) != test.wantEnd {
-				t.Errorf("from %s to %s, want %s to %s", utc(got.Start), utc(got.End), test.wantStart, test.wantEnd)
-			}
+		test.run(t, func(t *testing.T, got *event.Entry) {
+			t.Helper()
 			if strings.Contains(string(got.Summary), "fold") {
 				t.Errorf("the answer is %s", got.Summary)
 			}

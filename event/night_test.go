@@ -10,16 +10,46 @@ import (
 	"fever/event"
 )
 
+// refused is why an event is refused that ends before it starts.
+const refused = "before its start"
+
+// A night is an event around a change of the clocks, with the instants that it must have.
+type night struct {
+	zone, start, end   string
+	wantStart, wantEnd string // in UTC; refused: the event is
+}
+
+// run checks the instants of the event, and then its entry.
+func (test *night) run(t *testing.T, check func(*testing.T, *event.Entry)) {
+	t.Helper()
+	t.Run(strings.Join([]string{test.zone, test.start, test.end}, " "), func(t *testing.T) {
+		t.Parallel()
+		loc := location(t, test.zone)
+		e := camela()
+		e.Start, e.End = mustLocal(test.start), mustLocal(test.end)
+		if err := e.ValidateIn(loc); test.wantStart == refused {
+			if err == nil || !strings.Contains(err.Error(), refused) {
+				t.Errorf("%v, want an end %s", err, refused)
+			}
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		got := event.NewEntry(&e, loc)
+		utc := func(second int64) string { return time.Unix(second, 0).UTC().Format(time.RFC3339) }
+		if utc(got.Start) != test.wantStart || utc(got.End) != test.wantEnd {
+			t.Errorf("from %s to %s, want %s to %s", utc(got.Start), utc(got.End), test.wantStart, test.wantEnd)
+		}
+		check(t, got)
+	})
+}
+
 // TestNights has the nights on which clocks change. A time that the clocks show twice is the first
 // of the two; as an end it is the first that is not before the start. A time that they skip has
 // the offset from before the gap (RFC 5545 section 3.3.5).
 func TestNights(t *testing.T) {
 	t.Parallel()
-	const refused = "before its start"
-	for _, test := range []struct {
-		zone, start, end   string
-		wantStart, wantEnd string // in UTC, or why the event is refused
-	}{
+	for _, test := range []night{
 		// Back from 03:00 to 02:00.
 		{"Europe/Madrid", "2026-10-25T02:30:00", "2026-10-25T02:45:00", "2026-10-25T00:30:00Z", "2026-10-25T00:45:00Z"},
 		{"Europe/Madrid", "2026-10-25T02:30:00", "2026-10-25T02:30:00", "2026-10-25T00:30:00Z", "2026-10-25T00:30:00Z"},
@@ -58,25 +88,7 @@ func TestNights(t *testing.T) {
 		{"Pacific/Apia", "2011-12-30T20:00:00", "2011-12-30T22:00:00", "2011-12-31T06:00:00Z", "2011-12-31T08:00:00Z"},
 		{"Pacific/Apia", "2011-12-30T20:00:00", "2011-12-31T02:00:00", "2011-12-31T06:00:00Z", "2011-12-31T06:00:00Z"},
 	} {
-		t.Run(strings.Join([]string{test.zone, test.start, test.end}, " "), func(t *testing.T) {
-			t.Parallel()
-			loc := location(t, test.zone)
-			e := camela()
-			e.Start, e.End = mustLocal(test.start), mustLocal(test.end)
-			if err := e.ValidateIn(loc); test.wantStart == refused {
-				if err == nil || !strings.Contains(err.Error(), refused) {
-					t.Errorf("%v, want an end %s", err, refused)
-				}
-				return
-			} else if err != nil {
-				t.Fatal(err)
-			}
-			got := event.NewEntry(&e, loc)
-			utc := func(second int64) string { return time.Unix(second, 0).UTC().Format(time.RFC3339) }
-			if utc(got.Start) != test.wantStart || utc(got.End) != test.wantEnd {
-				t.Errorf("from %s to %s, want %s to %s", utc(got.Start), utc(got.End), test.wantStart, test.wantEnd)
-			}
-		})
+		test.run(t, func(*testing.T, *event.Entry) {})
 	}
 }
 
