@@ -12,10 +12,9 @@ import (
 	"fever/provider/feed"
 )
 
-// A Revision counts the commits that changed what [event.Entry] can show: an event came,
-// its values changed, it was removed, it got another provider's name, or its local times
-// count in another zone. It says how far a store is; 0 is before the first. A snapshot
-// that only makes events current, or no longer current, makes none: no entry shows that.
+// A Revision counts the commits that changed an event: it came, its values changed, it became
+// current or is no longer, it was removed, it got another provider's name, or its local times
+// count in another zone. It says how far a store is; 0 is before the first.
 type Revision uint64
 
 // A Snapshot is what a provider sells online at one moment.
@@ -45,8 +44,8 @@ type Applied struct {
 
 	Known bool // some event of the provider was stored before
 
-	// Revision is that of the store with this snapshot: a new one if the snapshot changed
-	// what an entry can show.
+	// Revision is that of the store with this snapshot: a new one if the snapshot changed an
+	// event.
 	Revision Revision
 }
 

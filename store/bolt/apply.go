@@ -24,7 +24,7 @@ import (
 // is when all is ready to be written to disk.
 //
 // An event keeps its FirstSeen for ever, and its LastChanged while its values stay the
-// same. Going and coming back changes no value. It costs a look-up for every event of
+// same. Going and coming back changes no value, but makes a revision. It costs a look-up for every event of
 // the snapshot, writing in proportion to what changed, and one commit. Other writers wait
 // for the latter two alone.
 func (s *Store) Apply(ctx context.Context, snap store.Snapshot, job store.Job) (store.Applied, store.Job, error) {
@@ -133,7 +133,7 @@ type changes struct {
 	provider []byte // the provider's new record, nil when it is the same
 	rezoned  bool   // known events are in another time zone now
 	keys     [][]byte
-	values   [][]byte         // for keys, of new and changed events
+	values   [][]byte         // for keys, of events that are new, changed, or in came or went
 	was      []store.Revision // of these before, 0 for none
 	next     store.Revision   // of these, unless another commit comes first
 	came     [][]byte         // keys to enter in current
@@ -143,7 +143,7 @@ type changes struct {
 // compare finds the changes. They hold nothing of tx's pages.
 func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []row) (*changes, error) {
 	c, events := new(changes), tx.Bucket(eventsBucket)
-	c.applied.Current, c.applied.Known = len(snap.Events), known(events, snap.Provider)
+	c.applied.Current, c.applied.Known = len(snap.Events), hasAny(events, snap.Provider)
 	if err := c.compareProvider(tx, snap); err != nil {
 		return nil, err
 	}
@@ -165,12 +165,12 @@ func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []row)
 		rows = slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.past })
 	}
 	c.compareCurrent(tx, snap.Provider, rows)
-	return c, nil
+	return c, c.compareSale(events)
 }
 
-// known reports whether any event of a provider is stored.
-func known(events *bbolt.Bucket, provider string) bool {
-	for range under(events, provider) {
+// hasAny reports whether a bucket holds anything of a provider.
+func hasAny(b *bbolt.Bucket, provider string) bool {
+	for range under(b, provider) {
 		return true
 	}
 	return false
@@ -182,7 +182,7 @@ func (s *Store) Known(ctx context.Context, provider string) (is bool, err error)
 		return false, err
 	}
 	err = s.view(func(tx *bbolt.Tx) error {
-		is = known(tx.Bucket(eventsBucket), provider)
+		is = hasAny(tx.Bucket(eventsBucket), provider)
 		return nil
 	})
 	if err != nil {
@@ -263,6 +263,31 @@ func (c *changes) compareCurrent(tx *bbolt.Tx, provider string, rows []row) {
 		c.came = append(c.came, r.key)
 	}
 	c.applied.Gone = len(c.went)
+}
+
+// compareSale gives the revision to those events, too, that come on sale or go off it with
+// the values that they had.
+func (c *changes) compareSale(events *bbolt.Bucket) error {
+	changed := len(c.keys) // in order
+	for _, keys := range [][][]byte{c.came, c.went} {
+		for _, key := range keys {
+			if _, has := slices.BinarySearchFunc(c.keys[:changed], key, bytes.Compare); has {
+				continue
+			}
+			v, err := store.DecodeValue(key, events.Get(key))
+			if err != nil {
+				return damaged(events.Tx().DB().Path(), fmt.Sprintf("event %q: %v", key, err))
+			}
+			was := v.Revision
+			v.Revision = c.next
+			b, err := v.Encode(key)
+			if err != nil {
+				return err
+			}
+			c.keys, c.values, c.was = append(c.keys, key), append(c.values, b), append(c.was, was)
+		}
+	}
+	return nil
 }
 
 func (c *changes) write(tx *bbolt.Tx, provider string) (store.Revision, error) {

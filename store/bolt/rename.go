@@ -73,8 +73,9 @@ func (s *Store) rename(ctx context.Context, tx *bbolt.Tx, r store.Renaming) (don
 	if m.head, err = readHead(tx); err != nil {
 		return done, 0, err
 	}
-	rezoned := m.fromCounts && m.to.TimeZone != "" && m.to.TimeZone != m.from.TimeZone && known(tx.Bucket(eventsBucket), r.To)
-	if (len(keys) > 0 || rezoned) && !r.DryRun {
+	rezoned := m.fromCounts && m.to.TimeZone != "" && m.to.TimeZone != m.from.TimeZone && hasAny(tx.Bucket(eventsBucket), r.To)
+	retired := m.fromCounts && hasAny(tx.Bucket(currentBucket), r.To)
+	if (len(keys) > 0 || rezoned || retired) && !r.DryRun {
 		if err := m.head.next(tx, true); err != nil {
 			return done, 0, err
 		}

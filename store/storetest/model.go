@@ -145,7 +145,10 @@ func (m *Model) Apply(snap store.Snapshot) (want store.Applied) {
 			want.Changed++
 		default:
 			want.Unchanged++
-			r.Current = r.Current || current[e.Key]
+			if current[e.Key] && !r.Current {
+				r.Current = true
+				changed = append(changed, e.Key)
+			}
 			m.Records[e.Key] = r
 			continue
 		}
@@ -158,6 +161,7 @@ func (m *Model) Apply(snap store.Snapshot) (want store.Applied) {
 			want.Gone++
 			r.Current = false
 			m.Records[k] = r
+			changed = append(changed, k)
 		}
 	}
 	if len(changed) > 0 || rezoned {

@@ -138,6 +138,7 @@ func (m *Model) rename(from, to string, record store.Job, keep int) (want store.
 		want.TimeZone = m.zones[from]
 	}
 	rezoned := toKnown && want.TimeZone != m.zones[to] && m.knows(to)
+	retired := fromCounts && slices.ContainsFunc(m.of(to), func(k event.Key) bool { return m.Records[k].Current })
 	merged := make(map[event.Key]event.Record)
 	for _, k := range m.of(from) {
 		r := m.Records[k]
@@ -175,7 +176,7 @@ func (m *Model) rename(from, to string, record store.Job, keep int) (want store.
 	if want.Record = record; record.ID == 0 {
 		return want
 	}
-	if len(merged) > 0 || rezoned {
+	if len(merged) > 0 || rezoned || retired {
 		m.revision++
 		m.rewritten, want.Revision = m.revision, m.revision
 	}
