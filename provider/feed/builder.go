@@ -25,6 +25,10 @@ type Builder struct {
 	expired  func() error              // of the document
 	trace    func(*Row)                // of the document; nil: nobody traces
 	row      *Row                      // the one that Row has begun, if somebody traces
+
+	item     int            // the index in feed.Items of the one that Item has begun; -1: none
+	items    map[string]int // the indexes in feed.Items of those that have ended, by id
+	rowBytes int            // of all items
 }
 
 // Bounds on what a feed may hold in memory, whatever the size of its document: a zone can be
@@ -35,13 +39,17 @@ const (
 	maxZones = 4 * maxRows
 )
 
-// A rowPosition is where a row is: its index in Feed.Events, and its line in the document.
-type rowPosition struct{ index, line int }
+// maxRowBytes bounds the rows of items that a feed keeps.
+const maxRowBytes = 256 << 20
+
+// A rowPosition is where a row is: its index in Feed.Events, its line in the document, and the
+// index in Feed.Items of the item that it is of, or -1.
+type rowPosition struct{ index, line, item int }
 
 func newBuilder(provider string, location *time.Location, progress *Progress, trace func(*Row)) *Builder {
 	return &Builder{
 		Location: location, provider: provider, progress: progress, trace: trace, most: maxRows,
-		rows: make(map[event.Key]rowPosition), past: make(map[int]bool),
+		rows: make(map[event.Key]rowPosition), past: make(map[int]bool), item: -1, items: make(map[string]int),
 	}
 }
 
@@ -90,7 +98,10 @@ func (b *Builder) put(e event.Event, line int, past bool) (replaced int, again b
 		position.index = len(b.feed.Events)
 		b.feed.Events = append(b.feed.Events, e)
 	}
-	b.rows[e.Key] = rowPosition{position.index, line}
+	b.rows[e.Key] = rowPosition{position.index, line, b.item}
+	if b.item >= 0 && (!again || position.item != b.item) {
+		b.feed.Items[b.item].Keys = append(b.feed.Items[b.item].Keys, e.Key)
+	}
 	delete(b.past, position.index)
 	if past {
 		b.past[position.index] = true
@@ -110,6 +121,9 @@ func (b *Builder) Ignore(line int) {
 func (b *Builder) Reject(baseID, eventID string, line int, reason string) {
 	b.see()
 	b.list(baseID, eventID, line, reason)
+	if b.item >= 0 {
+		b.feed.Items[b.item].Rejected = true
+	}
 	b.note(line, func(r *Row) { r.Rejections = append(r.Rejections, rejection(baseID, eventID, line, reason)) })
 }
 
@@ -157,21 +171,25 @@ func rejection(baseID, eventID string, line int, reason string) Rejection {
 // whole returns the feed, after the last row.
 func (b *Builder) whole() *Feed {
 	b.endRow()
+	b.endItem()
 	b.feed.Rows = cmp.Or(b.feed.Rows, b.feed.Seen)
 	if b.feed.Seen == 0 && b.unknown != nil {
 		b.feed.Rejections = []Rejection{*b.unknown}
 	}
-	if len(b.past) == 0 {
+	if len(b.past) == 0 && len(b.feed.Items) == 0 {
 		return &b.feed
 	}
 	all := b.feed.Events
 	b.feed.Events = nil
 	for i := range all {
-		if b.past[i] {
+		switch position, ok := b.rows[all[i].Key]; {
+		case !ok || position.index != i: // of an item that has come again
+		case b.past[i]:
 			b.feed.Past = append(b.feed.Past, all[i])
-		} else {
+		default:
 			b.feed.Events = append(b.feed.Events, all[i])
 		}
 	}
+	b.wholeItems()
 	return &b.feed
 }

@@ -28,6 +28,13 @@ type Document struct {
 	MaxEvents   int          // of the feed, and four times as many zones; 0 means what a feed may hold
 	Trace       func(*Row)   // gets each row when it has ended; nil: nobody traces
 
+	// Table is the name of the table that the document is a page of: see [Format]. It is empty
+	// if the document is of the feed itself.
+	Table string
+	// Parent returns the row of a table by its name or its id, or nil if there is none. It is nil
+	// in a provider without tables.
+	Parent func(name string) (row []byte, err error)
+
 	// NotModified says that the document is the same as last time: the provider said so, or
 	// its digest is the same. Its body is empty.
 	NotModified bool
@@ -50,6 +57,14 @@ type Format struct {
 	// Monthly says that a document is another feed in another month (UTC), as rules are expanded
 	// from the month of Document.Page.Began on.
 	Monthly bool
+	// Changes says that documents are pages of a feed of changes: a page lists what has changed,
+	// as [Feed.Items], and says nothing of the rest. Some rows may have values that are in the row
+	// of another feed, which is a table of this one: then Document.Table says what a page is of,
+	// and Document.Parent finds rows.
+	Changes bool
+	// Again makes a page of rows that [Item.Row] had, to decode them again when the row that they
+	// take values from has changed. It is nil in a format without tables.
+	Again func(rows [][]byte) io.Reader
 	// Decode gives the rows of a document to the builder. It depends on the document alone, and
 	// on the month if the format is Monthly.
 	// Its error is one of [Errorf], or wraps the error of the body.

@@ -10,7 +10,8 @@ import "fever/event"
 // MaxRejections is the most rejections that a [Feed] lists.
 const MaxRejections = 100
 
-// A Feed is what a provider sells now, according to one document.
+// A Feed is what one document says. That of a snapshot has all that a provider sells now. A page of
+// a feed of changes has the items that have changed, and says nothing of the others.
 type Feed struct {
 	// Events are those sold online. They are valid, unique by key, and in the order in which
 	// their keys first appear.
@@ -27,8 +28,15 @@ type Feed struct {
 	Rejected   int         // occurrences that cannot be kept
 	Rejections []Rejection // the first MaxRejections of them; without an occurrence, what is there instead
 
+	// Items are those of a page of a feed of changes, in its order. They are unique by id:
+	// of several the last counts.
+	Items []Item
+
 	Page Page  // the place of the document
-	Next *Page // where the feed goes on; nil if it ends here
+	Next *Page // where the feed goes on; nil if it ends here, which a feed of changes never does
+	// UpToDate says of a page of a feed of changes that nothing comes after it yet. Next is then
+	// where to ask the next time.
+	UpToDate bool
 
 	// NotModified says that the feed is the same as last time. Nothing was decoded, and no
 	// events are here.
@@ -38,6 +46,26 @@ type Feed struct {
 
 	Bytes      int64 // read of the document, after decompression; received, if it is not modified
 	HTTPStatus int   // of the response; 0 if the document was not fetched
+}
+
+// An Item is what a feed of changes lists: the provider tells it again, by its id, whenever it has
+// changed.
+type Item struct {
+	ID string // 1 to [event.MaxIDBytes] bytes, unique in its feed or table
+	// Keys are those of the events that it makes, in Feed.Events and Feed.Past. No two items of a
+	// feed have the same one. Those that it made before and makes no longer are not current.
+	Keys []event.Key
+	// Deleted says that it is no longer there. It has nothing else then.
+	Deleted bool
+	// Rejected says that it, or a part of it, could not be read. The events that it made before
+	// and that are not in Keys stay as they were.
+	Rejected bool
+
+	Name   string // of a row of a table: what rows call it, beside its ID; empty: nothing else
+	Parent string // the name or the ID of the row of a table that it takes values from; empty: of none
+	// Row is the item as it came. It is kept of rows of tables, and of rows with a Parent, which
+	// are decoded again when that one changes, also if they are Rejected. It is nil of others.
+	Row []byte
 }
 
 // A Rejection says why an occurrence was not kept. The ids are those that the provider wrote,

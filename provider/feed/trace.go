@@ -16,6 +16,7 @@ type Row struct {
 	Events     []event.Event // kept
 	Past       int           // of Events, those that were sold before and are not now
 	Rejections []Rejection   // of the row, or of some of its events
+	Deleted    bool          // it says that an item of a feed of changes is no longer there
 	Notes      []string      // what was read in spite of a doubt
 }
 
@@ -27,6 +28,7 @@ const maxNotes = 10
 // call it. The value must not change later. Seen is not counted here.
 func (b *Builder) Row(line int, value any) {
 	b.feed.Rows++
+	b.endItem()
 	if b.trace != nil {
 		b.endRow()
 		b.row = &Row{Line: line, Value: value}

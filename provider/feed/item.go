@@ -1,0 +1,69 @@
+package feed
+
+import (
+	"slices"
+
+	"fever/event"
+)
+
+// Item begins an item of a feed of changes, a row of its own as with [Builder.Row]: what is kept,
+// ignored and rejected until the next row is of this item. Its ID, Name and Parent may have any
+// length. An item with the same ID as an earlier one takes its place: the events of that one are
+// dropped, unless this one is rejected. Item returns an error if the feed is too large.
+func (b *Builder) Item(item Item, line int) error {
+	b.Row(line, nil)
+	b.rowBytes += len(item.Row)
+	if len(b.feed.Items) == b.most || b.rowBytes > maxRowBytes {
+		return Errorf(KindTooLarge, "the page has more than %d items, or %d MiB of rows to keep", b.most, maxRowBytes>>20)
+	}
+	item.ID, item.Name, item.Parent = ID([]byte(item.ID)), ID([]byte(item.Name)), ID([]byte(item.Parent))
+	b.item = len(b.feed.Items)
+	b.feed.Items = append(b.feed.Items, item)
+	return nil
+}
+
+// Delete is [Builder.Item] for an item that is no longer there.
+func (b *Builder) Delete(id string, line int) error {
+	err := b.Item(Item{ID: id, Deleted: true}, line)
+	b.note(line, func(r *Row) { r.Deleted = true })
+	return err
+}
+
+// endItem ends the item that Item has begun, if there is one, and puts it in the place of an
+// earlier one with the same id.
+func (b *Builder) endItem() {
+	if b.item < 0 {
+		return
+	}
+	item := &b.feed.Items[b.item]
+	if earlier, again := b.items[item.ID]; again {
+		before := &b.feed.Items[earlier]
+		for _, key := range before.Keys {
+			switch position := b.rows[key]; {
+			case position.item != earlier: // another item has it now
+			case item.Rejected:
+				position.item = b.item
+				b.rows[key] = position
+				item.Keys = append(item.Keys, key)
+			default:
+				delete(b.rows, key)
+				b.feed.Seen--
+			}
+		}
+		*before = Item{}
+	}
+	b.items[item.ID] = b.item
+	b.item = -1
+}
+
+// wholeItems leaves out the items that have come again, and of each the keys that a later one has.
+func (b *Builder) wholeItems() {
+	for i := range b.feed.Items {
+		item := &b.feed.Items[i]
+		item.Keys = slices.DeleteFunc(item.Keys, func(key event.Key) bool {
+			position, ok := b.rows[key]
+			return !ok || position.item != i
+		})
+	}
+	b.feed.Items = slices.DeleteFunc(b.feed.Items, func(item Item) bool { return item.ID == "" })
+}
