@@ -61,7 +61,11 @@ func (g *Pages) paths() map[string]string {
 // follow has the provider's feed go on as g says. The error says which field cannot be used, or
 // not beside another one.
 func (p *Provider) follow(g Pages) (err error) {
-	if err := g.check(p.url); err != nil {
+	check := g.check
+	if p.Format.Changes {
+		check = func(u *url.URL) error { return g.checkChanges(u, p.Format.Paged) }
+	}
+	if err := check(p.url); err != nil {
 		return err
 	}
 	switch start := startOf(&g, p.url); {
@@ -116,6 +120,10 @@ func (g *Pages) check(u *url.URL) error {
 	case g.End != 0 && g.End != http.StatusNotFound:
 		return refuse("pages.end", "it can be 404 alone")
 	}
+	return g.checkHosts()
+}
+
+func (g *Pages) checkHosts() error {
 	for _, host := range g.Hosts {
 		if u, err := url.Parse("//" + host); err != nil || u.Host != host || u.Hostname() == "" {
 			return refuse("pages.hosts", "%.100q is not a host such as api.example.com or api.example.com:8443", host)
@@ -181,7 +189,21 @@ func (p *Provider) ends(doc *feed.Document, got *feed.Feed, said found, more *fe
 }
 
 // following returns the URL of the next page, or nil if there is none.
-func (p *Provider) following(doc *feed.Document, got *feed.Feed, said found, more *feed.Page) (next *url.URL, err error) {
+func (p *Provider) following(doc *feed.Document, got *feed.Feed, said found, more *feed.Page) (*url.URL, error) {
+	next, err := p.named(doc, got, said, more)
+	if next == nil || err != nil || isOwn(doc, next) {
+		return nil, err
+	}
+	return next, nil
+}
+
+// isOwn reports whether a URL is that of a document, as it was asked for or after redirects.
+func isOwn(doc *feed.Document, u *url.URL) bool {
+	return doc.Page.URL != nil && doc.Page.URL.String() == u.String() || doc.URL != nil && doc.URL.String() == u.String()
+}
+
+// named returns the URL that a page has for the next one, or nil if it has none. It may be its own.
+func (p *Provider) named(doc *feed.Document, got *feed.Feed, said found, more *feed.Page) (next *url.URL, err error) {
 	g := p.pages
 	var target string
 	switch {
@@ -203,21 +225,15 @@ func (p *Provider) following(doc *feed.Document, got *feed.Feed, said found, mor
 		target = got.Next.URL.String()
 	}
 	if target != "" && err == nil {
-		next, err = p.resolve(cmp.Or(doc.URL, p.url), target)
+		home := cmp.Or(p.tables[doc.Table], p.url)
+		next, err = p.resolve(home, cmp.Or(doc.URL, home), target)
 	}
-	if next == nil || err != nil {
-		return nil, err
-	}
-	own := func(u *url.URL) bool { return u != nil && u.String() == next.String() }
-	if own(doc.Page.URL) || own(doc.URL) {
-		return nil, nil
-	}
-	return next, nil
+	return next, err
 }
 
-// resolve returns the URL of a page that a document names, relative to its own. No error
-// repeats it, since its query may hold credentials.
-func (p *Provider) resolve(base *url.URL, target string) (*url.URL, error) {
+// resolve returns the URL of a page that a document names, relative to its own, of a feed that
+// begins at home. No error repeats it, since its query may hold credentials.
+func (p *Provider) resolve(home, base *url.URL, target string) (*url.URL, error) {
 	if len(target) > maxURL {
 		return nil, fmt.Errorf("the address of the next page has more than %d bytes", maxURL)
 	}
@@ -227,7 +243,7 @@ func (p *Provider) resolve(base *url.URL, target string) (*url.URL, error) {
 	}
 	next.Fragment, next.RawFragment = "", ""
 	encodeQuery(next)
-	if !sameHost(p.url, next) && !slices.ContainsFunc(p.pages.Hosts, func(host string) bool {
+	if !sameHost(home, next) && !slices.ContainsFunc(p.pages.Hosts, func(host string) bool {
 		return strings.EqualFold(host, next.Host) || strings.EqualFold(host, next.Hostname())
 	}) {
 		return nil, fmt.Errorf("the next page is at %.100q, which is not as the provider's URL: hosts does not name it", next.Scheme+"://"+next.Host)

@@ -25,6 +25,7 @@ type Config struct {
 	Format   feed.Format   // how the feed is written
 	Header   http.Header   // sent with each request to the URL's host; its values may be secrets
 	Pages    *Pages        // how the feed goes on in other documents; nil if it does not, or its format knows
+	Tables   []Table       // in the order in which they are got; of a format that has them
 	Timeout  time.Duration // of one document, from dialling to the last byte decoded
 	MaxBytes int64         // of one feed on all its pages, as received and again after decompression
 
@@ -45,6 +46,7 @@ type Provider struct {
 	Config
 
 	url       *url.URL
+	tables    map[string]*url.URL
 	pages     Pages     // zero without Config.Pages
 	first     int       // see Pages.First
 	searcher  *searcher // of what pages say; nil: nothing is looked for
@@ -84,15 +86,10 @@ func build(c Config) (*Provider, error) {
 	if err := event.ValidProvider(c.Name); err != nil {
 		return nil, err
 	}
-	// The parser's error repeats parts of the URL, which may be a password.
-	u, err := url.Parse(c.URL)
-	if err != nil || !fetchable(u) {
-		return nil, refuse("url", "its URL is not an absolute http or https URL")
+	u, err := urlOf("url", c.URL)
+	if err != nil {
+		return nil, err
 	}
-	if u.Fragment != "" { // probably the rest of a password or a key
-		return nil, refuse("url", "what follows # in its URL is never sent: write the # itself as %%23")
-	}
-	encodeQuery(u)
 	if c.Format.Decode == nil {
 		return nil, refuse("format", "it has no format")
 	}
@@ -113,6 +110,9 @@ func build(c Config) (*Provider, error) {
 		return nil, err
 	}
 	p := &Provider{Config: c, url: u, source: sourceOf(&c), isPublic: isPublic}
+	if err := p.join(c.Tables); err != nil {
+		return nil, err
+	}
 	if c.Pages != nil {
 		if err := p.follow(*c.Pages); err != nil {
 			return nil, err
@@ -120,6 +120,20 @@ func build(c Config) (*Provider, error) {
 	}
 	p.transport = p.newTransport(secure)
 	return p, nil
+}
+
+// urlOf reads the URL of a field.
+func urlOf(field, text string) (*url.URL, error) {
+	// The parser's error repeats parts of the URL, which may be a password.
+	u, err := url.Parse(text)
+	if err != nil || !fetchable(u) {
+		return nil, refuse(field, "its URL is not an absolute http or https URL")
+	}
+	if u.Fragment != "" { // probably the rest of a password or a key
+		return nil, refuse(field, "what follows # in its URL is never sent: write the # itself as %%23")
+	}
+	encodeQuery(u)
+	return u, nil
 }
 
 // Get gets a document, the first page of the feed, with one HTTP request, and follows
@@ -186,7 +200,11 @@ func (p *Provider) Decode(doc *feed.Document) (*feed.Feed, error) {
 		said, err = s.end(err)
 	}
 	if err == nil && !got.NotModified {
-		got.Next, err = p.next(doc, got, said)
+		if p.Format.Changes {
+			err = p.nextChange(doc, got, said)
+		} else {
+			got.Next, err = p.next(doc, got, said)
+		}
 	}
 	failure, ok := errors.AsType[*feed.Error](err)
 	switch {

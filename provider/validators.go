@@ -33,6 +33,9 @@ func sourceOf(c *Config) string {
 	if c.Pages != nil {
 		_ = json.NewEncoder(h).Encode(c.Pages) // neither fails
 	}
+	for _, table := range c.Tables {
+		fmt.Fprintf(h, " %q", table)
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -57,6 +57,9 @@ type Format struct {
 	// Monthly says that a document is another feed in another month (UTC), as rules are expanded
 	// from the month of Document.Page.Began on.
 	Monthly bool
+	// Paged says that documents say themselves where the feed goes on: Decode calls
+	// [Builder.Next].
+	Paged bool
 	// Changes says that documents are pages of a feed of changes: a page lists what has changed,
 	// as [Feed.Items], and says nothing of the rest. Some rows may have values that are in the row
 	// of another feed, which is a table of this one: then Document.Table says what a page is of,
