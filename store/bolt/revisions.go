@@ -60,6 +60,11 @@ func revisionKey(r store.Revision, key []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(key)), uint64(r)), key...)
 }
 
+// parseRevisionKey is the inverse of revisionKey.
+func parseRevisionKey(k []byte) (r store.Revision, key []byte) {
+	return store.Revision(binary.BigEndian.Uint64(k)), k[len(headKey):]
+}
+
 // revise makes to the revision that changed an event last, where from was; 0 is none: before,
 // it was not counted, and from now on there is no such event.
 func revise(tx *bbolt.Tx, key []byte, from, to store.Revision) error {

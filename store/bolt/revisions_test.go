@@ -67,6 +67,22 @@ func unconvert(tx *bbolt.Tx) error {
 	return errors.Join(tx.DeleteBucket(revisionsBucket), tx.Bucket(metaBucket).Put(formatKey, must(store.Marshal(uint64(1)))))
 }
 
+// withoutRevisions makes a file one of format 1.
+func withoutRevisions(tx *bbolt.Tx) error {
+	events := tx.Bucket(eventsBucket)
+	old := make(map[string][]byte)
+	err := events.ForEach(func(k, b []byte) error {
+		v, err := store.DecodeValue(k, b)
+		v.Revision = 0
+		old[string(k)] = must(v.Encode(k))
+		return err
+	})
+	for k, b := range old {
+		err = errors.Join(err, events.Put([]byte(k), b))
+	}
+	return errors.Join(err, unconvert(tx))
+}
+
 // TestKilledConverting kills a process that converts a file, at any moment, again and again.
 // Each time the file must be wholly of one format, and hold what it held.
 func TestKilledConverting(t *testing.T) {
@@ -78,20 +94,7 @@ func TestKilledConverting(t *testing.T) {
 	}
 	apply(t, s, snapshot("a", 1, many(1000)...))
 	want, wantJobs := records(t, s, everything), jobs(t, s, store.JobFilter{})
-	err = s.db.Update(func(tx *bbolt.Tx) error {
-		events := tx.Bucket(eventsBucket)
-		old := make(map[string][]byte)
-		err := events.ForEach(func(k, b []byte) error {
-			v, err := store.DecodeValue(k, b)
-			v.Revision = 0
-			old[string(k)] = must(v.Encode(k))
-			return err
-		})
-		for k, b := range old {
-			err = errors.Join(err, events.Put([]byte(k), b))
-		}
-		return errors.Join(err, unconvert(tx))
-	})
+	err = s.db.Update(withoutRevisions)
 	if err := errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
 	}
