@@ -3,8 +3,10 @@ package provider
 import (
 	"cmp"
 	"errors"
+	"io"
 	"net/url"
 	"reflect"
+	"time"
 
 	"fever/provider/feed"
 )
@@ -38,6 +40,32 @@ func (p *Provider) join(tables []Table) error {
 	return nil
 }
 
+// Begin returns the first page of a table of a feed of changes, or of the feed for "". It is for
+// [Provider.GetPage]. Each page has the limits of time and size for itself.
+func (p *Provider) Begin(table string) *feed.Page {
+	return &feed.Page{Number: 1, URL: cmp.Or(p.tables[table], p.url), Began: time.Now()}
+}
+
+// Resume returns the page of a table or of the feed where an earlier one has said that it goes
+// on, in a process before this one perhaps: at a URL, from pages that were public or not. The
+// error says that the page cannot be there.
+func (p *Provider) Resume(table, address string, public bool) (*feed.Page, error) {
+	home := cmp.Or(p.tables[table], p.url)
+	u, err := p.resolve(home, home, address)
+	if err != nil {
+		return nil, err
+	}
+	return &feed.Page{Number: 2, URL: u, Began: time.Now(), Public: public}, nil
+}
+
+// DecodeAgain decodes rows of a feed of changes that were kept as [feed.Item.Row], with the rows
+// of tables that parent finds. The error is nil or a [*feed.Error].
+func (p *Provider) DecodeAgain(rows [][]byte, parent func(name string) ([]byte, error)) (*feed.Feed, error) {
+	return feed.Decode(&feed.Document{
+		Body: io.NopCloser(p.Format.Again(rows)), Op: "decode rows again", Page: feed.Page{Number: 1, Began: time.Now()}, Parent: parent,
+	}, p.Format, p.Name, p.Location)
+}
+
 // checkChanges is [Pages.check] for a feed of changes, which goes on where its last page says. If
 // the format knows itself where that is, there can be hosts alone.
 func (g *Pages) checkChanges(u *url.URL, known bool) error {
@@ -65,9 +93,7 @@ func (g *Pages) checkChanges(u *url.URL, known bool) error {
 // of a cursor, which may change with each answer, an empty page does so, too.
 func (p *Provider) nextChange(doc *feed.Document, got *feed.Feed, said found) error {
 	page := &doc.Page
-	more := &feed.Page{
-		Number: page.Number + 1, Rows: page.Rows + got.Rows, Bytes: page.Bytes + max(got.Bytes, doc.Bytes), Began: page.Began, Public: page.Public,
-	}
+	more := &feed.Page{Number: page.Number + 1, Public: page.Public}
 	next, err := p.named(doc, got, said, more)
 	if err != nil {
 		return err

@@ -1,9 +1,11 @@
 package provider
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -160,5 +162,109 @@ func TestChangesConfig(t *testing.T) {
 		if test.field == "" && err != nil || test.field != "" && (!ok || refused.Field != test.field) {
 			t.Errorf("%s: %v, want %q refused", name, err, test.field)
 		}
+	}
+}
+
+// A stored place is got as it would have been before: with the credentials for the provider's own
+// host, which are not stored, and with the limits of one page.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	asked := make(chan *http.Request, 1)
+	answer := func(w http.ResponseWriter, r *http.Request) {
+		asked <- r
+		write(t, w, []byte(`{"events":[1],"next":"?since=6"}`))
+	}
+	own, other := serveAt(t, "127.0.0.1", answer), serveAt(t, outsideAddress, answer)
+	p, err := New(Config{
+		Format: changesFormat(true), Name: "test", URL: "http://user:secret@" + own + "/x", Timeout: plenty, MaxBytes: maxBytes,
+		Header: http.Header{"X-Key": {"secret"}}, Tables: []Table{{"superEvent", "http://" + other + "/y"}}, Pages: &Pages{Hosts: []string{"127.0.0.2:1"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		table, address string
+		trusted        bool
+	}{
+		{"", "http://" + own + "/x?since=5", true},
+		{"superEvent", "http://" + other + "/y?since=5", false},
+	} {
+		page, err := p.Resume(test.table, test.address, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := p.GetPage(t.Context(), page, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc.Table = test.table
+		got, err := p.Decode(doc)
+		if err != nil || len(got.Events) != 1 || got.Next.URL.RawQuery != "since=6" || got.Next.Bytes > 0 || doc.Body.Close() != nil {
+			t.Errorf("%+v, %v", got, err)
+		}
+		r := <-asked
+		_, _, user := r.BasicAuth()
+		if user != test.trusted || (r.Header.Get("X-Key") != "") != test.trusted || r.URL.RawQuery != "since=5" {
+			t.Errorf("%s was asked for with %v", r.URL, r.Header)
+		}
+	}
+	for _, table := range []string{"", "superEvent"} {
+		first := p.Begin(table)
+		want := map[string]string{"": own, "superEvent": other}[table]
+		if first.Number != 1 || first.URL.Host != want {
+			t.Errorf("%q begins at page %d of %s, not %s", table, first.Number, first.URL.Host, want)
+		}
+	}
+	for name, address := range map[string]string{
+		"another host": "http://127.0.0.9/x?secret", "no URL": "http://\x00/secret", "a file": "file:///x?secret",
+		"too long": "http://" + own + "/x?secret=" + strings.Repeat("a", maxURL), "the host of a table": "http://" + other + "/x?secret",
+	} {
+		if page, err := p.Resume("", address, false); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %+v, %v", name, page, err)
+		}
+	}
+}
+
+// A feed that began at a public address does not go on at one that is not, in another process
+// neither.
+func TestResumePublic(t *testing.T) {
+	t.Parallel()
+	address := serveAt(t, "127.0.0.1", func(w http.ResponseWriter, _ *http.Request) { write(t, w, []byte(`{"events":[],"next":""}`)) })
+	p, err := New(Config{Format: changesFormat(true), Name: "test", URL: "http://" + address, Timeout: plenty, MaxBytes: maxBytes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.isPublic = isOutside
+	for _, public := range []bool{false, true} {
+		page, err := p.Resume("", "http://"+address+"/?secret", public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := p.GetPage(t.Context(), page, nil)
+		if err == nil {
+			_ = doc.Body.Close() // it was not read
+		}
+		if public != (err != nil) || public && (!isDecode(err) || !strings.Contains(err.Error(), "127.0.0.1, which is not public")) {
+			t.Errorf("public %t: %v", public, err)
+		}
+	}
+}
+
+// Rows that were kept are decoded again, whatever comes after them.
+func TestDecodeAgain(t *testing.T) {
+	t.Parallel()
+	format := changesFormat(true)
+	format.Again = func(rows [][]byte) io.Reader {
+		return bytes.NewReader(append(append([]byte(`{"events":`), rows[0]...), '}'))
+	}
+	p, err := New(Config{Format: format, Name: "test", URL: "http://a.example/", Timeout: plenty, MaxBytes: maxBytes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.DecodeAgain([][]byte{[]byte("[1,2]")}, nil); err != nil || len(got.Events) != 2 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := p.DecodeAgain([][]byte{[]byte("1")}, nil); err == nil || !strings.Contains(err.Error(), "decode rows again") {
+		t.Error(err)
 	}
 }

@@ -98,7 +98,7 @@ func TestFetchNotModifiedUnasked(t *testing.T) {
 	for name, last := range map[string]feed.Validators{
 		"nothing known":  {},
 		"another source": {ETag: tag, LastModified: date, Source: "another"},
-		"only a digest":  {Source: p.source, Digest: sha256.Sum256(nil)},
+		"only a digest":  {Source: p.Source, Digest: sha256.Sum256(nil)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			snapshot, err := p.fetch(t.Context(), last, nil)
@@ -198,8 +198,8 @@ func TestValidators(t *testing.T) {
 	}
 	p := newProvider(t, "http://a", plenty)
 	for name, test := range tests {
-		v := renewed(feed.Validators{Source: p.source}, http.Header{"Etag": {test.tag}, "Last-Modified": {test.date}})
-		if v.ETag != test.wantTag || v.LastModified != test.wantDate || v.Source != p.source {
+		v := renewed(feed.Validators{Source: p.Source}, http.Header{"Etag": {test.tag}, "Last-Modified": {test.date}})
+		if v.ETag != test.wantTag || v.LastModified != test.wantDate || v.Source != p.Source {
 			t.Errorf("%s: %+v", name, v)
 		}
 	}

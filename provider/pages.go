@@ -40,8 +40,8 @@ type Pages struct {
 // NextLink is the value of [Pages.Next] for the Link header (RFC 8288).
 const NextLink = "link"
 
-// feedTime is the time that all pages of a feed may take, in time limits of one page.
-const feedTime = 20
+// FeedTime is the time that all pages of a feed may take, in time limits of one page.
+const FeedTime = 20
 
 // maxURL bounds the URL of a page, in bytes.
 const maxURL = 8 << 10

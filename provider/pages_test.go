@@ -180,7 +180,7 @@ func TestPagesBounds(t *testing.T) {
 		t.Errorf("%d pages: %v", n, err)
 	}
 
-	page := feed.Page{Number: 7, URL: p.url, Began: time.Now().Add(-feedTime * plenty)}
+	page := feed.Page{Number: 7, URL: p.url, Began: time.Now().Add(-FeedTime * plenty)}
 	_, err = p.GetPage(t.Context(), &page, nil)
 	if failure, ok := errors.AsType[*feed.Error](err); !ok || failure.Kind != feed.KindTimeout || !strings.Contains(err.Error(), "fetch page 7 from ") || !strings.Contains(err.Error(), "not done within 20m0s") {
 		t.Error(err)

@@ -45,12 +45,15 @@ type Config struct {
 type Provider struct {
 	Config
 
+	// Source is a digest of all on which the bytes and the meaning of the provider's documents
+	// depend, but for the month: see [feed.Validators].
+	Source string
+
 	url       *url.URL
 	tables    map[string]*url.URL
 	pages     Pages     // zero without Config.Pages
 	first     int       // see Pages.First
 	searcher  *searcher // of what pages say; nil: nothing is looked for
-	source    string    // of the validators of its documents: see [feed.Validators]
 	transport *http.Transport
 	isPublic  func(netip.Addr) bool // the function isPublic, except in tests, which have loopback addresses only
 }
@@ -109,7 +112,7 @@ func build(c Config) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{Config: c, url: u, source: sourceOf(&c), isPublic: isPublic}
+	p := &Provider{Config: c, url: u, Source: sourceOf(&c), isPublic: isPublic}
 	if err := p.join(c.Tables); err != nil {
 		return nil, err
 	}

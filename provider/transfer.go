@@ -35,8 +35,8 @@ func (p *Provider) newTransfer(caller context.Context, limit time.Duration, page
 	t := &transfer{Reader: http.NoBody, from: p, ctx: caller, caller: caller, cancel: func() {}, left: p.MaxBytes - page.Bytes}
 	if limit > 0 {
 		end := time.Now().Add(limit)
-		if all := page.Began.Add(feedTime * limit); all.Before(end) {
-			end, limit = all, feedTime*limit
+		if all := page.Began.Add(FeedTime * limit); all.Before(end) {
+			end, limit = all, FeedTime*limit
 		}
 		t.limit = limit
 		t.ctx, t.cancel = context.WithDeadline(caller, end)

@@ -42,9 +42,9 @@ func sourceOf(c *Config) string {
 // sourceAt returns the source of documents that are got at a time.
 func (p *Provider) sourceAt(t time.Time) string {
 	if p.Format.Monthly {
-		return p.source + t.UTC().Format(" 2006-01")
+		return p.Source + t.UTC().Format(" 2006-01")
 	}
-	return p.source
+	return p.Source
 }
 
 // renewed returns the validators with those that a response brings. A 304 replaces only the
