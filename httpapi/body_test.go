@@ -107,12 +107,12 @@ func TestBounds(t *testing.T) {
 		name := fmt.Sprintf("%d bytes", len(want))
 		for range 2 {
 			var plain, zipped pieces
-			snapshot.Search(event.Always, &b.found)
+			snapshot.Search(index.Query{Window: event.Always}, &b.found)
 			size, packed := b.size(), b.sizePacked()
 			if b.plain(plain.add); plain.Len() != size || plain.String() != want {
 				t.Errorf("%s: wrote %d as %d", name, size, plain.Len())
 			}
-			snapshot.Search(event.Always, &b.found)
+			snapshot.Search(index.Query{Window: event.Always}, &b.found)
 			if b.packed(zipped.add); zipped.Len() != packed {
 				t.Errorf("%s: wrote %d compressed as %d", name, packed, zipped.Len())
 			}
@@ -152,7 +152,7 @@ func TestGone(t *testing.T) {
 	b := bodies.New().(*body)
 	snapshot := loaded(t, many(t, 12_000)...).Snapshot()
 	for name, body := range map[string]iter.Seq[net.Buffers]{"plain": b.plain, "packed": b.packed} {
-		snapshot.Search(event.Always, &b.found)
+		snapshot.Search(index.Query{Window: event.Always}, &b.found)
 		pieces := 0
 		body(func(net.Buffers) bool {
 			pieces++
@@ -171,7 +171,7 @@ func TestLetsGo(t *testing.T) {
 	x := loaded(t, list...)
 	h := NewSearch(Search{Index: x, Log: quiet})
 	var a index.Result
-	x.Snapshot().Search(event.Always, &a)
+	x.Snapshot().Search(index.Query{Window: event.Always}, &a)
 	var text []byte
 	for r := range a.Runs {
 		text = r.Text()
@@ -222,7 +222,7 @@ func TestSentLetsGo(t *testing.T) {
 				h.ServeHTTP(w, r)
 			}))
 			var a index.Result
-			x.Snapshot().Search(event.Always, &a)
+			x.Snapshot().Search(index.Query{Window: event.Always}, &a)
 			var text []byte
 			for r := range a.Runs {
 				text = r.Text()

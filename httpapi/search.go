@@ -112,7 +112,7 @@ func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) (status i
 	}
 	b := bodies.Get().(*body)
 	defer b.release()
-	snapshot.Search(window, &b.found)
+	snapshot.Search(index.Query{Window: window}, &b.found)
 
 	header := w.Header()
 	header["Vary"] = varyEncoding

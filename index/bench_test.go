@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"sort"
 	"sync"
 	"testing"
 	"time"
@@ -76,33 +77,58 @@ func appendText(b []byte, a *index.Result) []byte {
 
 func BenchmarkSearch(b *testing.B) {
 	for _, n := range []int{few, many} {
-		s := loaded(b, stored(n)).Snapshot()
-		for _, size := range []int{5, 32, 137, 5_000} {
-			b.Run(fmt.Sprintf("stored=%d/events=%d", n, size), func(b *testing.B) {
-				// An event of mean length must fit in as well. One that does not end in time
-				// is missing, hence the wider window.
-				width := int64(size)*hour + 7*hour/4
-				windows := make([]event.Window, 1<<12)
+		benchmarkSearch(b, n, stored(n))
+	}
+}
+
+// BenchmarkSearchLong has events of which one in a hundred lasts for one to six months.
+func BenchmarkSearchLong(b *testing.B) {
+	for _, n := range []int{few, many} {
+		entries := stored(n)
+		r := rand.New(rand.NewPCG(5, 6))
+		for i := 0; i < n; i += 100 {
+			e := *entries[i]
+			e.End = e.Start + 30*24*hour + r.Int64N(150*24*hour)
+			entries[i] = &e
+		}
+		benchmarkSearch(b, n, entries)
+	}
+}
+
+// benchmarkSearch searches for events in a window, and for as many that overlap a narrower one.
+func benchmarkSearch(b *testing.B, n int, entries []*event.Entry) {
+	b.Helper()
+	s := loaded(b, entries).Snapshot()
+	var a index.Result
+	var buf []byte
+	for _, size := range []int{5, 32, 137, 5_000} {
+		for _, overlap := range []bool{false, true} {
+			queries := make([]index.Query, 1<<12)
+			// found sets the width of all windows, and returns how much they have on average.
+			found := func(width int64) (events float64, bytes int64) {
 				r := rand.New(rand.NewPCG(3, 4))
-				for i := range windows {
+				for i := range queries {
 					from := r.Int64N(max(1, int64(n)*hour-width))
-					windows[i] = event.Window{From: from, To: from + width}
+					queries[i] = index.Query{Window: event.Window{From: from, To: from + width}, Overlap: overlap}
+					s.Search(queries[i], &a)
+					events += float64(a.Events)
+					bytes += int64(a.Size)
 				}
-				var a index.Result
-				var buf []byte
-				var found, bytes int
-				for _, w := range windows {
-					s.Search(w, &a)
-					found, bytes = found+a.Events, bytes+a.Size
-				}
-				mean := float64(found) / float64(len(windows))
-				if mean < 0.9*float64(size) || mean > 1.1*float64(size) {
-					b.Fatalf("a mean of %.1f events in an answer, want about %d", mean, size)
-				}
-				b.SetBytes(int64(bytes / len(windows)))
+				return events / float64(len(queries)), bytes / int64(len(queries))
+			}
+			width := sort.Search(min(2*size, n)*hour/60, func(minutes int) bool {
+				events, _ := found(60 * int64(minutes))
+				return events >= float64(size)
+			})
+			mean, bytes := found(60 * int64(width))
+			if mean > 1.1*float64(size) {
+				continue // more events overlap any moment
+			}
+			b.Run(fmt.Sprintf("stored=%d/events=%d/%s", n, size, map[bool]string{false: "within", true: "overlap"}[overlap]), func(b *testing.B) {
+				b.SetBytes(bytes)
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i++ {
-					s.Search(windows[i%len(windows)], &a)
+					s.Search(queries[i%len(queries)], &a)
 					buf = appendText(buf[:0], &a)
 				}
 				b.ReportMetric(mean, "events/op")

@@ -27,10 +27,11 @@ type Index struct {
 	current atomic.Pointer[Snapshot] // nil until the first Load
 
 	mu       sync.Mutex // serialises writers; guards what follows
-	tree     tree       // of the writer: a snapshot gets a clone of it
+	levels   []level    // of the writer: a snapshot gets clones of their trees
 	keys     *keyTable  // nil until the first Load
-	days     days       // of the events in tree
-	stats    Stats      // of tree
+	days     days       // of the events in the base
+	lengths  lengths    // likewise
+	stats    Stats      // of levels
 	builder  builder
 	watchers []func()
 }
@@ -59,22 +60,27 @@ func (x *Index) Load(entries []*event.Entry) error {
 	slices.SortFunc(sorted, func(a, b *event.Entry) int { return a.Compare(&b.SortKey) })
 	var keys *keyTable
 	var days days
+	var lengths lengths
 	var err error
 	var wait sync.WaitGroup
 	wait.Go(func() { keys, err = newKeyTable(sorted) })
 	wait.Go(func() { days = daysOf(sorted) })
-	segments := buildAll(sorted)
+	refs := make([]eventRef, len(sorted))
+	for i, e := range sorted {
+		refs[i].entry = e
+		lengths.add(&e.SortKey, 1)
+	}
+	segments := buildAll(refs)
 	wait.Wait()
 	if err != nil {
 		return err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.tree, x.keys, x.days = newTree(), keys, days
+	x.levels, x.keys, x.days, x.lengths = nil, keys, days, lengths
 	x.stats = Stats{Version: x.stats.Version, Work: x.stats.Work, Replaced: x.stats.Replaced + x.stats.Bytes}
-	for _, g := range segments {
-		x.add(g)
-	}
+	x.push(-1, segments)
+	x.relevel()
 	x.publish(began)
 	return nil
 }
@@ -94,29 +100,40 @@ func (x *Index) Apply(entries []*event.Entry) {
 	if len(entries) == 0 {
 		return
 	}
-	x.merge(x.changes(entries))
+	changes := x.changes(entries)
+	x.merge(&x.levels[0], changes)
+	if !x.relevel() {
+		for i := 1; i < len(x.levels); i++ {
+			changes = x.levels[i].longer(changes)
+			x.merge(&x.levels[i], changes)
+		}
+	}
 	x.publish(began)
 }
 
-// add and remove keep the statistics of the tree.
-func (x *Index) add(g *segment) {
-	x.tree.add(g)
-	x.stats.count(g, +1)
+// add and remove keep the statistics.
+func (x *Index) add(l *level, g *segment) {
+	l.tree.add(g)
+	x.stats.count(l, g, +1)
 }
 
-func (x *Index) remove(g *segment) {
-	x.tree.remove(g)
-	x.stats.count(g, -1)
+func (x *Index) remove(l *level, g *segment) {
+	l.tree.remove(g)
+	x.stats.count(l, g, -1)
 	x.stats.Replaced += g.bytes()
 }
 
 // publish makes what the writer has the current version; began is when work on it began. It
-// clones the tree once for a whole batch, since the first change of a node after a clone
+// clones the trees once for a whole batch, since the first change of a node after a clone
 // copies the node.
 func (x *Index) publish(began time.Time) {
 	x.stats.Version++
 	x.stats.Work += time.Since(began)
-	x.current.Store(&Snapshot{Stats: x.stats, tree: x.tree.clone()})
+	levels := slices.Clone(x.levels)
+	for i := range levels {
+		levels[i].tree = levels[i].tree.clone()
+	}
+	x.current.Store(&Snapshot{x.stats, levels, x.lengths.longest()})
 	for _, f := range x.watchers {
 		f()
 	}
@@ -125,7 +142,8 @@ func (x *Index) publish(began time.Time) {
 // A Snapshot is one version of the index. It never changes.
 type Snapshot struct {
 	Stats
-	tree tree
+	levels  []level
+	longest int // the class of the longest event
 }
 
 // Stats says what a snapshot holds, and how long it took to make.
@@ -136,7 +154,7 @@ type Stats struct {
 	Segments    int
 	TextBytes   int64 // of all summaries, with the commas between them
 	PackedBytes int64 // of the same, compressed
-	Bytes       int64 // of memory that the segments take, at most
+	Bytes       int64 // of memory that the segments take, at most, with those of all levels
 
 	// Replaced adds up the Bytes of all segments that no longer belong to the index. It
 	// only grows. All older snapshots together keep no more memory than it has grown by
@@ -144,10 +162,13 @@ type Stats struct {
 	Replaced int64
 }
 
-func (s *Stats) count(g *segment, sign int) {
+func (s *Stats) count(l *level, g *segment, sign int) {
+	s.Bytes += int64(sign) * g.bytes()
+	if l.above >= 0 {
+		return
+	}
 	s.Events += sign * len(g.times)
 	s.Segments += sign
 	s.TextBytes += int64(sign * len(g.text))
 	s.PackedBytes += int64(sign * len(g.packed))
-	s.Bytes += int64(sign) * g.bytes()
 }

@@ -23,7 +23,7 @@ func at(start, end int64, name string) *event.Entry {
 
 // search returns the summaries of the answer.
 func search(s *index.Snapshot, from, to int64) (names []string) {
-	for _, e := range s.Find(event.Window{From: from, To: to}) {
+	for _, e := range s.Find(index.Query{Window: event.Window{From: from, To: to}}) {
 		names = append(names, string(e.Summary))
 	}
 	return names
@@ -70,7 +70,7 @@ func TestSearchDoesNotAllocate(t *testing.T) {
 	var buf, packed []byte
 	var w deflate.Writer
 	allocs := testing.AllocsPerRun(100, func() {
-		s.Search(event.Window{From: 10 * hour, To: 1000 * hour}, &a)
+		s.Search(index.Query{Window: event.Window{From: 10 * hour, To: 1000 * hour}}, &a)
 		buf = appendText(buf[:0], &a)
 		w.Reset(packed[:0])
 		for r := range a.Runs {
@@ -188,7 +188,7 @@ func TestApply(t *testing.T) {
 				last[e.ID] = e
 			}
 			var got []string
-			for _, e := range x.Snapshot().Find(event.Always) {
+			for _, e := range x.Snapshot().Find(index.Query{Window: event.Always}) {
 				got = append(got, string(e.Summary)+" "+span(e))
 				if want := last[e.ID]; want != nil && !same(e, want) {
 					t.Errorf("%s is not the entry that was applied last", e.Summary)
@@ -252,11 +252,16 @@ func TestSearchManyRuns(t *testing.T) {
 	}
 	s := loaded(t, entries).Snapshot()
 	w := event.Window{From: 0, To: n}
-	if err := checkAnswer(s, w, inTime); err != nil {
+	for _, limit := range []int{0, 5_000, n} {
+		if err := checkAnswer(s, index.Query{Window: w, Limit: limit}, inTime, false); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := checkAnswer(s, index.Query{Window: w, Limit: n/2 - 1}, inTime[:n/2-1], true); err != nil {
 		t.Error(err)
 	}
 	var a index.Result
-	s.Search(w, &a)
+	s.Search(index.Query{Window: w}, &a)
 	runs := 0
 	for range a.Runs {
 		if runs++; runs == n/4 {
@@ -266,7 +271,7 @@ func TestSearchManyRuns(t *testing.T) {
 	if runs != n/4 {
 		t.Errorf("%d runs, want more", runs)
 	}
-	if s.Search(event.Window{From: 3 * n, To: 4 * n}, &a); a.Events != 0 || a.Size != 0 {
+	if s.Search(index.Query{Window: event.Window{From: 3 * n, To: 4 * n}}, &a); a.Events != 0 || a.Size != 0 {
 		t.Errorf("%d events of %d bytes when there are none", a.Events, a.Size)
 	}
 	for range a.Runs {
@@ -287,7 +292,7 @@ func TestSegmentsStayLarge(t *testing.T) {
 		}
 	}
 	var a index.Result
-	x.Snapshot().Search(event.Window{From: 0, To: 1e11}, &a)
+	x.Snapshot().Search(index.Query{Window: event.Window{From: 0, To: 1e11}}, &a)
 	segments := 0
 	for range a.Runs {
 		segments++

@@ -28,36 +28,43 @@ func (x *Index) changes(entries []*event.Entry) []change {
 			continue
 		}
 		seen[e.ID] = struct{}{}
-		old, had := x.keys.put(&e.SortKey, x.tree.contains)
+		base := x.levels[0].tree
+		old, had := x.keys.put(&e.SortKey, base.contains)
 		if had {
-			g, i, _ := x.tree.find(&old)
+			g, i, _ := base.find(&old)
 			x.days.add(e.Provider, g.element(i), -1) // an event is of one provider for ever: its id says so
 		}
 		if had && old != e.SortKey {
 			changes = append(changes, change{SortKey: old})
 		}
 		x.days.add(e.Provider, e.Summary, 1)
+		if !had || classOf(old.Start, old.End) != classOf(e.Start, e.End) {
+			x.lengths.add(&e.SortKey, 1)
+			if had {
+				x.lengths.add(&old, -1)
+			}
+		}
 		changes = append(changes, change{e.SortKey, e})
 	}
 	slices.SortFunc(changes, func(a, b change) int { return a.Compare(&b.SortKey) })
 	return changes
 }
 
-// merge applies the changes to the tree, segment by segment.
-func (x *Index) merge(changes []change) {
+// merge applies the changes to a level, segment by segment.
+func (x *Index) merge(l *level, changes []change) {
 	var refs []eventRef
 	for len(changes) > 0 {
 		refs = refs[:0]
-		g := x.tree.reaching(&changes[0].SortKey)
+		g := l.tree.reaching(&changes[0].SortKey)
 		for {
 			n := len(changes) // the last segment takes all that comes after it
 			var next *segment
 			if g != nil {
-				if next = x.tree.after(g); next != nil {
+				if next = l.tree.after(g); next != nil {
 					last := g.last()
 					n = until(changes, &last)
 				}
-				x.remove(g)
+				x.remove(l, g)
 			}
 			refs = appendMerged(refs, g, changes[:n])
 			changes = changes[n:]
@@ -66,7 +73,7 @@ func (x *Index) merge(changes []change) {
 			}
 			g = next // joins what has become too small to be a segment
 		}
-		parts(refs, even(refs), func(part []eventRef) { x.add(x.builder.build(part)) })
+		parts(refs, even(refs), func(part []eventRef) { x.add(l, x.builder.build(part)) })
 	}
 }
 
@@ -146,13 +153,9 @@ func parts(refs []eventRef, most int, yield func([]eventRef)) {
 	}
 }
 
-// buildAll makes the segments of entries that are in order, on all processors. It does not
-// fill them: the first change of a full segment would split it.
-func buildAll(entries []*event.Entry) []*segment {
-	refs := make([]eventRef, len(entries))
-	for i, e := range entries {
-		refs[i].entry = e
-	}
+// buildAll makes the segments of refs, on all processors. It does not fill them: the first
+// change of a full segment would split it.
+func buildAll(refs []eventRef) []*segment {
 	var all [][]eventRef
 	parts(refs, maxText*3/4, func(part []eventRef) { all = append(all, part) })
 	segments := make([]*segment, len(all))
@@ -163,7 +166,7 @@ func buildAll(entries []*event.Entry) []*segment {
 			var b builder
 			for i := int(begun.Add(1)) - 1; i < len(all); i = int(begun.Add(1)) - 1 {
 				segments[i] = b.build(all[i])
-				clear(all[i]) // the entries are garbage from now on
+				clear(all[i]) // entries are garbage from now on
 			}
 		})
 	}

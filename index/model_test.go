@@ -30,15 +30,22 @@ import (
 // A model is an index as simple as can be.
 type model map[uuid.UUID]*event.Entry
 
-func (m model) search(w event.Window) []*event.Entry {
-	var found []*event.Entry
+// search returns the events of a query, and whether there are more than its limit.
+func (m model) search(q index.Query) (found []*event.Entry, more bool) {
 	for _, e := range m {
-		if e.Start >= w.From && e.End <= w.To {
+		matches := e.Start >= q.From && e.End <= q.To
+		if q.Overlap {
+			matches = e.Start <= q.To && e.End >= q.From
+		}
+		if matches && (q.After == nil || e.Compare(q.After) > 0) {
 			found = append(found, e)
 		}
 	}
 	slices.SortFunc(found, func(a, b *event.Entry) int { return a.Compare(&b.SortKey) })
-	return found
+	if q.Limit > 0 && len(found) > q.Limit {
+		return found[:q.Limit], true
+	}
+	return found, false
 }
 
 // check compares some searches of a snapshot with the model.
@@ -53,13 +60,40 @@ func (m model) check(t *rapid.T, s *index.Snapshot, r *rand.Rand, times int64) {
 			event.Window{From: math.MinInt64, To: w.To}, event.Window{From: w.From, To: math.MaxInt64})
 	}
 	for _, w := range windows {
-		got, want := s.Find(w), m.search(w)
-		if !slices.EqualFunc(got, want, same) {
-			t.Fatalf("from %d to %d: %s\nwant %s", w.From, w.To, names(got), names(want))
+		m.checkQuery(t, s, index.Query{Window: w})
+		if r.IntN(2) == 0 {
+			m.checkQuery(t, s, m.query(r, w, times))
 		}
-		if err := checkAnswer(s, w, want); err != nil {
-			t.Fatalf("from %d to %d: %v", w.From, w.To, err)
+	}
+	s.Levels() // panics when they are wrong
+}
+
+// query returns a random query with a window: for what overlaps it, for a page, or both.
+func (m model) query(r *rand.Rand, w event.Window, times int64) index.Query {
+	q := index.Query{Window: w, Overlap: r.IntN(4) > 0}
+	if r.IntN(2) == 0 {
+		q.Limit = 1 + r.IntN(len(m)+1)
+	}
+	if r.IntN(2) == 0 {
+		q.After = &event.SortKey{Start: r.Int64N(times), End: r.Int64N(2 * times)} // of no event
+		for _, e := range m {
+			if r.IntN(2) == 0 {
+				q.After = &e.SortKey
+			}
+			break // it is a random one
 		}
+	}
+	return q
+}
+
+func (m model) checkQuery(t *rapid.T, s *index.Snapshot, q index.Query) {
+	got := s.Find(q)
+	want, more := m.search(q)
+	if !slices.EqualFunc(got, want, same) {
+		t.Fatalf("%+v: %s\nwant %s", q, names(got), names(want))
+	}
+	if err := checkAnswer(s, q, want, more); err != nil {
+		t.Fatalf("%+v: %v", q, err)
 	}
 }
 
@@ -92,7 +126,7 @@ func same(a, b *event.Entry) bool {
 }
 
 // checkAnswer compares a result with the expected events.
-func checkAnswer(s *index.Snapshot, w event.Window, want []*event.Entry) error {
+func checkAnswer(s *index.Snapshot, q index.Query, want []*event.Entry, more bool) error {
 	var summaries [][]byte
 	for _, e := range want {
 		summaries = append(summaries, e.Summary)
@@ -100,7 +134,10 @@ func checkAnswer(s *index.Snapshot, w event.Window, want []*event.Entry) error {
 	text := bytes.Join(summaries, []byte(","))
 
 	var a index.Result
-	s.Search(w, &a)
+	s.Search(q, &a)
+	if a.More != more || a.Events > 0 && a.Last() != want[len(want)-1].SortKey {
+		return fmt.Errorf("more events: %t, want %t, after %v", a.More, more, want[len(want)-1])
+	}
 	if got := appendText(nil, &a); !bytes.Equal(got, text) || a.Size != len(text) || a.Events != len(want) {
 		return fmt.Errorf("%d events, %d bytes, %.500q\nwant %.500q", a.Events, a.Size, got, text)
 	}
@@ -160,6 +197,7 @@ func TestModel(t *testing.T) {
 		// are far apart fit neither it nor, at their farthest, a segment with others.
 		endings := rapid.SampledFrom([]uint32{1, 7, math.MaxUint32}).Draw(t, "endings")
 		far := rapid.SampledFrom([]int64{0, 1 << 20, 1 << 30, 1 << 36}).Draw(t, "far")
+		rare := rapid.SampledFrom([]int{8, 80}).Draw(t, "rare") // only few long events make a level
 		// Short summaries bound a segment by its events, long ones by its bytes.
 		size := rapid.SampledFrom([]int{1, 300, 1_000}).Draw(t, "size")
 
@@ -181,7 +219,7 @@ func TestModel(t *testing.T) {
 			if r.IntN(8) == 0 {
 				e.Start -= far
 			}
-			if r.IntN(8) == 0 {
+			if r.IntN(rare) == 0 {
 				e.End += far
 			}
 			number := uint32(r.IntN(ids))
@@ -242,7 +280,7 @@ func TestModel(t *testing.T) {
 				if most := x.Snapshot().Largest(); most > index.MaxText {
 					t.Fatalf("a segment of %d bytes", most)
 				}
-				if !slices.EqualFunc(x.Snapshot().Find(event.Always), y.Snapshot().Find(event.Always), same) {
+				if !slices.EqualFunc(x.Snapshot().Find(index.Query{Window: event.Always}), y.Snapshot().Find(index.Query{Window: event.Always}), same) {
 					t.Fatal("a full rebuild is not what the batches made")
 				}
 			},
@@ -258,6 +296,55 @@ func TestModel(t *testing.T) {
 				}
 			},
 		})
+	})
+}
+
+// TestLevels has so many events, some of which are long, that there are several levels. Batches
+// change what lengths there are.
+func TestLevels(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		const times, ids = 1_000_000, 5_000
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		now := model{}
+		batch := func(n int) []*event.Entry {
+			rare := []int{1, 5, 40, 200}[r.IntN(4)]
+			entries := make([]*event.Entry, n)
+			for i := range entries {
+				e := &event.Entry{SortKey: event.SortKey{Start: r.Int64N(times)}}
+				e.End = e.Start + r.Int64N(100)
+				for far := int64(1_000); far <= times && r.IntN(rare) == 0; far *= 30 {
+					e.End += r.Int64N(far)
+				}
+				binary.BigEndian.PutUint32(e.ID[:], r.Uint32N(ids))
+				e.Summary = []byte(span(e))
+				now[e.ID], entries[i] = e, e
+			}
+			return entries
+		}
+		batch(ids)
+		x := index.New()
+		if err := x.Load(slices.Collect(maps.Values(now))); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			sizes := x.Snapshot().Levels()
+			all := 0
+			for _, n := range sizes[1:] {
+				all += n
+			}
+			if all > ids/10 {
+				t.Fatalf("levels of %d events, which is too many", sizes)
+			}
+			for range 3 {
+				from := r.Int64N(times)
+				now.checkQuery(t, x.Snapshot(), now.query(r, event.Window{From: from, To: from + r.Int64N(times/10)}, times))
+			}
+			x.Apply(batch(r.IntN(ids)))
+			if _, stats := x.Snapshot().Recount(); stats != x.Snapshot().Stats {
+				t.Fatalf("the statistics are %+v, want %+v", x.Snapshot().Stats, stats)
+			}
+		}
 	})
 }
 
@@ -323,7 +410,7 @@ func age(s *index.Snapshot, events int) (uint64, error) {
 	var number uint64
 	var before *event.Entry
 	n := 0
-	for _, e := range s.Find(event.Always) {
+	for _, e := range s.Find(index.Query{Window: event.Always}) {
 		g := binary.BigEndian.Uint64(e.Summary)
 		if n++; n == 1 {
 			number = g

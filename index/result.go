@@ -14,15 +14,16 @@ type Result struct {
 	Size   int    // bytes of their summaries, with a comma between each two
 	Digest uint64 // of the summaries in their order, and of nothing else
 
+	More bool // there are others after them: there were more than [Query.Limit]
+
 	Replaced int64 // [Stats.Replaced] of the snapshot
 
 	runs []Run
+	last Run // of runs
 	// When the runs are short, there can be too many to keep. Then they are searched again
 	// each time that they are needed.
-	many   bool
-	all    int64 // bytes of the tree's segments
-	tree   tree
-	window event.Window
+	again *Snapshot // nil: they are kept
+	query Query
 }
 
 // maxRuns is how many runs a result keeps, in 24 KiB. An answer of 3 MB without gaps has
@@ -42,37 +43,13 @@ type Run struct {
 	first    bool // of the result: it has no leading comma
 }
 
-// Search finds the events that lie in w, in order.
-//
-// No event ends before it starts, so all of them start between w.From and w.To. A search
-// costs a descent and a step for each segment in that range. It looks event by event only
-// at a segment where some events end after w.To.
-func (s *Snapshot) Search(w event.Window, res *Result) {
-	res.Release()
-	res.Replaced = s.Replaced
-	res.Digest = 1 // a leading one, so that the number of events counts
-	s.tree.runs(w, func(r Run) bool {
-		g := r.segment
-		res.Events += int(r.to - r.from)
-		res.Size += len(r.Text())
-		res.Digest = res.Digest*powers[r.to-r.from] + g.digest(int(r.from), int(r.to))
-		if len(res.runs) < maxRuns {
-			res.runs = append(res.runs, r)
-		} else {
-			res.many = true
-		}
-		return true
-	})
-	if res.many {
-		clear(res.runs)
-		res.runs, res.tree, res.window, res.all = res.runs[:0], s.tree, w, s.Bytes
-	}
-}
-
 // Held returns how many bytes of memory the segments of the result take. The result keeps
 // no more than that from being collected, once the index has replaced them.
 func (res *Result) Held() int64 {
-	held := res.all
+	if res.again != nil {
+		return res.again.Bytes
+	}
+	var held int64
 	var last *segment
 	for _, r := range res.runs {
 		if r.segment != last {
@@ -83,10 +60,13 @@ func (res *Result) Held() int64 {
 	return held
 }
 
+// Last returns the sort key of the last event. It panics when there is none.
+func (res *Result) Last() event.SortKey { return res.last.segment.key(int(res.last.to) - 1) }
+
 // Runs yields the runs of the result, in order.
 func (res *Result) Runs(yield func(Run) bool) {
-	if res.many {
-		res.tree.runs(res.window, yield)
+	if res.again != nil {
+		res.again.runs(&res.query, yield)
 		return
 	}
 	for _, r := range res.runs {
@@ -94,42 +74,6 @@ func (res *Result) Runs(yield func(Run) bool) {
 			return
 		}
 	}
-}
-
-// runs yields the events in w, run by run.
-func (t tree) runs(w event.Window, yield func(Run) bool) {
-	first := true
-	run := func(g *segment, i, j int) bool {
-		if i == j {
-			return true
-		}
-		r := Run{g, int32(i), int32(j), first}
-		first = false
-		return yield(r)
-	}
-	t.ascend(w.From, func(g *segment) bool {
-		i, j := g.between(w)
-		switch {
-		case g.earliest > w.To: // none of it
-		case g.latest <= w.To:
-			if !run(g, i, j) {
-				return false
-			}
-		default:
-			for k := i; k < j; k++ {
-				if g.ends(k) > w.To {
-					if !run(g, i, k) {
-						return false
-					}
-					i = k + 1
-				}
-			}
-			if !run(g, i, j) {
-				return false
-			}
-		}
-		return j == len(g.times)
-	})
 }
 
 // Text returns the summaries of the run as elements of a JSON array: each after a comma,

@@ -139,14 +139,14 @@ func (g *segment) digest(i, j int) uint64 {
 	return g.marks[j].digest - g.marks[i].digest*powers[j-i]
 }
 
-// between returns the range of the events that start from w.From to w.To.
-func (g *segment) between(w event.Window) (i, j int) {
+// between returns the range of the events that start in s.
+func (g *segment) between(s span) (i, j int) {
 	j = len(g.times)
-	if g.start < w.From {
-		i = g.starting(w.From)
+	if g.start < s.from {
+		i = g.starting(s.from)
 	}
-	if g.lastStart() > w.To {
-		j = max(i, g.starting(w.To+1))
+	if g.lastStart() > s.to {
+		j = max(i, g.starting(s.to+1))
 	}
 	return i, j
 }

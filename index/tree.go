@@ -28,8 +28,11 @@ type tree struct {
 // the nodes alone: each segment would be a cache miss.
 type item struct {
 	start   int64
+	latest  int64    // of the segment
 	segment *segment // nil in the bound of a scan, which comes before all segments with this start
 }
+
+func itemOf(g *segment) item { return item{g.lastStart(), g.latest, g} }
 
 func (a item) before(b item) bool {
 	switch {
@@ -44,26 +47,44 @@ func (a item) before(b item) bool {
 }
 
 func newTree() tree {
-	return tree{btree.NewG(degree, item.before), &segment{times: make([]times, 1), ids: make([]uuid.UUID, 1)}}
+	return tree{btree.NewG(degree, item.before), newBound()}
 }
+
+func newBound() *segment { return &segment{times: make([]times, 1), ids: make([]uuid.UUID, 1)} }
+
+// set makes the sort key of the only event k.
+func (g *segment) set(k *event.SortKey) { g.start, g.latest, g.ids[0] = k.Start, k.End, k.ID }
 
 func (t tree) clone() tree { return tree{b: t.b.Clone()} }
 
-func (t tree) add(g *segment) { t.b.ReplaceOrInsert(item{g.lastStart(), g}) }
+func (t tree) add(g *segment) { t.b.ReplaceOrInsert(itemOf(g)) }
 
-func (t tree) remove(g *segment) { t.b.Delete(item{g.lastStart(), g}) }
+func (t tree) remove(g *segment) { t.b.Delete(itemOf(g)) }
 
-// ascend yields the segments whose last event starts at first or later, in order.
-func (t tree) ascend(first int64, yield func(*segment) bool) {
-	t.b.AscendGreaterOrEqual(item{start: first}, func(i item) bool { return yield(i.segment) })
+// ascend yields the segments with events that start in the given span and come after a sort
+// key, which may be nil, in order. It leaves out those of which all events end before the second
+// reach, without a look at them.
+func (t tree) ascend(starts span, reach int64, after *event.SortKey, yield func(*segment) bool) {
+	if starts.from > starts.to || after != nil && after.Start > starts.to {
+		return
+	}
+	first := item{start: starts.from}
+	if after != nil && after.Start >= starts.from {
+		bound := newBound()
+		bound.set(after)
+		first = itemOf(bound)
+	}
+	t.b.AscendGreaterOrEqual(first, func(i item) bool {
+		return (i.latest < reach || yield(i.segment)) && i.start <= starts.to
+	})
 }
 
 // reaching returns the first segment whose last event is at k or after it, or else the last
 // segment. It returns nil when there is none.
 func (t tree) reaching(k *event.SortKey) *segment {
 	var found *segment
-	t.bound.start, t.bound.latest, t.bound.ids[0] = k.Start, k.End, k.ID
-	t.b.AscendGreaterOrEqual(item{k.Start, t.bound}, func(i item) bool {
+	t.bound.set(k)
+	t.b.AscendGreaterOrEqual(itemOf(t.bound), func(i item) bool {
 		found = i.segment
 		return false
 	})
@@ -90,10 +111,20 @@ func (t tree) find(k *event.SortKey) (g *segment, i int, found bool) {
 	return g, i, found
 }
 
+// segments returns all segments, in order.
+func (t tree) segments() []*segment {
+	all := make([]*segment, 0, t.b.Len())
+	t.b.Ascend(func(i item) bool {
+		all = append(all, i.segment)
+		return true
+	})
+	return all
+}
+
 // after returns the segment after g, or nil.
 func (t tree) after(g *segment) *segment {
 	var next *segment
-	t.b.AscendGreaterOrEqual(item{g.lastStart(), g}, func(i item) bool {
+	t.b.AscendGreaterOrEqual(itemOf(g), func(i item) bool {
 		next = i.segment
 		return next == g
 	})

@@ -109,7 +109,7 @@ func everything(t *testing.T, st *bolt.Store) []byte {
 // search returns the summaries of all events in the index.
 func search(x *index.Index) []byte {
 	var a index.Result
-	x.Snapshot().Search(event.Always, &a)
+	x.Snapshot().Search(index.Query{Window: event.Always}, &a)
 	var b []byte
 	for r := range a.Runs {
 		b = append(b, r.Text()...)

@@ -78,7 +78,7 @@ func apply(t fataler, st *bolt.Store, provider, zone string, starts map[string]s
 // found returns all that searches find.
 func found(x *index.Index) []byte {
 	var a index.Result
-	x.Snapshot().Search(event.Always, &a)
+	x.Snapshot().Search(index.Query{Window: event.Always}, &a)
 	defer a.Release()
 	var b []byte
 	for r := range a.Runs {

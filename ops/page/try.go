@@ -74,7 +74,7 @@ func (p *Page) count(query url.Values) int {
 		window.To = to.Floor()
 	}
 	var found index.Result
-	p.Index.Snapshot().Search(window, &found)
+	p.Index.Snapshot().Search(index.Query{Window: window}, &found)
 	return found.Events
 }
 
