@@ -22,7 +22,7 @@ import (
 var allowed = map[string][]string{
 	".":                  {"cli"},
 	"cli":                {"config", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "index", "index/follow", "event"},
-	"config":             {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/feed/ical", "provider/feed/mapped", "provider/feed/schemaorg", "provider/xmlscan", "event"},
+	"config":             {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/feed/ical", "provider/feed/mapped", "provider/feed/rpde", "provider/feed/schemaorg", "provider/xmlscan", "event"},
 	"internal/caches":    {"internal/harness"},
 	"internal/clients":   {"internal/harness"},
 	"internal/demo":      {"internal/harness"},
@@ -59,6 +59,7 @@ var allowed = map[string][]string{
 
 	"provider/feed/dump":      {"provider/feed", "provider/jsonscan", "event"},
 	"provider/feed/schemaorg": {"provider/feed", "provider/jsonscan", "provider/rrule", "event"},
+	"provider/feed/rpde":      {"provider/feed", "provider/feed/schemaorg", "provider/jsonscan"},
 	"provider/feed/ical":      {"provider/feed", "provider/rrule", "provider/xmlscan", "event"},
 	"provider/feed/feverup":   {"provider/feed", "provider/xmlscan", "event"},
 	"provider/feed/mapped":    {"provider/feed", "provider/feed/dump", "provider/jsonscan", "provider/xmlscan", "event"},

@@ -69,7 +69,8 @@ func GoldenOf(t *testing.T, formatOf func(name string) feed.Format, update bool,
 			Past                    []event.Event `json:",omitempty"`
 			Seen, Ignored, Rejected int
 			Rejections              []feed.Rejection
-		}{got.Events, got.Past, got.Seen, got.Ignored, got.Rejected, got.Rejections}); err != nil {
+			Items                   []goldenItem `json:",omitempty"`
+		}{got.Events, got.Past, got.Seen, got.Ignored, got.Rejected, got.Rejections, goldenItems(got.Items)}); err != nil {
 			t.Fatal(err)
 		}
 		base := strings.TrimSuffix(name, filepath.Ext(name)) + ".json"
@@ -84,4 +85,22 @@ func GoldenOf(t *testing.T, formatOf func(name string) feed.Format, update bool,
 	if err != nil || len(entries) != len(documents) {
 		t.Errorf("%d golden files of %d documents, %v", len(entries), len(documents), err)
 	}
+}
+
+// A goldenItem is an item in a golden file, with its row as a text.
+type goldenItem struct {
+	feed.Item
+	Keys []string `json:",omitempty"`
+	Row  string   `json:",omitempty"`
+}
+
+func goldenItems(items []feed.Item) (golden []goldenItem) {
+	for _, item := range items {
+		g := goldenItem{Item: item, Row: string(item.Row)}
+		for _, key := range item.Keys {
+			g.Keys = append(g.Keys, key.BaseID+" "+key.EventID)
+		}
+		golden = append(golden, g)
+	}
+	return golden
 }

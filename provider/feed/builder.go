@@ -68,12 +68,14 @@ func (b *Builder) keep(e event.Event, line int, past bool) error {
 		return nil
 	}
 	b.see()
-	replaced, again, err := b.put(e, line, past)
-	if err != nil {
+	earlier, again, err := b.put(e, line, past)
+	switch {
+	case err != nil:
 		return err
-	}
-	if again {
-		b.list(e.BaseID, e.EventID, replaced, fmt.Sprintf("replaced by a later row with the same ids, on line %d", line))
+	case again && b.isNewer(earlier.item):
+		b.feed.Seen--
+	case again:
+		b.list(e.BaseID, e.EventID, earlier.line, fmt.Sprintf("replaced by a later row with the same ids, on line %d", line))
 	}
 	b.note(line, func(r *Row) {
 		r.Events = append(r.Events, e)
@@ -85,28 +87,29 @@ func (b *Builder) keep(e event.Event, line int, past bool) error {
 }
 
 // put adds an event within the bounds. If one with the same ids is there, it takes its place:
-// again is true then, and replaced is its line.
-func (b *Builder) put(e event.Event, line int, past bool) (replaced int, again bool, err error) {
+// again is true then, and earlier says where it was.
+func (b *Builder) put(e event.Event, line int, past bool) (earlier rowPosition, again bool, err error) {
 	b.zones += len(e.Zones)
 	if b.zones > 4*b.most || len(b.feed.Events) == b.most {
-		return 0, false, Errorf(KindTooLarge, "the feed has more than %d events, or %d zones", b.most, 4*b.most)
+		return rowPosition{}, false, Errorf(KindTooLarge, "the feed has more than %d events, or %d zones", b.most, 4*b.most)
 	}
-	position, again := b.rows[e.Key]
+	earlier, again = b.rows[e.Key]
+	index := earlier.index
 	if again {
-		b.feed.Events[position.index] = e
+		b.feed.Events[index] = e
 	} else {
-		position.index = len(b.feed.Events)
+		index = len(b.feed.Events)
 		b.feed.Events = append(b.feed.Events, e)
 	}
-	b.rows[e.Key] = rowPosition{position.index, line, b.item}
-	if b.item >= 0 && (!again || position.item != b.item) {
+	b.rows[e.Key] = rowPosition{index, line, b.item}
+	if b.item >= 0 && (!again || earlier.item != b.item) {
 		b.feed.Items[b.item].Keys = append(b.feed.Items[b.item].Keys, e.Key)
 	}
-	delete(b.past, position.index)
+	delete(b.past, index)
 	if past {
-		b.past[position.index] = true
+		b.past[index] = true
 	}
-	return position.line, again, nil
+	return earlier, again, nil
 }
 
 // Ignore counts a row that is not sold online. The line is that in the document, from 1.

@@ -56,6 +56,11 @@ func (b *Builder) endItem() {
 	b.item = -1
 }
 
+// isNewer reports whether the item that Item has begun is a newer state of an earlier one.
+func (b *Builder) isNewer(earlier int) bool {
+	return b.item >= 0 && earlier >= 0 && earlier != b.item && b.feed.Items[earlier].ID == b.feed.Items[b.item].ID
+}
+
 // wholeItems leaves out the items that have come again, and of each the keys that a later one has.
 func (b *Builder) wholeItems() {
 	for i := range b.feed.Items {

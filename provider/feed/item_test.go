@@ -95,6 +95,9 @@ func TestItems(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
+		if again := strings.HasPrefix(name, "again"); again && len(got.Rejections) > 0 && !strings.Contains(name, "rejected") {
+			t.Errorf("%s: an item that came again was rejected: %+v", name, got.Rejections)
+		}
 		if text := describe(got); text != test.want {
 			t.Errorf("%s: %q, want %q", name, text, test.want)
 		}

@@ -25,7 +25,7 @@ func (d *decoder) event(n node) error {
 	parts := slices.DeleteFunc(n.nodes("subEvent"), node.isReference)
 	if len(parts) > 0 {
 		for _, part := range parts {
-			part = part.inherit(n, "name", "offers", "eventStatus")
+			part = part.inherit(n, fromWhole...)
 			if part["superEvent"] == nil {
 				part["superEvent"] = map[string]any(n)
 			}
@@ -35,12 +35,14 @@ func (d *decoder) event(n node) error {
 		}
 		return nil
 	}
-	d.Row(d.line, nil)
+	if !d.begun {
+		d.Row(d.line, nil)
+	}
 	if n.off() {
 		d.Ignore(d.line)
 		return nil
 	}
-	e := event.Event{Key: event.Key{BaseID: n.baseID()}, Title: n.title()}
+	e := event.Event{Key: event.Key{BaseID: n.baseID()}, Title: n.title(), TimeZone: n.text("scheduleTimezone")}
 	fail := func(err error) error {
 		d.Reject(e.BaseID, e.EventID, d.line, err.Error())
 		return nil
@@ -111,8 +113,25 @@ func (d *decoder) offers(e *event.Event, n node) error {
 			return feed.ErrZones
 		}
 	}
-	e.SoldOut = len(e.Zones) > 0 && !slices.ContainsFunc(e.Zones, func(z event.Zone) bool { return z.Available || z.Capacity > 0 })
+	if left, err := feed.ParseCapacity([]byte(firstText([]node{n}, "remainingAttendeeCapacity", "remainingUses"))); err == nil {
+		limit(e, left)
+	}
+	e.SoldOut = e.SoldOut || len(e.Zones) > 0 && !slices.ContainsFunc(e.Zones, func(z event.Zone) bool { return z.Available || z.Capacity > 0 })
 	return nil
+}
+
+// limit applies the number of tickets that an event has left to its zones. Of several zones it is
+// not known how many each has.
+func limit(e *event.Event, left int64) {
+	switch {
+	case left == 0:
+		e.SoldOut = true
+		for i := range e.Zones {
+			e.Zones[i].Available, e.Zones[i].Capacity = false, 0
+		}
+	case len(e.Zones) == 1 && e.Zones[0].Available:
+		e.Zones[0].Available, e.Zones[0].Capacity = false, left
+	}
 }
 
 // offer makes the zones of an offer: one, or those of the lowest and the highest price.

@@ -208,7 +208,10 @@ func (n node) baseID() string {
 		}
 	}
 	for _, value := range n.all("superEvent") {
-		if text, ok := value.(string); ok && text != "" {
+		if _, ok := value.(map[string]any); ok {
+			continue
+		}
+		if text := textOf(value); text != "" {
 			return address(text)
 		}
 	}

@@ -1,6 +1,7 @@
 package schemaorg
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,6 +23,7 @@ func (d *decoder) schedules(e event.Event, schedules []node) error {
 		if err := d.Expired(); err != nil {
 			return err
 		}
+		e := e // with the time zone of this schedule
 		dates, err := d.schedule(&e, schedule)
 		if err != nil {
 			d.Reject(e.BaseID, "", d.line, fmt.Sprintf("eventSchedule %d of %d: %v", i+1, len(schedules), err))
@@ -65,7 +67,7 @@ func (d *decoder) schedules(e event.Event, schedules []node) error {
 
 // schedule returns the dates of a schedule in the window, and sets the time zone of the event.
 func (d *decoder) schedule(e *event.Event, schedule node) ([]string, error) {
-	e.TimeZone = schedule.text("scheduleTimezone")
+	e.TimeZone = cmp.Or(schedule.text("scheduleTimezone"), e.TimeZone)
 	first, until := schedule.text("startDate"), schedule.text("endDate")
 	start, err := dayOf(first)
 	if err != nil {

@@ -44,8 +44,9 @@ type decoder struct {
 	found  bool // an event was seen
 	from   int64
 	to     int64
-	line   int // of the value that is read
-	events int // that schedules have given
+	line   int  // of the value that is read
+	events int  // that schedules have given
+	begun  bool // the row of the events has begun
 }
 
 // decode reads a document. Its first character tells HTML from JSON.
