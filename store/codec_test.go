@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"reflect"
 	"slices"
@@ -78,6 +79,34 @@ func FuzzDecodeValue(f *testing.F) {
 		second, err := DecodeRecord(key, again)
 		if err != nil || !reflect.DeepEqual(second, r) {
 			t.Errorf("%+v came back as %+v, %v", r, second, err)
+		}
+	})
+}
+
+// FuzzDecodeItem decodes anything that has the right checksum as an item: what is accepted is
+// what fever writes.
+func FuzzDecodeItem(f *testing.F) {
+	key := ItemKey("a", "", "Session/7")
+	item := StoredItem{Generation: 2, Keys: []event.Key{{Provider: "a", BaseID: "1", EventID: "2"}}, Parent: "Series/1", Row: []byte("{}")}
+	b := must(item.Encode(key))
+	f.Add(key, b[:len(b)-sumBytes])
+	f.Fuzz(func(t *testing.T, key, b []byte) {
+		b = binary.BigEndian.AppendUint32(b, checksum(key, b))
+		i, err := DecodeItem(key, b)
+		if err != nil {
+			return
+		}
+		provider, table, id, err := ParseItemKey(key)
+		if err != nil || !bytes.Equal(ItemKey(provider, table, id), key) {
+			t.Errorf("key %q: %v", key, err)
+		}
+		if again := must(i.Encode(key)); !bytes.Equal(again, b) {
+			t.Errorf("%+v is %x, not %x", i, again, b)
+		}
+		for _, name := range i.ItemNames(key) {
+			if !bytes.HasSuffix(name, slices.Concat([]byte{0}, []byte(table), []byte{0}, []byte(id))) {
+				t.Errorf("name %q of the item %q", name, key)
+			}
 		}
 	})
 }

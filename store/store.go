@@ -17,7 +17,8 @@ import (
 // count in another zone. It says how far a store is; 0 is before the first.
 type Revision uint64
 
-// A Snapshot is what a provider sells online at one moment.
+// A Snapshot is what a provider sells online at one moment or, with Changes, what one page of a
+// feed of changes says.
 type Snapshot struct {
 	Provider string
 	TimeZone string        // IANA name of the provider's zone, recorded with the provider
@@ -26,6 +27,10 @@ type Snapshot struct {
 	Taken    time.Time     // becomes FirstSeen and LastChanged, to the millisecond
 
 	Validators feed.Validators // of the answer that it was decoded from
+
+	// Changes are not nil in a page of a feed of changes: what is in neither Events nor Past is
+	// as before then, unless Changes say otherwise.
+	Changes *Changes
 
 	// Accept is asked, unless it is nil, when all is compared and nothing is written. Its
 	// error keeps the snapshot out, and is that of Apply.
@@ -38,9 +43,9 @@ type Applied struct {
 	New       int // never stored before
 	Changed   int // stored with other values
 	Unchanged int
-	Gone      int // current with the snapshot before this one, and not with this one
-	Before    int // current with the snapshot before this one
-	Current   int // current with this one
+	Gone      int // current before this snapshot, and not with it
+	Before    int // current before this snapshot
+	Current   int // current with it
 
 	Known bool // some event of the provider was stored before
 

@@ -48,8 +48,9 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 	// between it and the transaction that follows: that is for the job that runs, and end
 	// finds out whether it is still this one.
 	var c *changes
+	before := s.Stats().Current[snap.Provider]
 	err = s.view(func(tx *bbolt.Tx) (err error) {
-		c, err = compare(ctx, tx, snap, rows)
+		c, err = compare(ctx, tx, snap, rows, before)
 		return err
 	})
 	if err != nil {
@@ -81,7 +82,7 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 		return nil
 	})
 	if inFile(err) {
-		s.applied(snap.Provider, len(snap.Events))
+		s.applied(snap.Provider, applied.Current)
 	}
 	return applied, job, err
 }
@@ -136,14 +137,18 @@ type changes struct {
 	values   [][]byte         // for keys, of events that are new, changed, or in came or went
 	was      []store.Revision // of these before, 0 for none
 	next     store.Revision   // of these, unless another commit comes first
-	came     [][]byte         // keys to enter in current
-	went     [][]byte         // and to remove from it
+	came     [][]byte         // keys of events that become current
+	went     [][]byte         // of those that are no longer
+	marks    []pair           // what to enter in current: also other owners of events that stay
+	items    itemChanges
+	drop     bool // the provider had a feed of changes, and this is a whole snapshot
 }
 
 // compare finds the changes. They hold nothing of tx's pages.
-func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []row) (*changes, error) {
+// Before is the number of events that are current.
+func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []row, before int) (*changes, error) {
 	c, events := new(changes), tx.Bucket(eventsBucket)
-	c.applied.Current, c.applied.Known = len(snap.Events), hasAny(events, snap.Provider)
+	c.applied.Known = hasAny(events, snap.Provider)
 	if err := c.compareProvider(tx, snap); err != nil {
 		return nil, err
 	}
@@ -160,6 +165,13 @@ func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []row)
 		if err := c.compareEvent(events, r, &enc, snap.Taken); err != nil {
 			return nil, fmt.Errorf("event %s: %w", r.event.Key, err)
 		}
+	}
+	if snap.Changes != nil {
+		c.applied.Before = before
+		if err := c.comparePage(ctx, tx, snap); err != nil {
+			return nil, err
+		}
+		return c, c.compareSale(events)
 	}
 	if len(snap.Past) > 0 {
 		rows = slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.past })
@@ -192,24 +204,28 @@ func (s *Store) Known(ctx context.Context, provider string) (is bool, err error)
 }
 
 func (c *changes) compareProvider(tx *bbolt.Tx, snap store.Snapshot) error {
-	key := []byte(snap.Provider)
+	old, err := readProvider(tx, snap.Provider)
+	if err != nil {
+		return err
+	}
 	p := store.Provider{TimeZone: snap.TimeZone, Validators: snap.Validators}
+	if snap.Changes != nil {
+		if err := snap.ValidateChanges(old.Stream); err != nil {
+			return err
+		}
+		p.Stream = snap.Changes.Stream
+	}
+	c.drop = snap.Changes == nil && old.Stream.Generation > 0
+	key := []byte(snap.Provider)
 	record, err := p.Encode(key)
-	stored := tx.Bucket(providersBucket).Get(key)
-	if err != nil || bytes.Equal(record, stored) {
+	if err != nil || bytes.Equal(record, tx.Bucket(providersBucket).Get(key)) {
 		return err
 	}
 	if _, err := event.LoadLocation(snap.TimeZone); err != nil {
 		return err
 	}
 	c.provider = record
-	if stored != nil && c.applied.Known {
-		old, err := readProvider(tx, snap.Provider)
-		if err != nil {
-			return err
-		}
-		c.rezoned = old.TimeZone != snap.TimeZone
-	}
+	c.rezoned = old.TimeZone != "" && c.applied.Known && old.TimeZone != snap.TimeZone
 	return nil
 }
 
@@ -262,7 +278,11 @@ func (c *changes) compareCurrent(tx *bbolt.Tx, provider string, rows []row) {
 	for _, r := range rows {
 		c.came = append(c.came, r.key)
 	}
+	for _, key := range c.came {
+		c.marks = append(c.marks, pair{key: key})
+	}
 	c.applied.Gone = len(c.went)
+	c.applied.Current = c.applied.Before + len(c.came) - len(c.went)
 }
 
 // compareSale gives the revision to those events, too, that come on sale or go off it with
@@ -312,11 +332,12 @@ func (c *changes) write(tx *bbolt.Tx, provider string) (store.Revision, error) {
 		}
 		err = errors.Join(err, events.Put(key, b), revise(tx, key, c.was[i], h.Revision))
 	}
-	for _, key := range c.came {
-		err = errors.Join(err, current.Put(key, nil))
+	for _, m := range c.marks {
+		err = errors.Join(err, current.Put(m.key, m.value))
 	}
-	for _, key := range c.went {
-		err = errors.Join(err, current.Delete(key))
+	err = errors.Join(err, deleteAll(current, c.went))
+	if c.drop {
+		err = errors.Join(err, dropItems(tx, provider))
 	}
-	return h.Revision, err
+	return h.Revision, errors.Join(err, c.items.write(tx))
 }

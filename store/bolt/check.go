@@ -40,6 +40,7 @@ func (s *Store) Check() error {
 				f.checkEvents(tx)
 				f.checkRevisions(tx)
 				f.checkCurrent(tx)
+				f.checkItems(tx)
 				f.checkJobs(tx)
 			}
 			if len(f) == 0 {
@@ -71,10 +72,13 @@ func (f *faults) checkNames(tx *bbolt.Tx) {
 		}
 		return all
 	}
-	want := []string{"current", "events", "jobs", "meta", "providers"}
-	if tx.Bucket(revisionsBucket) != nil { // else it is of format 1
-		want = append(want, "revisions")
+	format, err := identify(tx.DB().Path(), tx)
+	f.add(err)
+	var want []string
+	for _, name := range bucketsOf(format) {
+		want = append(want, string(name))
 	}
+	slices.Sort(want)
 	if got := names(tx.Cursor()); !slices.Equal(got, want) {
 		f.add(fmt.Errorf("buckets %q", got))
 	}
@@ -152,14 +156,88 @@ func (f *faults) checkRevisions(tx *bbolt.Tx) {
 }
 
 func (f *faults) checkCurrent(tx *bbolt.Tx) {
-	events := tx.Bucket(eventsBucket)
-	err := tx.Bucket(currentBucket).ForEach(func(k, v []byte) error {
-		if len(v) != 0 || events.Get(k) == nil {
-			f.add(fmt.Errorf("event %q: it is current, but not stored", k))
+	events, items := tx.Bucket(eventsBucket), tx.Bucket(itemsBucket)
+	err := tx.Bucket(currentBucket).ForEach(func(k, id []byte) error {
+		key, err := event.ParseKey(k)
+		switch {
+		case events.Get(k) == nil || err != nil:
+			err = errors.New("it is current, but not stored")
+		case len(id) > 0:
+			err = checkOwner(items, key, string(id))
+		}
+		if err != nil {
+			f.add(fmt.Errorf("event %q: %w", k, err))
 		}
 		return nil
 	})
 	f.add(err)
+}
+
+// checkOwner says what is wrong with the item that an event is current for.
+func checkOwner(items *bbolt.Bucket, key event.Key, id string) error {
+	if items == nil {
+		return errors.New("it is current for an item, which format 3 does not have")
+	}
+	item, err := readItem(items, store.ItemKey(key.Provider, "", id))
+	switch {
+	case err != nil:
+		return err
+	case item == nil || !slices.Contains(item.Keys, key):
+		return fmt.Errorf("it is current for the item %q, which does not make it", id)
+	}
+	return nil
+}
+
+// checkItems compares the items with the streams of their providers, and with the names that
+// find them.
+func (f *faults) checkItems(tx *bbolt.Tx) {
+	items, names := tx.Bucket(itemsBucket), tx.Bucket(namesBucket)
+	if items == nil {
+		return
+	}
+	want := 0
+	f.add(items.ForEach(func(k, _ []byte) error {
+		item, err := readItem(items, k)
+		if err == nil {
+			err = checkItem(tx, k, item)
+			want += len(item.ItemNames(k))
+		}
+		if err != nil {
+			f.add(fmt.Errorf("item %q: %w", k, err))
+		}
+		return nil
+	}))
+	found := 0
+	f.add(names.ForEach(func(_, v []byte) error {
+		found++
+		if len(v) > 0 {
+			found = -1
+		}
+		return nil
+	}))
+	if found != want {
+		f.add(fmt.Errorf("%d names of items, not %d", found, want))
+	}
+}
+
+func checkItem(tx *bbolt.Tx, key []byte, item *store.StoredItem) error {
+	provider, _, _, err := store.ParseItemKey(key)
+	if err != nil {
+		return err
+	}
+	p, err := readProvider(tx, provider)
+	if err != nil {
+		return err
+	}
+	if item.Generation > p.Stream.Generation {
+		return fmt.Errorf("generation %d, of %d", item.Generation, p.Stream.Generation)
+	}
+	for _, name := range item.ItemNames(key) {
+		if tx.Bucket(namesBucket).Get(name) == nil {
+			return fmt.Errorf("the name %q does not find it", name)
+		}
+	}
+	return nil
 }
 
 func (f *faults) checkJobs(tx *bbolt.Tx) {

@@ -575,6 +575,13 @@ func TestCheckFinds(t *testing.T) {
 			j.Trigger, j.State, 0, j.Started.UnixMilli(), max(0, j.Finished.UnixMilli()), 0, 0, 0, false, 0, 0, 0, 0, 0, 0, 0, []any{}, "", "",
 		})))
 	}
+	item := func(id string, i store.StoredItem) func(*bbolt.Tx) error {
+		key := store.ItemKey("a", "", id)
+		return put(itemsBucket, key, must(i.Encode(key)))
+	}
+	both := func(first, second func(*bbolt.Tx) error) func(*bbolt.Tx) error {
+		return func(tx *bbolt.Tx) error { return errors.Join(first(tx), second(tx)) }
+	}
 	for _, tc := range []struct {
 		name   string
 		change func(tx *bbolt.Tx) error
@@ -630,7 +637,15 @@ func TestCheckFinds(t *testing.T) {
 		{"changes beyond the store", put(revisionsBucket, headKey, must(store.Seal(headKey, &head{Revision: 1, Rewritten: 2}))), "rewritten 2"},
 		{"no head", put(revisionsBucket, headKey, nil), "revision: a value of 0 bytes"},
 		{"a current event that is not stored", put(currentBucket, []byte("a\x001\x002"), nil), "current, but not stored"},
-		{"a current event with a value", put(currentBucket, key, []byte{1}), "current"},
+		{"a current event of no item", put(currentBucket, key, []byte{1}), "does not make it"},
+		{"a current event of an item that makes another", both(put(currentBucket, key, []byte("1")), item("1", store.StoredItem{Generation: 1})), "does not make it"},
+		{"an item's key that is none", put(itemsBucket, []byte("a\x001"), must((&store.StoredItem{Generation: 1}).Encode([]byte("a\x001")))), "not as fever writes it"},
+		{"an item of no generation", item("1", store.StoredItem{}), "not as fever writes it"},
+		{"an item of a generation to come", item("1", store.StoredItem{Generation: 1}), "generation 1, of 0"},
+		{"an item whose name does not find it", both(put(providersBucket, []byte("a"), must((&store.Provider{TimeZone: "UTC", Stream: store.Stream{Generation: 1}}).Encode([]byte("a")))), item("1", store.StoredItem{Generation: 1, Parent: "x"})), "does not find it"},
+		{"a name of no item", put(namesBucket, []byte("a\x00x\x00t\x001"), nil), "1 names of items, not 0"},
+		{"a name with a value", put(namesBucket, []byte("a\x00x\x00t\x001"), []byte{1}), "names of items"},
+		{"a cursor of no generation", put(providersBucket, []byte("a"), must(store.Seal([]byte("a"), []any{"UTC", []byte{}, []byte{}, make([]byte, 32), "", 0, []byte{1}}))), "a cursor of 1 bytes of generation 0"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

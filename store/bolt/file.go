@@ -15,7 +15,7 @@ import (
 
 // formatVersion is the version of the file's format that this package reads and
 // writes. A change of any kind in what the file holds raises it.
-const formatVersion = 3
+const formatVersion = 4
 
 // application says whose file it is.
 const application = "fever"
@@ -23,10 +23,12 @@ const application = "fever"
 var (
 	metaBucket      = []byte("meta")      // applicationKey and formatKey
 	eventsBucket    = []byte("events")    // event.Key.Bytes -> store.Value
-	currentBucket   = []byte("current")   // event.Key.Bytes -> nothing
+	currentBucket   = []byte("current")   // event.Key.Bytes -> id of the item that lists the event in a feed of changes, or nothing
 	providersBucket = []byte("providers") // name -> store.Provider
 	jobsBucket      = []byte("jobs")      // store.JobKey -> store.Job; its sequence is the last id
 	revisionsBucket = []byte("revisions") // headKey -> head; revisionKey -> nothing. Format 1 has none
+	itemsBucket     = []byte("items")     // store.ItemKey -> store.StoredItem. Formats 1 to 3 have none; so is the next
+	namesBucket     = []byte("names")     // store.StoredItem.ItemNames -> nothing
 
 	applicationKey = []byte("application")
 	formatKey      = []byte("format")
@@ -70,6 +72,18 @@ func wrong(path string, err error) error {
 // firstBuckets are those of format 1.
 var firstBuckets = [][]byte{metaBucket, eventsBucket, currentBucket, providersBucket, jobsBucket}
 
+// bucketsOf returns the names of the buckets of a format.
+func bucketsOf(format uint64) [][]byte {
+	names := slices.Clone(firstBuckets)
+	if format >= 2 {
+		names = append(names, revisionsBucket)
+	}
+	if format >= 4 {
+		names = append(names, itemsBucket, namesBucket)
+	}
+	return names
+}
+
 // identify looks for fever's buckets, and returns the format: 0 is that of a file without any
 // buckets. That is how bbolt leaves it when the process ends before [create] is done.
 func identify(path string, tx *bbolt.Tx) (format uint64, err error) {
@@ -87,15 +101,10 @@ func identify(path string, tx *bbolt.Tx) (format uint64, err error) {
 	if format > formatVersion {
 		return 0, newer(path, format)
 	}
-	buckets := firstBuckets
-	switch format {
-	case 0:
+	if format == 0 {
 		return 0, damaged(path, "format 0")
-	case 1:
-	default:
-		buckets = append(slices.Clip(buckets), revisionsBucket)
 	}
-	for _, name := range buckets {
+	for _, name := range bucketsOf(format) {
 		if tx.Bucket(name) == nil {
 			return 0, damaged(path, fmt.Sprintf("no bucket %s", name))
 		}
@@ -105,32 +114,32 @@ func identify(path string, tx *bbolt.Tx) (format uint64, err error) {
 
 // create makes fever's buckets in an empty file.
 func create(tx *bbolt.Tx) error {
-	for _, name := range firstBuckets {
+	for _, name := range bucketsOf(formatVersion) {
 		if _, err := tx.CreateBucket(name); err != nil {
 			return fmt.Errorf("bucket %s: %w", name, err)
 		}
 	}
 	app, err := store.Marshal(application)
-	return errors.Join(err, tx.Bucket(metaBucket).Put(applicationKey, app), countRevisions(tx, head{}), putFormat(tx))
+	return errors.Join(err, tx.Bucket(metaBucket).Put(applicationKey, app), new(head).write(tx), putFormat(tx))
 }
 
 // convert makes a file of an older format one of this format. It rewrites no event. Those of
-// format 1 have no revision, and count as changed by the first. All of format 2 is as this
+// format 1 have no revision, and count as changed by the first. All of formats 2 and 3 is as this
 // format has it.
 func convert(tx *bbolt.Tx) error {
-	if tx.Bucket(revisionsBucket) == nil {
-		if err := countRevisions(tx, converted); err != nil {
+	first := tx.Bucket(revisionsBucket) == nil
+	for _, name := range bucketsOf(formatVersion) {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return fmt.Errorf("bucket %s: %w", name, err)
+		}
+	}
+	if first {
+		h := converted
+		if err := h.write(tx); err != nil {
 			return err
 		}
 	}
 	return putFormat(tx)
-}
-
-func countRevisions(tx *bbolt.Tx, h head) error {
-	if _, err := tx.CreateBucket(revisionsBucket); err != nil {
-		return fmt.Errorf("bucket %s: %w", revisionsBucket, err)
-	}
-	return h.write(tx)
 }
 
 func putFormat(tx *bbolt.Tx) error {

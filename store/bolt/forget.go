@@ -85,7 +85,7 @@ func (s *Store) forget(ctx context.Context, tx *bbolt.Tx, f store.Forgetting) (d
 	}
 	if f.GoneBefore.IsZero() {
 		err = errors.Join(err, deleteAll(tx.Bucket(currentBucket), keys), // a key that is not there is no error
-			deleteAll(tx.Bucket(jobsBucket), jobs), tx.Bucket(providersBucket).Delete(name))
+			deleteAll(tx.Bucket(jobsBucket), jobs), tx.Bucket(providersBucket).Delete(name), dropItems(tx, f.Provider))
 	}
 	if err != nil {
 		return done, err

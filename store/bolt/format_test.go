@@ -115,6 +115,13 @@ func TestFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	want["value of an event in a time zone of its own"] = hex.EncodeToString(value)
+	key := store.ItemKey("feverup", "", "Session/7")
+	item := store.StoredItem{Generation: 2, Keys: []event.Key{exampleRecord.Key}, Parent: "Series/1", Row: []byte(`{"id":7}`)}
+	want["key of an item"] = hex.EncodeToString(key)
+	want["value of an item"] = hex.EncodeToString(must(item.Encode(key)))
+	want["key of a name"] = hex.EncodeToString(item.ItemNames(key)[0])
+	streaming := store.Provider{TimeZone: "UTC", Validators: feed.Validators{Source: "f3a1"}, Stream: store.Stream{Generation: 2, Cursor: []byte("{}")}}
+	want["value of the provider feverup with a feed of changes"] = hex.EncodeToString(must(streaming.Encode([]byte("feverup"))))
 	if !maps.Equal(got, want) {
 		t.Errorf("documented are\n%v\nnot\n%v", got, want)
 	}
@@ -173,6 +180,7 @@ func TestOldFile(t *testing.T) {
 	}{
 		{format: 1, at: 1, changes: -1}, // they cannot be told
 		{format: 2, at: 2, changes: 1},
+		{format: 3, at: 2, changes: 1},
 	} {
 		t.Run(fmt.Sprintf("format %d", old.format), func(t *testing.T) {
 			t.Parallel()

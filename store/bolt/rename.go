@@ -103,7 +103,7 @@ func (s *Store) rename(ctx context.Context, tx *bbolt.Tx, r store.Renaming) (don
 	if current, err = m.moveCurrent(); err != nil {
 		return done, 0, err
 	}
-	if err := errors.Join(m.moveProvider(), m.moveJobs(jobs)); err != nil {
+	if err := errors.Join(m.dropStreams(), m.moveProvider(), m.moveJobs(jobs)); err != nil {
 		return done, 0, err
 	}
 	done.Record, err = s.putRecord(tx, store.Job{
@@ -253,6 +253,17 @@ func (m *mover) moveCurrent() (n int, err error) {
 		}
 	}
 	return len(from), nil
+}
+
+// dropStreams forgets how far the feed of changes of the old name was taken, and that of the new
+// one if its snapshot does not count.
+func (m *mover) dropStreams() error {
+	m.from.Stream = store.Stream{}
+	err := dropItems(m.tx, m.From)
+	if m.fromCounts {
+		err = errors.Join(err, dropItems(m.tx, m.To))
+	}
+	return err
 }
 
 func (m *mover) moveProvider() error {

@@ -89,7 +89,7 @@ func walk(ctx context.Context, b *bbolt.Bucket, batches chan<- []pair) {
 // verify compares the checksums of all values. Keys have none, so it compares them with the
 // events: each key in current must be that of an event, and the keys in revisions must be
 // those of all events with a revision. The latter are in another order, so the sums of
-// their hashes are compared.
+// their hashes are compared. So are those of names and items.
 func (s *Store) verify() error {
 	return s.view(func(tx *bbolt.Tx) error {
 		events, current := tx.Bucket(eventsBucket).Cursor(), tx.Bucket(currentBucket).Cursor()
@@ -118,6 +118,17 @@ func (s *Store) verify() error {
 			sum.Add(-maphash.Bytes(seed, key))
 			return nil
 		}
+		item := func(key, b []byte) error {
+			i, err := store.DecodeItem(key, b)
+			for _, name := range i.ItemNames(key) {
+				sum.Add(maphash.Bytes(seed, name))
+			}
+			return err
+		}
+		name := func(key, _ []byte) error {
+			sum.Add(-maphash.Bytes(seed, key))
+			return nil
+		}
 		err := cmp.Or(
 			s.verifyBucket(tx, providersBucket, store.Verify), s.verifyBucket(tx, jobsBucket, store.Verify),
 			s.verifyBucket(tx, eventsBucket, event), s.verifyBucket(tx, revisionsBucket, revision),
@@ -128,13 +139,19 @@ func (s *Store) verify() error {
 		if sum.Load() != 0 {
 			return damaged(s.path, "revisions: not those of the events")
 		}
+		if err := cmp.Or(s.verifyBucket(tx, itemsBucket, item), s.verifyBucket(tx, namesBucket, name)); err != nil {
+			return err
+		}
+		if sum.Load() != 0 {
+			return damaged(s.path, "names: not those of the items")
+		}
 		return nil
 	})
 }
 
 func (s *Store) verifyBucket(tx *bbolt.Tx, name []byte, verify func(key, b []byte) error) error {
 	b := tx.Bucket(name)
-	if b == nil { // that of revisions, in format 1
+	if b == nil { // in an older format
 		return nil
 	}
 	return s.spread(context.Background(), b, func(batches <-chan []pair) error {

@@ -22,6 +22,10 @@ type Model struct {
 	validators map[string]feed.Validators
 	zones      map[string]string // recorded with the latest snapshot
 
+	streams map[string]store.Stream
+	items   map[string]map[itemID]*modelItem // by provider
+	owners  map[event.Key]string             // ids of the items that current events are of, if they are of any
+
 	revision, rewritten store.Revision
 	changed             map[event.Key]store.Revision
 }
@@ -31,6 +35,7 @@ func NewModel() *Model {
 	return &Model{
 		Records: make(map[event.Key]event.Record), validators: make(map[string]feed.Validators),
 		zones: make(map[string]string), changed: make(map[event.Key]store.Revision),
+		streams: make(map[string]store.Stream), items: make(map[string]map[itemID]*modelItem), owners: make(map[event.Key]string),
 	}
 }
 
@@ -119,55 +124,49 @@ func (m *Model) knows(provider string) bool {
 func (m *Model) Apply(snap store.Snapshot) (want store.Applied) {
 	rezoned := m.zones[snap.Provider] != "" && m.zones[snap.Provider] != snap.TimeZone && m.knows(snap.Provider)
 	m.validators[snap.Provider], m.zones[snap.Provider] = snap.Validators, snap.TimeZone
-	for k, r := range m.Records {
-		if k.Provider == snap.Provider && r.Current {
-			want.Before++
-		}
-	}
-	want.Current, want.Known = len(snap.Events), m.knows(snap.Provider)
-	current := make(map[event.Key]bool)
-	var all []*event.Event
-	var changed []event.Key
-	for i := range snap.Events {
-		current[snap.Events[i].Key] = true
-		all = append(all, &snap.Events[i])
-	}
-	for i := range snap.Past {
-		all = append(all, &snap.Past[i])
-	}
-	for _, e := range all {
+	want.Known = m.knows(snap.Provider)
+	was := m.current(snap.Provider)
+	changed := make(map[event.Key]bool)
+	for _, e := range slices.Concat(snap.Events, snap.Past) {
 		r, known := m.Records[e.Key]
 		switch {
 		case !known:
 			want.New++
 			r.FirstSeen = snap.Taken.UTC()
-		case !reflect.DeepEqual(r.Event, *e):
+		case !reflect.DeepEqual(r.Event, e):
 			want.Changed++
 		default:
 			want.Unchanged++
-			if current[e.Key] && !r.Current {
-				r.Current = true
-				changed = append(changed, e.Key)
-			}
-			m.Records[e.Key] = r
 			continue
 		}
-		r.Event, r.LastChanged, r.Current = *e, snap.Taken.UTC(), r.Current || current[e.Key]
+		r.Event, r.LastChanged = e, snap.Taken.UTC()
 		m.Records[e.Key] = r
-		changed = append(changed, e.Key)
+		changed[e.Key] = true
 	}
-	for k, r := range m.Records {
-		if k.Provider == snap.Provider && r.Current && !current[k] {
-			want.Gone++
-			r.Current = false
-			m.Records[k] = r
-			changed = append(changed, k)
+	is := make(map[event.Key]bool)
+	if snap.Changes != nil {
+		is = m.applyPage(snap, was)
+	} else {
+		m.dropStream(snap.Provider)
+		for i := range snap.Events {
+			is[snap.Events[i].Key] = true
 		}
 	}
+	for _, k := range m.of(snap.Provider) {
+		r := m.Records[k]
+		if r.Current = is[k]; was[k] != is[k] {
+			changed[k] = true
+		}
+		if was[k] && !is[k] {
+			want.Gone++
+		}
+		m.Records[k] = r
+	}
+	want.Before, want.Current = len(was), len(is)
 	if len(changed) > 0 || rezoned {
 		m.revision++
 	}
-	for _, key := range changed {
+	for key := range changed {
 		m.changed[key] = m.revision
 	}
 	if rezoned {
@@ -175,6 +174,17 @@ func (m *Model) Apply(snap store.Snapshot) (want store.Applied) {
 	}
 	want.Revision = m.revision
 	return want
+}
+
+// current returns the keys of a provider's current events.
+func (m *Model) current(provider string) map[event.Key]bool {
+	is := make(map[event.Key]bool)
+	for _, k := range m.of(provider) {
+		if m.Records[k].Current {
+			is[k] = true
+		}
+	}
+	return is
 }
 
 // testModel runs random jobs with random snapshots of few events with few values, on
@@ -228,7 +238,7 @@ func testModel(t *testing.T, place func(*testing.T) Place) {
 		t.Repeat(map[string]func(*rapid.T){
 			"begin": func(t *rapid.T) { begin(t, drawProvider(t)) },
 			"apply": func(t *rapid.T) {
-				snap := drawSnapshot(t)
+				snap := m.drawSnapshot(t)
 				job := running(t, snap.Provider)
 				got, ended, err := s.Apply(t.Context(), snap, job)
 				if err != nil {
@@ -245,7 +255,7 @@ func testModel(t *testing.T, place func(*testing.T) Place) {
 				m.end(job, s.keep)
 			},
 			"apply, stopped": func(t *rapid.T) {
-				snap := drawSnapshot(t)
+				snap := m.drawSnapshot(t)
 				job := running(t, snap.Provider)
 				if _, _, err := s.Apply(&endsAfter{t.Context(), rapid.IntRange(0, 1).Draw(t, "after")}, snap, job); err == nil {
 					t.Fatal("it was not stopped")
@@ -313,6 +323,7 @@ func testModel(t *testing.T, place func(*testing.T) Place) {
 				}
 				m.checkCurrent(t, s)
 				m.checkRevisions(t, s)
+				m.checkItems(t, s)
 				for _, provider := range providers {
 					if v, err := s.Validators(t.Context(), provider); err != nil || v != m.validators[provider] {
 						t.Fatalf("validators of %s are %+v, %v, not %+v", provider, v, err, m.validators[provider])

@@ -109,6 +109,7 @@ func (m *Model) forget(provider string, before *int64, record store.Job, keep in
 		m.rewritten, want.Revision = m.revision, m.revision
 	}
 	if before == nil {
+		m.dropStream(provider)
 		delete(m.validators, provider)
 		delete(m.zones, provider)
 		m.jobs = slices.DeleteFunc(m.jobs, func(j store.Job) bool {
@@ -194,7 +195,9 @@ func (m *Model) rename(from, to string, record store.Job, keep int) (want store.
 		m.Records[k] = r
 		m.changed[k] = m.revision
 	}
+	m.dropStream(from)
 	if fromCounts {
+		m.dropStream(to)
 		m.validators[to], m.zones[to] = m.validators[from], m.zones[from]
 	}
 	delete(m.validators, from)

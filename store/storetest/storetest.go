@@ -28,6 +28,9 @@ type Store interface {
 	Jobs(context.Context, store.JobFilter) iter.Seq2[store.Job, error]
 	Validators(context.Context, string) (feed.Validators, error)
 	Known(context.Context, string) (bool, error)
+	Stream(context.Context, string) (store.Stream, error)
+	Row(ctx context.Context, provider, name string) ([]byte, error)
+	Children(ctx context.Context, provider string, names []string) ([][]byte, error)
 	Stats() store.Stats
 
 	Check() error
@@ -123,4 +126,7 @@ var tests = map[string]func(*testing.T, func(*testing.T) Place){
 	"ChangesOrder":            testChangesOrder,
 	"RevisionBetween":         testRevisionBetween,
 	"Wait":                    testWait,
+	"Pages":                   testPages,
+	"PagesRefused":            testPagesRefused,
+	"Tables":                  testTables,
 }
