@@ -27,6 +27,7 @@ flags that describe the only provider:
       max-interval: 15m          # while it fails; default 15 times every, at most 1h
       timeout: 30s
       max-bytes: 1GiB
+      follow: link               # of a listing whose events have pages of their own: docs/pages.md
       tolerate: leading-blanks, control-characters   # in XML with such faults
       suspect: warn              # or refuse, or off: see the manual
       headers:

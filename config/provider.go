@@ -36,6 +36,7 @@ type Provider struct {
 type entry struct {
 	provider.Config
 	format      string
+	follow      string // of the pages: it is a key beside them
 	tolerate    xmlscan.Tolerance
 	mapping     mapping
 	at          map[string]string // where keys are in the file that are no flags: "headers", "pages.size"
@@ -69,6 +70,7 @@ func (e *entry) registerEntry(flags *pflag.FlagSet) {
 	flags.StringVar(&e.Name, "name", "", "")
 	flags.StringVar(&e.URL, "url", "", "")
 	flags.StringVar(&e.format, "format", "", "")
+	flags.StringVar(&e.follow, "follow", "", "")
 	flags.TextVar(&e.cron, "cron", crontab{}, "")
 	flags.DurationVar(&e.maxInterval, "max-interval", 0, "")
 	flags.StringVar(&e.CA, "ca", "", "")
@@ -173,6 +175,13 @@ func (e *entry) listed(flags *pflag.FlagSet) (_ Provider, err error) {
 	}
 	if e.URL, err = expandURL(e.URL); err != nil {
 		return Provider{}, fmt.Errorf("%s: %w", Origin(flags, "url"), err)
+	}
+	if isSet(flags.Lookup("follow")) {
+		if e.follow == "" {
+			return Provider{}, fmt.Errorf("%s: %q would be as if the key were not there", Origin(flags, "follow"), e.follow)
+		}
+		e.Pages = cmp.Or(e.Pages, new(provider.Pages))
+		e.Pages.Follow = e.follow
 	}
 	return e.provider(flags, "url")
 }

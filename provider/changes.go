@@ -51,7 +51,7 @@ func (p *Provider) Begin(table string) *feed.Page {
 // error says that the page cannot be there.
 func (p *Provider) Resume(table, address string, public bool) (*feed.Page, error) {
 	home := cmp.Or(p.tables[table], p.url)
-	u, err := p.resolve(home, home, address)
+	u, err := p.resolve("the next page", home, home, address)
 	if err != nil {
 		return nil, err
 	}

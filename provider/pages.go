@@ -2,7 +2,6 @@ package provider
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -15,7 +14,8 @@ import (
 )
 
 // Pages says how a feed goes on from one page to the next. Exactly one of Next, Number, Offset
-// and Cursor is set. A path leads to a value in the body of a page: see [parsePath].
+// and Cursor is set, or only Follow. A path leads to a value in the body of a page: see
+// [parsePath].
 type Pages struct {
 	Next      string // path of the next page's URL, or [NextLink]
 	Number    string // parameter of the URL that has the number of the page
@@ -29,6 +29,10 @@ type Pages struct {
 	Flag  string // path of true when there is another page
 	Total string // path of the number of rows on all pages
 	End   int    // status of the answer for the page behind the last: 404; 0 means 200
+
+	// Follow says which links lead from these pages, the listing, to pages of its rows: see
+	// [FollowLink]. Empty means none.
+	Follow string
 
 	Hosts []string // where pages may be beside the provider's own host, each with or without a port
 
@@ -68,6 +72,9 @@ func (p *Provider) follow(g Pages) (err error) {
 	if err := check(p.url); err != nil {
 		return err
 	}
+	if g.Follow != "" && !p.Format.Follows {
+		return refuse("follow", "the format %s says of no row that it has a page of its own: schema-org does", p.Format.Name)
+	}
 	switch start := startOf(&g, p.url); {
 	case g.First != nil:
 		p.first = *g.First
@@ -95,7 +102,9 @@ func (g *Pages) check(u *url.URL) error {
 	}
 	_, err := url.ParseQuery(u.RawQuery)
 	switch {
-	case kinds != 1:
+	case g.Follow != "" && g.Follow != FollowLink && !isPattern(g.Follow):
+		return refuse("follow", "%.100q is neither link, nor a pattern of paths such as /events/*", g.Follow)
+	case kinds > 1 || kinds == 0 && g.Follow == "":
 		return refuse("pages", "exactly one of next, number, offset and cursor is needed")
 	case err != nil && g.Next == "":
 		return refuse("url", "its query cannot be read, and the next pages need it changed")
@@ -113,7 +122,7 @@ func (g *Pages) check(u *url.URL) error {
 		return refuse("pages.size", "it goes with number or offset")
 	case g.Size < 0 || g.Size > math.MaxInt32:
 		return refuse("pages.size", "it must be from 1 to %d", math.MaxInt32)
-	case g.Flag != "" && g.Next != "":
+	case g.Flag != "" && !g.counted() && g.Cursor == "":
 		return refuse("pages.flag", "it goes with number, offset or cursor: next says itself whether there is another page")
 	case g.End != 0 && !g.counted():
 		return refuse("pages.end", "it goes with number or offset")
@@ -132,41 +141,53 @@ func (g *Pages) checkHosts() error {
 	return nil
 }
 
-// next returns where the feed goes on after a page, given what the page says in its body, or
-// nil if that was the last one. An error is about what the provider sent.
-func (p *Provider) next(doc *feed.Document, got *feed.Feed, said found) (*feed.Page, error) {
+// next returns where the feed goes on after a page, given what the page says in its body and
+// the links that it has, or nil if that was the last one. An error is about what the provider
+// sent.
+func (p *Provider) next(doc *feed.Document, got *feed.Feed, said found, links []feed.Link) (*feed.Page, error) {
 	page := &doc.Page
-	total, err := said.number("total")
-	if err != nil {
-		return nil, err
-	}
 	more := &feed.Page{
 		Number: page.Number + 1, Rows: page.Rows + got.Rows, Total: page.Total,
-		Bytes: page.Bytes + max(got.Bytes, doc.Bytes), Began: page.Began, Public: page.Public,
+		Bytes: page.Bytes + max(got.Bytes, doc.Bytes), Began: page.Began, Public: page.Public, Links: slices.Concat(page.Links, links),
 	}
-	if total != nil {
-		more.Total = *total
-	} else if p.pages.Total != "" && page.Number == 1 {
-		return nil, fmt.Errorf("it has nothing at %s, where the number of all rows should be", p.pages.Total)
-	}
-	ends, err := p.ends(doc, got, said, more, total != nil)
-	if err != nil {
-		return nil, err
-	}
-	if !ends {
-		if more.URL, err = p.following(doc, got, said, more); err != nil {
+	if page.Link == "" {
+		if err := p.nextOfListing(doc, got, said, more); err != nil {
 			return nil, err
 		}
 	}
 	switch {
-	case more.URL == nil && more.Rows < more.Total:
-		return nil, fmt.Errorf("it is the last page, and of %d rows only %d came", more.Total, more.Rows)
+	case page.Number+len(more.Links) > feed.MaxPages:
+		return nil, fmt.Errorf("the feed leads to more than %d pages, and no more are read", feed.MaxPages)
+	case more.URL == nil && len(more.Links) > 0:
+		more.URL, more.Link, more.Links = more.Links[0].URL, more.Links[0].Text, more.Links[1:]
 	case more.URL == nil:
 		return nil, nil
 	case page.Number == feed.MaxPages:
 		return nil, fmt.Errorf("the feed goes on after %d pages, and no more are read", page.Number)
 	}
 	return more, nil
+}
+
+// nextOfListing sets the URL of the page after one of the listing, or of a feed without one, if
+// there is such a page.
+func (p *Provider) nextOfListing(doc *feed.Document, got *feed.Feed, said found, more *feed.Page) error {
+	total, err := said.number("total")
+	if err != nil {
+		return err
+	}
+	if total != nil {
+		more.Total = *total
+	} else if p.pages.Total != "" && doc.Page.Number == 1 {
+		return fmt.Errorf("it has nothing at %s, where the number of all rows should be", p.pages.Total)
+	}
+	ends, err := p.ends(doc, got, said, more, total != nil)
+	if err == nil && !ends {
+		more.URL, err = p.following(doc, got, said, more)
+	}
+	if err == nil && more.URL == nil && more.Rows < more.Total {
+		err = fmt.Errorf("it is the last page, and of %d rows only %d came", more.Total, more.Rows)
+	}
+	return err
 }
 
 // ends reports whether a page is the last one, as far as that is known without the URL of the
@@ -226,27 +247,27 @@ func (p *Provider) named(doc *feed.Document, got *feed.Feed, said found, more *f
 	}
 	if target != "" && err == nil {
 		home := cmp.Or(p.tables[doc.Table], p.url)
-		next, err = p.resolve(home, cmp.Or(doc.URL, home), target)
+		next, err = p.resolve("the next page", home, cmp.Or(doc.URL, home), target)
 	}
 	return next, err
 }
 
 // resolve returns the URL of a page that a document names, relative to its own, of a feed that
 // begins at home. No error repeats it, since its query may hold credentials.
-func (p *Provider) resolve(home, base *url.URL, target string) (*url.URL, error) {
+func (p *Provider) resolve(page string, home, base *url.URL, target string) (*url.URL, error) {
 	if len(target) > maxURL {
-		return nil, fmt.Errorf("the address of the next page has more than %d bytes", maxURL)
+		return nil, fmt.Errorf("the address of %s has more than %d bytes", page, maxURL)
 	}
 	next, err := base.Parse(target)
 	if err != nil || !fetchable(next) {
-		return nil, errors.New("the address of the next page is not one of http or https")
+		return nil, fmt.Errorf("the address of %s is not one of http or https", page)
 	}
 	next.Fragment, next.RawFragment = "", ""
 	encodeQuery(next)
 	if !sameHost(home, next) && !slices.ContainsFunc(p.pages.Hosts, func(host string) bool {
 		return strings.EqualFold(host, next.Host) || strings.EqualFold(host, next.Hostname())
 	}) {
-		return nil, fmt.Errorf("the next page is at %.100q, which is not as the provider's URL: hosts does not name it", next.Scheme+"://"+next.Host)
+		return nil, fmt.Errorf("%s is at %.100q, which is not as the provider's URL: hosts does not name it", page, next.Scheme+"://"+next.Host)
 	}
 	return next, nil
 }

@@ -114,7 +114,7 @@ func TestPagesHosts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := p.resolve(p.url, p.url, test.next); (err == nil) != test.ok {
+		if got, err := p.resolve("it", p.url, p.url, test.next); (err == nil) != test.ok {
 			t.Errorf("%+v: %v, %v", test, got, err)
 		}
 	}

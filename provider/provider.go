@@ -193,11 +193,18 @@ func (p *Provider) Read(ctx context.Context, r io.ReadCloser, progress *feed.Pro
 func (p *Provider) Decode(doc *feed.Document) (*feed.Feed, error) {
 	read := *doc
 	var s *search
-	if p.searcher != nil && !doc.NotModified && !doc.Beyond {
+	if p.searcher != nil && !doc.NotModified && !doc.Beyond && doc.Page.Link == "" {
 		s = p.beginSearch(doc)
 		read.Body = s
 	}
+	links := p.linksOf(doc)
+	if links != nil {
+		read.Follow = links.take
+	}
 	got, err := feed.Decode(&read, p.Format, p.Name, p.Location)
+	if doc.Page.Link != "" {
+		got, err = p.row(&read, got, err)
+	}
 	var said found
 	if s != nil {
 		said, err = s.end(err)
@@ -206,7 +213,12 @@ func (p *Provider) Decode(doc *feed.Document) (*feed.Feed, error) {
 		if p.Format.Changes {
 			err = p.nextChange(doc, got, said)
 		} else {
-			got.Next, err = p.next(doc, got, said)
+			var found []feed.Link
+			if links != nil {
+				found = links.found
+				got.Rows += links.rows
+			}
+			got.Next, err = p.next(doc, got, said, found)
 		}
 	}
 	failure, ok := errors.AsType[*feed.Error](err)

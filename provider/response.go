@@ -28,7 +28,8 @@ func (t *transfer) receive(last feed.Validators) error {
 		doc.NotModified, doc.Validators = true, renewed(last, res.Header)
 		return nil
 	case res.StatusCode == http.StatusOK, res.StatusCode == http.StatusNonAuthoritativeInfo: // a proxy has changed the answer, RFC 9110 section 15.3.4
-	case res.StatusCode == t.from.pages.End && doc.Page.Number > 1:
+	case doc.Page.Link == "" && res.StatusCode == t.from.pages.End && doc.Page.Number > 1,
+		doc.Page.Link != "" && (res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusGone):
 		doc.Beyond = true
 		return nil
 	case res.StatusCode == http.StatusNotModified:

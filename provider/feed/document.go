@@ -34,6 +34,11 @@ type Document struct {
 	// Parent returns the row of a table by its name or its id, or nil if there is none. It is nil
 	// in a provider without tables.
 	Parent func(name string) (row []byte, err error)
+	// Follow is told of the other documents that this one leads to, by their addresses as they
+	// are written. If row is true a row of this document is there, and else it is any link of an
+	// HTML page. Follow reports whether the document is read as a part of the feed. Its error is
+	// the reason to reject the row. It is nil if the feed has no such documents.
+	Follow func(address string, row bool) (bool, error)
 
 	// NotModified says that the document is the same as last time: the provider said so, or
 	// its digest is the same. Its body is empty.
@@ -68,6 +73,8 @@ type Format struct {
 	// Again makes a page of rows that [Item.Row] had, to decode them again when the row that they
 	// take values from has changed. It is nil in a format without tables.
 	Again func(rows [][]byte) io.Reader
+	// Follows says that Decode tells Document.Follow where rows are.
+	Follows bool
 	// Decode gives the rows of a document to the builder. It depends on the document alone, and
 	// on the month if the format is Monthly.
 	// Its error is one of [Errorf], or wraps the error of the body.

@@ -21,7 +21,8 @@ type Feed struct {
 	Past []event.Event
 
 	// Rows are the rows of the document, as its provider counts them: each may have any number
-	// of occurrences. In a format that does not tell them apart there is one for each.
+	// of occurrences. In a format that does not tell them apart there is one for each. A row on
+	// a page of its own counts on the page of the listing that leads there.
 	Rows       int
 	Seen       int         // occurrences in the document: len(Events) + len(Past) + Ignored + Rejected
 	Ignored    int         // occurrences that are not sold online

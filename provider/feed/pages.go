@@ -24,6 +24,18 @@ type Page struct {
 	Bytes  int64     // of the pages before, received or decompressed, whichever is more
 	Began  time.Time // when the first page was asked for
 	Public bool      // the first page came from a public address, so this one must, too
+
+	// Link is how a page of the listing names this one, which is that of a row: its address as it
+	// is written, without the query. It is empty for a page of the listing, or of a feed without
+	// one.
+	Link  string
+	Links []Link // the pages of rows that come after the last page of the listing
+}
+
+// A Link leads from a page of a listing to the page of one of its rows.
+type Link struct {
+	Text string   // see Page.Link
+	URL  *url.URL // see Page.URL
 }
 
 // Pages joins the pages of a feed to one feed. It holds what is kept of them, and no page. The
@@ -49,7 +61,7 @@ func (p *Pages) Add(page *Feed) error {
 	if own := page.Page.URL; own != nil {
 		p.urls[sha256.Sum256([]byte(own.String()))] = p.number
 	}
-	if next := page.Next; next != nil && next.URL != nil {
+	if next := page.Next; next != nil && next.URL != nil && next.Link == "" {
 		if before := p.urls[sha256.Sum256([]byte(next.URL.String()))]; before > 0 {
 			return Errorf(KindDecode, "page %d says that page %d comes next: the pages go round", p.number, before)
 		}

@@ -49,7 +49,10 @@ func (r *Row) ReadAs() string {
 
 // Place returns where the first such row is: "line 3", with its page if that is not the first.
 func (r *Reason) Place() string {
-	if r.Page > 1 {
+	switch {
+	case r.Line == 0: // the page of a row is not there
+		return fmt.Sprintf("page %d", r.Page)
+	case r.Page > 1:
 		return fmt.Sprintf("page %d, line %d", r.Page, r.Line)
 	}
 	return fmt.Sprintf("line %d", r.Line)
@@ -57,7 +60,10 @@ func (r *Reason) Place() string {
 
 // Place returns the line of a row, with its page if that is not the first.
 func (r *Row) Place() string {
-	if r.Page > 1 {
+	switch {
+	case r.Line == 0:
+		return fmt.Sprintf("page %d", r.Page)
+	case r.Page > 1:
 		return fmt.Sprintf("page %d, %d", r.Page, r.Line)
 	}
 	return strconv.Itoa(r.Line)

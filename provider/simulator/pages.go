@@ -17,6 +17,7 @@ type Paging struct {
 	Steps   []Step   // of one job
 	Asked   []string // the path and query of each request that must come; nil: not checked
 	Rows    []int    // that must come, in order
+	Refused int      // rows that must be rejected
 
 	Kind string // of the failure that it must cause, one of package feed; empty: none
 	Says string // a part of the message
@@ -49,7 +50,7 @@ func infinite() Step {
 
 // Pagings returns all ways and lies.
 func Pagings() []Paging {
-	return slices.Concat(nextPagings(), countedPagings(), cursorPagings(), pagingLies())
+	return slices.Concat(nextPagings(), countedPagings(), cursorPagings(), listings(), pagingLies(), listingLies())
 }
 
 // nextPagings name the URL of the next page.
@@ -127,6 +128,59 @@ func cursorPagings() []Paging {
 		{Name: "a list, at last empty", Setting: `{"cursor":".after","parameter":"after"}`, Steps: []Step{page(`,"after":[1]`, 1), page(`,"after":[]`, 2)}, Asked: []string{"/", "/?after=1"}, Rows: []int{1, 2}},
 		{Name: "a cursor that stays", Setting: `{"cursor":".after","parameter":"after"}`, Steps: []Step{page(`,"after":7`, 1), page(`,"after":7`, 2)}, Asked: []string{"/", "/?after=7"}, Rows: []int{1, 2}},
 		{Name: "a cursor and a flag", Setting: `{"cursor":".after","parameter":"after","flag":".more"}`, Steps: []Step{page(`,"after":7,"more":true`, 1), page(`,"after":8,"more":false`, 2)}, Asked: []string{"/", "/?after=7"}, Rows: []int{1, 2}},
+	}
+}
+
+// listings lead to pages of their rows. A document may have rows, the addresses of rows, and
+// anchors, other addresses.
+func listings() []Paging {
+	const follow = `{"follow":"link"}`
+	gone, missing := Status(http.StatusGone), Status(http.StatusNotFound)
+	return []Paging{
+		{
+			Name: "a listing", Setting: follow, Target: "/list?lang=es",
+			Steps: []Step{page(`,"rows":["/a?id=1","b","/a?id=1#top"],"anchors":["/c"]`, 1), page("", 2), page("", 3)},
+			Asked: []string{"/list?lang=es", "/a?id=1", "/b"}, Rows: []int{1, 2, 3},
+		},
+		{
+			Name: "a listing with links of HTML", Setting: `{"follow":"/events/*"}`, Target: "/events",
+			Steps: []Step{page(`,"rows":["/news/1","events/2"],"anchors":["/events/1/map","/events/1","http://127.0.0.1:1/events/9","http://[","mailto:a@b.example"]`), page("", 1), page("", 2)},
+			Asked: []string{"/events", "/events/1", "/events/2"}, Rows: []int{1, 2}, Refused: 1,
+		},
+		{
+			Name: "a listing in pages", Setting: `{"follow":"link","number":"page","total":".total"}`,
+			Steps: []Step{page(`,"total":3,"rows":["a","b"]`), page(`,"total":3,"rows":["/a","c"]`), page("", 1), page("", 2), page("", 3)},
+			Asked: []string{"/", "/?page=2", "/a", "/b", "/c"}, Rows: []int{1, 2, 3},
+		},
+		{
+			Name: "a listing up to 404", Setting: `{"follow":"link","number":"page","end":404}`,
+			Steps: []Step{page(`,"rows":["a"]`), missing, page("", 1)}, Asked: []string{"/", "/?page=2", "/a"}, Rows: []int{1},
+		},
+		{
+			Name: "pages of rows that are gone", Setting: follow,
+			Steps: []Step{page(`,"rows":["a","b","c"]`), gone, page("", 2), missing}, Asked: []string{"/", "/a", "/b", "/c"}, Rows: []int{2}, Refused: 2,
+		},
+		{Name: "a page of a row that is something else", Setting: follow, Steps: []Step{page(`,"rows":["a","b"]`), Body([]byte("<html>Sorry</html>")), page("", 2)}, Rows: []int{2}, Refused: 1},
+		{Name: "a page of a row that leads further", Setting: follow, Steps: []Step{page(`,"rows":["a"]`), page(`,"rows":["/","b"],"next":"c"`, 1)}, Asked: []string{"/", "/a"}, Rows: []int{1}},
+		{Name: "a listing that leads to itself", Setting: `{"follow":"link","next":".next"}`, Steps: []Step{page(`,"rows":["/"],"next":"/2"`, 1), page(`,"rows":["/","/2?"]`, 2), page("", 3)}, Asked: []string{"/", "/2", "/2?"}, Rows: []int{1, 2, 3}, Refused: 2},
+		{Name: "pages of rows with the same bytes", Setting: follow, Steps: []Step{page(`,"rows":["a","b"]`), page("", 1)}, Asked: []string{"/", "/a", "/b"}, Rows: []int{1}},
+		{Name: "rows at another host", Setting: follow, Steps: []Step{page(`,"rows":["http://user:secret@127.0.0.2/?token=secret","ftp://127.0.0.1/","b"]`), page("", 1)}, Asked: []string{"/", "/b"}, Rows: []int{1}, Refused: 2},
+	}
+}
+
+// listingLies are listings that must not be taken.
+func listingLies() []Paging {
+	const follow = `{"follow":"link"}`
+	many := strings.Repeat(`,"x"`, 3)
+	for n := range 1000 {
+		many += fmt.Sprintf(`,"/%d"`, n)
+	}
+	return []Paging{
+		{Name: "a listing of more than may be read", Setting: follow, Steps: []Step{page(`,"rows":[`+many[1:]+`]`, 1)}, Asked: []string{"/"}, Kind: "decode", Says: "leads to more than 1000 pages"},
+		{Name: "a listing that repeats itself", Setting: `{"follow":"link","number":"page"}`, Steps: []Step{page(`,"rows":["a"]`)}, Kind: "decode", Says: "page 2 has the same bytes as page 1"},
+		{Name: "a page of a row that fails", Setting: follow, Steps: []Step{page(`,"rows":["a?token=secret"]`, 1), Status(http.StatusInternalServerError)}, Kind: "http_status", Says: "fetch page 2 from 127.0.0.1"},
+		{Name: "a page of a row that is forbidden", Setting: follow, Steps: []Step{page(`,"rows":["a"]`, 1), Status(http.StatusForbidden)}, Kind: "http_status", Says: "answered 403"},
+		{Name: "a page of a row that is cut", Setting: follow, Steps: []Step{page(`,"rows":["a"]`, 1), Claim(100, []byte(document("", 2)))}, Kind: "connection", Says: "fetch page 2 from"},
 	}
 }
 

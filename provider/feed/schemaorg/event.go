@@ -2,6 +2,7 @@ package schemaorg
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -35,6 +36,11 @@ func (d *decoder) event(n node) error {
 		}
 		return nil
 	}
+	if len(n.all("startDate"))+len(n.all("eventSchedule")) == 0 {
+		if address := cmp.Or(n.text("url"), n.id()); d.leadsRow(n.baseID(), address) {
+			return nil
+		}
+	}
 	if !d.begun {
 		d.Row(d.line, nil)
 	}
@@ -48,7 +54,7 @@ func (d *decoder) event(n node) error {
 		return nil
 	}
 	if e.BaseID == "" {
-		return fail(fmt.Errorf("it has neither @id, nor identifier, nor url"))
+		return fail(errors.New("it has neither @id, nor identifier, nor url"))
 	}
 	e.BaseID = feed.ID([]byte(e.BaseID))
 	if err := d.offers(&e, n); err != nil {
@@ -59,6 +65,9 @@ func (d *decoder) event(n node) error {
 	}
 	if err := e.SetTimes(n.text("startDate"), n.text("endDate"), d.Location); err != nil {
 		return fail(err)
+	}
+	if e.Start.IsZero() {
+		return fail(errors.New("no start date"))
 	}
 	id := n.ownID()
 	if id == "" {

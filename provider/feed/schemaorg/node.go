@@ -36,6 +36,9 @@ func (d *decoder) node(value any, depth int) error {
 		if n.isEvent() {
 			return d.event(n)
 		}
+		if slices.Contains(n.types(), "ItemList") { // and no other list: breadcrumbs lead upwards
+			return d.list(n, depth)
+		}
 		names := make([]string, 0, len(n))
 		for name := range n {
 			names = append(names, name)
@@ -177,13 +180,21 @@ func (n node) isReference() bool {
 	return true
 }
 
-// ownID returns the @id or the identifier of a node, or "". The name of a blank node, which is
-// another one in the next document, is none.
-func (n node) ownID() string {
+// id returns the @id of a node, or "". The name of a blank node, which is another one in the next
+// document, is none.
+func (n node) id() string {
 	for _, name := range []string{"@id", "id"} {
 		if id, ok := n[name].(string); ok && id != "" && !strings.HasPrefix(id, "_:") {
 			return id
 		}
+	}
+	return ""
+}
+
+// ownID returns the @id or the identifier of a node, or "".
+func (n node) ownID() string {
+	if id := n.id(); id != "" {
+		return id
 	}
 	for _, value := range n.all("identifier") {
 		if property, ok := value.(map[string]any); ok && property["@value"] == nil {

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net/url"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -33,7 +34,7 @@ var revision string
 func New() feed.Format {
 	return feed.Format{
 		Name: "schema-org", Revision: revision, Accept: "application/ld+json, application/json;q=0.9, text/html;q=0.8, */*;q=0.1",
-		Monthly: true, Decode: decode,
+		Monthly: true, Follows: true, Decode: decode,
 	}
 }
 
@@ -41,17 +42,22 @@ func New() feed.Format {
 type decoder struct {
 	*feed.Builder
 
-	found  bool // an event was seen
+	follow func(address string, row bool) (bool, error) // see [feed.Document]
+	base   *url.URL                                     // to which the addresses of a page are relative, if that says so; else nil
+	found  bool                                         // an event was seen, or the address of one
+	read   int                                          // values, and blocks of a page
 	from   int64
 	to     int64
 	line   int  // of the value that is read
 	events int  // that schedules have given
 	begun  bool // the row of the events has begun
+
+	addresses int // that were seen in lists, and not followed
 }
 
 // decode reads a document. Its first character tells HTML from JSON.
 func decode(doc *feed.Document, b *feed.Builder) error {
-	d := &decoder{Builder: b}
+	d := &decoder{Builder: b, follow: doc.Follow}
 	d.from, d.to = feed.Window(doc.Page.Began)
 	body := bufio.NewReaderSize(doc.Body, 4<<10)
 	first, err := body.Peek(4 << 10) // templates leave many empty lines before a page
@@ -63,10 +69,17 @@ func decode(doc *feed.Document, b *feed.Builder) error {
 	} else {
 		err = d.json(jsonscan.New(body), 0)
 	}
-	if err == nil && !d.found {
-		err = feed.Errorf(feed.KindDecode, "no schema.org Event in it")
+	switch {
+	case err != nil || d.found:
+		return err
+	case doc.Page.Number > 1 && doc.Page.Link == "" && d.read > 0: // an empty page, which ends many feeds
+		return nil
+	case d.follow != nil:
+		return feed.Errorf(feed.KindDecode, "no schema.org Event in it, and no link to follow")
+	case d.addresses > 0:
+		return feed.Errorf(feed.KindDecode, "no schema.org Event in it, but the addresses of %d: `follow: link` reads them", d.addresses)
 	}
-	return err
+	return feed.Errorf(feed.KindDecode, "no schema.org Event in it")
 }
 
 // json reads values until the end of the text. The lines are those after the given number.
@@ -91,6 +104,9 @@ func (d *decoder) json(s *jsonscan.Scanner, before int) error {
 	}
 	if err == nil && values == 0 {
 		return feed.Errorf(feed.KindMalformed, "the document is empty")
+	}
+	if err == nil {
+		d.read += values
 	}
 	return err
 }
@@ -142,7 +158,7 @@ func (d *decoder) page(body io.Reader, label string) error {
 	}
 	z := html.NewTokenizer(text)
 	z.SetMaxBuf(maxBlock)
-	line, read := 1, 0
+	line := 1
 	var broken error
 	scanner := jsonscan.New(strings.NewReader("")) // one for all blocks: its buffer is large
 	for {
@@ -150,9 +166,9 @@ func (d *decoder) page(body io.Reader, label string) error {
 		raw := bytes.Count(z.Raw(), []byte{'\n'})
 		switch kind {
 		case html.ErrorToken:
-			return d.endOfPage(z.Err(), line, read, broken)
-		case html.StartTagToken:
-			if !isBlock(z) {
+			return d.endOfPage(z.Err(), line, broken)
+		case html.StartTagToken, html.SelfClosingTagToken:
+			if !d.isBlock(z) || kind == html.SelfClosingTagToken {
 				break
 			}
 			line += raw
@@ -173,8 +189,6 @@ func (d *decoder) page(body io.Reader, label string) error {
 				broken = err
 			} else if err != nil {
 				return err
-			} else {
-				read++
 			}
 		default:
 		}
@@ -183,33 +197,46 @@ func (d *decoder) page(body io.Reader, label string) error {
 }
 
 // endOfPage returns what is wrong with a page as a whole.
-func (d *decoder) endOfPage(err error, line, read int, broken error) error {
+func (d *decoder) endOfPage(err error, line int, broken error) error {
 	switch {
 	case errors.Is(err, html.ErrBufferExceeded):
 		return feed.Errorf(feed.KindMalformed, "line %d: more than %d MiB in one element", line, maxBlock>>20)
 	case !errors.Is(err, io.EOF):
 		return err
-	case broken != nil && read == 0:
+	case broken != nil && d.read == 0:
 		return feed.Errorf(feed.KindMalformed, "no block of JSON-LD in the page can be read; the last one: %w", broken)
 	}
 	return nil
 }
 
-// isBlock reports whether the start tag is that of a script with JSON-LD.
-func isBlock(z *html.Tokenizer) bool {
+// isBlock reports whether the start tag is that of a script with JSON-LD. It follows the tag if
+// that is a link.
+func (d *decoder) isBlock(z *html.Tokenizer) bool {
 	name, more := z.TagName()
-	if atom.Lookup(name) != atom.Script {
-		return false
+	switch atom.Lookup(name) {
+	case atom.Script:
+		kind, _, _ := strings.Cut(attribute(z, more, "type"), ";")
+		return strings.EqualFold(strings.TrimSpace(kind), "application/ld+json")
+	case atom.Base:
+		if u, err := url.Parse(strings.TrimSpace(attribute(z, more, "href"))); err == nil && d.base == nil {
+			d.base = u
+		}
+	case atom.A:
+		_, _ = d.leads(attribute(z, more, "href"), false) // without an error of a row
 	}
+	return false
+}
+
+// attribute returns the value of an attribute of a tag, or "". More is that of the tag's name.
+func attribute(z *html.Tokenizer, more bool, name string) string {
 	for more {
 		var key, value []byte
 		key, value, more = z.TagAttr()
-		if string(key) == "type" {
-			kind, _, _ := strings.Cut(string(value), ";")
-			return strings.EqualFold(strings.TrimSpace(kind), "application/ld+json")
+		if string(key) == name {
+			return string(value)
 		}
 	}
-	return false
+	return ""
 }
 
 // withoutComment returns a block without the comment of HTML or CDATA that old templates put

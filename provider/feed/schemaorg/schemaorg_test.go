@@ -181,6 +181,81 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestFollow tells which addresses of a document are those of rows, and which are other links.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	const full, cancelled = `{"@type": "Event", "@id": "1", "url": "/e", "name": "t", "startDate": "2026-11-20"}`, `"eventStatus": "EventCancelled"`
+	list := func(elements string) string { return `{"@type": "ItemList", "itemListElement": [` + elements + `]}` }
+	for name, test := range map[string]struct {
+		doc, links string // a star follows the addresses of rows
+		rows       string
+	}{
+		"items with a url":           {list(`{"@type": "ListItem", "position": 1, "url": "/a"}, {"@type": "ListItem", "position": 2, "url": "/b"}`), "/a* /b*", ""},
+		"items that are texts":       {list(`"/a", {"@type": "ListItem", "item": "/b"}`), "/a* /b*", ""},
+		"items that are references":  {list(`{"@type": "ListItem", "item": {"@id": "/a"}}, {"item": {"@type": "Event", "@id": "/b"}}`), "/a* /b*", ""},
+		"items of any type":          {list(`{"item": {"@type": "Thing", "url": "/a"}}`), "/a*", ""},
+		"events with their url":      {list(`{"url": "/x", "item": {"@type": "Event", "name": "t", "url": "/a"}}`), "/a*", ""},
+		"events that are whole":      {list(`{"url": "/x", "item": ` + full + `}`), "", "1 1 2026-11-20\n"},
+		"events without a list":      {`[{"@type": "MusicEvent", "url": "/a", ` + cancelled + `}, {"@type": "Event", "@id": "https://x.example/b"}, ` + full + `]`, "/a*", "1 1 2026-11-20\n"},
+		"an event with an @id alone": {`{"@type": "Event", "@id": "https://x.example/a", "name": "t"}`, "https://x.example/a*", ""},
+		"the whole names":            {`{"@type": "https://schema.org/ItemList", "schema:itemListElement": {"@list": [{"http://schema.org/url": "/a"}]}}`, "/a*", ""},
+		"a row that is refused":      {list(`"/refused"`), "/refused*", "line 1: refused\n"},
+		"a row that is not followed": {`{"@type": "Event", "url": "/no", "name": "t"}`, "/no*", "line 1: no start date\n"},
+		"breadcrumbs":                {`[{"@type": "BreadcrumbList", "itemListElement": [{"@type": "ListItem", "item": "/"}]}, ` + full + `]`, "", "1 1 2026-11-20\n"},
+		"a page":                     {`<html><a class="x" href="/1">1</a><A HREF='2?a=b&amp;c'></a><a>3</a><a href="">4</a><script type="application/ld+json">` + list(`"/a"`) + `</script>`, "/1 2?a=b&c /a*", ""},
+		"a page with a base": {
+			`<base href="https://www.x.example/y/"/><base href="/z/"><a href="1">1</a><script type="application/ld+json">` + list(`"/a"`) + `</script>`,
+			"https://www.x.example/y/1 https://www.x.example/a*", "",
+		},
+	} {
+		var links []string
+		doc := &feed.Document{Body: io.NopCloser(strings.NewReader(test.doc)), Op: "read", Follow: func(address string, row bool) (bool, error) {
+			switch {
+			case !row:
+				links = append(links, address)
+				return false, nil
+			case address == "/refused":
+				links = append(links, address+"*")
+				return false, errors.New("refused")
+			}
+			links = append(links, address+"*")
+			return address != "/no", nil
+		}}
+		got, err := feed.Decode(doc, New(), "test", time.UTC)
+		if err != nil || strings.Join(links, " ") != test.links || rows(got) != test.rows {
+			t.Errorf("%s: %v, links %q, want %s; rows %+v, want %s", name, err, links, test.links, got, test.rows)
+		}
+	}
+}
+
+// TestNothing tells a page of a feed that is empty from one that is something else, and what may
+// be missing in the settings.
+func TestNothing(t *testing.T) {
+	t.Parallel()
+	const list = `{"@type": "ItemList", "itemListElement": ["/a", "/b"]}`
+	no := func(string, bool) (bool, error) { return false, nil }
+	for name, test := range map[string]struct {
+		doc  feed.Document
+		text string
+		want string // of the error
+	}{
+		"the first page":        {feed.Document{Page: feed.Page{Number: 1}}, `{"@type": "Organization"}`, "no schema.org Event in it"},
+		"a page after it":       {feed.Document{Page: feed.Page{Number: 2}}, `{"@type": "Organization"}`, ""},
+		"an HTML page after it": {feed.Document{Page: feed.Page{Number: 2}}, `<html><script type="application/ld+json">{"@type": "Organization"}</script>`, ""},
+		"without JSON-LD":       {feed.Document{Page: feed.Page{Number: 2}}, `<html>Sorry`, "no schema.org Event in it"},
+		"the page of a row":     {feed.Document{Page: feed.Page{Number: 2, Link: "/a"}}, `{"@type": "Organization"}`, "no schema.org Event in it"},
+		"a listing":             {feed.Document{Follow: no}, list, "no schema.org Event in it, and no link to follow"},
+		"a listing, unknown":    {feed.Document{}, list, "no schema.org Event in it, but the addresses of 2: `follow: link` reads them"},
+	} {
+		doc := test.doc
+		doc.Body, doc.Op = io.NopCloser(strings.NewReader(test.text)), "read"
+		_, err := feed.Decode(&doc, New(), "test", time.UTC)
+		if (err == nil) != (test.want == "") || err != nil && !strings.HasSuffix(err.Error(), ": "+test.want) {
+			t.Errorf("%s: %v, want %s", name, err, test.want)
+		}
+	}
+}
+
 // FuzzDecode reads any document: it is refused with a kind, or gives the same feed twice.
 func FuzzDecode(f *testing.F) {
 	f.Add(of(`"@id": "1", "startDate": "2026-11-20", "offers": [{"price": "12,50", "availability": "SoldOut"}]`))
