@@ -10,6 +10,7 @@ import (
 	"fever/provider/feed/dump"
 	"fever/provider/feed/feverup"
 	"fever/provider/feed/ical"
+	"fever/provider/feed/rpde"
 	"fever/provider/feed/schemaorg"
 )
 
@@ -22,6 +23,7 @@ var formats = []struct {
 	{"fever", "json", func(*entry) (feed.Format, error) { return dump.New(), nil }},
 	{"ical", "", func(*entry) (feed.Format, error) { return ical.New(), nil }},
 	{"schema-org", "", func(*entry) (feed.Format, error) { return schemaorg.New(), nil }},
+	{"rpde", "", (*entry).rpde},
 	{"map", "", (*entry).mapped},
 }
 
@@ -43,4 +45,13 @@ func (e *entry) feedFormat(flags *pflag.FlagSet) (feed.Format, error) {
 		return f.make(e)
 	}
 	return feed.Format{}, fmt.Errorf("%s: %.40q is none of %s", Origin(flags, "format"), e.format, strings.Join(names, ", "))
+}
+
+// rpde makes the format of an entry with its tables.
+func (e *entry) rpde() (feed.Format, error) {
+	var names []string
+	for _, table := range e.Tables {
+		names = append(names, table.Name)
+	}
+	return rpde.New(names), nil
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -49,12 +50,17 @@ func (c *charset) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// modes are the values of mode. The first is the default.
+var modes = []string{"snapshot", "changes"}
+
 // mapping reads the map of an entry, except for what it says.
 func (f *file) mapping(of field) (mapping, error) {
 	m := mapping{where: of.where, file: f}
+	mode := modes[0]
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.StringVar(&m.Rows, "rows", "", "")
 	flags.StringVar(&m.To, "to", "", "")
+	flags.StringVar(&mode, "mode", mode, "")
 	fields, err := f.fields(of.value, of.path)
 	if err != nil {
 		return m, err
@@ -77,8 +83,13 @@ func (f *file) mapping(of field) (mapping, error) {
 			m.rows = of
 		case "to":
 			m.to = of
+		case "mode":
+			if !slices.Contains(modes, mode) {
+				return m, fmt.Errorf("%s: %.40q is none of %s", of.where, mode, strings.Join(modes, ", "))
+			}
 		}
 	}
+	m.Changes = mode == "changes"
 	switch {
 	case strings.TrimSpace(m.To) == "":
 		return m, fmt.Errorf("%s: it has no to, the program that makes events of rows", of.where)

@@ -30,6 +30,7 @@ type Provider struct {
 	Next        func(time.Time) time.Time // the next time at which its cron expression is due, or the zero time; nil: it has none
 	MaxInterval time.Duration             // the longest time between two fetches while it fails
 	Suspect     string                    // what to do with a suspect feed: warn, refuse or off
+	Refresh     time.Duration             // after which a feed of changes is read from its beginning again
 }
 
 // An entry holds the settings of one provider, from flags or from an entry of the list.
@@ -45,6 +46,7 @@ type entry struct {
 	cron        crontab // instead of every
 	maxInterval time.Duration
 	suspect     string
+	refresh     time.Duration
 }
 
 // register adds the flags of the only provider.
@@ -78,6 +80,7 @@ func (e *entry) registerEntry(flags *pflag.FlagSet) {
 	flags.StringVar(&e.ClientKey, "client-key", "", "")
 	flags.BoolVar(&e.AllowPrivateRedirects, "allow-private-redirects", false, "")
 	flags.StringVar(&e.suspect, "suspect", policies[0], "")
+	flags.DurationVar(&e.refresh, "refresh", 7*24*time.Hour, "")
 	e.registerCommon(flags)
 	e.registerEvery(flags)
 }
@@ -142,8 +145,10 @@ func (f *file) entry(node *yaml.Node, path string, only ...string) (*entry, *pfl
 			e.mapping, err = f.mapping(of)
 		case of.key == "pages":
 			e.Pages, err = f.pages(of, e.at)
+		case of.key == "tables":
+			e.Tables, err = f.tables(of, e.at)
 		case flag == nil:
-			err = unknownKey(of, flags, "headers", "map", "pages")
+			err = unknownKey(of, flags, "headers", "map", "pages", "tables")
 		default:
 			err = of.set(flag)
 		}
@@ -206,8 +211,33 @@ func (f *file) headers(of field) (http.Header, error) {
 	return headers, nil
 }
 
+// tables reads where the tables of a feed of changes are. It notes where each is, under
+// "tables.NAME".
+func (f *file) tables(of field, at map[string]string) (tables []provider.Table, err error) {
+	fields, err := f.fields(of.value, of.path)
+	if err != nil {
+		return nil, err
+	}
+	at[of.key] = of.where
+	for _, table := range fields {
+		at["tables."+table.key] = table.where
+		if table.value.Kind != yaml.ScalarNode || table.value.ShortTag() != "!!str" {
+			return nil, fmt.Errorf("%s: it is %s, where a URL is needed", table.where, kindOf(table.value))
+		}
+		address, err := expandURL(table.value.Value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", table.where, err)
+		}
+		tables = append(tables, provider.Table{Name: table.key, URL: address})
+	}
+	return tables, nil
+}
+
 // policies are the values of suspect. The first is the default.
 var policies = []string{"warn", "refuse", "off"}
+
+// minRefresh is the shortest time after which a feed of changes is read from its beginning.
+const minRefresh = time.Hour
 
 // provider validates the settings and makes a provider of them. The flag of the URL has one
 // name in the list and another one for the only provider.
@@ -215,7 +245,7 @@ func (e *entry) provider(flags *pflag.FlagSet, urlFlag string) (Provider, error)
 	if flag := flags.Lookup("max-interval"); flag == nil || !isSet(flag) {
 		e.maxInterval = e.defaultMaxInterval()
 	}
-	p := Provider{Every: e.every, MaxInterval: e.maxInterval, Suspect: e.suspect}
+	p := Provider{Every: e.every, MaxInterval: e.maxInterval, Suspect: e.suspect, Refresh: e.refresh}
 	switch {
 	case event.ValidProvider(e.Name) != nil:
 		return p, fmt.Errorf("%s: %w", Origin(flags, "name"), event.ValidProvider(e.Name))
@@ -233,6 +263,14 @@ func (e *entry) provider(flags *pflag.FlagSet, urlFlag string) (Provider, error)
 	format, err := e.feedFormat(flags)
 	if err != nil {
 		return p, err
+	}
+	if flag := flags.Lookup("refresh"); flag != nil && isSet(flag) {
+		switch {
+		case !format.Changes:
+			return p, fmt.Errorf("%s: it is for feeds of changes: format: rpde, or map with mode: changes", Origin(flags, "refresh"))
+		case e.refresh < minRefresh:
+			return p, fmt.Errorf("%s must be at least 1h", Origin(flags, "refresh"))
+		}
 	}
 	if e.cron.schedule != nil {
 		p.Next = func(t time.Time) time.Time { return e.cron.after(t, e.timeZone.Location) }

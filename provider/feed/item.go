@@ -6,12 +6,17 @@ import (
 	"fever/event"
 )
 
-// Item begins an item of a feed of changes, a row of its own as with [Builder.Row]: what is kept,
-// ignored and rejected until the next row is of this item. Its ID, Name and Parent may have any
+// Item begins an item of a feed of changes, of the row that [Builder.Row] has begun: what is kept
+// and rejected until the next item or row is of this item. Its ID, Name and Parent may have any
 // length. An item with the same ID as an earlier one takes its place: the events of that one are
 // dropped, unless this one is rejected. Item returns an error if the feed is too large.
-func (b *Builder) Item(item Item, line int) error {
-	b.Row(line, nil)
+//
+// Without an ID it is none: what follows is of no item.
+func (b *Builder) Item(item Item) error {
+	b.endItem()
+	if item.ID == "" {
+		return nil
+	}
 	b.rowBytes += len(item.Row)
 	if len(b.feed.Items) == b.most || b.rowBytes > maxRowBytes {
 		return Errorf(KindTooLarge, "the page has more than %d items, or %d MiB of rows to keep", b.most, maxRowBytes>>20)
@@ -22,10 +27,10 @@ func (b *Builder) Item(item Item, line int) error {
 	return nil
 }
 
-// Delete is [Builder.Item] for an item that is no longer there.
+// Delete is [Builder.Item] for an item that is no longer there. The line is that in the document.
 func (b *Builder) Delete(id string, line int) error {
-	err := b.Item(Item{ID: id, Deleted: true}, line)
-	b.note(line, func(r *Row) { r.Deleted = true })
+	err := b.Item(Item{ID: id, Deleted: true})
+	b.note(line, func(r *Row) { r.Deleted++ })
 	return err
 }
 

@@ -48,7 +48,7 @@ func describe(f *Feed) string {
 func TestItems(t *testing.T) {
 	t.Parallel()
 	type step = func(b *Builder) error
-	item := func(id string) step { return func(b *Builder) error { return b.Item(Item{ID: id}, 1) } }
+	item := func(id string) step { return func(b *Builder) error { return b.Item(Item{ID: id}) } }
 	remove := func(id string) step { return func(b *Builder) error { return b.Delete(id, 1) } }
 	keep := func(id, title string) step {
 		return func(b *Builder) error {
@@ -71,6 +71,7 @@ func TestItems(t *testing.T) {
 		"ignored":                   {[]step{item("a"), ignore}, "a; ||"},
 		"rejected":                  {[]step{item("a"), reject}, "a rejected; ||"},
 		"a part is rejected":        {[]step{item("a"), keep("1", "t"), invalid}, "a,1 rejected; | 1=t|"},
+		"no item":                   {[]step{item("a"), keep("1", "t"), item(""), invalid}, "a,1; | 1=t|"},
 		"a row that is no item":     {[]step{item("a"), keep("1", "t"), row, reject}, "a,1; | 1=t|"},
 		"again":                     {[]step{item("a"), keep("1", "t"), keep("2", "t"), item("b"), item("a"), keep("2", "new"), keep("3", "t")}, "b; a,2,3; | 2=new 3=t|"},
 		"again, past":               {[]step{item("a"), keep("1", "t"), item("a"), past("1")}, "a,1; || 1=t"},
@@ -124,10 +125,10 @@ func TestItemBounds(t *testing.T) {
 	}
 	row := make([]byte, maxRowBytes/2)
 	_, err = decodeItems(t, func(b *Builder) error {
-		if err := errors.Join(b.Item(Item{ID: "1", Row: row}, 1), b.Item(Item{ID: "2", Row: row}, 2)); err != nil {
+		if err := errors.Join(b.Item(Item{ID: "1", Row: row}), b.Item(Item{ID: "2", Row: row})); err != nil {
 			t.Errorf("at the bound: %v", err)
 		}
-		return b.Item(Item{ID: "3", Row: row[:1]}, 3)
+		return b.Item(Item{ID: "3", Row: row[:1]})
 	})
 	if failure, ok := errors.AsType[*Error](err); !ok || failure.Kind != KindTooLarge {
 		t.Errorf("past the bound: %v", err)

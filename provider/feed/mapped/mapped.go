@@ -14,7 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 
+	"fever/event"
 	"fever/provider/feed"
 	"fever/provider/feed/dump"
 	"fever/provider/jsonscan"
@@ -26,6 +28,7 @@ type Mapping struct {
 	Rows     string // where they are: see [path]; empty: the elements of an array, the values of NDJSON
 	To       string // the program
 	CSV      *CSV   // nil: the document is JSON or XML
+	Changes  bool   `json:",omitempty"` // documents are pages of a feed of changes
 	Tolerate xmlscan.Tolerance
 }
 
@@ -52,13 +55,13 @@ func New(m Mapping) (feed.Format, error) {
 		accept = "text/csv, text/plain;q=0.9, */*;q=0.1"
 	}
 	return feed.Format{
-		Name: "map", Revision: fmt.Sprintf("%s %x", revision, sha256.Sum256(described)), Accept: accept, Reads: reads(m.To),
+		Name: "map", Revision: fmt.Sprintf("%s %x", revision, sha256.Sum256(described)), Accept: accept, Reads: reads(m.To), Changes: m.Changes,
 		Decode: func(doc *feed.Document, b *feed.Builder) error {
 			p, err := compile(m.To)
 			if err != nil {
 				return err // New has compiled it
 			}
-			d := &decoder{Builder: b, program: p, path: rows, reader: dump.NewReader()}
+			d := &decoder{Builder: b, program: p, path: rows, reader: dump.NewReader(), changes: m.Changes}
 			return d.decode(doc, m)
 		},
 	}, nil
@@ -72,7 +75,8 @@ type decoder struct {
 	path    path
 	reader  *dump.Reader
 	miss    miss
-	rows    int // so far
+	rows    int  // so far
+	changes bool // each record is an item of a feed of changes
 }
 
 // decode reads a document. The first character tells XML from JSON, which cannot be confused.
@@ -137,9 +141,19 @@ func (d *decoder) row(line int, row any) error {
 	return nil
 }
 
-// record keeps the event of a record, or rejects it.
+// record keeps the event of a record, or rejects it. In a feed of changes it is an item, which one
+// that is not current and has nothing but ids deletes.
 func (d *decoder) record(text []byte, line int) error {
 	e, current, err := d.reader.Read(text, d.Location)
+	if d.changes {
+		id := itemID(e.Key)
+		if err == nil && !current && id != "" && e.Title == "" && e.Start.IsZero() && e.End.IsZero() && len(e.Zones) == 0 {
+			return d.Delete(id, line)
+		}
+		if err := d.Item(feed.Item{ID: id}); err != nil {
+			return err
+		}
+	}
 	switch {
 	case err != nil:
 		d.Reject(e.BaseID, e.EventID, line, d.program.inProgram(err.Error()))
@@ -148,6 +162,15 @@ func (d *decoder) record(text []byte, line int) error {
 		return d.Keep(e, line)
 	}
 	return d.KeepPast(e, line)
+}
+
+// itemID returns the id of the item of an event: both ids, the first without a slash; "" if one is
+// missing.
+func itemID(key event.Key) string {
+	if key.BaseID == "" || key.EventID == "" {
+		return ""
+	}
+	return url.PathEscape(key.BaseID) + "/" + key.EventID
 }
 
 // json reads the rows of a document in JSON, which begins with the first character.

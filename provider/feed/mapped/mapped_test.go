@@ -76,6 +76,7 @@ func TestRevision(t *testing.T) {
 		{To: "."},
 		{To: ". "},
 		{To: ".", Rows: "."},
+		{To: ".", Changes: true},
 		{To: ".", Tolerate: 1},
 		{To: ".", CSV: &CSV{}},
 		{To: ".", CSV: &CSV{Separator: ';'}},
@@ -90,8 +91,8 @@ func TestRevision(t *testing.T) {
 			seen[format.Revision] = true
 		}
 	}
-	if len(seen) != 8 {
-		t.Errorf("%d revisions of 8 mappings", len(seen))
+	if len(seen) != 9 {
+		t.Errorf("%d revisions of 9 mappings", len(seen))
 	}
 }
 

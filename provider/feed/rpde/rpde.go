@@ -143,8 +143,8 @@ func (d *decoder) item() error {
 	if d.Err() != nil {
 		return nil //nolint:nilerr // decode returns it
 	}
+	d.Builder.Row(line, nil)
 	reject := func(reason string) error {
-		d.Builder.Row(line, nil)
 		d.Reject("", "", line, reason)
 		return nil
 	}
@@ -172,7 +172,7 @@ func (d *decoder) item() error {
 	case "deleted":
 		return d.Delete(kind+"/"+id, line)
 	}
-	if err := d.Item(feed.Item{ID: kind + "/" + id}, line); err != nil {
+	if err := d.Item(feed.Item{ID: kind + "/" + id}); err != nil {
 		return err
 	}
 	d.Reject("", kind+"/"+id, line, "its state is neither updated nor deleted")
@@ -203,7 +203,7 @@ func (d *decoder) updated(kind, id string, value any, line int) error {
 			data["superEvent"] = data[member]
 		}
 	}
-	if err := d.Item(item, line); err != nil {
+	if err := d.Item(item); err != nil {
 		return err
 	}
 	switch {
