@@ -53,6 +53,12 @@ func newBuilder(provider string, location *time.Location, progress *Progress, tr
 	}
 }
 
+// Grow makes room for n events, before the first one, if a format knows how many come.
+func (b *Builder) Grow(n int) {
+	n = min(n, b.most)
+	b.feed.Events, b.rows = make([]event.Event, 0, n), make(map[event.Key]rowPosition, n)
+}
+
 // Keep adds a row that is sold online, or rejects it if the event is not valid. The event
 // needs no provider. Of several rows with the same ids the last counts. Keep returns an error
 // if the feed is too large.

@@ -437,6 +437,9 @@ type stamp struct {
 }
 
 func (r *reader) stampOf(p *property) stamp {
+	if len(p.params) == 0 {
+		return stamp{}
+	}
 	s := stamp{tzid: p.param("TZID"), date: strings.EqualFold(p.param("VALUE"), "DATE")}
 	r.text += len(s.tzid)
 	return s

@@ -100,8 +100,11 @@ type property struct {
 
 // parse takes a line apart. It reports whether the line has the form of a property.
 func parse(line []byte) (p property, ok bool) {
-	end := bytes.IndexAny(line, ":;")
-	if end <= 0 {
+	end := 0
+	for end < len(line) && line[end] != ':' && line[end] != ';' {
+		end++
+	}
+	if end == 0 || end == len(line) {
 		return property{}, false
 	}
 	p.name = nameOf(line[:end])

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -38,6 +39,12 @@ func (c *converter) begin(e *vevent) {
 type series struct {
 	master    *vevent // without a RECURRENCE-ID; nil if it is missing
 	overrides []*vevent
+
+	base   *span   // of the master
+	starts []start // original ones of the instances in the window, in order
+	cut    bool    // there are more of them
+	doubts []string
+	err    error // why the master is rejected
 }
 
 // utc is the zone of times with a Z.
@@ -45,7 +52,7 @@ var utc = &zone{iana: time.UTC}
 
 // convert gives all events to the builder, in the order in which their UIDs first appear.
 func (c *converter) convert(events []*vevent) error {
-	byUID := make(map[string]*series)
+	byUID := make(map[string]*series, len(events))
 	var all []*series
 	for _, e := range events {
 		e.uid = cmp.Or(e.uid, e.url)
@@ -68,8 +75,19 @@ func (c *converter) convert(events []*vevent) error {
 			s.master = e
 		}
 	}
+	n := 0
 	for _, s := range all {
-		if err := cmp.Or(c.series(s), c.Expired()); err != nil { // a rule may take long for its few bytes
+		s.err = c.originals(s)
+		s.doubts, c.doubts = c.doubts, nil
+		n += len(s.starts) + len(s.overrides)
+		if err := c.Expired(); err != nil { // a rule may take long for its few bytes
+			return err
+		}
+	}
+	c.Grow(n)
+	for _, s := range all {
+		c.doubts = append(c.doubts, s.doubts...)
+		if err := cmp.Or(c.series(s), c.Expired()); err != nil { // and so may a time zone
 			return err
 		}
 	}
@@ -106,14 +124,18 @@ type change struct {
 
 // series gives the events of one UID.
 func (c *converter) series(s *series) error {
-	base, starts, err := c.originals(s.master)
-	if err != nil {
-		c.reject(s.master, err.Error())
+	if s.err != nil {
+		c.reject(s.master, s.err.Error())
 		for _, e := range s.overrides {
 			c.reject(e, fmt.Sprintf("it changes the event on line %d, which was rejected", s.master.line))
 		}
 		return nil
 	}
+	if s.cut {
+		c.begin(s.master)
+		c.Reject(s.master.uid, "", s.master.line, fmt.Sprintf("its rule gives more than the %d instances that a rule may have, or takes too long: the later ones are left out", rrule.MaxTimes))
+	}
+	base, starts := s.base, s.starts
 	single, later, all := c.changes(s, base)
 	if len(starts) == 0 && s.master != nil && len(all) == 0 {
 		c.begin(s.master)
@@ -132,7 +154,7 @@ func (c *converter) series(s *series) error {
 			ch.instances = append(ch.instances, instance{ch.span.start, id})
 		} else if ch := latest(later, wall); ch != nil {
 			ch.instances = append(ch.instances, instance{ch.span.start + wall - ch.original.wall, id})
-		} else if err := c.emit(s, s.master, base, wall, original.end, id); err != nil {
+		} else if err := c.emit(s, s.master, base, wall, *original.end, id); err != nil {
 			return err
 		}
 	}
@@ -193,72 +215,73 @@ func (c *converter) emit(s *series, e *vevent, sp *span, wall int64, end ending,
 // A start is the original start of an instance, with the end that it has.
 type start struct {
 	wall int64
-	end  ending
+	end  *ending
 }
 
-// originals returns when an event is, and the original starts of its instances in the window,
-// in order. Of a missing event it returns nothing. Its error is the reason to reject
-// the event.
-func (c *converter) originals(e *vevent) (*span, []start, error) {
+// originals finds when the master of a series is, and the original starts of its instances. Its
+// error is the reason to reject the master.
+func (c *converter) originals(s *series) error {
+	e := s.master
 	if e == nil {
-		return nil, nil, nil
+		return nil
 	}
 	base, err := c.span(e)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	if len(e.exRules) > 0 {
-		return nil, nil, errors.New("it has an EXRULE, which is not expanded")
+		return errors.New("it has an EXRULE, which is not expanded")
 	}
 	var starts []start
 	if len(e.rules) == 0 {
-		starts = append(starts, start{base.start, base.end})
+		starts = append(starts, start{base.start, &base.end})
 	}
 	if len(e.rules) > maxRules {
-		return nil, nil, errRules
+		return errRules
 	}
-	cut := false
 	for _, text := range e.rules {
 		if err := c.Expired(); err != nil {
-			return nil, nil, err // convert returns it, too
+			return err // convert returns it, too
 		}
 		walls, whole, err := c.expand(e, base, text)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		cut = cut || !whole
+		s.cut = s.cut || !whole
+		starts = slices.Grow(starts, len(walls))
 		for _, wall := range walls {
 			if c.instances == maxInstances {
-				cut = true
+				s.cut = true
 				break
 			}
 			c.instances++
-			starts = append(starts, start{wall, base.end})
+			starts = append(starts, start{wall, &base.end})
 		}
 	}
 	for i := range e.dates {
 		d := &e.dates[i]
 		o, err := c.originalOf(e.calendar, &d.moment, base)
 		if err != nil {
-			return nil, nil, fmt.Errorf("RDATE: %w", err)
+			return fmt.Errorf("RDATE: %w", err)
 		}
 		if o.date && !base.dates {
 			o.wall += base.start - dateOf(base.start)
 		}
-		end := base.end
+		at := start{o.wall, &base.end}
 		if d.end != nil || d.duration != "" {
-			if end, err = c.ending(e.calendar, &span{zone: base.zone, dates: base.dates, start: o.wall}, d.end, d.duration); err != nil {
-				return nil, nil, fmt.Errorf("RDATE: %w", err)
+			end, err := c.ending(e.calendar, &span{zone: base.zone, dates: base.dates, start: o.wall}, d.end, d.duration)
+			if err != nil {
+				return fmt.Errorf("RDATE: %w", err)
 			}
-			end.of = &o.wall
+			at.end = &end
 		}
-		starts = append(starts, start{o.wall, end})
+		starts = append(starts, at)
 	}
 	var excluded originals[struct{}]
 	for i := range e.exDates {
 		o, err := c.originalOf(e.calendar, &e.exDates[i], base)
 		if err != nil {
-			return nil, nil, fmt.Errorf("EXDATE: %w", err)
+			return fmt.Errorf("EXDATE: %w", err)
 		}
 		excluded.add(o, base, struct{}{})
 	}
@@ -273,13 +296,13 @@ func (c *converter) originals(e *vevent) (*span, []start, error) {
 	starts = slices.CompactFunc(starts, func(a, b start) bool { return a.wall == b.wall })
 	slices.Reverse(starts)
 	if !base.dates {
-		starts = slices.CompactFunc(starts, func(a, b start) bool { return base.zone.instant(a.wall) == base.zone.instant(b.wall) })
+		starts = slices.CompactFunc(starts, func(a, b start) bool {
+			// The clocks skip a day at most.
+			return b.wall-a.wall <= secondsADay && base.zone.instant(a.wall) == base.zone.instant(b.wall)
+		})
 	}
-	if cut {
-		c.begin(e)
-		c.Reject(e.uid, "", e.line, fmt.Sprintf("its rule gives more than the %d instances that a rule may have, or takes too long: the later ones are left out", rrule.MaxTimes))
-	}
-	return base, starts, nil
+	s.base, s.starts = base, starts
+	return nil
 }
 
 // expand returns the wall-clock times that a rule gives in the window.
@@ -294,7 +317,7 @@ func (c *converter) expand(e *vevent, base *span, text string) (walls []int64, w
 		}
 		rule = rule.WithoutTimes()
 	}
-	until, last := c.to, int64(1)<<62 // wall clock, and instant
+	until, last := c.to, int64(math.MaxInt64) // wall clock, and instant
 	switch form := rule.UntilForm; {
 	case form == rrule.Date:
 		until = rule.Until + secondsADay - 1
@@ -306,11 +329,14 @@ func (c *converter) expand(e *vevent, base *span, text string) (walls []int64, w
 		// Several wall-clock times around a change can be the same instant.
 		until, last = base.zone.wall(rule.Until)+secondsADay, rule.Until
 	}
-	if until < base.start || base.zone.instant(base.start) > last {
+	if until < base.start || last < math.MaxInt64 && base.zone.instant(base.start) > last {
 		return nil, false, errors.New("its rule ends before it starts")
 	}
 	walls, whole = rule.Between(base.start, until, c.from, c.to)
-	return slices.DeleteFunc(walls, func(wall int64) bool { return base.zone.instant(wall) > last }), whole, nil
+	if last < math.MaxInt64 {
+		walls = slices.DeleteFunc(walls, func(wall int64) bool { return base.zone.instant(wall) > last })
+	}
+	return walls, whole, nil
 }
 
 // An original says which instance a RECURRENCE-ID or an EXDATE means.

@@ -21,21 +21,8 @@ type span struct {
 // An ending says when an instance ends. The zero value says nothing.
 type ending struct {
 	known bool
-	// at is the end of one instance as it is written: others last for the same seconds (RFC
-	// 5545 section 3.8.5.3). If the zone is nil, it is the last date, and not a time.
-	at   int64
-	zone *zone
-	of   *int64 // the start of that instance; nil: the first one
-	// duration is what is written instead of an end.
-	duration *duration
-}
-
-// from returns the wall-clock time at which the instance starts whose end is written.
-func (e *ending) from(s *span) int64 {
-	if e.of != nil {
-		return *e.of
-	}
-	return s.start
+	date  bool     // it is a date, some days after that of the start
+	lasts duration // from the start on
 }
 
 // span resolves the times of an event. Its error is the reason to reject it.
@@ -87,16 +74,15 @@ func (c *converter) ending(cal *calendar, s *span, end *moment, text string) (en
 		}
 		if s.dates || end.form == rrule.Date {
 			// The end is exclusive (RFC 5545 section 3.6.1). Many write that of one day as the start.
-			at = dateOf(at - 1)
-			if at < dateOf(s.start) {
-				at = dateOf(s.start)
-			}
-			return ending{known: true, at: at}, nil
+			days := (dateOf(at-1) - dateOf(s.start)) / secondsADay
+			return ending{known: true, date: true, lasts: duration{days: max(days, 0)}}, nil
 		}
-		if z.instant(at) < s.zone.instant(s.start) {
+		// Other instances last for the same seconds (RFC 5545 section 3.8.5.3).
+		seconds := z.instant(at) - s.zone.instant(s.start)
+		if seconds < 0 {
 			return ending{}, errors.New("DTEND is before DTSTART")
 		}
-		return ending{known: true, at: at, zone: z}, nil
+		return ending{known: true, lasts: duration{seconds: seconds}}, nil
 	case text != "":
 		d, err := parseDuration(text)
 		if err != nil {
@@ -104,11 +90,11 @@ func (c *converter) ending(cal *calendar, s *span, end *moment, text string) (en
 		}
 		if s.dates {
 			days := d.days + (d.seconds+secondsADay-1)/secondsADay
-			return ending{known: true, at: dateOf(s.start) + max(days-1, 0)*secondsADay}, nil
+			return ending{known: true, date: true, lasts: duration{days: max(days-1, 0)}}, nil
 		}
-		return ending{known: true, duration: &d}, nil
+		return ending{known: true, lasts: d}, nil
 	case s.dates:
-		return ending{known: true, at: dateOf(s.start)}, nil // one day
+		return ending{known: true, date: true}, nil // one day
 	}
 	return ending{}, nil
 }
@@ -121,20 +107,21 @@ func (c *converter) set(e *event.Event, s *span, wall int64, end ending) (err er
 	if e.TimeZone = s.zone.name; e.TimeZone == "" && s.zone != c.provider && !s.dates {
 		e.TimeZone = c.provider.iana.String() // an instant stays where it is if the provider's zone is corrected
 	}
+	later := end.lasts.days * secondsADay
+	if end.date {
+		e.End = date(dateOf(wall) + later)
+	}
 	if s.dates {
 		e.Start = date(wall)
-		e.End = date(end.at + wall - end.from(s))
 		return nil
 	}
 	instant := s.zone.instant(wall)
-	switch {
-	case end.zone == nil && end.duration == nil && end.known: // a date
-		e.End = date(end.at + dateOf(wall) - dateOf(end.from(s)))
-	case end.duration != nil:
-		e.End, err = c.shown(s.zone, s.zone.instant(wall+end.duration.days*secondsADay)+end.duration.seconds)
-	case end.known:
-		first := end.zone.instant(end.at) - s.zone.instant(end.from(s))
-		e.End, err = c.shown(s.zone, instant+first)
+	if end.known && !end.date {
+		last := instant
+		if later > 0 {
+			last = s.zone.instant(wall + later)
+		}
+		e.End, err = c.shown(s.zone, last+end.lasts.seconds)
 	}
 	if err == nil {
 		e.Start, err = c.shown(s.zone, instant)
@@ -172,12 +159,13 @@ func (s *span) id(wall int64) string {
 }
 
 func idOf(wall int64, form rrule.Form) string {
-	layout := "20060102T150405Z"
-	switch form {
+	s := time.Unix(wall, 0).UTC().Format(time.RFC3339) // 2006-01-02T15:04:05Z; fast, unlike other layouts
+	switch day := s[:4] + s[5:7] + s[8:10]; form {
 	case rrule.Date:
-		layout = "20060102"
+		return day
 	case rrule.Local:
-		layout = "20060102T150405"
+		return day + s[10:13] + s[14:16] + s[17:19]
+	default:
+		return day + s[10:13] + s[14:16] + s[17:]
 	}
-	return time.Unix(wall, 0).UTC().Format(layout)
 }
