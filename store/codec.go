@@ -321,14 +321,8 @@ func DecodeEntry(key, b []byte) (e event.Event, lowest, highest event.Price, err
 	if err != nil {
 		return e, lowest, highest, err
 	}
-	var err1, err2, err3, err4, err5 error
-	e.Key, err1 = event.ParseKey(key)
-	e.Title = v.Event.Title
-	e.Start, e.TimeZone, err2 = parseZoned(v.Event.Start)
-	e.End, err3 = parseLocal(v.Event.End)
-	lowest, err4 = parsePrice(v.Event.Lowest)
-	highest, err5 = parsePrice(v.Event.Highest)
-	return e, lowest, highest, cmp.Or(err1, err2, err3, err4, err5)
+	c := Columns{Title: v.Event.Title, Start: v.Event.Start, End: v.Event.End, Lowest: v.Event.Lowest, Highest: v.Event.Highest}
+	return c.Entry(key)
 }
 
 // CheckRecord is [DecodeRecord] that accepts nothing that would not be encoded: it encodes

@@ -23,6 +23,15 @@ type Forgotten struct {
 	Revision Revision `json:"-"` // of the store now
 }
 
+// Record returns the record of what was removed, but for its id and when it was done.
+func (f *Forgetting) Record(done Forgotten, started time.Time) Job {
+	message := fmt.Sprintf("all that was stored: %s and %s", amount(done.Events, "event"), amount(done.Jobs, "outcome of a job", "outcomes of jobs"))
+	if !f.GoneBefore.IsZero() {
+		message = fmt.Sprintf("what had left the feed and ended before %s: %s", f.GoneBefore, amount(done.Events, "event"))
+	}
+	return Job{Provider: f.Provider, Trigger: Forget, Started: started, Gone: done.Events, Message: message}
+}
+
 // A Renaming says what Rename moves.
 type Renaming struct {
 	From, To string // providers' names
@@ -41,6 +50,28 @@ type Renamed struct {
 	Record      Job    `json:"record"`        // what is recorded of it, of the new name; zero in a dry run
 
 	Revision Revision `json:"-"` // of the store now
+}
+
+// Record returns the record of what was moved, but for its id and when it was done.
+func (r *Renaming) Record(done Renamed, started time.Time) Job {
+	return Job{
+		Provider: r.To, Trigger: Rename, Started: started,
+		Seen: done.Events, New: done.Events - done.Known, Changed: done.Changed, Unchanged: done.Known - done.Changed,
+		Message: fmt.Sprintf("all that was stored of %s: %s, %d of them known already, and %s",
+			r.From, amount(done.Events, "event"), done.Known, amount(done.Jobs, "outcome of a job", "outcomes of jobs")),
+	}
+}
+
+// amount writes how many things there are: "1 event", "2 events". The plural is to be given
+// where it is not made with an s.
+func amount(n int, thing string, things ...string) string {
+	switch {
+	case n == 1:
+		return "1 " + thing
+	case len(things) > 0:
+		return fmt.Sprintf("%d %s", n, things[0])
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // A Selection sums up some stored events of one provider.

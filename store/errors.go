@@ -20,9 +20,17 @@ var (
 	ErrDamaged = errors.New("damaged")
 )
 
-// ErrUncertain is an error of writing: the commit failed at its very end. Its data can be
-// read, and nobody knows whether a crash would undo it. After any other error of a write
-// the store holds what it held before.
+// ErrBusy is returned when another store runs a job of the provider. The text names it.
+var ErrBusy = errors.New("another process runs a job of the provider")
+
+// ErrFenced is returned by Keep, Apply and Finish when another job of the provider has begun
+// since: this one must not write any more, and nothing of it was stored.
+var ErrFenced = errors.New("the provider is another job's now")
+
+// ErrUncertain is an error of writing: the commit failed at its very end. Either its data can
+// be read, and nobody knows whether a crash would undo it, or the store could not be asked
+// whether it has the data. After any other error of a write the store holds what it held
+// before.
 var ErrUncertain = errors.New("stored, perhaps not for good")
 
 // ErrNothing is returned by Forget and Rename when nothing is stored of the provider.

@@ -2,7 +2,7 @@
 // event with its latest values, when it was first seen and last changed, and whether it is
 // in its provider's latest snapshot; and what became of the jobs that brought it. It holds
 // the nouns, the errors, and the encoding of the values. What keeps them is a package
-// below it: [fever/store/bolt].
+// below it: [fever/store/bolt] or [fever/store/postgres].
 package store
 
 import (

@@ -36,7 +36,7 @@ func (s *Store) Apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 }
 
 func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (applied store.Applied, _ store.Job, err error) {
-	rows, err := sortRows(snap)
+	rows, err := snap.Rows()
 	if err != nil {
 		return applied, job, err
 	}
@@ -92,42 +92,6 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 // that bbolt's own 0.5 makes it take.
 const fillPercent = 0.9
 
-// row is an event of a snapshot with its key in the buckets.
-type row struct {
-	key   []byte
-	event *event.Event
-	past  bool
-}
-
-// sortRows brings the events in the order of their keys, in which bbolt finds and
-// inserts them fastest.
-func sortRows(snap store.Snapshot) ([]row, error) {
-	if err := event.ValidProvider(snap.Provider); err != nil {
-		return nil, err
-	}
-	rows := make([]row, 0, len(snap.Events)+len(snap.Past))
-	for i := range snap.Events {
-		e := &snap.Events[i]
-		rows = append(rows, row{e.Bytes(), e, false})
-	}
-	for i := range snap.Past {
-		e := &snap.Past[i]
-		rows = append(rows, row{e.Bytes(), e, true})
-	}
-	for _, r := range rows {
-		if r.event.Provider != snap.Provider {
-			return nil, fmt.Errorf("event %s belongs to another provider", r.event.Key)
-		}
-	}
-	slices.SortFunc(rows, func(a, b row) int { return bytes.Compare(a.key, b.key) })
-	for i := 1; i < len(rows); i++ {
-		if bytes.Equal(rows[i-1].key, rows[i].key) {
-			return nil, fmt.Errorf("event %s is in it twice", rows[i].event.Key)
-		}
-	}
-	return rows, nil
-}
-
 // changes is the difference between what is stored and a snapshot.
 type changes struct {
 	applied  store.Applied
@@ -146,7 +110,7 @@ type changes struct {
 
 // compare finds the changes. They hold nothing of tx's pages.
 // Before is the number of events that are current.
-func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []row, before int) (*changes, error) {
+func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []store.Row, before int) (*changes, error) {
 	c, events := new(changes), tx.Bucket(eventsBucket)
 	c.applied.Known = hasAny(events, snap.Provider)
 	if err := c.compareProvider(tx, snap); err != nil {
@@ -163,7 +127,7 @@ func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []row,
 			return nil, ctx.Err()
 		}
 		if err := c.compareEvent(events, r, &enc, snap.Taken); err != nil {
-			return nil, fmt.Errorf("event %s: %w", r.event.Key, err)
+			return nil, fmt.Errorf("event %s: %w", r.Event.Key, err)
 		}
 	}
 	if snap.Changes != nil {
@@ -174,7 +138,7 @@ func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []row,
 		return c, c.compareSale(events)
 	}
 	if len(snap.Past) > 0 {
-		rows = slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.past })
+		rows = slices.DeleteFunc(slices.Clone(rows), func(r store.Row) bool { return r.Past })
 	}
 	c.compareCurrent(tx, snap.Provider, rows)
 	return c, c.compareSale(events)
@@ -229,17 +193,17 @@ func (c *changes) compareProvider(tx *bbolt.Tx, snap store.Snapshot) error {
 	return nil
 }
 
-func (c *changes) compareEvent(events *bbolt.Bucket, r row, enc *store.Encoder, taken time.Time) error {
-	fields, err := enc.Encode(r.event)
+func (c *changes) compareEvent(events *bbolt.Bucket, r store.Row, enc *store.Encoder, taken time.Time) error {
+	fields, err := enc.Encode(r.Event)
 	if err != nil {
 		return err
 	}
 	v := store.Value{Revision: c.next, Event: fields, FirstSeen: taken.UnixMilli(), LastChanged: taken.UnixMilli()}
 	var was store.Revision
-	if stored := events.Get(r.key); stored == nil {
+	if stored := events.Get(r.Key); stored == nil {
 		c.applied.New++
 	} else {
-		old, err := store.DecodeValue(r.key, stored)
+		old, err := store.DecodeValue(r.Key, stored)
 		if err != nil {
 			return damaged(events.Tx().DB().Path(), err.Error())
 		}
@@ -250,33 +214,33 @@ func (c *changes) compareEvent(events *bbolt.Bucket, r row, enc *store.Encoder, 
 		c.applied.Changed++
 		v.FirstSeen, was = old.FirstSeen, old.Revision
 	}
-	if err := r.event.Validate(); err != nil {
+	if err := r.Event.Validate(); err != nil {
 		return err // it could not be read back
 	}
-	b, err := v.Encode(r.key)
+	b, err := v.Encode(r.Key)
 	if err != nil {
 		return err
 	}
-	c.keys, c.values, c.was = append(c.keys, r.key), append(c.values, b), append(c.was, was)
+	c.keys, c.values, c.was = append(c.keys, r.Key), append(c.values, b), append(c.was, was)
 	return nil
 }
 
 // compareCurrent merges two sorted lists: the provider's current keys and the rows.
-func (c *changes) compareCurrent(tx *bbolt.Tx, provider string, rows []row) {
+func (c *changes) compareCurrent(tx *bbolt.Tx, provider string, rows []store.Row) {
 	for k := range under(tx.Bucket(currentBucket), provider) {
 		c.applied.Before++
-		for len(rows) > 0 && bytes.Compare(rows[0].key, k) < 0 {
-			c.came = append(c.came, rows[0].key)
+		for len(rows) > 0 && bytes.Compare(rows[0].Key, k) < 0 {
+			c.came = append(c.came, rows[0].Key)
 			rows = rows[1:]
 		}
-		if len(rows) > 0 && bytes.Equal(rows[0].key, k) {
+		if len(rows) > 0 && bytes.Equal(rows[0].Key, k) {
 			rows = rows[1:]
 			continue
 		}
 		c.went = append(c.went, bytes.Clone(k))
 	}
 	for _, r := range rows {
-		c.came = append(c.came, r.key)
+		c.came = append(c.came, r.Key)
 	}
 	for _, key := range c.came {
 		c.marks = append(c.marks, pair{key: key})

@@ -66,10 +66,8 @@ func (s *Store) forget(ctx context.Context, tx *bbolt.Tx, f store.Forgetting) (d
 		return done, err
 	}
 	done.Jobs = len(jobs)
-	message := fmt.Sprintf("all that was stored: %s and %s", amount(done.Events, "event"), amount(done.Jobs, "outcome of a job", "outcomes of jobs"))
 	if !f.GoneBefore.IsZero() {
 		done.Jobs = 0
-		message = fmt.Sprintf("what had left the feed and ended before %s: %s", f.GoneBefore, amount(done.Events, "event"))
 	}
 	h, err := readHead(tx)
 	done.Revision = h.Revision
@@ -90,9 +88,7 @@ func (s *Store) forget(ctx context.Context, tx *bbolt.Tx, f store.Forgetting) (d
 	if err != nil {
 		return done, err
 	}
-	done.Record, err = s.putRecord(tx, store.Job{
-		Provider: f.Provider, Trigger: store.Forget, Started: started, Gone: done.Events, Message: message,
-	})
+	done.Record, err = s.putRecord(tx, f.Record(done, started))
 	return done, err
 }
 
@@ -104,18 +100,6 @@ func removeEvent(tx *bbolt.Tx, key []byte) error {
 		return damaged(tx.DB().Path(), fmt.Sprintf("event %q: %v", key, err))
 	}
 	return errors.Join(events.Delete(key), revise(tx, key, r, 0))
-}
-
-// amount writes how many things there are: "1 event", "2 events". The plural is to be given
-// where it is not made with an s.
-func amount(n int, thing string, things ...string) string {
-	switch {
-	case n == 1:
-		return "1 " + thing
-	case len(things) > 0:
-		return fmt.Sprintf("%d %s", n, things[0])
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func deleteAll(b *bbolt.Bucket, keys [][]byte) error {

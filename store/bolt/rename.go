@@ -106,12 +106,7 @@ func (s *Store) rename(ctx context.Context, tx *bbolt.Tx, r store.Renaming) (don
 	if err := errors.Join(m.dropStreams(), m.moveProvider(), m.moveJobs(jobs)); err != nil {
 		return done, 0, err
 	}
-	done.Record, err = s.putRecord(tx, store.Job{
-		Provider: r.To, Trigger: store.Rename, Started: m.started,
-		Seen: done.Events, New: done.Events - done.Known, Changed: done.Changed, Unchanged: done.Known - done.Changed,
-		Message: fmt.Sprintf("all that was stored of %s: %s, %d of them known already, and %s",
-			r.From, amount(done.Events, "event"), done.Known, amount(done.Jobs, "outcome of a job", "outcomes of jobs")),
-	})
+	done.Record, err = s.putRecord(tx, r.Record(done, m.started))
 	return done, current, err
 }
 
