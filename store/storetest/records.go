@@ -107,7 +107,7 @@ func testRecordsWhileWriting(t *testing.T, place func(*testing.T) Place) {
 }
 
 // testRecordsWhileEditing forgets and renames from within the loop. What is left must not pass
-// for all that was there, and nothing is damaged.
+// for all that was there, and nothing is damaged. A store may have read some events ahead.
 func testRecordsWhileEditing(t *testing.T, place func(*testing.T) Place) {
 	for name, edit := range map[string]func(context.Context, Store) error{
 		"forget": func(ctx context.Context, s Store) error {
@@ -121,7 +121,11 @@ func testRecordsWhileEditing(t *testing.T, place func(*testing.T) Place) {
 	} {
 		s := open(t, place)
 		Apply(t, s, Snapshot("a", 1, Sample("a", 1, 1)))
-		Apply(t, s, Snapshot("b", 1, Sample("b", 2, 1), Sample("b", 3, 1)))
+		var events []event.Event
+		for n := range 1000 {
+			events = append(events, Sample("b", 2+n, 1))
+		}
+		Apply(t, s, Snapshot("b", 1, events...))
 		var got []string
 		var ended error
 		for r, err := range s.Records(t.Context(), Everything) {
@@ -135,8 +139,8 @@ func testRecordsWhileEditing(t *testing.T, place func(*testing.T) Place) {
 				}
 			}
 		}
-		if !errors.Is(ended, store.ErrRemoved) || errors.Is(ended, store.ErrDamaged) || len(got) != 2 {
-			t.Errorf("%s: %q, then %v", name, got, ended)
+		if !errors.Is(ended, store.ErrRemoved) || errors.Is(ended, store.ErrDamaged) || len(got) > 500 {
+			t.Errorf("%s: %d events, then %v", name, len(got), ended)
 		}
 		for _, err := range s.Records(t.Context(), Everything) {
 			if err != nil {

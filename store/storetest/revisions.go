@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"testing/synctest"
 
 	"fever/event"
 	"fever/store"
@@ -139,48 +138,46 @@ func testRevisionBetween(t *testing.T, place func(*testing.T) Place) {
 func testWait(t *testing.T, place func(*testing.T) Place) {
 	s := open(t, place)
 	Apply(t, s, Snapshot("a", 1, Sample("a", 1, 1)))
-	synctest.Test(t, func(t *testing.T) {
-		if err := s.Wait(t.Context(), 0); err != nil {
-			t.Error(err)
-		}
-		ended := make(chan error, 20)
-		wait := func(ctx context.Context, since store.Revision, n int) {
-			for range n {
-				go func() { ended <- s.Wait(ctx, since) }()
-			}
-			synctest.Wait()
-			if len(ended) > 0 {
-				t.Fatalf("it did not wait: %v", <-ended)
-			}
-		}
-		expect := func(n int, want func(error) bool) {
-			t.Helper()
-			synctest.Wait()
-			if len(ended) != n {
-				t.Fatalf("%d have ended, not %d", len(ended), n)
-			}
-			for range n {
-				if err := <-ended; !want(err) {
-					t.Errorf("error %v", err)
+	if err := s.Wait(t.Context(), 0); err != nil {
+		t.Error(err)
+	}
+	wait := func(ctx context.Context, since store.Revision, n int) <-chan error {
+		ended := make(chan error, n)
+		for range n {
+			go func() {
+				err := s.Wait(ctx, since)
+				if _, at, err1 := s.Load(context.WithoutCancel(ctx)); err == nil && (err1 != nil || at <= since) {
+					err = fmt.Errorf("after revision %d comes %d, %w", since, at, err1)
 				}
+				ended <- err
+			}()
+		}
+		return ended
+	}
+	expect := func(ended <-chan error, want func(error) bool) {
+		t.Helper()
+		for range cap(ended) {
+			if err := <-ended; !want(err) {
+				t.Errorf("error %v", err)
 			}
 		}
-		wait(t.Context(), 1, 5)
-		wait(t.Context(), 2, 3)
-		Apply(t, s, Snapshot("a", 1, Sample("a", 1, 1))) // changes nothing
-		expect(0, nil)
-		Apply(t, s, Snapshot("a", 1, Sample("a", 2, 1)))
-		expect(5, func(err error) bool { return err == nil })
-		ctx, cancel := context.WithCancel(t.Context())
-		wait(ctx, 2, 2)
-		cancel()
-		expect(2, func(err error) bool { return errors.Is(err, context.Canceled) })
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-		expect(3, func(err error) bool { return err != nil && !errors.Is(err, context.Canceled) })
-		if err := s.Wait(t.Context(), 0); err == nil {
-			t.Error("a closed store has something new")
-		}
-	})
+	}
+	first, second := wait(t.Context(), 1, 5), wait(t.Context(), 2, 3)
+	Apply(t, s, Snapshot("a", 1, Sample("a", 1, 1))) // changes nothing
+	Apply(t, s, Snapshot("a", 1, Sample("a", 2, 1)))
+	expect(first, func(err error) bool { return err == nil })
+	ctx, cancel := context.WithCancel(t.Context())
+	third := wait(ctx, 2, 2)
+	cancel()
+	expect(third, func(err error) bool { return errors.Is(err, context.Canceled) })
+	if len(second) > 0 {
+		t.Errorf("it did not wait: %v", <-second)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	expect(second, func(err error) bool { return err != nil && !errors.Is(err, context.Canceled) })
+	if err := s.Wait(t.Context(), 0); err == nil {
+		t.Error("a closed store has something new")
+	}
 }
