@@ -20,42 +20,44 @@ import (
 // what searches must not know who collects, and nothing below knows the command line.
 // Tests may import more: a benchmark of the store loads an index, too.
 var allowed = map[string][]string{
-	".":                  {"cli"},
-	"cli":                {"config", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "index", "index/follow", "event"},
-	"config":             {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/feed/ical", "provider/feed/mapped", "provider/feed/rpde", "provider/feed/schemaorg", "provider/xmlscan", "event"},
-	"internal/caches":    {"internal/harness"},
-	"internal/clients":   {"internal/harness"},
-	"internal/demo":      {"internal/harness"},
-	"httpapi":            {"httpapi/server", "index", "index/deflate", "event"},
-	"httpapi/server":     {},
-	"internal/pipe":      {}, // for tests, too
-	"ops":                {"ops/page", "ops/control", "httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index"},
-	"ops/control":        {"httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index", "event"},
-	"ops/human":          {},
-	"ops/page":           {"httpapi/server", "ops/human", "event", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "index"},
-	"ingest":             {"provider/feed", "store"},
-	"internal/leak":      {}, // for tests, which these rules leave alone
-	"internal/harness":   {},
-	"internal/load":      {"internal/harness", "internal/plot"},
-	"internal/plot":      {},
-	"internal/feedtest":  {"provider/feed", "event"}, // for tests, too
-	"provider":           {"provider/feed", "provider/jsonscan", "provider/spool", "provider/xmlscan", "event"},
-	"provider/feed":      {"event"},
-	"provider/inspect":   {"provider/feed", "event"},
-	"provider/simulator": {}, // for tests, too
-	"provider/jsonscan":  {},
-	"provider/spool":     {},
-	"provider/rrule":     {},
-	"internal/votes":     {"internal/harness", "provider/rrule"},
-	"provider/xmlscan":   {"provider/spool"},
-	"internal/soak":      {"internal/harness", "internal/plot"},
-	"store":              {"provider/feed", "event"},
-	"store/bolt":         {"store", "store/bolt/boltfile", "provider/feed", "event"},
-	"index":              {"index/deflate", "event"},
-	"index/follow":       {"store", "index", "event"},
-	"index/deflate":      {},
-	"event":              {},
-	"internal/torture":   {"internal/harness", "store", "store/bolt"}, // to check the files that it has a process leave behind
+	".":                     {"cli"},
+	"cli":                   {"config", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "index", "index/follow", "event"},
+	"config":                {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/feed/ical", "provider/feed/mapped", "provider/feed/rpde", "provider/feed/schemaorg", "provider/xmlscan", "event"},
+	"internal/caches":       {"internal/harness"},
+	"internal/clients":      {"internal/harness"},
+	"internal/demo":         {"internal/harness"},
+	"httpapi":               {"httpapi/server", "index", "index/deflate", "event"},
+	"httpapi/server":        {},
+	"internal/pipe":         {}, // for tests, too
+	"ops":                   {"ops/page", "ops/control", "httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index"},
+	"ops/control":           {"httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index", "event"},
+	"ops/human":             {},
+	"ops/page":              {"httpapi/server", "ops/human", "event", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "index"},
+	"ingest":                {"provider/feed", "store"},
+	"internal/leak":         {}, // for tests, which these rules leave alone
+	"internal/harness":      {},
+	"internal/load":         {"internal/harness", "internal/plot"},
+	"internal/plot":         {},
+	"internal/feedtest":     {"provider/feed", "event"}, // for tests, too
+	"provider":              {"provider/feed", "provider/jsonscan", "provider/spool", "provider/xmlscan", "event"},
+	"provider/feed":         {"event"},
+	"provider/inspect":      {"provider/feed", "event"},
+	"provider/simulator":    {}, // for tests, too
+	"provider/jsonscan":     {},
+	"provider/spool":        {},
+	"provider/rrule":        {},
+	"internal/votes":        {"internal/harness", "provider/rrule"},
+	"provider/xmlscan":      {"provider/spool"},
+	"internal/soak":         {"internal/harness", "internal/plot"},
+	"store":                 {"provider/feed", "event"},
+	"store/bolt":            {"store", "store/bolt/boltfile", "provider/feed", "event"},
+	"store/postgres":        {"store", "provider/feed", "event"},
+	"index":                 {"index/deflate", "event"},
+	"index/follow":          {"store", "index", "event"},
+	"index/deflate":         {},
+	"event":                 {},
+	"internal/postgrestest": {},                                          // for tests, too
+	"internal/torture":      {"internal/harness", "store", "store/bolt"}, // to check the files that it has a process leave behind
 
 	"provider/feed/dump":      {"provider/feed", "provider/jsonscan", "event"},
 	"provider/feed/schemaorg": {"provider/feed", "provider/jsonscan", "provider/rrule", "event"},
@@ -77,6 +79,7 @@ var only = map[string]string{
 	"github.com/dustin/go-humanize":       "config cli ops/page provider/inspect",
 	"github.com/robfig/cron/v3":           "config",
 	"go.etcd.io/bbolt":                    "store/bolt",
+	"github.com/jackc/pgx/v5":             "store/postgres",
 	"github.com/fxamacker/cbor/v2":        "store",
 	"github.com/google/btree":             "index",
 	"github.com/julienschmidt/httprouter": "httpapi",

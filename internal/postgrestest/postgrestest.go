@@ -1,0 +1,257 @@
+// Package postgrestest is for tests: it starts PostgreSQL servers in folders of their own.
+package postgrestest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Required is the variable that must be "required" where tests may not be skipped for lack of
+// PostgreSQL.
+const Required = "FEVER_TEST_POSTGRES"
+
+// Programs is the variable that names the folder of PostgreSQL's programs, if they are not in
+// one of the usual places.
+const Programs = "PGBIN"
+
+// usual are the patterns of the folders of PostgreSQL's programs in Debian, in Red Hat's
+// packages, from source, and in Homebrew.
+var usual = []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin"}
+
+// programs returns the folder of PostgreSQL's programs: of several the last one.
+func programs() (string, error) {
+	if folder := os.Getenv(Programs); folder != "" {
+		return folder, nil
+	}
+	if found, err := exec.LookPath("postgres"); err == nil {
+		found, err = filepath.EvalSymlinks(found) // the others are beside it
+		return filepath.Dir(found), err
+	}
+	for _, pattern := range usual {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			return "", err
+		}
+		if len(found) > 0 {
+			return slices.Max(found), nil
+		}
+	}
+	return "", fmt.Errorf("there is no PostgreSQL in %q: set %s", usual, Programs)
+}
+
+// A Server is a PostgreSQL server with a unix socket, and nothing on the network. It trusts
+// everybody who can reach the socket. Nothing of it outlives the process.
+type Server struct {
+	bin     string
+	folder  string
+	command *exec.Cmd
+	alive   io.Closer // the server stops when this is closed, at the latest by the end of the process
+	log     bytes.Buffer
+
+	mu   sync.Mutex
+	made int      // databases
+	free []string // of these
+}
+
+// start makes a cluster, and runs a server on it with the settings, each "name=value".
+func start(bin string, settings ...string) (_ *Server, err error) {
+	s := &Server{bin: bin}
+	if s.folder, err = os.MkdirTemp("", "fever-postgres-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.stop())
+		}
+	}()
+	as, err := lowered()
+	if err == nil {
+		err = giveAway(s.folder, as)
+	}
+	if err != nil {
+		return nil, err
+	}
+	data := filepath.Join(s.folder, "data")
+	initdb := s.as(as, filepath.Join(s.bin, "initdb"), "--no-sync", "--auth=trust", "--username=fever", "--encoding=UTF8", "--locale=C", "--pgdata="+data)
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	if err := s.run(as, data, settings); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// run starts the server and waits until it answers. A shell is between this process and the
+// server: its input ends when this process does, in whatever way. Then it stops the server and
+// removes the folder.
+func (s *Server) run(as *user.User, data string, settings []string) error {
+	arguments := []string{
+		"-c", `"$@" </dev/null & read -r _; kill -INT $!; wait $!; rm -rf "$0"`, s.folder,
+		filepath.Join(s.bin, "postgres"), "-D", data, "-k", s.folder, "-c", "listen_addresses=",
+	}
+	for _, setting := range settings {
+		arguments = append(arguments, "-c", setting)
+	}
+	s.command = s.as(as, "sh", arguments...)
+	s.command.Stdout, s.command.Stderr = &s.log, &s.log
+	alive, err := s.command.StdinPipe()
+	if err != nil {
+		return err
+	}
+	s.alive = alive
+	if err := s.command.Start(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for {
+		err := exec.CommandContext(ctx, filepath.Join(s.bin, "pg_isready"), "--quiet", "--host="+s.folder).Run()
+		if _, asked := errors.AsType[*exec.ExitError](err); err == nil || !asked {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the server does not answer: %w", errors.Join(s.stop(), errors.New(s.log.String())))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// stop stops the server, if it runs, and removes its folder.
+func (s *Server) stop() error {
+	var err error
+	if s.alive != nil {
+		err, s.alive = s.alive.Close(), nil
+		_ = s.command.Wait() // the status is that of a server which was told to stop
+	}
+	return errors.Join(err, os.RemoveAll(s.folder))
+}
+
+// unprivileged is the user that a server runs as when the process is the superuser's, as which
+// PostgreSQL refuses to run.
+const unprivileged = "nobody"
+
+// lowered returns the user that servers run as, or nil if that is the user of this process.
+func lowered() (*user.User, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil //nolint:nilnil // nobody else
+	}
+	return user.Lookup(unprivileged)
+}
+
+// as returns a command that runs as a user.
+func (s *Server) as(u *user.User, name string, arguments ...string) *exec.Cmd {
+	if u != nil {
+		arguments = append([]string{"--reuid=" + u.Uid, "--regid=" + u.Gid, "--clear-groups", "--", name}, arguments...)
+		name = "setpriv"
+	}
+	command := exec.CommandContext(context.Background(), name, arguments...) // stop ends it
+	command.Dir = s.folder
+	return command
+}
+
+// giveAway makes a user the owner of a folder.
+func giveAway(folder string, u *user.User) error {
+	if u == nil {
+		return nil
+	}
+	id, err1 := strconv.Atoi(u.Uid)
+	group, err2 := strconv.Atoi(u.Gid)
+	return errors.Join(err1, err2, os.Chown(folder, id, group))
+}
+
+// Database returns the URL of a database that has no schema of fever's and that no other test
+// uses. At the end of the test it is emptied for another one, which costs less than to make one.
+func (s *Server) Database(t testing.TB) string {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var name string
+	if last := len(s.free) - 1; last >= 0 {
+		name, s.free = s.free[last], s.free[:last]
+	} else {
+		s.made++
+		name = fmt.Sprintf("t%d", s.made)
+		s.client(t, "createdb", name)
+	}
+	t.Cleanup(func() {
+		s.client(t, "psql", "--quiet", "--no-psqlrc", "--set=client_min_messages=error", "--command=drop schema if exists fever cascade", name)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.free = append(s.free, name)
+	})
+	return s.URL(name)
+}
+
+func (s *Server) client(t testing.TB, program string, arguments ...string) {
+	t.Helper()
+	command := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(s.bin, program), append([]string{"--host=" + s.folder, "--username=fever"}, arguments...)...)
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", program, err, out)
+	}
+}
+
+// URL returns that of a database.
+func (s *Server) URL(database string) string {
+	return "postgres:///" + database + "?" + url.Values{"host": {s.folder}, "user": {"fever"}}.Encode()
+}
+
+// shared is the server for all tests of the process. What it holds need not outlive a crash.
+var shared struct {
+	sync.Mutex
+	*Server
+}
+
+// Database returns one of a server that all tests of the process share: see [Server.Database].
+// Without PostgreSQL the test is skipped, or fails where it is required. The tests must run
+// in [Run].
+func Database(t testing.TB) string {
+	t.Helper()
+	return sharedServer(t).Database(t)
+}
+
+func sharedServer(t testing.TB) *Server {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.Server == nil {
+		bin, err := programs()
+		if err != nil && os.Getenv(Required) != "required" {
+			t.Skip(err)
+		}
+		if err == nil {
+			shared.Server, err = start(bin, "fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return shared.Server
+}
+
+// Run runs the tests of a package, and stops what [Database] started. It returns the exit code.
+func Run(m *testing.M) int {
+	code := m.Run()
+	if shared.Server == nil {
+		return code
+	}
+	if err := shared.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "stop PostgreSQL:", err)
+		return max(code, 1)
+	}
+	return code
+}
