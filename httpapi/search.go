@@ -23,12 +23,7 @@ import (
 type Search struct {
 	Index       *index.Index // searches get 503 until it is loaded
 	MaxInFlight int          // searches at once, the others get 503; zero or less: no bound
-	MaxAnswer   int          // events of one answer, a search for more gets 400; zero or less: no bound
 	Log         *slog.Logger // nil: slog.Default()
-
-	// AllowOrigins says whose pages browsers let read the answers (Fetch, section 3.3): origins
-	// such as https://events.example.com, or "*" alone for all. Empty: none but our own.
-	AllowOrigins []string
 
 	// MaxAge is how long caches may keep an answer. After that they may use it for
 	// StaleWhileRevalidate while they ask again, and for StaleIfError when they get an error
@@ -59,24 +54,19 @@ func newSearch(s Search, recent, older int64) http.Handler {
 	s.InFlight = cmp.Or(s.InFlight, new(atomic.Int64))
 	s.Shed = cmp.Or(s.Shed, new(atomic.Int64))
 	seconds := func(d time.Duration) int64 { return int64(max(d, 0) / time.Second) }
-	vary := []string{"Accept-Encoding"}
-	if len(s.AllowOrigins) > 0 && s.AllowOrigins[0] != anyOrigin {
-		vary[0] += ", Origin"
-	}
 	return newRouter("/search", &searchHandler{
 		Search: s,
 		holds:  newHolds(s.Index, recent, older),
-		vary:   vary,
 		cacheControl: []string{fmt.Sprintf("public, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d",
 			seconds(s.MaxAge), seconds(s.StaleWhileRevalidate), seconds(s.StaleIfError))},
-	}, s.AllowOrigins, s.Log)
+	}, s.Log)
 }
 
 // searchHandler answers GET and HEAD /search.
 type searchHandler struct {
 	Search
-	holds              *holds
-	cacheControl, vary []string
+	holds        *holds
+	cacheControl []string
 }
 
 func (h *searchHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -102,24 +92,18 @@ func (h *searchHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Header values that never change are shared: net/http copies the header before it writes
 // it, and nobody changes a value in place.
 var (
-	typeJSON   = []string{"application/json"}
-	codingGzip = []string{"gzip"}
-	noStore    = []string{"no-store"}
+	typeJSON     = []string{"application/json"}
+	codingGzip   = []string{"gzip"}
+	varyEncoding = []string{"Accept-Encoding"}
+	noStore      = []string{"no-store"}
 )
 
 // search answers one request and returns its status. When it returns an error it has
 // written nothing.
 func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) (status int, err error) {
-	query, params, err := parseQuery(r.URL.RawQuery)
+	window, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
 		return http.StatusBadRequest, err
-	}
-	unlimited := query.Limit == 0
-	if h.MaxAnswer > 0 {
-		if query.Limit > h.MaxAnswer {
-			return http.StatusBadRequest, params[limitParam].refused(fmt.Sprintf("an answer has at most %d events", h.MaxAnswer))
-		}
-		query.Limit = cmp.Or(query.Limit, h.MaxAnswer)
 	}
 	collected := h.Collected.Load() // before the snapshot, which then has what was collected
 	snapshot := h.Index.Snapshot()
@@ -128,26 +112,17 @@ func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) (status i
 	}
 	b := bodies.Get().(*body)
 	defer b.release()
-	snapshot.Search(query, &b.found)
+	snapshot.Search(index.Query{Window: window}, &b.found)
 
 	header := w.Header()
-	digest := b.found.Digest
-	if b.found.More {
-		if unlimited {
-			return http.StatusBadRequest, tooLarge(h.MaxAnswer)
-		}
-		last := b.found.Last()
-		header["Link"] = []string{params.nextLink(&query, &last)}
-		digest = ^digest // the tag says of the link, too, whether there is one
-	}
-	header["Vary"] = h.vary
+	header["Vary"] = varyEncoding
 	values := new([2]string) // of the fields that differ between answers
 	tagged, sized := values[:1:1], values[1:]
 	accepted, size := r.Header["Accept-Encoding"], b.size()
 	packed := wantsGzip(accepted, size)
 	if collected {
 		header["Cache-Control"] = h.cacheControl
-		tagged[0] = entityTag(digest, packed)
+		tagged[0] = entityTag(b.found.Digest, packed)
 		header["Etag"] = tagged
 		if matches(r.Header["If-None-Match"], tagged[0]) {
 			w.WriteHeader(http.StatusNotModified)
@@ -166,7 +141,7 @@ func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) (status i
 		} else {
 			packed = false
 			if collected {
-				tagged[0] = entityTag(digest, false)
+				tagged[0] = entityTag(b.found.Digest, false)
 			}
 		}
 	}

@@ -1,0 +1,51 @@
+package postgres
+
+import (
+	"context"
+	"flag"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"fever/internal/leak"
+	"fever/internal/postgrestest"
+	"fever/store/storetest"
+)
+
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "5"); err != nil { // unless the command line says otherwise
+		panic(err)
+	}
+	os.Exit(leak.Check(postgrestest.Run(m)))
+}
+
+// keep is the number of finished jobs that the tests' stores keep of each provider.
+const keep = storetest.Keep
+
+// TestStore runs the suite, as pgx does by itself and as it must behind some poolers.
+func TestStore(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"cache_describe", "exec"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			storetest.Run(t, func(t *testing.T) storetest.Place {
+				place := with(t, postgrestest.Database(t), "default_query_exec_mode", mode)
+				return func(keep int) (storetest.Store, error) { return Open(context.Background(), place, keep) }
+			})
+		})
+	}
+}
+
+// with adds a parameter to the URL of a database.
+func with(t testing.TB, place, name, value string) string {
+	t.Helper()
+	u, err := url.Parse(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set(name, value)
+	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20") // pgx reads + as itself
+	return u.String()
+}

@@ -1,0 +1,311 @@
+package postgres
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"fever/event"
+	"fever/store"
+)
+
+// keptRevisions is the number of revisions that changes can be told since.
+const keptRevisions = 100_000
+
+// A head says how far the database is.
+type head struct {
+	revision  store.Revision
+	rewritten store.Revision // what changed up to this one cannot be told as changes
+	id        []byte
+}
+
+func headOf(ctx context.Context, q querier) (h head, err error) {
+	err = q.QueryRow(ctx, "select revision, rewritten, id from fever.meta").Scan(&h.revision, &h.rewritten, &h.id)
+	return h, err
+}
+
+// change gives the transaction a number for the events that it changes.
+func (t *tx) change(ctx context.Context) error {
+	return t.QueryRow(ctx, "select nextval('fever.change')").Scan(&t.mark.change)
+}
+
+// revise has the transaction make a revision, if it changes events, and has it store in at what
+// the revision is then. If rewritten, nothing up to it can be told as changes. It comes last:
+// from here to the commit nobody else can commit a revision.
+func (t *tx) revise(rewritten bool, at *store.Revision) {
+	t.mark.at = at
+	scan := func(row pgx.Row) error { return row.Scan(at) }
+	if t.mark.change == 0 {
+		t.last.Queue("select revision from fever.meta").QueryRow(scan)
+		return
+	}
+	t.last.Queue("notify fever")
+	t.last.Queue(`with next as (
+			update fever.meta set revision = revision + 1, id = sha256(id || int8send($1) || uuid_send(history)),
+				rewritten = case when $2 then revision + 1 else rewritten end
+			returning revision, id
+		), kept as (
+			insert into fever.revision (number, id, change) select revision, id, $1 from next
+		), old as (
+			delete from fever.revision where number <= (select revision from next) - $3
+		)
+		select revision from next`, t.mark.change, rewritten, int64(keptRevisions)).QueryRow(scan)
+}
+
+// Changes returns an entry for every event that was changed after a revision, in the order
+// of revisions and then of keys, and the revision that they make up to. What was changed
+// more than once comes once, as it is now.
+//
+// The error is store.ErrRewritten (wrapped) when that is not all that has happened. This is so,
+// too, when the database has another past than it had at that revision, as after a restore.
+func (s *Store) Changes(ctx context.Context, since store.Revision) (entries []*event.Entry, at store.Revision, err error) {
+	err = s.read(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		h, err := headOf(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if since < h.rewritten || since > h.revision {
+			return store.ErrRewritten
+		}
+		numbers, err := s.changesSince(ctx, tx, since, h)
+		if err != nil {
+			return err
+		}
+		at, entries = h.revision, nil
+		s.history.remember(h.revision, h.id)
+		if since == at {
+			return nil
+		}
+		locations, err := s.locations(ctx, tx)
+		if err != nil {
+			return err
+		}
+		type place struct {
+			number int64
+			key    []byte
+			*event.Entry
+		}
+		var all []place
+		// The list of changes has the server use the index. A join reads the whole table.
+		err = s.scan(ctx, tx, locations, func(e *event.Entry, r *row) {
+			all = append(all, place{numbers[r.change], r.key, e})
+		}, "where change = any($1)", slices.Collect(maps.Keys(numbers)))
+		slices.SortFunc(all, func(a, b place) int { return cmp.Or(cmp.Compare(a.number, b.number), bytes.Compare(a.key, b.key)) })
+		for _, p := range all {
+			entries = append(entries, p.Entry)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("read what has changed since revision %d: %w", since, err)
+	}
+	return entries, at, nil
+}
+
+// changesSince returns the numbers of the revisions after one by their change.
+func (s *Store) changesSince(ctx context.Context, tx pgx.Tx, since store.Revision, h head) (map[int64]int64, error) {
+	rows, err := tx.Query(ctx, "select number, id, change from fever.revision where number >= $1", int64(since))
+	if err != nil {
+		return nil, err
+	}
+	numbers := make(map[int64]int64)
+	known := h.revision == 0
+	var number, change int64
+	var id []byte
+	_, err = pgx.ForEachRow(rows, []any{&number, &id, &change}, func() error {
+		if number == int64(since) {
+			known = s.history.shares(since, id)
+			return nil
+		}
+		known = known || since == 0 && number == 1
+		numbers[change] = number
+		return nil
+	})
+	if err == nil && !known {
+		err = store.ErrRewritten
+	}
+	return numbers, err
+}
+
+// A history remembers the ids of revisions that the store has spoken of. A database that was
+// restored, or that a standby serves now which lacked the latest commits, may have come to the
+// same number in another way.
+type history struct {
+	mu  sync.Mutex
+	ids map[store.Revision][]byte
+}
+
+// mostRemembered bounds the revisions in a history.
+const mostRemembered = 4096
+
+func (h *history) remember(r store.Revision, id []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ids == nil {
+		h.ids = make(map[store.Revision][]byte)
+	}
+	if len(h.ids) >= mostRemembered && h.ids[r] == nil {
+		delete(h.ids, slices.Min(slices.Collect(maps.Keys(h.ids))))
+	}
+	h.ids[r] = id
+}
+
+// shares reports whether a revision may be the one that the store has spoken of.
+func (h *history) shares(r store.Revision, id []byte) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	known, ok := h.ids[r]
+	return !ok || bytes.Equal(known, id)
+}
+
+// agrees reports whether a database that is at most as far as a revision may yet come to it.
+func (h *history) agrees(r store.Revision, now head) bool {
+	if now.revision == r {
+		return h.shares(r, now.id)
+	}
+	return h.shares(r, nil) // it never had an id, so nobody has spoken of it
+}
+
+const (
+	// pollHearing is how often Wait looks by itself while notifications come.
+	pollHearing = 5 * time.Second
+
+	// pollDeaf is the same while none come, as through a pooler.
+	pollDeaf = 250 * time.Millisecond
+)
+
+// Wait returns when the store is beyond a revision, or has another past than it had at that one:
+// see [Store.Changes]. It returns the error of ctx when that ends before, and another when the
+// store is closed. While the database does not answer it waits.
+func (s *Store) Wait(ctx context.Context, since store.Revision) error {
+	for {
+		rings := s.bell.listen() // before looking
+		h, err := s.head(ctx)
+		if err == nil && (h.revision > since || !s.history.agrees(since, h)) {
+			return nil
+		}
+		poll := pollDeaf
+		if s.hears.Load() {
+			poll = pollHearing
+		}
+		err = nil
+		select {
+		case <-rings:
+		case <-time.After(poll):
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-s.ended:
+			err = errClosed
+		}
+		if err != nil {
+			return fmt.Errorf("wait for what comes after revision %d: %w", since, err)
+		}
+	}
+}
+
+var errClosed = errors.New("the store is closed")
+
+func (s *Store) head(ctx context.Context) (head, error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	return headOf(ctx, s.pool)
+}
+
+// listen rings the bell at every notification, until ctx ends.
+func (s *Store) listen(ctx context.Context) {
+	pause := pollDeaf
+	for ctx.Err() == nil {
+		began := time.Now()
+		_ = s.hear(ctx) // without it Wait polls, and says nothing of errors
+		s.hears.Store(false)
+		if time.Since(began) > time.Minute {
+			pause = pollDeaf
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+			pause = min(2*pause, pollHearing)
+		}
+	}
+}
+
+// silence is how long a connection that hears nothing is not asked whether it is still there.
+const silence = 15 * time.Second
+
+// hear listens on a connection of its own until that fails. A notification of its own shows
+// whether any come: a pooler says yes to LISTEN, and delivers nothing.
+func (s *Store) hear(ctx context.Context) error {
+	pooled, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	conn := pooled.Hijack()
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = conn.Close(ctx)
+	}()
+	if err := exec(ctx, conn, "listen fever"); err != nil {
+		return err
+	}
+	if err := exec(ctx, s.pool, "notify fever"); err != nil {
+		return err
+	}
+	for {
+		limited, cancel := context.WithTimeout(ctx, silence)
+		_, err := conn.WaitForNotification(limited)
+		cancel()
+		switch {
+		case err == nil:
+			s.hears.Store(true)
+			s.bell.ring()
+		case ctx.Err() != nil || conn.IsClosed():
+			return err
+		default:
+			if err := exec(ctx, conn, "select"); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// exec runs a statement that takes no time.
+func exec(ctx context.Context, q querier, sql string) error {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	_, err := q.Exec(ctx, sql)
+	return err
+}
+
+// A bell wakes all who listen when it rings. Only the database says whether there is anything
+// new.
+type bell struct {
+	mu    sync.Mutex
+	rings chan struct{}
+}
+
+func (b *bell) listen() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rings == nil {
+		b.rings = make(chan struct{})
+	}
+	return b.rings
+}
+
+func (b *bell) ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rings != nil {
+		close(b.rings)
+		b.rings = nil
+	}
+}

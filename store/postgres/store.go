@@ -1,0 +1,197 @@
+// Package postgres is a store in a PostgreSQL database, which several processes can use at
+// the same time.
+//
+// It keeps no state in a session, so that a pooler of connections may be in between. Only
+// the wake-up of [Store.Wait] needs a session; without one it polls.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"fever/store"
+)
+
+const (
+	// connectLimit is how long a connection may take to be made, unless the URL says it.
+	connectLimit = 5 * time.Second
+
+	// askLimit bounds questions and writes of little.
+	askLimit = 10 * time.Second
+
+	// bulkLimit bounds what reads or writes many events.
+	bulkLimit = 5 * time.Minute
+
+	// commitLimit bounds a commit, and finding out what became of one.
+	commitLimit = 30 * time.Second
+
+	// oldest is the first version of PostgreSQL that has all that is used here.
+	oldest = 13
+)
+
+// A Store is an open database. Its methods may be called from many goroutines.
+type Store struct {
+	pool   *pgxpool.Pool
+	place  string // of the database, for messages
+	holder string // names this store in claims
+	host   string // and this machine
+	keep   int    // finished jobs of each provider
+
+	commitLimit time.Duration // is commitLimit, but in a test
+
+	bell    bell        // rings when there may be a new revision, and when the store is closed
+	hears   atomic.Bool // notifications come
+	end     context.CancelFunc
+	ended   <-chan struct{} // closed when the store is
+	workers sync.WaitGroup
+
+	history history
+	stats   stats
+}
+
+// Open connects to the database of a URL (or of a connection string with keywords and
+// values), and makes fever's schema in it, or brings it up to date. Only errors of opening
+// name the place; none has the password.
+//
+// The store keeps as many of each provider's newest finished jobs as keep says, which must be 1
+// or more, beside the newest that its provider answered and the newest that brought a snapshot.
+//
+// It opens no database that is a standby, that cannot hold all texts (its encoding is not UTF8),
+// that has another program's schema of the name fever (store.ErrForeign), or that a newer version
+// of fever has brought up to date (store.ErrNewer).
+func Open(ctx context.Context, url string, keep int) (*Store, error) {
+	if keep < 1 {
+		return nil, fmt.Errorf("open the store: %d jobs to keep for each provider, where at least 1 is needed", keep)
+	}
+	config, err := parse(url)
+	if err != nil {
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	prepare(config)
+	s := &Store{place: placeOf(config.ConnConfig), holder: uuid.NewString(), keep: keep, commitLimit: commitLimit}
+	if s.host, err = os.Hostname(); err != nil {
+		s.host = "a machine without a name"
+	}
+	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, fmt.Errorf("open the store %s: %w", s.place, err)
+	}
+	if err := s.prepare(ctx); err != nil {
+		s.pool.Close()
+		return nil, fmt.Errorf("open the store %s: %w", s.place, err)
+	}
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.end, s.ended = end, running.Done()
+	s.workers.Go(func() { s.listen(running) })
+	return s, nil
+}
+
+// parse reads a URL, or keywords and values. Its error never has the password. pgx masks a
+// password that it finds, but not the rest of one which has an unescaped @ or space in it.
+func parse(url string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(url)
+	_, rest, _ := strings.Cut(url, "://")
+	switch secret := strings.Contains(url, "password") || strings.Contains(rest, "@") && strings.Contains(rest, ":"); {
+	case err != nil && secret, err == nil && strings.Contains(config.ConnConfig.Host, "@"):
+		return nil, errors.New("the URL of the database cannot be read (why is not said, as that could tell the password): it is to be like postgres://user@host:5432/database, with the password in PGPASSWORD or percent-encoded")
+	case err != nil:
+		return nil, err
+	}
+	return config, nil
+}
+
+// prepare sets what the URL leaves open.
+func prepare(config *pgxpool.Config) {
+	c := config.ConnConfig
+	if c.ConnectTimeout == 0 || c.ConnectTimeout == 2*time.Minute { // pgx's own
+		c.ConnectTimeout = connectLimit
+	}
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "fever"
+	}
+	if c.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement { // whose names a pooler mixes up
+		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+	if c.ValidateConnect == nil {
+		c.ValidateConnect = writable
+	}
+}
+
+var errReadOnly = errors.New("the server is read-only: name the primary server, not a standby")
+
+// writable refuses a server that cannot be written to. Such a one may also lack what the
+// primary has.
+func writable(ctx context.Context, conn *pgconn.PgConn) error {
+	results, err := conn.Exec(ctx, "select pg_is_in_recovery() or current_setting('transaction_read_only') = 'on'").ReadAll()
+	if err != nil {
+		return err
+	}
+	if len(results) != 1 || len(results[0].Rows) != 1 || string(results[0].Rows[0][0]) != "f" {
+		return errReadOnly
+	}
+	return nil
+}
+
+// placeOf names a database.
+func placeOf(c *pgx.ConnConfig) string {
+	return fmt.Sprintf("%s on %s", strconv.Quote(c.Database), net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))))
+}
+
+// prepare checks the server and the schema, which it makes or brings up to date.
+func (s *Store) prepare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, bulkLimit)
+	defer cancel()
+	var version int
+	var encoding string
+	err := s.pool.QueryRow(ctx, "select current_setting('server_version_num')::int, current_setting('server_encoding')").Scan(&version, &encoding)
+	switch {
+	case err != nil:
+		return err
+	case version < oldest*10000:
+		return fmt.Errorf("PostgreSQL %d is too old: fever needs %d or later", version/10000, oldest)
+	case encoding != "UTF8":
+		return fmt.Errorf("the encoding of the database is %s: make one with ENCODING 'UTF8' TEMPLATE template0", encoding)
+	}
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	_, err = s.locations(ctx, s.pool) // they must be known here, too, and it counts
+	return err
+}
+
+// Close gives up the claims of the store, waits until nobody uses it, and disconnects.
+// [Store.Wait] returns an error from then on. Closing again does nothing.
+func (s *Store) Close() error {
+	select {
+	case <-s.ended:
+		return nil
+	default:
+	}
+	s.end()
+	s.bell.ring()
+	s.workers.Wait()
+	defer s.pool.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+	defer cancel()
+	if _, err := s.pool.Exec(ctx, "update fever.provider set until = null where holder = $1 and until is not null", s.holder); err != nil {
+		return fmt.Errorf("close the store: give up its claims: %w", err)
+	}
+	return nil
+}
+
+// damaged says that the database holds what fever never writes.
+func (s *Store) damaged(format string, arguments ...any) error {
+	return fmt.Errorf("the store %s is %w (%s); restore the database from a backup", s.place, store.ErrDamaged, fmt.Sprintf(format, arguments...))
+}
