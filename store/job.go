@@ -44,6 +44,10 @@ type Job struct {
 	// Suspect says of a job that has just ended, in one word, why its provider's snapshot
 	// as a whole is suspect. It is not stored: package ingest finds it out again.
 	Suspect string `json:"suspect,omitempty"`
+
+	// More says of a job that has just ended that it left pages of a feed of changes for the next
+	// one, which is due at once. It is not stored.
+	More bool `json:"more,omitempty"`
 }
 
 // A Trigger says why a job runs.

@@ -29,12 +29,19 @@ type Changes struct {
 	// it has not listed is no longer there: items of earlier generations are removed, and the
 	// events that no other item has listed since are not current.
 	Complete bool
+
+	// GoesOn says that the job which brought the page runs on, and brings others. Its record
+	// counts what all its pages have changed, also when it fails later or is interrupted.
+	GoesOn bool
 }
 
 // An Item is a row of a feed of changes or, if it is of a table, a row that others take values
 // from.
 type Item struct {
 	Table string // name of the table; empty: the item is of the feed itself
+	// Again says that the page does not list the item: its row was decoded again, since the row
+	// that it takes values from has changed. So it stays of the generation that listed it.
+	Again bool
 	feed.Item
 }
 
@@ -164,6 +171,9 @@ func compareKeys(a, b event.Key) int { return bytes.Compare(a.Bytes(), b.Bytes()
 func (i *Item) Listed(before *StoredItem, generation uint64) (now StoredItem, gone []event.Key) {
 	now = StoredItem{Generation: generation, Keys: slices.Clone(i.Keys), Name: i.Name, Parent: i.Parent, Row: i.Row}
 	if before != nil {
+		if i.Again {
+			now.Generation = before.Generation
+		}
 		for _, key := range before.Keys {
 			switch {
 			case slices.Contains(i.Keys, key):
@@ -198,6 +208,9 @@ func (s *Snapshot) ValidateChanges(stored Stream) error {
 		}
 		if items[id{i.Table, i.ID}] {
 			return fmt.Errorf("item %q is in it twice", i.ID)
+		}
+		if i.Again && c.Complete {
+			return fmt.Errorf("item %q is decoded again by the page that completes the harvest", i.ID)
 		}
 		items[id{i.Table, i.ID}] = true
 		for _, key := range i.Keys {

@@ -21,7 +21,8 @@ import (
 //
 // The job must have begun. It is recorded as completed, with the counts of what the
 // snapshot changed, and returned as it is recorded. Unless it says when it finished, that
-// is when all is ready to be written to disk.
+// is when all is ready to be written to disk. A page of a feed of changes adds to the counts,
+// and the job runs on if others follow.
 //
 // An event keeps its FirstSeen for ever, and its LastChanged while its values stay the
 // same. Going and coming back changes no value, but makes a revision. It costs a look-up for every event of
@@ -43,7 +44,14 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 	if job.Provider != snap.Provider {
 		return applied, job, fmt.Errorf("job %d is of another provider, %q", job.ID, job.Provider)
 	}
+	goesOn := snap.Changes != nil && snap.Changes.GoesOn
 	job.State, job.Kind, job.Message = store.Completed, "", ""
+	switch {
+	case goesOn:
+		job.State = store.Running
+	case snap.Changes == nil:
+		job.New, job.Changed, job.Unchanged, job.Gone = 0, 0, 0, 0
+	}
 	// The comparison holds no other provider's job up. Nothing of this provider is written
 	// between it and the transaction that follows: that is for the job that runs, and end
 	// finds out whether it is still this one.
@@ -62,7 +70,8 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 			return applied, job, err
 		}
 	}
-	job.New, job.Changed, job.Unchanged, job.Gone = applied.New, applied.Changed, applied.Unchanged, applied.Gone
+	job.New, job.Changed = job.New+applied.New, job.Changed+applied.Changed
+	job.Unchanged, job.Gone = job.Unchanged+applied.Unchanged, job.Gone+applied.Gone
 	err = s.update(ctx, func(tx *bbolt.Tx) error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -70,6 +79,9 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 		var err error
 		if applied.Revision, err = c.write(tx, snap.Provider); err != nil {
 			return err
+		}
+		if goesOn {
+			return s.note(tx.Bucket(jobsBucket), &job)
 		}
 		if job.Finished.IsZero() {
 			job.Finished = time.Now()

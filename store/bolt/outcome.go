@@ -18,33 +18,37 @@ func (s *Store) end(jobs *bbolt.Bucket, job store.Job) (store.Job, error) {
 	if job.State == store.Running {
 		return store.Job{}, errors.New("it still runs")
 	}
-	key, value, err := job.Encode()
-	if err != nil {
+	if err := s.note(jobs, &job); err != nil {
 		return store.Job{}, err
-	}
-	if job.ID > jobs.Sequence() {
-		return store.Job{}, errors.New("no such job has begun")
-	}
-	stored := jobs.Get(key)
-	if stored == nil { // else a job that runs is never deleted
-		return store.Job{}, errors.New("no such job is on record: it was forgotten, or its provider renamed")
-	}
-	began, err := s.decodeJob(key, stored)
-	if err != nil {
-		return store.Job{}, err
-	}
-	if began.State != store.Running {
-		return store.Job{}, fmt.Errorf("it has %s already", began.State)
 	}
 	old, err := s.oldJobs(jobs, &job)
-	if err != nil {
-		return store.Job{}, err
-	}
-	err = jobs.Put(key, value)
 	for _, key := range old {
 		err = errors.Join(err, jobs.Delete(key))
 	}
 	return job, err
+}
+
+// note records what a running job is by now, and makes it what is recorded.
+func (s *Store) note(jobs *bbolt.Bucket, job *store.Job) error {
+	key, value, err := job.Encode()
+	if err != nil {
+		return err
+	}
+	if job.ID > jobs.Sequence() {
+		return errors.New("no such job has begun")
+	}
+	stored := jobs.Get(key)
+	if stored == nil { // else a job that runs is never deleted
+		return errors.New("no such job is on record: it was forgotten, or its provider renamed")
+	}
+	began, err := s.decodeJob(key, stored)
+	if err != nil {
+		return err
+	}
+	if began.State != store.Running {
+		return fmt.Errorf("it has %s already", began.State)
+	}
+	return jobs.Put(key, value)
 }
 
 // oldJobs returns the keys of a provider's jobs to delete when job, its newest, has ended.

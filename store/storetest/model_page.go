@@ -49,6 +49,9 @@ func (m *Model) applyPage(snap store.Snapshot, was map[event.Key]bool) map[event
 			now.keys[key], owner[key] = true, i.ID
 		}
 		if before := items[id]; before != nil {
+			if i.Again {
+				now.generation = before.generation
+			}
 			for key := range before.keys {
 				if i.Rejected {
 					now.keys[key] = true
@@ -106,6 +109,7 @@ func (m *Model) drawSnapshot(t *rapid.T) store.Snapshot {
 		case 2:
 			i.Parent, i.Row = name.Draw(t, "parent"), row()
 		}
+		i.Again = !c.Complete && rapid.Bool().Draw(t, "again")
 		if !i.Deleted {
 			n := rapid.IntRange(0, len(events)).Draw(t, "its events")
 			for _, e := range events[:n] {

@@ -127,6 +127,7 @@ var tests = map[string]func(*testing.T, func(*testing.T) Place){
 	"RevisionBetween":         testRevisionBetween,
 	"Wait":                    testWait,
 	"Pages":                   testPages,
+	"PagesOfAJob":             testPagesOfAJob,
 	"PagesRefused":            testPagesRefused,
 	"Tables":                  testTables,
 }
