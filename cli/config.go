@@ -9,6 +9,7 @@ import (
 
 	"fever/config"
 	"fever/ingest"
+	"fever/provider"
 	"fever/store/bolt"
 )
 
@@ -57,10 +58,16 @@ func collected(c *config.Config) []ingest.Provider {
 	instance := instanceOf(c.DB)
 	for i := range c.Providers {
 		p := &c.Providers[i]
+		var tables []string
+		for _, table := range p.Tables {
+			tables = append(tables, table.Name)
+		}
 		all = append(all, ingest.Provider{
 			Name: p.Name, Instance: instance, Location: p.Location, Every: p.Every, Next: p.Next,
 			MaxInterval: p.MaxInterval, Suspect: ingest.Policy(p.Suspect), Get: p.Get, GetPage: p.GetPage, Decode: p.Decode,
 			Paged: p.Pages != nil, FirstPageTells: p.Pages != nil && p.Pages.FirstPageTells,
+			Changes: p.Format.Changes, Tables: tables, Source: p.Source, Begin: p.Begin, Resume: p.Resume, Again: p.DecodeAgain,
+			JobTime: provider.FeedTime * p.Timeout, JobBytes: p.MaxBytes,
 		})
 	}
 	return all

@@ -56,6 +56,30 @@ type Provider struct {
 	// Paged says that the feed may have several pages. Then its first page does not tell
 	// whether the others have changed, unless FirstPageTells is set as well.
 	Paged, FirstPageTells bool
+
+	// Changes says that the feed is one of changes. Its pages are got from a stored place on, and
+	// committed one by one: see [Harvest]. Get, Paged, FirstPageTells and the policy Refuse are
+	// not for it, and the next fields are for nothing else.
+	Changes bool
+	// Tables are the names of the feeds that are taken before it, with values that its rows lack.
+	Tables []string
+	// Source differs when another feed is asked for, or is read in another way. Then a harvest
+	// starts over.
+	Source string
+	// Refresh is how often the feed is taken from its beginning.
+	Refresh time.Duration
+	// JobTime and JobBytes are what one job may take. It gets no other page when 80 % of either
+	// are used, and the next job is due at once.
+	JobTime  time.Duration
+	JobBytes int64
+	// Begin returns the first page of a table, or of the feed for "".
+	Begin func(table string) *feed.Page
+	// Resume returns the page at a stored URL of a table, or of the feed. Public is that of
+	// [feed.Page]. It returns an error if the configuration does not allow that place.
+	Resume func(table, url string, public bool) (*feed.Page, error)
+	// Again decodes rows of the feed, which the store has kept, with the values of the rows that
+	// parent finds. It is nil without tables.
+	Again func(rows [][]byte, parent func(name string) ([]byte, error)) (*feed.Feed, error)
 }
 
 // A Store keeps what the jobs bring, and what became of them: *bolt.Store.
@@ -66,7 +90,8 @@ type Store interface {
 	// validators that count from now on.
 	Finish(ctx context.Context, job store.Job, v *feed.Validators) error
 	// Apply makes a snapshot its provider's latest and records the end of the job that
-	// brought it, in one transaction.
+	// brought it, in one transaction. A page of a feed of changes may leave the job
+	// running: see store.Changes.
 	Apply(ctx context.Context, snap store.Snapshot, job store.Job) (store.Applied, store.Job, error)
 	// Validators returns those of the provider's latest snapshot.
 	Validators(ctx context.Context, provider string) (feed.Validators, error)
@@ -74,6 +99,12 @@ type Store interface {
 	Jobs(ctx context.Context, filter store.JobFilter) iter.Seq2[store.Job, error]
 	// Known reports whether an event of the provider is stored.
 	Known(ctx context.Context, provider string) (bool, error)
+	// Stream returns how far the feed of changes of a provider was taken.
+	Stream(ctx context.Context, provider string) (store.Stream, error)
+	// Row returns a stored row of a table by its name or its id, or nil. Children returns the
+	// stored rows that take values from one of those rows.
+	Row(ctx context.Context, provider, name string) ([]byte, error)
+	Children(ctx context.Context, provider string, names []string) ([][]byte, error)
 	// Stats counts what is stored. It waits for nothing.
 	Stats() store.Stats
 	// Forget and Rename change what is stored by hand.
@@ -120,7 +151,8 @@ type target struct {
 	skipped  uint64    // turns
 	success  time.Time // end of the newest job that completed, imports excepted
 	whole    time.Time // end of the newest of those that got the whole feed
-	stored   bool      // a snapshot of it is stored
+	stored   bool      // a snapshot of it is stored, or a whole harvest
+	more     bool      // its last job left pages for the next one, which is due at once
 	tried    bool      // a job that asked it has ended without one
 
 	kind    feed.Kind // of the newest failure, until a job completes
@@ -130,6 +162,9 @@ type target struct {
 	accepted, rejected int    // rows of that
 	suspect            Suspicion
 	refused            Suspicion // of the newest job, if it was refused for that
+
+	generation uint64 // of a feed of changes
+	at         cursor // of that
 }
 
 // background is what the jobs share that nobody waits for.

@@ -188,9 +188,9 @@ func TestRunNow(t *testing.T) {
 		t.Errorf("the same feed again: %+v, %d batches", job, len(f.published))
 	}
 
-	// What is gone is counted, kept, and not published.
+	// What is gone is counted, kept, and published as what has changed.
 	snapshot = &feed.Feed{Events: []event.Event{newEvent(t, "1", "2021-01-02")}, Seen: 1}
-	if job := f.once(t); job.Changed != 1 || job.Gone != 1 || len(f.published) != 2 || len(f.published[1]) != 1 {
+	if job := f.once(t); job.Changed != 1 || job.Gone != 1 || len(f.published) != 2 || len(f.published[1]) != 2 {
 		t.Errorf("a feed with one event moved and one gone: %+v, %v", job, f.published)
 	}
 	if got := stored(t, f.bolt); !slices.Equal(got, []string{"feverup/1/1", "feverup/1/2"}) {

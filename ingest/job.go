@@ -198,11 +198,11 @@ func (g *Ingester) run(ctx context.Context, j *job) {
 	j.record = begun
 	j.tell()
 	err = g.collect(ctx, j)
-	if err == nil {
-		g.Collected.Store(true)
-	}
 	j.ended(err)
 	if err == nil {
+		if j.has() {
+			g.Collected.Store(true)
+		}
 		return
 	}
 	fail(&j.record, err)
@@ -221,6 +221,9 @@ func (g *Ingester) collect(ctx context.Context, j *job) (err error) {
 			err = &feed.Error{Provider: j.Name, Kind: feed.KindInternal, Op: "run the job", Err: fmt.Errorf("panic: %v", p)}
 		}
 	}()
+	if j.Changes {
+		return g.harvest(ctx, j)
+	}
 	last, err := g.validators(ctx, j)
 	if err != nil {
 		return storeError(ctx, j, err)
@@ -372,19 +375,20 @@ func canPass(failure *feed.Error) bool {
 
 // keep records that the feed has not changed.
 func (g *Ingester) keep(ctx context.Context, j *job, got *feed.Feed) error {
-	record := &j.record
+	record := j.record
 	record.State, record.Finished, record.NotModified, record.Suspect = store.Completed, time.Now(), true, string(j.suspicion())
 	v := j.validatorsOf(got)
-	if err := g.store.Finish(ctx, *record, &v); err != nil {
+	if err := g.store.Finish(ctx, record, &v); err != nil {
 		return storeError(ctx, j, err)
 	}
+	j.record = record
 	return nil
 }
 
 // commit stores the feed with the outcome, unless it is refused as a whole, and then
 // publishes what changed.
 func (g *Ingester) commit(ctx context.Context, j *job, got *feed.Feed) error {
-	record := &j.record
+	record := j.record
 	record.State = store.Completed
 	record.Seen, record.Ignored, record.Rejected, record.Rejections = got.Seen, got.Ignored, got.Rejected, got.Rejections
 	_, completed, err := g.store.Apply(ctx, store.Snapshot{
@@ -394,24 +398,31 @@ func (g *Ingester) commit(ctx context.Context, j *job, got *feed.Feed) error {
 		Past:       got.Past,
 		Taken:      record.Started,
 		Validators: j.validatorsOf(got),
-		Accept:     j.accept,
-	}, *record)
+		Accept:     func(a store.Applied) error { return j.accept(&record, &a) },
+	}, record)
 	if refusal, ok := errors.AsType[*feed.Error](err); ok { // of accept: nothing was written
+		j.record.Suspect = record.Suspect
 		return refusal
 	}
-	// What is committed is published whatever ctx says by now. What is only perhaps
-	// committed is, too: the index shows what the store does.
-	if err == nil || errors.Is(err, store.ErrUncertain) {
-		if err := g.publish(context.WithoutCancel(ctx)); err != nil {
-			g.log.ErrorContext(ctx, "searches do not find yet what is stored", "provider", j.Name, "error", err)
-		}
-	}
+	g.show(ctx, j, err)
 	if err != nil {
 		return storeError(ctx, j, err)
 	}
 	completed.Suspect = record.Suspect
-	*record = completed
+	j.record = completed
 	return nil
+}
+
+// show publishes what a job has committed, given the error of that. What is committed is
+// published whatever ctx says by now. What is only perhaps committed is, too: the index shows
+// what the store does.
+func (g *Ingester) show(ctx context.Context, j *job, err error) {
+	if err != nil && !errors.Is(err, store.ErrUncertain) {
+		return
+	}
+	if err := g.publish(context.WithoutCancel(ctx)); err != nil {
+		g.log.ErrorContext(ctx, "searches do not find yet what is stored", "provider", j.Name, "error", err)
+	}
 }
 
 // storeError is the failure of a job that could not be committed, for the reason err.
@@ -431,12 +442,11 @@ func kindOf(err error) feed.Kind {
 	return feed.KindInternal
 }
 
-// fail makes the record that of a job which changed nothing.
+// fail makes the record that of a job which failed. Its counts are those of what it committed
+// before: pages of a feed of changes, and nothing of a snapshot.
 func fail(record *store.Job, err error) {
 	record.State, record.Finished = store.Failed, time.Now()
 	record.Kind, record.Message = kindOf(err), err.Error()
-	record.Seen, record.New, record.Changed, record.Unchanged, record.Ignored, record.Rejected, record.Gone = 0, 0, 0, 0, 0, 0, 0
-	record.NotModified, record.Rejections = false, nil
 }
 
 // ended updates what is known of the provider after its job, and lets the scheduler compute
@@ -446,6 +456,7 @@ func (j *job) ended(err error) {
 	defer t.move()
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.more = j.record.More
 	if err == nil {
 		t.completed(&j.record)
 		return
@@ -509,6 +520,7 @@ func (g *Ingester) logJob(ctx context.Context, job *store.Job, took time.Duratio
 		slog.Int("ignored", job.Ignored),
 		slog.Int("rejected", job.Rejected),
 		slog.Int("gone", job.Gone),
+		slog.Bool("more", job.More),
 	)...)
 	for _, r := range job.Rejections {
 		g.log.LogAttrs(ctx, slog.LevelDebug, "row rejected", slog.String("provider", job.Provider), slog.Int("line", r.Line),

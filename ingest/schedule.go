@@ -64,11 +64,14 @@ func (g *Ingester) await(ctx context.Context, t *target, last, due time.Time) (t
 			return due, true
 		case <-t.moved:
 			timer.Stop()
-			from := t.earliest(last)
-			if now := time.Now(); from.Before(now) {
-				from = now
+			now := time.Now()
+			if due = now; !t.goesOn() {
+				from := t.earliest(last)
+				if from.Before(now) {
+					from = now
+				}
+				due = t.turn(from)
 			}
-			due = t.turn(from)
 			t.waitFor(due, 0)
 		case <-ctx.Done():
 			timer.Stop()
@@ -83,6 +86,9 @@ func (g *Ingester) await(ctx context.Context, t *target, last, due time.Time) (t
 // next returns when the next job is due, and how many turns have passed, given when the last
 // job was due and the time now. Of a cron expression it returns 1 if any has passed.
 func (t *target) next(last, now time.Time) (due time.Time, skipped int) {
+	if t.goesOn() {
+		return now, 0
+	}
 	missed := t.turn(t.earliest(last))
 	if missed.After(now) {
 		return missed, 0
@@ -92,6 +98,13 @@ func (t *target) next(last, now time.Time) (due time.Time, skipped int) {
 		return due, 1
 	}
 	return due, int(due.Sub(missed) / t.Every)
+}
+
+// goesOn reports whether the last job left pages of a feed of changes for the next one.
+func (t *target) goesOn() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.more
 }
 
 // earliest returns the time before which there is no turn, given when the last job was

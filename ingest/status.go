@@ -58,6 +58,10 @@ type Status struct {
 	Snapshot           uint64
 	Accepted, Rejected int
 
+	// Harvest says how far a feed of changes was taken. Accepted and Rejected are of all of its
+	// pages then.
+	Harvest Harvest
+
 	// Suspect says why the provider's latest snapshot is suspect as a whole, or the newest one
 	// that was refused.
 	Suspect Suspicion
@@ -105,6 +109,10 @@ func (t *target) note(now time.Time, collected bool) Status {
 		LastSuccess: t.success, MaxAge: t.maxAge(now), Kind: t.kind, Message: t.message,
 		Snapshot: t.snapshot, Accepted: t.accepted, Rejected: t.rejected, Suspect: cmp.Or(t.refused, t.suspect),
 	}
+	if t.Changes {
+		s.Harvest = Harvest{Generation: t.generation, Began: t.at.Began, Pages: t.at.Pages, Complete: t.at.Complete}
+		s.Accepted, s.Rejected = t.at.Accepted, t.at.Rejected
+	}
 	if t.Next != nil {
 		s.Every = 0
 	}
@@ -135,7 +143,7 @@ func (t *target) maxAge(now time.Time) time.Duration {
 // recall finds out from the recorded jobs what is known of a provider: when its last job
 // completed, and what the latest snapshot was.
 func (g *Ingester) recall(ctx context.Context, t *target) error {
-	judged := false
+	judged := t.Changes // a page says nothing of the feed
 	for record, err := range g.store.Jobs(ctx, store.JobFilter{Provider: t.Name, State: store.Completed}) {
 		if err != nil {
 			return err
@@ -150,7 +158,9 @@ func (g *Ingester) recall(ctx context.Context, t *target) error {
 				return err
 			}
 		}
-		g.Collected.Store(true)
+		if !t.Changes {
+			g.Collected.Store(true)
+		}
 		if t.recalled(&record, suspect) {
 			break
 		}
@@ -163,6 +173,9 @@ func (g *Ingester) recall(ctx context.Context, t *target) error {
 			break
 		}
 	}
+	if t.Changes {
+		return g.recallHarvest(ctx, t)
+	}
 	return nil
 }
 
@@ -171,7 +184,7 @@ func (g *Ingester) recall(ctx context.Context, t *target) error {
 func (t *target) recalled(record *store.Job, suspect Suspicion) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.stored = true
+	t.stored = t.stored || !t.Changes
 	if t.success.IsZero() && record.Trigger != store.Document {
 		t.success = record.Finished
 	}
@@ -201,6 +214,7 @@ func (t *target) forget() {
 	defer t.mu.Unlock()
 	t.success = time.Time{}
 	t.snapshot, t.accepted, t.rejected = 0, 0, 0
+	t.generation, t.at = 0, cursor{}
 }
 
 // cameWhole reports whether a job that completed got all of the provider's feed, even if
@@ -212,7 +226,7 @@ func (t *target) cameWhole(record *store.Job) bool {
 
 // completed adds what a job says that completed just now.
 func (t *target) completed(record *store.Job) {
-	t.stored = true
+	t.stored = t.stored || !t.Changes
 	imported := record.Trigger == store.Document
 	if !imported {
 		t.success, t.refused = record.Finished, ""

@@ -103,9 +103,8 @@ func accepted(record *store.Job) int { return record.New + record.Changed + reco
 
 // accept is what the store asks before it applies the snapshot of the job. It keeps in the
 // record why the snapshot is suspect.
-func (j *job) accept(a store.Applied) error {
-	record := &j.record
-	suspicion := judge(record, &a)
+func (j *job) accept(record *store.Job, a *store.Applied) error {
+	suspicion := judge(record, a)
 	if suspicion == "" || j.Suspect == Off {
 		return nil
 	}
