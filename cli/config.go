@@ -28,7 +28,7 @@ flags that describe the only provider:
       max-interval: 15m          # while it fails; default 15 times every, at most 1h
       timeout: 30s
       max-bytes: 1GiB
-      follow: link               # of a listing whose events have pages of their own: docs/pages.md
+      follow: link               # to the pages of a listing's events: docs/pages.md
       tolerate: leading-blanks, control-characters   # in XML with such faults
       suspect: warn              # or refuse, or off: see the manual
       headers:
@@ -67,7 +67,7 @@ func collected(c *config.Config) []ingest.Provider {
 			MaxInterval: p.MaxInterval, Suspect: ingest.Policy(p.Suspect), Get: p.Get, GetPage: p.GetPage, Decode: p.Decode,
 			Paged: p.Pages != nil, FirstPageTells: p.Pages != nil && p.Pages.FirstPageTells,
 			Changes: p.Format.Changes, Tables: tables, Source: p.Source, Begin: p.Begin, Resume: p.Resume, Again: p.DecodeAgain,
-			JobTime: provider.FeedTime * p.Timeout, JobBytes: p.MaxBytes,
+			Refresh: p.Refresh, JobTime: provider.FeedTime * p.Timeout, JobBytes: p.MaxBytes,
 		})
 	}
 	return all

@@ -83,15 +83,16 @@ func decodeChange(doc *feed.Document, b *feed.Builder, row []byte, line int) err
 		return feed.Errorf(feed.KindMalformed, "read an item: %w", err)
 	}
 	id, c := fmt.Sprint(item.ID), item.Data
+	b.Row(line, nil)
 	switch {
 	case item.State == "deleted":
 		return b.Delete(id, line)
 	case doc.Table != "":
-		return b.Item(feed.Item{ID: id, Row: row}, line)
+		return b.Item(feed.Item{ID: id, Row: row})
 	case c.Parent == "":
 		row = nil
 	}
-	if err := b.Item(feed.Item{ID: id, Parent: c.Parent, Row: row}, line); err != nil {
+	if err := b.Item(feed.Item{ID: id, Parent: c.Parent, Row: row}); err != nil {
 		return err
 	}
 	parent := ""
