@@ -42,12 +42,13 @@ func newTry() *cobra.Command {
 		Use:   "try [file|URL]",
 		Short: "Show what each row of a feed is read as, and store nothing",
 		Long: `Try reads a provider's feed as a job would, and prints what became of each row: the
-events that were made of it, or why it was rejected or ignored. It stores nothing and
+events that were made of it, or why it was rejected, ignored or deleted. It stores nothing and
 opens no data file, so it can run beside fever serve.
 
 It fetches from the provider's URL, or reads a file (- is standard input), or fetches
 from another URL. The provider's credentials go to the host of its own URL only. Pages
-are followed as a job follows them, except those of a file.
+are followed as a job follows them, except those of a file. A feed of changes is read from
+its beginning, after its tables.
 
 Under the rows it counts them by their fate, groups the reasons of rejections, and says
 under "look at" what looks wrong although each row is valid: no event has a price, all
@@ -75,7 +76,7 @@ if the command or the settings are wrong.`,
 	flags.StringVar(&t.format, "format", "table", "`form` of the output: table or json")
 	flags.IntVar(&t.row, "row", 0, "show the row with this `number` alone: what went in, and what came out")
 	flags.BoolVar(&t.twice, "twice", false, "fetch again, and compare ids and values")
-	flags.IntVar(&t.limit, "limit", 10, "list at most this `number` of rows that were read, of rows that were ignored, and for each reason (0: all)")
+	flags.IntVar(&t.limit, "limit", 10, "list at most this `number` of rows that were read, of rows that were ignored or deleted, and for each reason (0: all)")
 	flags.StringVar(&t.at, "at", "", "the `day` that counts as today, such as 2026-11-28: events before are past, and rules are expanded from its month on (default today)")
 	return cmd
 }
@@ -136,6 +137,9 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 	if got != nil && got.Page.URL != nil && got.Page.Number == 1 && t.Provider.Pages != nil {
 		report.LookAt = append(report.LookAt, "the feed has one page, although `pages` is set")
 	}
+	if len(t.Provider.Tables) > 0 && source != "" && !strings.Contains(source, "://") {
+		report.LookAt = append(report.LookAt, "the tables of a file are not read: rows that refer to them are rejected")
+	}
 	if t.twice && failed == nil {
 		again, err := t.read(ctx, source, std.in, nil, inspect.New(1))
 		if err == nil {
@@ -167,9 +171,17 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 // keeps the beginning of the document.
 func (t *tryCommand) read(ctx context.Context, source string, in io.Reader, kept *bytes.Buffer, rows *inspect.Inspection) (*feed.Feed, error) {
 	p := t.Provider.Provider
+	var parent func(string) ([]byte, error)
+	if source == "" || strings.Contains(source, "://") {
+		var err error
+		if parent, err = readTables(ctx, p); err != nil {
+			return nil, err
+		}
+	}
 	doc, err := openSource(ctx, p, source, in)
 	var pages feed.Pages
 	for err == nil {
+		doc.Parent = parent
 		got, failed := t.decode(doc, kept, rows)
 		switch {
 		case failed != nil:
@@ -180,8 +192,11 @@ func (t *tryCommand) read(ctx context.Context, source string, in io.Reader, kept
 		if err := pages.Add(got); err != nil {
 			return nil, err
 		}
-		if got.Next == nil {
+		switch {
+		case got.Next == nil || got.UpToDate:
 			return pages.Feed(), nil
+		case got.Page.Number == feed.MaxPages: // of a feed of changes, which may have any number
+			return nil, fmt.Errorf("the feed goes on after %d pages, and no more are tried", feed.MaxPages)
 		}
 		rows.Page()
 		doc, err = p.GetPage(ctx, got.Next, nil)

@@ -30,7 +30,7 @@ func (b *Builder) Item(item Item) error {
 // Delete is [Builder.Item] for an item that is no longer there. The line is that in the document.
 func (b *Builder) Delete(id string, line int) error {
 	err := b.Item(Item{ID: id, Deleted: true})
-	b.note(line, func(r *Row) { r.Deleted++ })
+	b.note(line, func(r *Row) { r.Deleted = append(r.Deleted, id) })
 	return err
 }
 

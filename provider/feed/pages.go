@@ -49,9 +49,10 @@ type Pages struct {
 	unknown bool             // a page has no digest
 }
 
-// Add joins the next page. Of several rows with the same ids the last counts. On two pages
-// they are one row, since rows move from page to page while somebody reads. The error is one
-// of [Errorf]: the pages repeat themselves, or are too large together.
+// Add joins the next page. Of several rows with the same ids, and of several items with the same
+// id, the last counts. On two pages they are one row, since rows move from page to page while
+// somebody reads. The error is one of [Errorf]: the pages repeat themselves, or are too large
+// together.
 func (p *Pages) Add(page *Feed) error {
 	if p.all == nil {
 		p.all = newBuilder("", nil, new(Progress), nil)
@@ -61,7 +62,7 @@ func (p *Pages) Add(page *Feed) error {
 	if own := page.Page.URL; own != nil {
 		p.urls[sha256.Sum256([]byte(own.String()))] = p.number
 	}
-	if next := page.Next; next != nil && next.URL != nil && next.Link == "" {
+	if next := page.Next; next != nil && next.URL != nil && next.Link == "" && !page.UpToDate {
 		if before := p.urls[sha256.Sum256([]byte(next.URL.String()))]; before > 0 {
 			return Errorf(KindDecode, "page %d says that page %d comes next: the pages go round", p.number, before)
 		}
@@ -92,20 +93,32 @@ func (p *Pages) Digest() [32]byte {
 
 // join adds the rows of a page.
 func (b *Builder) join(page *Feed, number int) error {
+	past := make(map[event.Key]bool)
+	of := make(map[event.Key]*event.Event) // those of items
 	for _, rows := range []struct {
 		events []event.Event
 		past   bool
 	}{{page.Events, false}, {page.Past, true}} {
-		for _, e := range rows.events {
-			_, again, err := b.put(e, 0, rows.past)
-			if err != nil {
+		for i := range rows.events {
+			e := &rows.events[i]
+			if len(page.Items) > 0 {
+				of[e.Key], past[e.Key] = e, rows.past
+			} else if err := b.joinEvent(e, rows.past); err != nil {
 				return err
-			}
-			if again {
-				b.feed.Seen--
 			}
 		}
 	}
+	for _, item := range page.Items {
+		if err := b.Item(Item{ID: item.ID, Deleted: item.Deleted, Rejected: item.Rejected}); err != nil {
+			return err
+		}
+		for _, key := range item.Keys {
+			if err := b.joinEvent(of[key], past[key]); err != nil {
+				return err
+			}
+		}
+	}
+	b.endItem()
 	b.feed.Seen += page.Seen
 	b.feed.Rows += page.Rows
 	b.feed.Ignored += page.Ignored
@@ -120,4 +133,13 @@ func (b *Builder) join(page *Feed, number int) error {
 		}
 	}
 	return nil
+}
+
+// joinEvent adds an event of a page. On two pages it is seen once.
+func (b *Builder) joinEvent(e *event.Event, past bool) error {
+	_, again, err := b.put(*e, 0, past)
+	if again {
+		b.feed.Seen--
+	}
+	return err
 }

@@ -166,3 +166,35 @@ func TestPagesDigest(t *testing.T) {
 		t.Error("a page without a digest is not noticed")
 	}
 }
+
+// A page of a feed of changes says of each of its items what it is now. The last one names itself.
+func TestPagesOfChanges(t *testing.T) {
+	t.Parallel()
+	at := func(page *Feed, own, next string) *Feed {
+		page.Page.URL = &url.URL{Scheme: "http", Host: "h", Path: own}
+		page.Next = &Page{URL: &url.URL{Scheme: "http", Host: "h", Path: next}}
+		page.UpToDate = own == next
+		return page
+	}
+	key := func(id string) event.Key { return event.Key{BaseID: "1", EventID: id} }
+	first := pageOf(1, []string{"a", "b", "c", "d"}, []string{"e"})
+	first.Items = []Item{{ID: "A", Keys: []event.Key{key("a"), key("b")}}, {ID: "C", Keys: []event.Key{key("c")}}, {ID: "D", Keys: []event.Key{key("d"), key("e")}}}
+	second := pageOf(2, []string{"b"}, []string{"f"})
+	second.Seen, second.Rejected = 3, 1
+	second.Items = []Item{{ID: "A", Keys: []event.Key{key("b"), key("f")}}, {ID: "C", Deleted: true}, {ID: "D", Rejected: true}}
+	var pages Pages
+	if err := errors.Join(pages.Add(at(first, "/1", "/2")), pages.Add(at(second, "/2", "/3")), pages.Add(at(pageOf(3, nil, nil), "/3", "/3"))); err != nil {
+		t.Fatal(err)
+	}
+	got := pages.Feed()
+	if text := describe(got); text != "A,b,f; C deleted; D,d,e rejected; | b=t d=t| e=t f=t" {
+		t.Error(text)
+	}
+	if got.Seen != len(got.Events)+len(got.Past)+got.Rejected {
+		t.Errorf("%d seen, %d events, %d past, %d rejected", got.Seen, len(got.Events), len(got.Past), got.Rejected)
+	}
+	pages = Pages{}
+	if err := errors.Join(pages.Add(at(pageOf(1, nil, nil), "/1", "/2")), pages.Add(at(pageOf(2, nil, nil), "/2", "/1"))); err == nil {
+		t.Error("pages that go round are not noticed")
+	}
+}

@@ -17,6 +17,7 @@ type Report struct {
 	Rows     int      `json:"rows"`
 	Read     int      `json:"read"`     // rows that made events, and of which nothing was rejected
 	Ignored  int      `json:"ignored"`  // rows that made no event, and of which nothing was rejected
+	Deleted  int      `json:"deleted"`  // rows of a feed of changes that only say that items are no longer there
 	Rejected int      `json:"rejected"` // rows of which something was rejected
 	Events   int      `json:"events"`   // kept in the end
 	Replaced int      `json:"replaced"` // events, by those of later rows with the same ids
@@ -46,6 +47,8 @@ type Row struct {
 	Last       *event.Event `json:"last,omitempty"`  // nil if there is only one
 	Rejected   int          `json:"rejected"`        // events
 	Reason     string       `json:"reason,omitempty"`
+	Deleted    int          `json:"deleted,omitempty"`     // items that it says are no longer there
+	Item       string       `json:"item,omitempty"`        // the id of the first of them
 	ReplacedBy int          `json:"replaced_by,omitempty"` // the row with the same ids that replaced an event of this one; 0: none
 
 	timeZone string // of the provider
@@ -59,7 +62,7 @@ const (
 
 // An Inspection collects what becomes of the rows of one feed. Give its Trace to each document.
 type Inspection struct {
-	List   int // how many rows to list of those read, of those ignored, and of each reason; 0: all
+	List   int // how many rows to list of those read, ignored and deleted, and of each reason; 0: all
 	Number int // the row to keep whole; 0: none
 	// Reads reports whether the mapping program reads members with this name; nil: unknown.
 	Reads func(name string) bool
@@ -121,7 +124,10 @@ func (i *Inspection) Trace(r *feed.Row) {
 	for _, text := range r.Notes {
 		i.note(text)
 	}
-	row := Row{Number: number, Line: r.Line, Page: i.page, Events: len(r.Events), Past: r.Past, Rejected: len(r.Rejections)}
+	row := Row{Number: number, Line: r.Line, Page: i.page, Events: len(r.Events), Past: r.Past, Rejected: len(r.Rejections), Deleted: len(r.Deleted)}
+	if row.Deleted > 0 {
+		row.Item = r.Deleted[0]
+	}
 	if n := len(r.Events); n > 0 {
 		row.First = &r.Events[0]
 		if n > 1 {
@@ -137,6 +143,9 @@ func (i *Inspection) Trace(r *feed.Row) {
 	case len(r.Events) > 0:
 		i.report.Read++
 		kind = "read"
+	case row.Deleted > 0:
+		i.report.Deleted++
+		kind = "deleted"
 	default:
 		i.report.Ignored++
 	}

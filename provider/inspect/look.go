@@ -146,8 +146,12 @@ func (i *Inspection) lookAt(got *feed.Feed, location *time.Location, now time.Ti
 		l.add(true, "nothing was selected: %s", got.Rejections[0].Reason)
 	case r.Rows == 0:
 		l.add(true, "nothing was selected: the document has no row")
+	case r.Deleted == r.Rows:
+		l.add(true, "no event was read: all rows say that something is no longer there")
 	case r.Ignored == r.Rows:
 		l.add(true, "nothing was selected: all rows were ignored")
+	case r.Ignored+r.Deleted == r.Rows:
+		l.add(true, "no event was read: all rows were ignored, or say that something is no longer there")
 	case r.Rows == 1 && r.Rejected == 1 && i.isList:
 		l.add(true, "the only row is a list: perhaps `[]` is missing at the end of `rows`")
 	case len(got.Events) == 0 && len(got.Past) > 0:

@@ -14,8 +14,11 @@ import (
 
 // Summary counts the rows by their fate, for people.
 func (r *Report) Summary() string {
-	text := fmt.Sprintf("%s: %s read as %s, %s ignored, %s rejected",
-		counted(r.Rows, "row"), comma(r.Read), counted(r.Events, "event"), comma(r.Ignored), comma(r.Rejected))
+	text := fmt.Sprintf("%s: %s read as %s, %s ignored, ", counted(r.Rows, "row"), comma(r.Read), counted(r.Events, "event"), comma(r.Ignored))
+	if r.Deleted > 0 {
+		text += comma(r.Deleted) + " deleted, "
+	}
+	text += comma(r.Rejected) + " rejected"
 	if n := len(r.Reasons); n > 0 {
 		text += fmt.Sprintf(" (%s)", counted(n, "reason"))
 	}
@@ -33,6 +36,10 @@ func (r *Row) ReadAs() string {
 	switch {
 	case r.Rejected > 0:
 		return "REJECTED"
+	case r.Events == 0 && r.Deleted > 1:
+		return fmt.Sprintf("deleted x%d", r.Deleted)
+	case r.Events == 0 && r.Deleted == 1:
+		return "deleted"
 	case r.Events == 0:
 		return "ignored"
 	case r.ReplacedBy > 0:
@@ -78,10 +85,14 @@ func (r *Row) Why() string {
 }
 
 // Cells returns the first event of a row for people, in [Columns], and when the last one
-// starts; nil if the row made none.
+// starts. Of a row that only deletes it returns the id of the first item, and nil if the row made
+// nothing.
 func (r *Row) Cells() []string {
 	e := r.First
-	if e == nil {
+	switch {
+	case e == nil && r.Item != "":
+		return []string{r.Item}
+	case e == nil:
 		return nil
 	}
 	id := e.EventID

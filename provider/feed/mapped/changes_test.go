@@ -42,7 +42,7 @@ func TestChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		deleted := 0
-		doc := &feed.Document{Body: io.NopCloser(strings.NewReader(test.rows)), Op: "read", Trace: func(r *feed.Row) { deleted += r.Deleted }}
+		doc := &feed.Document{Body: io.NopCloser(strings.NewReader(test.rows)), Op: "read", Trace: func(r *feed.Row) { deleted += len(r.Deleted) }}
 		got, err := feed.Decode(doc, format, "test", time.UTC)
 		if err != nil || !format.Changes {
 			t.Fatal(name, err)
