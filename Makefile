@@ -148,6 +148,10 @@ deploy-check: ## check the alerts and the configuration of Prometheus, and run t
 	promtool check rules deploy/prometheus/alerts.yml
 	promtool test rules deploy/prometheus/alerts_test.yml
 
+.PHONY: install-check
+install-check: build ## build the container image and start it, and decode the manifests of Kubernetes (buildah, root; a minute)
+	go run ./internal/deploy -fever bin/fever
+
 # The second build has another folder and an empty cache, so everything is compiled again.
 .PHONY: reproducible
 reproducible: ## build HEAD twice, in two folders, and check that the binaries are equal

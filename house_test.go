@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"internal/caches":       {"internal/harness"},
 	"internal/clients":      {"internal/harness"},
 	"internal/demo":         {"internal/harness"},
+	"internal/deploy":       {"internal/harness"},
 	"httpapi":               {"httpapi/server", "index", "index/deflate", "event"},
 	"httpapi/server":        {},
 	"internal/pipe":         {}, // for tests, too
