@@ -129,9 +129,9 @@ func (s *Server) storeFailed(r *http.Request, err error) error {
 
 // handle returns a handler that reads the query, calls f, and sends what f returns: a status
 // with data, or an error.
-func (s *Server) handle(f func(*http.Request, *query) (status int, data any, err error)) http.Handler {
+func (s *Server) handle(f func(*http.Request, *Query) (status int, data any, err error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q, err := parse(r)
+		q, err := ParseQuery(r)
 		var status int
 		var data any
 		if err == nil {

@@ -7,10 +7,10 @@ import (
 )
 
 // jobs lists the recorded jobs, running ones included.
-func (s *Server) jobs(r *http.Request, q *query) (status int, data any, err error) {
+func (s *Server) jobs(r *http.Request, q *Query) (status int, data any, err error) {
 	filter := q.jobFilter()
-	if q.err != nil {
-		return 0, nil, q.err
+	if q.Err != nil {
+		return 0, nil, q.Err
 	}
 	limit := filter.Limit
 	filter.Limit++ // one more tells whether there is a next page

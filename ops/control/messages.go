@@ -94,8 +94,8 @@ func (r Run) values() url.Values {
 	return values("provider", r.Provider, "force", flag(r.Force), "wait", flag(r.Wait))
 }
 
-func (q *query) run() Run {
-	return Run{Provider: q.name("provider"), Force: q.flag("force"), Wait: q.flag("wait")}
+func (q *Query) run() Run {
+	return Run{Provider: q.Name("provider"), Force: q.flag("force"), Wait: q.flag("wait")}
 }
 
 // Events is the query of GET /events.
@@ -109,8 +109,9 @@ func (e Events) values() url.Values {
 	return values("provider", e.Provider, "starts_at", e.StartsAt, "ends_at", e.EndsAt, "limit", number(uint64(e.Limit)))
 }
 
-func (q *query) filter() store.Filter {
-	f := store.Filter{Provider: q.name("provider"), Window: event.Always, Limit: int(q.number("limit", 0, 0, maxID))}
+// Filter reads the query of GET /events.
+func (q *Query) Filter() store.Filter {
+	f := store.Filter{Provider: q.Name("provider"), Window: event.Always, Limit: int(q.Number("limit", 0, 0, maxID))}
 	if from, given := q.instant("starts_at"); given {
 		f.Window.From = from.Ceil()
 	}
@@ -133,15 +134,15 @@ const (
 	pageBytes = 4 << 20
 )
 
-func (q *query) jobFilter() store.JobFilter {
+func (q *Query) jobFilter() store.JobFilter {
 	f := store.JobFilter{
-		Provider: q.name("provider"),
+		Provider: q.Name("provider"),
 		State:    store.State(q.oneOf("state", string(store.Pending), string(store.Running), string(store.Completed), string(store.Failed))),
-		Before:   q.number("before", 0, 1, maxID),
-		Limit:    int(q.number("limit", usualJobs, 1, mostJobs)),
+		Before:   q.Number("before", 0, 1, maxID),
+		Limit:    int(q.Number("limit", usualJobs, 1, mostJobs)),
 	}
 	if f.State == store.Pending {
-		q.fail("state is pending: a job that waits for a worker has no record yet; /providers says whose does")
+		q.Fail("state is pending: a job that waits for a worker has no record yet; /providers says whose does")
 	}
 	return f
 }
@@ -151,12 +152,12 @@ func forgetValues(f store.Forgetting) url.Values {
 	return values("provider", f.Provider, "gone_before", f.GoneBefore.String(), "dry_run", flag(f.DryRun))
 }
 
-func (q *query) forgetting() store.Forgetting {
+func (q *Query) forgetting() store.Forgetting {
 	f := store.Forgetting{Provider: q.required("provider"), DryRun: q.flag("dry_run")}
-	if text, given := q.text("gone_before"); given {
+	if text, given := q.Text("gone_before"); given {
 		var err error
 		if f.GoneBefore, err = store.ParseCutoff(text); err != nil {
-			q.fail("gone_before: %v", err)
+			q.Fail("gone_before: %v", err)
 		}
 	}
 	return f
@@ -167,10 +168,10 @@ func renameValues(r store.Renaming) url.Values {
 	return values("from", r.From, "to", r.To, "dry_run", flag(r.DryRun))
 }
 
-func (q *query) renaming() store.Renaming {
+func (q *Query) renaming() store.Renaming {
 	r := store.Renaming{From: q.required("from"), To: q.required("to"), DryRun: q.flag("dry_run")}
 	if r.From == r.To {
-		q.fail("from and to are the same name")
+		q.Fail("from and to are the same name")
 	}
 	return r
 }

@@ -225,21 +225,21 @@ func all[T any](t *testing.T, seq iter.Seq2[T, error]) (list []T) {
 // TestQueries reads back what the queries of requests say.
 func TestQueries(t *testing.T) {
 	t.Parallel()
-	read := func(values url.Values) *query {
+	read := func(values url.Values) *Query {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/?"+values.Encode(), http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
-		q, err := parse(r)
+		q, err := ParseQuery(r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return q
 	}
-	check := func(q *query, got, want any) {
+	check := func(q *Query, got, want any) {
 		t.Helper()
-		if q.err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%v: %+v, %v; not %+v", q.values, got, q.err, want)
+		if q.Err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%v: %+v, %v; not %+v", q.values, got, q.Err, want)
 		}
 	}
 	for _, want := range []Run{{}, {Provider: "a"}, {Provider: "a", Force: true}, {Wait: true}} {

@@ -41,10 +41,10 @@ type ProviderStatus struct {
 }
 
 // providers lists the configured providers in the order of the settings.
-func (s *Server) providers(r *http.Request, q *query) (status int, data any, err error) {
-	only := q.name("provider")
-	if q.err != nil {
-		return 0, nil, q.err
+func (s *Server) providers(r *http.Request, q *Query) (status int, data any, err error) {
+	only := q.Name("provider")
+	if q.Err != nil {
+		return 0, nil, q.Err
 	}
 	now := time.Now()
 	list := []ProviderStatus{}

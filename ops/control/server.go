@@ -21,14 +21,14 @@ import (
 // events sends the records for fever dump while it reads them. After an error it breaks the
 // connection, so it needs no line that marks the end, as a dump does.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
-	q, err := parse(r)
+	q, err := ParseQuery(r)
 	if err != nil {
 		server.WriteError(w, r, s.Log, err)
 		return
 	}
-	filter := q.filter()
-	if q.err != nil {
-		server.WriteError(w, r, s.Log, q.err)
+	filter := q.Filter()
+	if q.Err != nil {
+		server.WriteError(w, r, s.Log, q.Err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
@@ -46,22 +46,22 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			err = lines.Encode(line{record.ID(), record})
 		}
 		if err != nil {
-			s.breakOff(r, err)
+			s.BreakOff(r, err)
 		}
 	}
 	if err := buffered.Flush(); err != nil {
-		s.breakOff(r, err)
+		s.BreakOff(r, err)
 	}
 }
 
 // snapshot imports a document. It answers when searches find its events, or it has failed.
-func (s *Server) snapshot(r *http.Request, q *query) (status int, data any, err error) {
+func (s *Server) snapshot(r *http.Request, q *Query) (status int, data any, err error) {
 	run := q.run()
 	if run.Provider == "" {
-		q.fail("provider is missing: say whose snapshot the document is")
+		q.Fail("provider is missing: say whose snapshot the document is")
 	}
-	if q.err != nil {
-		return 0, nil, q.err
+	if q.Err != nil {
+		return 0, nil, q.Err
 	}
 	i := slices.IndexFunc(s.Providers, func(p *provider.Provider) bool { return p.Name == run.Provider })
 	if i < 0 {
@@ -80,21 +80,21 @@ func (s *Server) snapshot(r *http.Request, q *query) (status int, data any, err 
 }
 
 // forget removes what is stored of a provider. It answers when searches no longer find it.
-func (s *Server) forget(r *http.Request, q *query) (status int, data any, err error) {
+func (s *Server) forget(r *http.Request, q *Query) (status int, data any, err error) {
 	f := q.forgetting()
 	return s.edit(r, q, func() (any, error) { return s.Ingester.Forget(r.Context(), f) })
 }
 
 // rename moves what is stored of a provider to another name. It answers when searches find
 // it under that name.
-func (s *Server) rename(r *http.Request, q *query) (status int, data any, err error) {
+func (s *Server) rename(r *http.Request, q *Query) (status int, data any, err error) {
 	names := q.renaming()
 	return s.edit(r, q, func() (any, error) { return s.Ingester.Rename(r.Context(), names) })
 }
 
 // edit has do change what is stored, if that is possible now.
-func (s *Server) edit(r *http.Request, q *query, do func() (any, error)) (status int, done any, err error) {
-	if err := cmp.Or(q.err, s.accepts()); err != nil {
+func (s *Server) edit(r *http.Request, q *Query, do func() (any, error)) (status int, done any, err error) {
+	if err := cmp.Or(q.Err, s.accepts()); err != nil {
 		return 0, nil, err
 	}
 	if done, err = do(); err != nil {
@@ -120,12 +120,12 @@ func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Length", strconv.FormatInt(info.Size(), 10))
 	if _, err := io.Copy(w, copied); err != nil {
-		s.breakOff(r, err)
+		s.BreakOff(r, err)
 	}
 }
 
-// breakOff breaks the connection, so that the client notices that a part is missing.
-func (s *Server) breakOff(r *http.Request, err error) {
+// BreakOff breaks the connection, so that the client notices that a part is missing.
+func (s *Server) BreakOff(r *http.Request, err error) {
 	if r.Context().Err() == nil { // otherwise the client has gone, or the service stops
 		s.Log.ErrorContext(r.Context(), "an answer broke off", "method", r.Method, "path", r.URL.Path, "error", err)
 	}

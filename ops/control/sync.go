@@ -14,9 +14,9 @@ import (
 
 // sync begins a job of one provider, or of each that has none under way. With wait it
 // answers when the jobs have ended.
-func (s *Server) sync(r *http.Request, q *query) (status int, data any, err error) {
+func (s *Server) sync(r *http.Request, q *Query) (status int, data any, err error) {
 	run := q.run()
-	if err := cmp.Or(q.err, s.accepts()); err != nil {
+	if err := cmp.Or(q.Err, s.accepts()); err != nil {
 		return 0, nil, err
 	}
 	names := []string{run.Provider}
