@@ -111,7 +111,7 @@ func (e Events) values() url.Values {
 
 // Filter reads the query of GET /events.
 func (q *Query) Filter() store.Filter {
-	f := store.Filter{Provider: q.Name("provider"), Window: event.Always, Limit: int(q.Number("limit", 0, 0, maxID))}
+	f := store.Filter{Provider: q.Name("provider"), Window: event.Always, Limit: int(q.Number("limit", 0, 0, MaxID))}
 	if from, given := q.instant("starts_at"); given {
 		f.Window.From = from.Ceil()
 	}
@@ -138,7 +138,7 @@ func (q *Query) jobFilter() store.JobFilter {
 	f := store.JobFilter{
 		Provider: q.Name("provider"),
 		State:    store.State(q.oneOf("state", string(store.Pending), string(store.Running), string(store.Completed), string(store.Failed))),
-		Before:   q.Number("before", 0, 1, maxID),
+		Before:   q.Number("before", 0, 1, MaxID),
 		Limit:    int(q.Number("limit", usualJobs, 1, mostJobs)),
 	}
 	if f.State == store.Pending {

@@ -13,8 +13,8 @@ import (
 	"fever/httpapi/server"
 )
 
-// maxID bounds ids in queries. No store comes near it.
-const maxID = math.MaxInt64
+// MaxID bounds ids and revisions in queries. No store comes near it.
+const MaxID = math.MaxInt64
 
 // A Query has the parameters of a request. Its methods read them, and keep the first error
 // in Err. Nothing reads unknown parameters, so they are ignored.
