@@ -49,8 +49,9 @@ type vevent struct {
 	future     bool    // RANGE=THISANDFUTURE
 	cancelled  bool
 	sequence   int
-	modified   int64  // LAST-MODIFIED or DTSTAMP, the later one
-	problem    string // why it cannot be read; empty if it can
+	modified   int64      // LAST-MODIFIED or DTSTAMP, the later one
+	problem    string     // why it cannot be read; empty if it can
+	published  *published // by another fever; nil: it was not
 }
 
 // A moment is a date or a time as it is written.
@@ -332,6 +333,14 @@ func (r *reader) utf8(text []byte) []byte {
 // eventProperty reads a property of an event.
 func (r *reader) eventProperty(p *property) {
 	e := r.event
+	if strings.HasPrefix(p.name, prefix) {
+		if e.published == nil {
+			e.published = new(published)
+		}
+		e.published.property(p.name, p.value[:min(len(p.value), event.MaxTextBytes)])
+		r.text += len(p.value)
+		return
+	}
 	switch p.name {
 	case "UID":
 		e.uid = feed.ID(feed.Trim(r.utf8(p.value)))

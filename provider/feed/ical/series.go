@@ -205,9 +205,17 @@ func (c *converter) emit(s *series, e *vevent, sp *span, wall int64, end ending,
 	if ev.Title == "" && s.master != nil {
 		ev.Title = s.master.summary
 	}
-	if err := c.set(&ev, sp, wall, end); err != nil {
-		c.Reject(e.uid, id, e.line, err.Error())
+	err := c.set(&ev, sp, wall, end)
+	own := e.published != nil && !e.repeats() && e.recurrence == nil
+	if err == nil && own {
+		err = e.published.amend(&ev, c.provider.iana)
+	}
+	switch {
+	case err != nil:
+		c.Reject(ev.BaseID, ev.EventID, e.line, err.Error())
 		return nil
+	case own && e.published.past:
+		return c.KeepPast(ev, e.line)
 	}
 	return c.Keep(ev, e.line)
 }

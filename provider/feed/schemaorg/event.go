@@ -44,6 +44,9 @@ func (d *decoder) event(n node) error {
 	if !d.begun {
 		d.Row(d.line, nil)
 	}
+	if current, ok := n["fever:current"].(bool); ok {
+		return d.published(n, current)
+	}
 	if n.off() {
 		d.Ignore(d.line)
 		return nil
