@@ -30,9 +30,10 @@ var allowed = map[string][]string{
 	"httpapi":               {"httpapi/server", "index", "index/deflate", "event"},
 	"httpapi/server":        {},
 	"internal/pipe":         {}, // for tests, too
-	"ops":                   {"ops/page", "ops/control", "httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index"},
+	"ops":                   {"ops/page", "ops/control", "ops/publish", "httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index"},
 	"ops/control":           {"httpapi/server", "ingest", "provider", "provider/feed", "store", "store/bolt", "index", "event"},
 	"ops/human":             {},
+	"ops/publish":           {"ops/control", "httpapi/server", "store", "event"},
 	"ops/page":              {"httpapi/server", "ops/human", "event", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "index"},
 	"ingest":                {"provider/feed", "store"},
 	"internal/leak":         {}, // for tests, which these rules leave alone

@@ -24,6 +24,9 @@ var everything = map[string]string{
 	"GET /providers":           "/providers",
 	"GET /jobs":                "/jobs",
 	"POST /sync":               "/sync?wait=1",
+	"GET /rpde":                "/rpde",
+	"GET /calendar.ics":        "/calendar.ics",
+	"GET /events.jsonld":       "/events.jsonld",
 	"GET /try":                 "/try",
 	"POST /try":                "/try",
 	"GET /debug/pprof/{$}":     "/debug/pprof/",
@@ -90,8 +93,9 @@ func TestHeaders(t *testing.T) {
 		of := deployment{url: url}
 		got := of.ask(t, method, target, fields...)
 		for name, value := range want {
-			// What a page consists of may be kept, and asked for again.
-			if name == "Cache-Control" && target == everything["GET /page/"] && got.status == http.StatusOK {
+			// What a page consists of may be kept, and asked for again. So may what is published.
+			kept := slices.Contains([]string{everything["GET /page/"], "/rpde", "/calendar.ics", "/events.jsonld"}, target)
+			if name == "Cache-Control" && kept && got.status == http.StatusOK {
 				value = "no-cache"
 			}
 			if got.header.Get(name) != value || len(got.header[name]) != 1 {

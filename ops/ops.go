@@ -8,6 +8,7 @@ import (
 
 	"fever/ops/control"
 	"fever/ops/page"
+	"fever/ops/publish"
 	"fever/provider"
 )
 
@@ -53,6 +54,7 @@ func (o *Ops) routes() *http.ServeMux {
 	}
 	status.Routes(mux)
 	o.Routes(mux)
+	publish.New(&o.Server).Routes(mux)
 	mux.Handle("GET /metrics", o.Metrics)
 	mux.HandleFunc("GET /healthz", o.healthz)
 	mux.HandleFunc("GET /readyz", o.readyz)
