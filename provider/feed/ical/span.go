@@ -159,13 +159,14 @@ func (s *span) id(wall int64) string {
 }
 
 func idOf(wall int64, form rrule.Form) string {
-	s := time.Unix(wall, 0).UTC().Format(time.RFC3339) // 2006-01-02T15:04:05Z; fast, unlike other layouts
-	switch day := s[:4] + s[5:7] + s[8:10]; form {
+	b := time.Unix(wall, 0).UTC().AppendFormat(make([]byte, 0, len(time.RFC3339)), time.RFC3339) // fast, unlike other layouts
+	b = append(append(append(append(b[:4], b[5:7]...), b[8:13]...), b[14:16]...), b[17:]...)     // without - and :
+	switch form {
 	case rrule.Date:
-		return day
+		b = b[:8]
 	case rrule.Local:
-		return day + s[10:13] + s[14:16] + s[17:19]
+		b = b[:15]
 	default:
-		return day + s[10:13] + s[14:16] + s[17:]
 	}
+	return string(b)
 }
