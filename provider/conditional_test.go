@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"fever/internal/feedtest"
 	"fever/provider/feed"
 	"fever/provider/feed/dump"
 	"fever/provider/feed/feverup"
@@ -85,6 +86,32 @@ func TestFetchNotModified(t *testing.T) {
 	}
 	snapshot, err := other.fetch(t.Context(), first.Validators, nil)
 	wantFailure(t, snapshot, err, feed.KindMalformed, 200)
+}
+
+// A format that expands rules reads a document again in another month, although it is the same.
+func TestFetchMonthly(t *testing.T) {
+	t.Parallel()
+	for _, monthly := range []bool{false, true} {
+		var conditions []string
+		c := serve(t, plenty, func(w http.ResponseWriter, r *http.Request) {
+			conditions = append(conditions, r.Header.Get("If-None-Match"))
+			w.Header().Set("ETag", tag)
+			write(t, w, []byte(`{"events":[1]}`))
+		}).Config
+		c.Format = feedtest.Numbers
+		c.Format.Monthly = monthly
+		p, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := fetched(t, p, feed.Validators{}).Validators
+		same := fetched(t, p, last)
+		last.Source = p.sourceAt(time.Now().AddDate(0, 0, -32))
+		later := fetched(t, p, last)
+		if !same.NotModified || later.NotModified == monthly || conditions[1] != tag || (conditions[2] == tag) == monthly {
+			t.Errorf("monthly: %t: %+v, %+v, %q", monthly, same, later, conditions)
+		}
+	}
 }
 
 func TestFetchNotModifiedUnasked(t *testing.T) {

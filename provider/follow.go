@@ -88,7 +88,7 @@ func (l *listing) take(address string, row bool) (bool, error) {
 		if row {
 			return false, err
 		}
-		return false, nil //nolint:nilerr // of all links of a page many lead elsewhere
+		return false, nil // of all links of a page many lead elsewhere
 	}
 	name := named(u)
 	at := l.known[name]

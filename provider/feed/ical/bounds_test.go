@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"fever/provider/feed"
+	"fever/provider/rrule"
 )
 
 // TestBounds refuses documents whose few bytes would take much memory or time. Without their
@@ -53,6 +55,34 @@ func TestBounds(t *testing.T) { //nolint:paralleltest // it measures what is all
 				t.Errorf("it allocated %d MiB for %d bytes", n>>20, len(test.doc))
 			}
 		})
+	}
+}
+
+// TestCut leaves out what a rule gives beyond its bounds, and reports it. A rule that never has an
+// instance gives its start alone, and nothing is left out.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	for rule, want := range map[string]struct{ events, cut int }{
+		"FREQ=SECONDLY": {rrule.MaxTimes, 1},
+		"FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30;INTERVAL=7": {1, 0},
+	} {
+		got, err := read(t, calendarOf(veventOf("DTSTART:20261120T200000\nRRULE:"+rule)), "")
+		if err != nil || len(got.Events) != want.events || got.Rejected != want.cut || want.cut > 0 && !strings.Contains(got.Rejections[0].Reason, "the later ones are left out") {
+			t.Errorf("%s: %v, %d events, %+v", rule, err, len(got.Events), got.Rejections)
+		}
+	}
+}
+
+// TestLongID gives an event whose UID is too long for a key one that is as good.
+func TestLongID(t *testing.T) {
+	t.Parallel()
+	uid := strings.Repeat("x", 200)
+	got, err := read(t, calendarOf(veventOf("UID:"+uid+"1\nDTSTART:20261120")+"\n"+veventOf("UID:"+uid+"2\nDTSTART:20261120")), "")
+	if err != nil || len(got.Events) != 2 || got.Events[0].Key == got.Events[1].Key {
+		t.Fatalf("%v, %+v", err, got)
+	}
+	if id := got.Events[0].BaseID; !regexp.MustCompile(`^sha256-[0-9a-f]{32}$`).MatchString(id) || got.Events[0].EventID != id {
+		t.Errorf("%+v", got.Events[0].Key)
 	}
 }
 

@@ -113,12 +113,20 @@ func parse(line []byte) (p property, ok bool) {
 		switch {
 		case line[i] == '"':
 			quoted = !quoted
-		case line[i] == ':' && !quoted:
+		case line[i] == ':' && !quoted && !withinOffset(line, i):
 			p.params, p.value = line[end:i], line[i+1:]
 			return p, true
 		}
 	}
 	return property{}, false
+}
+
+// withinOffset reports whether a colon is that of an offset in a parameter. Some write
+// DTSTART;TZID=UTC+02:00:20260327T200000, without the quotes that the RFC wants.
+func withinOffset(line []byte, colon int) bool {
+	digit := func(i int) bool { return line[i] >= '0' && line[i] <= '9' }
+	return colon > 3 && len(line) > colon+3 && (line[colon-3] == '+' || line[colon-3] == '-') && line[colon+3] == ':' &&
+		digit(colon-2) && digit(colon-1) && digit(colon+1) && digit(colon+2)
 }
 
 // nameOf returns a name in upper case. It allocates nothing for the names that are read.
