@@ -41,14 +41,14 @@ func newTry() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "try [file|URL]",
 		Short: "Show what each row of a feed is read as, and store nothing",
-		Long: `Try reads a provider's feed as a job would, and prints what became of each row: the
-events that were made of it, or why it was rejected, ignored or deleted. It stores nothing and
-opens no data file, so it can run beside fever serve.
+		Long: `Try reads a provider's feed as a job would, and prints what became of each row:
+the events that were made of it, or why it was rejected, ignored or deleted. It stores
+nothing and opens no data file, so it can run beside fever serve.
 
 It fetches from the provider's URL, or reads a file (- is standard input), or fetches
 from another URL. The provider's credentials go to the host of its own URL only. Pages
-are followed as a job follows them, except those of a file. A feed of changes is read from
-its beginning, after its tables.
+are followed as a job follows them, except those of a file. A feed of changes is read
+from its beginning, after its tables.
 
 Under the rows it counts them by their fate, groups the reasons of rejections, and says
 under "look at" what looks wrong although each row is valid: no event has a price, all
