@@ -22,13 +22,16 @@ flags that describe the only provider:
   providers:
     - name: feverup
       url: https://provider.example.com/events
-      format: feverup            # or fever, what fever dump writes
+      format: feverup            # or fever, ical, schema-org, rpde or map: the manual
       timezone: Europe/Madrid
       every: 1m                  # or cron: "*/5 8-23 * * *" in the provider's time zone
       max-interval: 15m          # while it fails; default 15 times every, at most 1h
       timeout: 30s
       max-bytes: 1GiB
       follow: link               # to the pages of a listing's events: docs/pages.md
+      refresh: 168h              # read a feed of changes from its beginning
+      tables:                    # of a feed in rpde: docs/formats.md
+        superEvent: https://provider.example.com/series
       tolerate: leading-blanks, control-characters   # in XML with such faults
       suspect: warn              # or refuse, or off: see the manual
       headers:
