@@ -25,11 +25,11 @@ import (
 type Harvest struct {
 	// Generation is the number of the harvest, from 1: each start over makes the next one. It is
 	// 0 before the first page, and of a provider whose feed is not one of changes.
-	Generation uint64
-	Began      time.Time
-	Pages      int // that had items, those of tables included
+	Generation uint64    `json:"generation"`
+	Began      time.Time `json:"began"`
+	Pages      int       `json:"pages"` // that had items, those of tables included
 	// Complete says that it has come to the end of the feed, and follows it since then.
-	Complete bool
+	Complete bool `json:"complete"`
 }
 
 // A harvest goes on for this part of the time and of the bytes that a job may take: the page

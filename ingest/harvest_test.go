@@ -17,6 +17,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"fever/event"
 	"fever/internal/feedtest"
 	"fever/provider"
@@ -88,7 +90,7 @@ func (s *stream) withTable() {
 }
 
 // restart is a start with the configuration.
-func (s *stream) restart(t testing.TB) {
+func (s *stream) restart(t *testing.T) {
 	t.Helper()
 	p, err := provider.New(s.config)
 	if err != nil {
@@ -108,7 +110,7 @@ func (s *stream) restart(t testing.TB) {
 	}
 }
 
-func (s *stream) once(t testing.TB, force bool) store.Job {
+func (s *stream) once(t *testing.T, force bool) store.Job {
 	t.Helper()
 	job, err := s.RunNow(t.Context(), "feverup", store.Manual, force)
 	if err != nil {
@@ -118,7 +120,7 @@ func (s *stream) once(t testing.TB, force bool) store.Job {
 }
 
 // complete is once that must complete.
-func (s *stream) complete(t testing.TB) store.Job {
+func (s *stream) complete(t *testing.T) store.Job {
 	t.Helper()
 	job := s.once(t, false)
 	if job.State != store.Completed {
@@ -128,10 +130,10 @@ func (s *stream) complete(t testing.TB) store.Job {
 }
 
 // titles returns those of the stored events by their ids: of the current ones, and of all.
-func (s *stream) titles(t testing.TB) (current, all map[string]string) {
+func (s *stream) titles(t rapid.TB) (current, all map[string]string) {
 	t.Helper()
 	current, all = make(map[string]string), make(map[string]string)
-	for r, err := range s.bolt.Records(t.Context(), store.Filter{Window: event.Always}) {
+	for r, err := range s.bolt.Records(context.Background(), store.Filter{Window: event.Always}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +146,7 @@ func (s *stream) titles(t testing.TB) (current, all map[string]string) {
 }
 
 // sold returns the titles of all that the provider sells, by the ids of the events.
-func (s *stream) sold(t testing.TB) map[string]string {
+func (s *stream) sold(t rapid.TB) map[string]string {
 	t.Helper()
 	titles, parents := make(map[string]string), s.table.Live()
 	read := func(data string) (c feedtest.Change) {
@@ -168,7 +170,7 @@ func (s *stream) sold(t testing.TB) map[string]string {
 }
 
 // wantSold fails unless all that the provider sells is current, and nothing else is.
-func (s *stream) wantSold(t testing.TB) {
+func (s *stream) wantSold(t rapid.TB) {
 	t.Helper()
 	if current, _ := s.titles(t); !reflect.DeepEqual(current, s.sold(t)) {
 		t.Fatalf("current is %v, and sold %v\n%s", current, s.sold(t), s.logged.String())
@@ -649,4 +651,142 @@ func TestHarvestOfABrokenCursor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// errDead is what a mortal store says after its process was killed.
+var errDead = errors.New("killed")
+
+// A mortal is a store of a process that is killed at a step, before or after it is done.
+type mortal struct {
+	*bolt.Store
+	left int // steps until then; negative: it lives
+	done bool
+}
+
+// step reports whether a step is done, and whether its end is noticed.
+func (m *mortal) step() (does, lives bool) {
+	if m.left == 0 {
+		return false, false
+	}
+	m.left--
+	return m.left != 0 || m.done, m.left != 0
+}
+
+func (m *mortal) Begin(ctx context.Context, job store.Job) (begun store.Job, err error) {
+	does, lives := m.step()
+	if does {
+		begun, err = m.Store.Begin(ctx, job)
+	}
+	if !lives {
+		return store.Job{}, errDead
+	}
+	return begun, err
+}
+
+func (m *mortal) Finish(ctx context.Context, job store.Job, v *feed.Validators) (err error) {
+	does, lives := m.step()
+	if does {
+		err = m.Store.Finish(ctx, job, v)
+	}
+	if !lives {
+		return errDead
+	}
+	return err
+}
+
+func (m *mortal) Apply(ctx context.Context, snap store.Snapshot, job store.Job) (applied store.Applied, ended store.Job, err error) {
+	does, lives := m.step()
+	if does {
+		applied, ended, err = m.Store.Apply(ctx, snap, job)
+	}
+	if !lives {
+		return store.Applied{}, store.Job{}, errDead
+	}
+	return applied, ended, err
+}
+
+func (m *mortal) Row(ctx context.Context, provider, name string) ([]byte, error) {
+	if _, lives := m.step(); !lives {
+		return nil, errDead
+	}
+	return m.Store.Row(ctx, provider, name)
+}
+
+// TestHarvestProperty has a provider change in any way, and jobs be killed before and after any of
+// their steps, fail, and end early, in any order. In the end all that the provider sells is
+// current and nothing else is, what was ever current is stored, and the jobs say so.
+func TestHarvestProperty(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		faults := 0
+		s := offline(t, func(*feed.Page) error {
+			if faults--; faults == 0 {
+				return failure(feed.KindConnection)
+			}
+			return nil
+		})
+		s.withTable()
+		m := &mortal{Store: s.bolt, left: -1}
+		s.store = m
+		id := rapid.SampledFrom([]string{"1", "2", "3", "4", "5", "6"})
+		above := rapid.SampledFrom([]string{"", "x", "y"})
+		ever := make(map[string]string)
+		work := func(kind string) {
+			m.left, faults = -1, -1
+			switch kind {
+			case "kill":
+				m.left, m.done = rapid.IntRange(1, 12).Draw(rt, "steps"), rapid.Bool().Draw(rt, "done")
+			case "fault":
+				faults = rapid.IntRange(1, 6).Draw(rt, "requests")
+			}
+			s.restart(t)
+			s.once(t, kind == "force")
+			if m.left == 0 {
+				if _, err := s.bolt.Interrupt(t.Context(), time.Now()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			current, _ := s.titles(t)
+			maps.Copy(ever, current)
+		}
+		s.settings.JobBytes = 1000 // some four pages
+		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
+			switch kind := rapid.SampledFrom([]string{"put", "put", "put", "child", "parent", "delete", "delete", "job", "kill", "fault", "force", "refuse", "purge"}).Draw(rt, "kind"); kind {
+			case "put":
+				s.feed.Put(id.Draw(rt, "id"), item(rapid.StringMatching(`[a-c]`).Draw(rt, "title"), rapid.IntRange(0, 2).Draw(rt, "events")))
+			case "child":
+				s.feed.Put(id.Draw(rt, "id"), child("t", above.Draw(rt, "parent")))
+			case "parent":
+				s.table.Put(rapid.SampledFrom([]string{"x", "y"}).Draw(rt, "id"), item(rapid.StringMatching(`[X-Z]`).Draw(rt, "title"), 0))
+			case "delete":
+				s.feed.Delete(id.Draw(rt, "id"))
+			case "refuse":
+				s.feed.Refuse(http.StatusGone)
+			case "purge": // whoever was away for so long does not know what is deleted
+				s.feed.Purge()
+				s.feed.Refuse(http.StatusGone)
+			default:
+				work(kind)
+			}
+		}
+		m.left, faults, s.settings.JobBytes = -1, -1, 1<<30
+		s.table.Put("x", item("X", 0)) // no child is without a parent in the end: what it was before depends on the jobs
+		s.table.Put("y", item("Y", 0))
+		s.restart(t)
+		s.complete(t)
+		s.wantSold(rt)
+		_, all := s.titles(t)
+		for id := range ever {
+			if all[id] == "" {
+				rt.Errorf("%s was current, and is not stored", id)
+			}
+		}
+		added := 0
+		for _, job := range recorded(t, s.bolt) {
+			added += job.New
+		}
+		if added != len(all) {
+			rt.Errorf("jobs say that %d events were new, and %d are stored", added, len(all))
+		}
+	})
 }
