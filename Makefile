@@ -104,6 +104,10 @@ soak: build ## run the binary for 5 minutes under every load and fault at once, 
 soak-short: build ## the same in half a minute
 	go run ./internal/soak -fever bin/fever -short $(SOAKFLAGS)
 
+.PHONY: harvest-kills
+harvest-kills: ## kill fever 50 times during the first 600 pages of a feed of changes: half a minute
+	$(GOTEST) ./cli -count=1 -v -run '^TestHarvestKilled$$' -kills 50
+
 .PHONY: clients
 clients: build ## ask fever and a mock with clients generated from the OpenAPI document, and lint the document (node and npm; 2 minutes)
 	go run ./internal/clients -fever bin/fever

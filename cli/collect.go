@@ -20,8 +20,9 @@ import (
 // A collector runs jobs and returns their records, in this process or in a server. An error
 // means that no job was run.
 type collector interface {
-	// runNow runs a job that fetches from a provider.
-	runNow(ctx context.Context, provider string) (store.Job, error)
+	// runNow runs a job that fetches from a provider. If it goes on where the job before has left
+	// a feed of changes, force is not for it.
+	runNow(ctx context.Context, provider string, goesOn bool) (store.Job, error)
 	// importFile runs a job for the named file, or for in if the name is "-".
 	importFile(ctx context.Context, provider, name string, in io.Reader) (store.Job, error)
 	// progress returns how far the jobs are that were started by hand, and what they wait
@@ -36,8 +37,8 @@ type localCollector struct {
 	force     bool
 }
 
-func (o *localCollector) runNow(ctx context.Context, provider string) (store.Job, error) {
-	return o.RunNow(ctx, provider, store.Manual, o.force)
+func (o *localCollector) runNow(ctx context.Context, provider string, goesOn bool) (store.Job, error) {
+	return o.RunNow(ctx, provider, store.Manual, o.force && !goesOn)
 }
 
 func (o *localCollector) importFile(ctx context.Context, name, file string, in io.Reader) (store.Job, error) {
@@ -75,8 +76,8 @@ func newRemoteCollector(client *control.Client, force bool) *remoteCollector {
 	return s
 }
 
-func (s *remoteCollector) runNow(ctx context.Context, provider string) (store.Job, error) {
-	return s.Sync(ctx, provider, s.force)
+func (s *remoteCollector) runNow(ctx context.Context, provider string, goesOn bool) (store.Job, error) {
+	return s.Sync(ctx, provider, s.force && !goesOn)
 }
 
 func (s *remoteCollector) importFile(ctx context.Context, provider, name string, in io.Reader) (store.Job, error) {
@@ -117,12 +118,12 @@ func (s *remoteCollector) progress(ctx context.Context) (jobs []jobProgress) {
 	return jobs
 }
 
-// collectOnce runs one job of every provider. If there are files, it runs one job of the first
-// provider for each file instead, in turn.
+// collectOnce runs one job of every provider, or as many as its feed of changes needs. If there
+// are files, it runs one job of the first provider for each file instead, in turn.
 func collectOnce(ctx context.Context, c collector, providers, files []string, std streams) (failed error) {
 	var fetches []jobRun
 	for _, name := range providers {
-		fetches = append(fetches, jobRun{name, name, func() (store.Job, error) { return c.runNow(ctx, name) }})
+		fetches = append(fetches, jobRun{name, name, func(goesOn bool) (store.Job, error) { return c.runNow(ctx, name, goesOn) }})
 	}
 	if len(files) == 0 {
 		return runAll(ctx, c, fetches, std)
@@ -132,16 +133,17 @@ func collectOnce(ctx context.Context, c collector, providers, files []string, st
 		if file == "-" {
 			label = "standard input"
 		}
-		imported := jobRun{providers[0], label, func() (store.Job, error) { return c.importFile(ctx, providers[0], file, std.in) }}
+		imported := jobRun{providers[0], label, func(bool) (store.Job, error) { return c.importFile(ctx, providers[0], file, std.in) }}
 		failed = cmp.Or(runAll(ctx, c, []jobRun{imported}, std), failed)
 	}
 	return failed
 }
 
-// A jobRun is a function that runs a job of a provider, with a label for people.
+// A jobRun is a function that runs a job of a provider, with a label for people. It is called
+// again, and told so, as long as the job leaves pages of a feed of changes for the next one.
 type jobRun struct {
 	provider, label string
-	job             func() (store.Job, error)
+	job             func(goesOn bool) (store.Job, error)
 }
 
 // runAll runs jobs in parallel and shows their progress. It prints their outcomes in the given
@@ -157,8 +159,14 @@ func runAll(ctx context.Context, c collector, runs []jobRun, std streams) (faile
 		labels[r.provider] = r.label
 		results[i] = make(chan result, 1)
 		go func() {
-			job, err := r.job()
-			results[i] <- result{job, err}
+			defer close(results[i])
+			for goesOn := false; ; goesOn = true {
+				job, err := r.job(goesOn)
+				results[i] <- result{job, err}
+				if err != nil || !job.More {
+					return
+				}
+			}
 		}()
 	}
 	out := showProgress(ctx, std.err, std.out, func(ctx context.Context, now time.Time, s screen) []string {
@@ -170,8 +178,9 @@ func runAll(ctx context.Context, c collector, runs []jobRun, std streams) (faile
 	})
 	defer out.stop()
 	for i, r := range runs { // wait for all of them, as they use the store
-		result := <-results[i]
-		failed = cmp.Or(report(out, r.label, &result.job, result.err), failed)
+		for result := range results[i] {
+			failed = cmp.Or(report(out, r.label, &result.job, result.err), failed)
+		}
 	}
 	return failed
 }

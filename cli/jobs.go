@@ -36,9 +36,10 @@ func jobRow(job store.Job) string {
 }
 
 // counts returns the cells with the counts of a job. They are empty if the job decoded
-// nothing, since zeros would be misleading.
+// nothing, since zeros would be misleading. A job that failed may have stored pages of a feed of
+// changes before.
 func counts(job *store.Job) string {
-	if job.State != store.Completed || job.NotModified {
+	if job.NotModified || job.State != store.Completed && job.Seen == 0 {
 		return "-\t-\t-\t-\t-"
 	}
 	return fmt.Sprintf("%d\t%d\t%d\t%d\t%d", job.Seen, job.New, job.Changed, job.Rejected, job.Gone)

@@ -26,6 +26,12 @@ func (p *printer) printf(format string, args ...any) {
 	}
 }
 
+// rowCounts says in short what became of the rows of a job.
+func rowCounts(job *store.Job) string {
+	return fmt.Sprintf("%d seen: %d new, %d changed, %d unchanged, %d not online, %d rejected; %d gone",
+		job.Seen, job.New, job.Changed, job.Unchanged, job.Ignored, job.Rejected, job.Gone)
+}
+
 // printOutcome prints the outcome of a job for people.
 func printOutcome(w io.Writer, label string, job *store.Job) error {
 	p := &printer{w: w}
@@ -37,12 +43,18 @@ func printOutcome(w io.Writer, label string, job *store.Job) error {
 			attempts = fmt.Sprintf(" and %d attempts", job.Attempts)
 		}
 		p.printf("%s: failed after %s%s: %s: %s\n", label, took, attempts, job.Kind, line(job.Message))
+		if job.Seen > 0 {
+			p.printf("  stored before that: %s\n", rowCounts(job))
+		}
 		return p.err
 	case job.NotModified:
 		p.printf("%s: completed in %s: not modified since the last time\n", label, took)
 	default:
-		p.printf("%s: completed in %s: %d seen: %d new, %d changed, %d unchanged, %d not online, %d rejected; %d gone\n",
-			label, took, job.Seen, job.New, job.Changed, job.Unchanged, job.Ignored, job.Rejected, job.Gone)
+		more := ""
+		if job.More {
+			more = "; the feed goes on"
+		}
+		p.printf("%s: completed in %s: %s%s\n", label, took, rowCounts(job), more)
 	}
 	if job.Suspect != "" {
 		p.printf("  suspect: %s\n", ingest.Suspicion(job.Suspect))
