@@ -97,6 +97,11 @@ func (p *present) collectProviders(s scraping) {
 		s.gauge("fever_provider_interval_stretch_seconds", "By how much failures delay the provider's next turn.", status.Stretch.Seconds(), of...)
 		s.counter("fever_provider_skipped_turns_total", "Turns left out because the provider's last job still ran.", float64(status.Skipped), of...)
 		s.gauge("fever_provider_rejected_rows", "Rows of the provider's latest snapshot that were rejected.", float64(status.Rejected), of...)
+		pages := status.Harvest.Pages
+		if status.Harvest.Complete {
+			pages = 0
+		}
+		s.gauge("fever_provider_harvest_pages", "Pages taken of the provider's feed of changes while its harvest is not complete, else 0.", float64(pages), of...)
 		for _, reason := range ingest.Suspicions {
 			s.gauge("fever_provider_suspect", "Whether the provider's latest snapshot is suspect as a whole, by the reason: 1 or 0.",
 				truth(status.Suspect == reason), "provider", status.Name, "reason", string(reason))

@@ -37,6 +37,8 @@ type ProviderStatus struct {
 
 	Suspect ingest.Suspicion `json:"suspect,omitempty"` // why the latest snapshot as a whole is suspect
 
+	Harvest *ingest.Harvest `json:"harvest,omitempty"` // how far its feed of changes was taken
+
 	LastJob *store.Job `json:"last_job"` // the newest on record; null: none is
 }
 
@@ -105,6 +107,9 @@ func newProviderStatus(s *ingest.Status, now time.Time) ProviderStatus {
 		FailureMessage: s.Message,
 		RejectedRows:   s.Rejected,
 		Suspect:        s.Suspect,
+	}
+	if s.Harvest.Generation > 0 {
+		p.Harvest = &s.Harvest
 	}
 	if every := s.Every.Seconds(); every > 0 {
 		p.EverySeconds = &every

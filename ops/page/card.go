@@ -65,7 +65,7 @@ func condition(now time.Time, s ingest.Status) (state, level) {
 		return stateFailing, levelBad
 	case s.State == "" && s.Due.IsZero():
 		return stateOff, levelOff
-	case s.LastSuccess.IsZero():
+	case s.LastSuccess.IsZero(), s.Harvest.Generation > 0 && !s.Settled:
 		return stateNew, levelWait
 	case now.Sub(s.LastSuccess) > s.MaxAge:
 		return stateStale, levelBad
@@ -156,6 +156,9 @@ func (c card) trouble() string {
 	}
 	if c.State == stateRejecting {
 		return fmt.Sprintf("%s of %s of its feed", number(c.Status.Rejected), amount(c.Status.Rejected+c.Accepted, "row"))
+	}
+	if c.State == stateNew && c.Harvest.Generation > 0 {
+		return "first harvest under way, " + amount(c.Harvest.Pages, "page") + " so far"
 	}
 	text := "no success yet"
 	if !c.LastSuccess.IsZero() {

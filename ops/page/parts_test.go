@@ -132,6 +132,13 @@ func TestCard(t *testing.T) {
 			t.Errorf("%q, not %q", got, want)
 		}
 	}
+	first := newCard(now, ingest.Status{Due: now, LastSuccess: now, MaxAge: time.Hour, Harvest: ingest.Harvest{Generation: 1, Pages: 1200}}, nil, nil)
+	if got, want := first.trouble(), "first harvest under way, 1,200 pages so far"; got != want || first.State != stateNew {
+		t.Errorf("%q, %v, not %q", got, first.State, want)
+	}
+	if _, state := condition(now, ingest.Status{Due: now, LastSuccess: now, MaxAge: time.Hour, Settled: true, Harvest: ingest.Harvest{Generation: 2}}); state != levelOK {
+		t.Errorf("the second harvest is %v", state)
+	}
 	job := done(1, 0)
 	job.New, job.Unchanged, job.Gone = 1200, 1, 3
 	if got, want := counts(&job), "1,200 new, 1 unchanged, 3 gone"; got != want {
