@@ -64,7 +64,7 @@ func (l leakTested) Run() int {
 //	free NAME          set the variable to an address that is free
 //	swap               have the commands go to the other one of two servers
 //	await MESSAGE      wait for a line with that message in the log of fever serve
-//	get TARGET         GET http://$ADDRESS/TARGET: the body and a line feed to stdout, the status, entity tag and cache control to stderr
+//	get TARGET         GET http://$ADDRESS/TARGET: the body and a line feed to stdout, the status, entity tag, cache control, Vary and Link to stderr
 //	ask METHOD TARGET [FIELD: VALUE]...
 //	                   a request to http://$OPS/TARGET: the body to stdout, the status to stderr
 //	signal SIGNAL      send TERM, INT, HUP or KILL to fever serve
@@ -289,7 +289,7 @@ func get(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = fmt.Fprintf(ts.Stdout(), "%s\n", body)
 	ts.Check(err)
-	_, err = fmt.Fprintln(ts.Stderr(), response.Status, response.Header.Get("ETag"), response.Header.Get("Cache-Control"))
+	_, err = fmt.Fprintln(ts.Stderr(), response.Status, response.Header.Get("ETag"), response.Header.Get("Cache-Control"), response.Header.Get("Vary"), response.Header.Get("Link"))
 	ts.Check(err)
 }
 

@@ -37,6 +37,10 @@ func newServe() *cobra.Command {
 GET /search?starts_at=...&ends_at=... from memory. Stored events can be searched
 before the first fetch, and whatever the providers do.
 
+With match=overlap it finds what is on at some time of the window. With limit=N it gives
+the first N events, and a Link to the next ones. Pages of other web sites can read the
+answers in a browser when --allow-origin names them.
+
 The address of --ops-listen, by default http://127.0.0.1:9090, has a status page,
 /readyz, /metrics, /jobs and more. POST /sync there fetches now. Only this machine can
 reach it unless you set another address.
@@ -162,7 +166,7 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 	metrics := ops.NewMetrics(buildVersion(), x, c, st, log)
 	c.Ended, c.Stopping = metrics.JobEnded, ctx.Done()
 	search := httpapi.NewSearch(httpapi.Search{
-		Index: x, Collected: &c.Collected, MaxInFlight: s.MaxInFlight, Log: log,
+		Index: x, Collected: &c.Collected, MaxInFlight: s.MaxInFlight, MaxAnswer: s.MaxAnswer, AllowOrigins: s.AllowOrigins, Log: log,
 		MaxAge: s.MaxAge, StaleWhileRevalidate: s.StaleWhileRevalidate, StaleIfError: s.StaleIfError,
 		InFlight: &metrics.InFlight, Shed: &metrics.Shed, Observe: metrics.Search,
 	})

@@ -69,6 +69,8 @@ log-level: debug
 no-sync: "true"
 max-age: 1m
 max-in-flight: 9
+max-answer: 10
+allow-origin: https://a.example, http://localhost:3000
 grace: 0s
 every: 90s
 timezone: Europe/Madrid
@@ -80,9 +82,9 @@ provider-url: https://example.com/feed
 		t.Fatal(err)
 	}
 	p := s.Providers[0]
-	got := fmt.Sprintln(s.Listen, s.DB, s.Workers, s.KeepJobs, s.LogFormat, s.LogLevel, s.NoSync, s.MaxAge, s.MaxInFlight, s.Grace,
+	got := fmt.Sprintln(s.Listen, s.DB, s.Workers, s.KeepJobs, s.LogFormat, s.LogLevel, s.NoSync, s.MaxAge, s.MaxInFlight, s.MaxAnswer, s.AllowOrigins, s.Grace,
 		len(s.Providers), p.Name, p.Every, p.MaxInterval, p.Location, p.Timeout, p.MaxBytes, p.URL)
-	want := fmt.Sprintln("127.0.0.1:8081", "/var/lib/fever/fever.db", 3, 16, "json", "DEBUG", true, time.Minute, 9, time.Duration(0),
+	want := fmt.Sprintln("127.0.0.1:8081", "/var/lib/fever/fever.db", 3, 16, "json", "DEBUG", true, time.Minute, 9, 10, []string{"https://a.example", "http://localhost:3000"}, time.Duration(0),
 		1, "feverup", 90*time.Second, 22*time.Minute+30*time.Second, "Europe/Madrid", 5*time.Second, 2<<20, "https://example.com/feed")
 	if got != want {
 		t.Errorf("settings\n%s, want\n%s", got, want)

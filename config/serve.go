@@ -18,6 +18,9 @@ type Serve struct {
 	NoSync      bool
 	ReadyAfter  string // AfterSnapshots or AfterLoad
 	MaxInFlight int    // requests at once
+	MaxAnswer   int    // events of one answer; 0: no bound
+	// AllowOrigins says whose pages browsers let read answers: origins, or "*" alone. Empty: none.
+	AllowOrigins []string
 	// The directives of Cache-Control (RFC 9111, RFC 5861): each is 0, or a second or more.
 	MaxAge, StaleWhileRevalidate, StaleIfError time.Duration
 	Drain                                      time.Duration // how long a stop goes on answering first, not ready
@@ -44,6 +47,8 @@ func (s *Serve) Register(flags *pflag.FlagSet) {
 	flags.DurationVar(&s.StaleWhileRevalidate, "stale-while-revalidate", 5*time.Second, "how much longer they may use it while they ask again; at most --max-age unless it is set")
 	flags.DurationVar(&s.StaleIfError, "stale-if-error", 5*time.Minute, "how much longer they may use it while there is no answer or an error")
 	flags.IntVar(&s.MaxInFlight, "max-in-flight", 1024, "greatest `number` of requests at once; beyond it the answer is 503")
+	flags.IntVar(&s.MaxAnswer, "max-answer", 0, "greatest `number` of events in one answer; a search for more gets 400, and has to use limit; 0 for no bound")
+	flags.TextVar((*origins)(&s.AllowOrigins), "allow-origin", origins(nil), "`origins` whose pages may read answers in a browser (CORS), such as https://events.example.com,http://localhost:3000, or * for all")
 	flags.DurationVar(&s.Drain, "drain", 0, "how long a stop first goes on answering, not ready, until load balancers notice")
 	flags.DurationVar(&s.Wait, "wait", 0, "how long to wait if another process has the data file or an address")
 	flags.DurationVar(&s.Grace, "grace", 10*time.Second, "how long a stop waits for requests in flight")
@@ -67,6 +72,8 @@ func (s *Serve) Complete(flags *pflag.FlagSet) error {
 		return fmt.Errorf("%s must have no spaces and nothing else that is not printable ASCII: it goes into a header", Origin(flags, "ops-token"))
 	case s.ReadyAfter != AfterSnapshots && s.ReadyAfter != AfterLoad:
 		return fmt.Errorf("%s %.40q is neither %s nor %s", Origin(flags, "ready-after"), s.ReadyAfter, AfterSnapshots, AfterLoad)
+	case s.MaxAnswer < 0:
+		return fmt.Errorf("%s must not be negative", Origin(flags, "max-answer"))
 	case s.MaxInFlight < 1:
 		return fmt.Errorf("%s must be at least 1", Origin(flags, "max-in-flight"))
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +41,48 @@ func (s *size) UnmarshalText(text []byte) error {
 		return errors.New("it is not a size such as 512MiB, 1GiB or 1048576")
 	}
 	*s = size(n)
+	return nil
+}
+
+// origins is a flag's value: web origins as browsers send them (RFC 6454, section 6.2), or * alone.
+type origins []string
+
+func (o origins) MarshalText() ([]byte, error) { return []byte(strings.Join(o, ",")), nil }
+
+func (o *origins) UnmarshalText(text []byte) error {
+	*o = nil
+	if len(text) == 0 {
+		return nil
+	}
+	for origin := range strings.SplitSeq(string(text), ",") {
+		origin = strings.TrimSpace(origin)
+		if err := checkOrigin(origin); err != nil {
+			return err
+		}
+		*o = append(*o, origin)
+	}
+	if len(*o) > 1 && slices.Contains(*o, "*") {
+		return errors.New("* allows all origins, so it has to be alone")
+	}
+	return nil
+}
+
+// checkOrigin returns an error for an origin that no browser sends: it would never match.
+func checkOrigin(origin string) error {
+	if origin == "*" {
+		return nil
+	}
+	u, err := url.Parse(origin)
+	switch {
+	case err != nil || u.Scheme == "" || u.Hostname() == "" || !strings.EqualFold(u.Scheme+"://"+u.Host, origin):
+		return errors.New("an origin has a scheme, a host and perhaps a port, such as https://events.example.com")
+	case origin != strings.ToLower(origin):
+		return errors.New("browsers write an origin in lower case")
+	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80":
+		return errors.New("browsers leave out the usual port of an origin")
+	case strings.ContainsFunc(origin, func(r rune) bool { return r > '~' }):
+		return errors.New("browsers write the host of an origin in ASCII (xn--...)")
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -61,6 +62,47 @@ func TestSizes(t *testing.T) {
 		var got size
 		if err := got.UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q is taken as %d", text, got)
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{ // the origins, or what is wrong
+		"*":                                "*",
+		"https://events.example.com":       "https://events.example.com",
+		"http://localhost:3000":            "http://localhost:3000",
+		"http://[::1]:3000":                "http://[::1]:3000",
+		"capacitor://localhost":            "capacitor://localhost",
+		"https://a.example , http://b:81":  "https://a.example,http://b:81",
+		"":                                 "",
+		"null":                             "has a scheme",
+		"*.example.com":                    "has a scheme",
+		"https://":                         "has a scheme",
+		"https://:443":                     "has a scheme",
+		"https://a.example/":               "has a scheme",
+		"https://a.example/x":              "has a scheme",
+		"https://a.example?x":              "has a scheme",
+		"https://user@a.example":           "has a scheme",
+		"https://a.example,":               "has a scheme",
+		"https://a.example https://b.test": "has a scheme",
+		"https://a.example\r\nX: y":        "has a scheme",
+		"https://A.example":                "lower case",
+		"https://a.example:443":            "usual port",
+		"http://a.example:80":              "usual port",
+		"https://ñ.example":                "ASCII",
+		"*,https://a.example":              "alone",
+		"https://a.example,*":              "alone",
+	} {
+		var o origins
+		got, err := o.MarshalText()
+		if refused := o.UnmarshalText([]byte(text)); refused != nil {
+			got, err = []byte(refused.Error()), nil
+		} else if text != "" {
+			got, err = o.MarshalText()
+		}
+		if err != nil || !strings.Contains(string(got), want) || want == "" && len(got) > 0 {
+			t.Errorf("%q: %s, %v, want %s", text, got, err, want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fever/event"
+	"fever/index"
 )
 
 // A param is one query parameter as it arrived.
@@ -16,51 +17,108 @@ type param struct {
 	count int
 }
 
-// parseQuery reads the window from a query string. It ignores all parameters except
-// starts_at and ends_at.
-func parseQuery(query string) (event.Window, error) {
-	from, to := param{name: "starts_at"}, param{name: "ends_at"}
+// params are the parameters of a search.
+type params [5]param
+
+const (
+	startsParam = iota
+	endsParam
+	matchParam
+	limitParam
+	cursorParam
+)
+
+// Values of match.
+const (
+	matchWithin  = "within"
+	matchOverlap = "overlap"
+)
+
+// parseQuery reads a query string. It ignores parameters that are not ours. Without a limit
+// the query has none.
+func parseQuery(query string) (q index.Query, p params, err error) {
+	p = params{{name: "starts_at"}, {name: "ends_at"}, {name: "match"}, {name: "limit"}, {name: "cursor"}}
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
 		name, value, _ := strings.Cut(pair, "=")
 		name, _ = url.QueryUnescape(name) // empty, which is no parameter of ours, when it cannot be unescaped
-		switch name {
-		case from.name:
-			from.raw, from.count = value, from.count+1
-		case to.name:
-			to.raw, to.count = value, to.count+1
+		for i := range p {
+			if p[i].name == name {
+				p[i].raw, p[i].count = value, p[i].count+1
+			}
 		}
 	}
-
+	q.Window = event.Always
 	var first, last event.Instant
-	var err error
-	window := event.Always
+	from, to := &p[startsParam], &p[endsParam]
 	if from.count > 0 {
 		if first, err = from.instant(); err != nil {
-			return event.Window{}, err
+			return q, p, err
 		}
-		window.From = first.Ceil()
+		q.From = first.Ceil()
 	}
 	if to.count > 0 {
 		if last, err = to.instant(); err != nil {
-			return event.Window{}, err
+			return q, p, err
 		}
-		window.To = last.Floor()
+		q.To = last.Floor()
 	}
 	if from.count > 0 && to.count > 0 && first.Compare(last) > 0 {
-		return event.Window{}, invalidRange(fmt.Sprintf("starts_at %s is after ends_at %s", from.quoted(), to.quoted()))
+		return q, p, invalidRange(fmt.Sprintf("starts_at %s is after ends_at %s", from.quoted(), to.quoted()))
 	}
-	return window, nil
+	return q, p, p.page(&q)
+}
+
+// page reads which of the events in the window are wanted.
+func (p *params) page(q *index.Query) error {
+	if match := &p[matchParam]; match.count > 0 {
+		text, ok := match.text()
+		q.Overlap = text == matchOverlap
+		if !ok || text != matchWithin && text != matchOverlap {
+			return match.refused("it is either within, which is what counts when it is left out, or overlap")
+		}
+	}
+	if limit := &p[limitParam]; limit.count > 0 {
+		text, ok := limit.text()
+		if ok {
+			q.Limit, ok = parseLimit(text)
+		}
+		if !ok {
+			return limit.refused("it is a number of events, 1 or more, for example limit=100")
+		}
+	}
+	if cursor := &p[cursorParam]; cursor.count > 0 {
+		text, ok := cursor.text()
+		if ok {
+			q.After, ok = parseCursor(q, text)
+		}
+		if !ok {
+			return cursor.refused("take it from the Link of an answer, and search for the same starts_at, ends_at and match as before")
+		}
+	}
+	return nil
+}
+
+// text returns the value, unless it cannot be unescaped or is one of several.
+func (p *param) text() (text string, ok bool) {
+	text, err := url.QueryUnescape(p.raw)
+	return text, err == nil && p.count == 1
+}
+
+// refused says what is wrong with a parameter that is not a date-time; want says what it is.
+func (p *param) refused(want string) error {
+	if p.count > 1 {
+		return invalidParameter(fmt.Sprintf("%s is given %d times, the last time as %s: %s", p.name, p.count, p.quoted(), want))
+	}
+	return invalidParameter(fmt.Sprintf("%s is %s: %s", p.name, p.quoted(), want))
 }
 
 // instant reads the parameter. The error says what to write instead.
 func (p *param) instant() (event.Instant, error) {
-	if p.count == 1 {
-		if text, err := url.QueryUnescape(p.raw); err == nil {
-			if instant, err := event.ParseInstant(text); err == nil {
-				return instant, nil
-			}
+	if text, ok := p.text(); ok {
+		if instant, err := event.ParseInstant(text); err == nil {
+			return instant, nil
 		}
 	}
 	return event.Instant{}, p.problem()

@@ -1,23 +1,36 @@
 package httpapi
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
+	"math"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"fever/event"
 	"fever/httpapi/server"
+	"fever/index"
 )
 
 // FuzzSearchQuery compares how a query is read with package url, and checks the responses
 // against the OpenAPI document.
 func FuzzSearchQuery(f *testing.F) {
 	h := NewSearch(Search{Index: loaded(f, many(f, 3)...), Log: quiet})
+	q := index.Query{Window: event.Always, Overlap: true}
+	for _, seed := range []string{"match=overlap&limit=2", "match=within&limit=0", "limit=2147483648", "match=overlap&cursor=" + cursorAfter(&q, &event.SortKey{Start: 1, End: 2, ID: uuid.Max})} {
+		f.Add(seed)
+	}
 	f.Fuzz(func(t *testing.T, query string) {
-		window, err := parseQuery(query)
+		got, _, err := parseQuery(query)
 		code := ""
 		if err != nil {
 			var e *server.Error
@@ -26,12 +39,12 @@ func FuzzSearchQuery(f *testing.F) {
 			}
 			code = e.Code
 		}
-		wantWindow, wantCode := slowly(query)
-		if code != wantCode || code == "" && window != wantWindow {
-			t.Fatalf("%q: %+v %s, want %+v %s", query, window, code, wantWindow, wantCode)
+		want, wantCode := slowly(query)
+		if code != wantCode || code == "" && !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q: %+v %s, want %+v %s", query, got, code, want, wantCode)
 		}
 		if code == "" {
-			agrees(t, query, window)
+			agrees(t, query, got.Window)
 		}
 
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/search", http.NoBody)
@@ -49,7 +62,7 @@ func FuzzSearchQuery(f *testing.F) {
 }
 
 // slowly is parseQuery written without regard to its cost.
-func slowly(query string) (window event.Window, code string) {
+func slowly(query string) (q index.Query, code string) {
 	values := map[string][]string{} // escaped
 	for pair := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(pair, "=")
@@ -64,24 +77,52 @@ func slowly(query string) (window event.Window, code string) {
 		}
 		text, err := url.QueryUnescape(values[name][0])
 		if err != nil || len(values[name]) > 1 {
-			return window, "invalid_parameter"
+			return q, "invalid_parameter"
 		}
 		if instants[i], err = event.ParseInstant(text); err != nil {
-			return window, "invalid_parameter"
+			return q, "invalid_parameter"
 		}
 	}
-	window = event.Always
+	q.Window = event.Always
 	starts, ends := len(values["starts_at"]) > 0, len(values["ends_at"]) > 0
 	if starts {
-		window.From = instants[0].Ceil()
+		q.From = instants[0].Ceil()
 	}
 	if ends {
-		window.To = instants[1].Floor()
+		q.To = instants[1].Floor()
 	}
 	if starts && ends && instants[0].Compare(instants[1]) > 0 {
-		return window, "invalid_range"
+		return q, "invalid_range"
 	}
-	return window, ""
+	for _, name := range []string{"match", "limit", "cursor"} {
+		if len(values[name]) == 0 {
+			continue
+		}
+		text, err := url.QueryUnescape(values[name][0])
+		if err != nil || len(values[name]) > 1 {
+			return q, "invalid_parameter"
+		}
+		valid := false
+		switch name {
+		case "match":
+			valid, q.Overlap = text == "within" || text == "overlap", text == "overlap"
+		case "limit":
+			if valid = regexp.MustCompile(`^[0-9]*[1-9][0-9]*$`).MatchString(text); valid {
+				limit, _ := new(big.Int).SetString(text, 10)
+				valid = limit.Cmp(big.NewInt(math.MaxInt32)) <= 0
+				q.Limit = int(limit.Int64())
+			}
+		case "cursor":
+			if b, err := base64.URLEncoding.DecodeString(text); err == nil && len(b) == 36 {
+				q.After = &event.SortKey{Start: int64(binary.BigEndian.Uint64(b)), End: int64(binary.BigEndian.Uint64(b[8:])), ID: uuid.UUID(b[16:32])}
+				valid = cursorAfter(&q, q.After) == text
+			}
+		}
+		if !valid {
+			return q, "invalid_parameter"
+		}
+	}
+	return q, ""
 }
 
 // agrees checks that url.ParseQuery sees the same window. It leaves out malformed pairs, which

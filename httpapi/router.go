@@ -9,9 +9,10 @@ import (
 	"fever/httpapi/server"
 )
 
-// newRouter returns a handler with one path, for GET, HEAD and OPTIONS. It answers everything
-// else with an error, and nothing with a redirect. Only this file uses httprouter.
-func newRouter(path string, h http.Handler, log *slog.Logger) http.Handler {
+// newRouter returns a handler with one path, for GET, HEAD and OPTIONS, also from pages of the
+// given origins. It answers everything else with an error, and nothing with a redirect. Only this
+// file uses httprouter.
+func newRouter(path string, h http.Handler, origins []string, log *slog.Logger) http.Handler {
 	notFound := func(w http.ResponseWriter, r *http.Request) { server.WriteError(w, r, log, errNotFound) }
 	router := &httprouter.Router{
 		HandleOPTIONS: true,
@@ -34,6 +35,9 @@ func newRouter(path string, h http.Handler, log *slog.Logger) http.Handler {
 	return server.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ambiguous(r) {
 			w.Header()["Connection"] = closes
+		}
+		if len(origins) > 0 {
+			allowOrigin(w.Header(), r, origins)
 		}
 		router.ServeHTTP(w, r)
 	}), log)

@@ -23,7 +23,12 @@ import (
 type Search struct {
 	Index       *index.Index // searches get 503 until it is loaded
 	MaxInFlight int          // searches at once, the others get 503; zero or less: no bound
+	MaxAnswer   int          // events of one answer, a search for more gets 400; zero or less: no bound
 	Log         *slog.Logger // nil: slog.Default()
+
+	// AllowOrigins says whose pages browsers let read the answers (Fetch, section 3.3): origins
+	// such as https://events.example.com, or "*" alone for all. Empty: none but our own.
+	AllowOrigins []string
 
 	// MaxAge is how long caches may keep an answer. After that they may use it for
 	// StaleWhileRevalidate while they ask again, and for StaleIfError when they get an error
@@ -54,19 +59,24 @@ func newSearch(s Search, recent, older int64) http.Handler {
 	s.InFlight = cmp.Or(s.InFlight, new(atomic.Int64))
 	s.Shed = cmp.Or(s.Shed, new(atomic.Int64))
 	seconds := func(d time.Duration) int64 { return int64(max(d, 0) / time.Second) }
+	vary := []string{"Accept-Encoding"}
+	if len(s.AllowOrigins) > 0 && s.AllowOrigins[0] != anyOrigin {
+		vary[0] += ", Origin"
+	}
 	return newRouter("/search", &searchHandler{
 		Search: s,
 		holds:  newHolds(s.Index, recent, older),
+		vary:   vary,
 		cacheControl: []string{fmt.Sprintf("public, max-age=%d, stale-while-revalidate=%d, stale-if-error=%d",
 			seconds(s.MaxAge), seconds(s.StaleWhileRevalidate), seconds(s.StaleIfError))},
-	}, s.Log)
+	}, s.AllowOrigins, s.Log)
 }
 
 // searchHandler answers GET and HEAD /search.
 type searchHandler struct {
 	Search
-	holds        *holds
-	cacheControl []string
+	holds              *holds
+	cacheControl, vary []string
 }
 
 func (h *searchHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -92,18 +102,24 @@ func (h *searchHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Header values that never change are shared: net/http copies the header before it writes
 // it, and nobody changes a value in place.
 var (
-	typeJSON     = []string{"application/json"}
-	codingGzip   = []string{"gzip"}
-	varyEncoding = []string{"Accept-Encoding"}
-	noStore      = []string{"no-store"}
+	typeJSON   = []string{"application/json"}
+	codingGzip = []string{"gzip"}
+	noStore    = []string{"no-store"}
 )
 
 // search answers one request and returns its status. When it returns an error it has
 // written nothing.
 func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) (status int, err error) {
-	window, err := parseQuery(r.URL.RawQuery)
+	query, params, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
 		return http.StatusBadRequest, err
+	}
+	unlimited := query.Limit == 0
+	if h.MaxAnswer > 0 {
+		if query.Limit > h.MaxAnswer {
+			return http.StatusBadRequest, params[limitParam].refused(fmt.Sprintf("an answer has at most %d events", h.MaxAnswer))
+		}
+		query.Limit = cmp.Or(query.Limit, h.MaxAnswer)
 	}
 	collected := h.Collected.Load() // before the snapshot, which then has what was collected
 	snapshot := h.Index.Snapshot()
@@ -112,17 +128,26 @@ func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) (status i
 	}
 	b := bodies.Get().(*body)
 	defer b.release()
-	snapshot.Search(index.Query{Window: window}, &b.found)
+	snapshot.Search(query, &b.found)
 
 	header := w.Header()
-	header["Vary"] = varyEncoding
+	digest := b.found.Digest
+	if b.found.More {
+		if unlimited {
+			return http.StatusBadRequest, tooLarge(h.MaxAnswer)
+		}
+		last := b.found.Last()
+		header["Link"] = []string{params.nextLink(&query, &last)}
+		digest = ^digest // the tag says of the link, too, whether there is one
+	}
+	header["Vary"] = h.vary
 	values := new([2]string) // of the fields that differ between answers
 	tagged, sized := values[:1:1], values[1:]
 	accepted, size := r.Header["Accept-Encoding"], b.size()
 	packed := wantsGzip(accepted, size)
 	if collected {
 		header["Cache-Control"] = h.cacheControl
-		tagged[0] = entityTag(b.found.Digest, packed)
+		tagged[0] = entityTag(digest, packed)
 		header["Etag"] = tagged
 		if matches(r.Header["If-None-Match"], tagged[0]) {
 			w.WriteHeader(http.StatusNotModified)
@@ -141,7 +166,7 @@ func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) (status i
 		} else {
 			packed = false
 			if collected {
-				tagged[0] = entityTag(b.found.Digest, false)
+				tagged[0] = entityTag(digest, false)
 			}
 		}
 	}

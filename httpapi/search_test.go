@@ -65,7 +65,7 @@ func TestSearchWindow(t *testing.T) {
 		{"starts_at=2021-07-01t19:00:00z", "madrid"},
 
 		// Other parameters are ignored.
-		{"limit=1&offset=2", "a b c d e madrid"},
+		{"offset=2&size=1", "a b c d e madrid"},
 		{"starts_at=2021-07-01T00:00:00Z&utm_source=x%zz&%=%&;&=&&a;b=c;d", "madrid"},
 		{"Starts_At=x&STARTS_AT=x&starts_at[]=x&starts-at=x&starts_at%=x&starts_at%20=x&+starts_at=x&starts_a=x&starts_atx=x", "a b c d e madrid"},
 		{"x;starts_at=2030-01-01T00:00:00Z", "a b c d e madrid"},

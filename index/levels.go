@@ -10,7 +10,7 @@ import (
 
 // sparse is how many times as many events a level has as the next one, at least. All levels
 // above the base together have at most a 31st of its events; and of the events that a search
-// looks at in a level to find those that reach the window, about every 64th does.
+// looks at in a level to find those that reach the window, at least one in 64 does, on average.
 const sparse = 32
 
 // A level has the events that take longer than some time, once more, in segments of their own.

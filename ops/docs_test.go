@@ -86,7 +86,7 @@ func TestDocsOfDocument(t *testing.T) {
 				switch {
 				case method == http.MethodGet:
 					answers[status] = []string{codesOf(response.Value), strings.Join(names, " ")}
-				case tables[1][status] == nil && !strings.Contains(textOf(page), " with "+status+" and "+names[0]):
+				case tables[1][status] == nil && !strings.Contains(textOf(page), " with "+status+" and "+strings.Join(names, ", ")):
 					t.Errorf("%s: the page has no %s", method, status)
 				}
 			}
