@@ -73,6 +73,10 @@ func (b *Builder) keep(e event.Event, line int, past bool) error {
 		b.Reject(e.BaseID, e.EventID, line, err.Error())
 		return nil
 	}
+	if b.item >= 0 && len(b.feed.Items[b.item].Keys) == maxItemEvents {
+		b.Reject(e.BaseID, e.EventID, line, fmt.Sprintf("the item makes more than %d events", maxItemEvents))
+		return nil
+	}
 	b.see()
 	earlier, again, err := b.put(e, line, past)
 	switch {

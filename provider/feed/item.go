@@ -2,6 +2,8 @@ package feed
 
 import (
 	"slices"
+	"strings"
+	"unicode"
 
 	"fever/event"
 )
@@ -11,10 +13,11 @@ import (
 // length. An item with the same ID as an earlier one takes its place: the events of that one are
 // dropped, unless this one is rejected. Item returns an error if the feed is too large.
 //
-// Without an ID it is none: what follows is of no item.
+// Without an ID, or with one that [ValidItemID] refuses, it is none: what follows is of no item, and
+// must be rejected.
 func (b *Builder) Item(item Item) error {
 	b.endItem()
-	if item.ID == "" {
+	if !ValidItemID(item.ID) {
 		return nil
 	}
 	b.rowBytes += len(item.Row)
@@ -26,6 +29,13 @@ func (b *Builder) Item(item Item) error {
 	b.feed.Items = append(b.feed.Items, item)
 	return nil
 }
+
+// ValidItemID reports whether an item can have an ID, a Name or a Parent, before a long one is
+// shortened: a text without control characters.
+func ValidItemID(id string) bool { return id != "" && !strings.ContainsFunc(id, unicode.IsControl) }
+
+// maxItemEvents bounds the events of an item.
+const maxItemEvents = event.MaxZones
 
 // Delete is [Builder.Item] for an item that is no longer there. The line is that in the document.
 func (b *Builder) Delete(id string, line int) error {

@@ -71,6 +71,7 @@ func TestItems(t *testing.T) {
 		"ignored":                   {[]step{item("a"), ignore}, "a; ||"},
 		"rejected":                  {[]step{item("a"), reject}, "a rejected; ||"},
 		"a part is rejected":        {[]step{item("a"), keep("1", "t"), invalid}, "a,1 rejected; | 1=t|"},
+		"no text":                   {[]step{item("a\x00"), invalid, remove("\n"), item("b")}, "b; ||"},
 		"no item":                   {[]step{item("a"), keep("1", "t"), item(""), invalid}, "a,1; | 1=t|"},
 		"a row that is no item":     {[]step{item("a"), keep("1", "t"), row, reject}, "a,1; | 1=t|"},
 		"again":                     {[]step{item("a"), keep("1", "t"), keep("2", "t"), item("b"), item("a"), keep("2", "new"), keep("3", "t")}, "b; a,2,3; | 2=new 3=t|"},
@@ -132,5 +133,21 @@ func TestItemBounds(t *testing.T) {
 	})
 	if failure, ok := errors.AsType[*Error](err); !ok || failure.Kind != KindTooLarge {
 		t.Errorf("past the bound: %v", err)
+	}
+}
+
+// An item makes so many events, and no more.
+func TestItemEvents(t *testing.T) {
+	t.Parallel()
+	format := Format{Decode: func(_ *Document, b *Builder) error {
+		err := b.Item(Item{ID: "a"})
+		for n := range maxItemEvents + 2 {
+			err = errors.Join(err, b.Keep(valid("1", fmt.Sprint(n)), 1))
+		}
+		return err
+	}}
+	got, err := Decode(&Document{Body: io.NopCloser(strings.NewReader("")), Op: "read"}, format, "test", time.UTC)
+	if err != nil || len(got.Items) != 1 || len(got.Items[0].Keys) != maxItemEvents || got.Rejected != 2 || !got.Items[0].Rejected || got.Seen != maxItemEvents+2 {
+		t.Errorf("%v, %d items, %d seen, %d rejected", err, len(got.Items), got.Seen, got.Rejected)
 	}
 }

@@ -26,6 +26,7 @@ func TestChanges(t *testing.T) {
 		"deleted":                   {`[{"base_id": "a", "event_id": 7, "current": false}]`, "a/7 deleted|| 1 0"},
 		"deleted, base id alone":    {`[{"base_id": "a", "current": false, "zones": []}]`, "a/a deleted|| 1 0"},
 		"nothing to delete":         {`[{"current": false}]`, "|| 1 1"},
+		"no id to delete":           {`[{"base_id": "a", "event_id": "\u0001", "current": false}]`, "|| 1 1"},
 		"a title, and not deleted":  {`[{"base_id": "a", "current": false, "title": "t"}]`, "a/a rejected|| 1 1"},
 		"current, and nothing else": {`[{"base_id": "a"}]`, "a/a rejected|| 1 1"},
 		"rejected":                  {`[{"base_id": "a", "titel": "t"}]`, "a/a rejected|| 1 1"},

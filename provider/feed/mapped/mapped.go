@@ -147,7 +147,7 @@ func (d *decoder) record(text []byte, line int) error {
 	e, current, err := d.reader.Read(text, d.Location)
 	if d.changes {
 		id := itemID(e.Key)
-		if err == nil && !current && id != "" && e.Title == "" && e.Start.IsZero() && e.End.IsZero() && len(e.Zones) == 0 {
+		if err == nil && !current && feed.ValidItemID(id) && e.Title == "" && e.Start.IsZero() && e.End.IsZero() && len(e.Zones) == 0 {
 			return d.Delete(id, line)
 		}
 		if err := d.Item(feed.Item{ID: id}); err != nil {

@@ -165,6 +165,8 @@ func (d *decoder) item() error {
 		return reject("it has no kind")
 	case id == "":
 		return reject("it has no id")
+	case !feed.ValidItemID(kind + id):
+		return reject("a control character is in its kind or id")
 	}
 	switch row["state"] {
 	case "updated":
@@ -184,10 +186,12 @@ func (d *decoder) updated(kind, id string, value any, line int) error {
 	item := feed.Item{ID: kind + "/" + id}
 	data, ok := value.(map[string]any)
 	var whole map[string]any
-	missing := ""
+	why := "" // it is rejected
 	switch member, row := d.reference(data); {
 	case !ok:
-		missing = "it is updated, and has no data"
+		why = "it is updated, and has no data"
+	case !feed.ValidItemID(id + schemaorg.ID(data) + row):
+		why = "a control character is in an id"
 	case d.doc.Table != "":
 		item.Name, item.Row = name(d.doc.Table, cmp.Or(schemaorg.ID(data), id)), bytes.Clone(d.Scanner.Row)
 	case row != "":
@@ -197,7 +201,7 @@ func (d *decoder) updated(kind, id string, value any, line int) error {
 			return err
 		}
 		if whole == nil {
-			missing = fmt.Sprintf("its %s %.100q is not in the table", member, row)
+			why = fmt.Sprintf("its %s %.100q is not in the table", member, row)
 		}
 		if data["superEvent"] == nil {
 			data["superEvent"] = data[member]
@@ -207,8 +211,8 @@ func (d *decoder) updated(kind, id string, value any, line int) error {
 		return err
 	}
 	switch {
-	case missing != "":
-		d.Reject("", cmp.Or(schemaorg.ID(data), item.ID), line, missing)
+	case why != "":
+		d.Reject("", cmp.Or(schemaorg.ID(data), item.ID), line, why)
 	case d.doc.Table == "":
 		return d.events.Event(data, whole, item.ID, line)
 	}

@@ -151,6 +151,8 @@ func TestItems(t *testing.T) {
 		"no kind":        {page(`{"state": "deleted", "id": 1}`), "line 1: it has no kind\n"},
 		"no id":          {page(`{"state": "deleted", "kind": "K", "id": ""}`), "line 1: it has no id\n"},
 		"an id of lists": {page(`{"state": "deleted", "kind": "K", "id": [1]}`), "line 1: it has no id\n"},
+		"an id of NUL":   {page(`{"state": "deleted", "kind": "K", "id": "\u0000"}`), "line 1: a control character is in its kind or id\n"},
+		"an @id of LF":   {page(updated(day + `, "@id": "a\n"`)), "K/1 rejected\nline 1: a control character is in an id\n"},
 		"no state":       {page("\n" + `{"kind": "K", "id": 1}`), "K/1 rejected\nline 2: its state is neither updated nor deleted\n"},
 		"no data":        {page(`{"state": "updated", "kind": "K", "id": 1}`), "K/1 rejected\nline 1: it is updated, and has no data\n"},
 		"half a pair":    {page(updated(day + `, "x": "\ud800"`)), "line 1: half of a surrogate pair"},
@@ -265,6 +267,12 @@ func TestNames(t *testing.T) {
 		}
 		if got.Seen != 0 || got.Rows != 1 {
 			t.Errorf("a row of a table was seen as an event: %+v", got)
+		}
+	}
+	for _, table := range []string{"", "t"} {
+		got, err := read(&feed.Document{Table: table}, item("updated", `{"@id": "\u0000", "t": "\u0001"}`), "t")
+		if err != nil || len(got.Items) != 1 || !got.Items[0].Rejected || got.Items[0].Row != nil || got.Items[0].Name+got.Items[0].Parent != "" {
+			t.Errorf("%v, %+v", err, got)
 		}
 	}
 	got, err := read(&feed.Document{Table: "t"}, item("deleted", `null`))
