@@ -361,7 +361,9 @@ func (j *job) try(get func(*feed.Progress) (*feed.Document, error), progress *fe
 // canPass reports whether the same request may do better in a moment.
 func canPass(failure *feed.Error) bool {
 	switch failure.Kind {
-	case feed.KindTimeout, feed.KindConnection, feed.KindDNS, feed.KindMalformed, feed.KindDecode:
+	case feed.KindTimeout:
+		return !failure.Whole
+	case feed.KindConnection, feed.KindDNS, feed.KindMalformed, feed.KindDecode:
 		return true
 	case feed.KindHTTPStatus:
 		switch failure.HTTPStatus {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -93,6 +94,7 @@ func TestRetries(t *testing.T) {
 		attempts int
 	}{
 		{"timeout", []error{failure(feed.KindTimeout)}, 3},
+		{"timeout while decoding", []error{&feed.Error{Provider: "feverup", Kind: feed.KindTimeout, Op: "fetch", Err: errors.New("slow"), Whole: true}}, 1},
 		{"connection", []error{failure(feed.KindConnection)}, 3},
 		{"dns", []error{failure(feed.KindDNS)}, 3},
 		{"tls", []error{failure(feed.KindTLS)}, 1},

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -67,7 +68,12 @@ func TestAt(t *testing.T) {
 // The time limit ends a format that has all of the document, and goes on for ever.
 func TestExpired(t *testing.T) {
 	t.Parallel()
-	address := serveAt(t, "127.0.0.1", func(w http.ResponseWriter, _ *http.Request) { write(t, w, []byte("x")) })
+	address := serveAt(t, "127.0.0.1", func(w http.ResponseWriter, r *http.Request) {
+		write(t, w, []byte("x"))
+		if r.URL.Path == "/chunked" {
+			_ = http.NewResponseController(w).Flush() // so there is no Content-Length
+		}
+	})
 	endless := feed.Format{Name: "endless", Decode: func(doc *feed.Document, b *feed.Builder) error {
 		if _, err := io.ReadAll(doc.Body); err != nil {
 			return err
@@ -78,13 +84,16 @@ func TestExpired(t *testing.T) {
 			}
 		}
 	}}
-	p, err := New(Config{Format: endless, Name: "test", URL: "http://" + address, Timeout: 300 * time.Millisecond, MaxBytes: maxBytes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	snapshot, err := p.fetch(t.Context(), feed.Validators{}, nil)
-	wantFailure(t, snapshot, err, feed.KindTimeout, http.StatusOK)
-	if !strings.Contains(err.Error(), "not done within 300ms: while decoding the rows of the answer, all 1 bytes of which have come") {
-		t.Error(err)
+	for _, path := range []string{"/", "/chunked"} {
+		p, err := New(Config{Format: endless, Name: "test", URL: "http://" + address + path, Timeout: 300 * time.Millisecond, MaxBytes: maxBytes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		snapshot, err := p.fetch(t.Context(), feed.Validators{}, nil)
+		wantFailure(t, snapshot, err, feed.KindTimeout, http.StatusOK)
+		failure, ok := errors.AsType[*feed.Error](err)
+		if !ok || !failure.Whole || !strings.Contains(err.Error(), "not done within 300ms: while decoding the rows of the answer, all 1 bytes of which have come") {
+			t.Error(err)
+		}
 	}
 }

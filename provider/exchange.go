@@ -155,6 +155,11 @@ func refusedByProxy(ctx context.Context, proxy *url.URL, _ *http.Request, res *h
 		proxy.Host, res.StatusCode, http.StatusText(res.StatusCode))
 }
 
+// whole reports whether all of the body has come.
+func (x *exchange) whole() bool {
+	return x.body != nil && (x.body.n == x.response.ContentLength || errors.Is(x.body.err, io.EOF))
+}
+
 // explain adds to an error of the exchange what was being done, and what may be wrong.
 func (x *exchange) explain(err error) error {
 	x.mu.Lock()
@@ -181,7 +186,7 @@ func (x *exchange) explain(err error) error {
 			length = strconv.FormatInt(x.response.ContentLength, 10)
 		}
 		doing = fmt.Sprintf("%s (%d bytes of %s have come)", stages[reading], x.body.n, length)
-		if x.body.n == x.response.ContentLength { // the provider did its part
+		if x.whole() { // the provider did its part
 			doing = fmt.Sprintf("decoding the rows of the answer, all %d bytes of which have come", x.body.n)
 		}
 	}

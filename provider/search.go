@@ -151,7 +151,7 @@ func newSearcher(paths map[string]string) (*searcher, error) {
 	return &s, nil
 }
 
-// find reads a document to its end.
+// find reads a document until all is found.
 func (s *searcher) find(r io.Reader, charset string) (found, error) {
 	var values []any
 	var err error
@@ -218,6 +218,9 @@ func findXML(r io.Reader, charset string, paths []path) (values []any, err error
 		token, err := scan.Next()
 		if err != nil || token == xmlscan.EndDocument {
 			return values, err
+		}
+		if !slices.Contains(values, nil) { // what follows is for the format alone
+			return values, nil
 		}
 		for i := range paths {
 			p := &paths[i]

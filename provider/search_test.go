@@ -79,7 +79,7 @@ func TestFind(t *testing.T) {
 		{".next", `{"next":{}}`, "its next is neither a value nor a list of values"},
 		{".next", `{"next":[[]]}`, "its next is neither"},
 		{".next", `{"next":"` + strings.Repeat("a", maxValue+1) + `"}`, "its next has more than"},
-		{".next", `{"next":"a"`, "look for the next page: line 1"},
+		{".next", `{"data":"a"`, "look for the next page: line 1"},
 		{".next", `<a next="b"/>`, "look for the next page: line 1"},
 		{"/a/@c", `{"next":"a"}`, "look for the next page: line 1"},
 	} {

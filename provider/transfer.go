@@ -121,7 +121,7 @@ func (t *transfer) classified(err error) *feed.Error {
 	if kind == feed.KindTimeout && t.ctx.Err() != nil && t.caller.Err() == nil {
 		err = fmt.Errorf("not done within %s: %w", t.limit, err)
 	}
-	return &feed.Error{Kind: kind, Err: err}
+	return &feed.Error{Kind: kind, Err: err, Whole: kind == feed.KindTimeout && t.exchange != nil && t.exchange.whole()}
 }
 
 // failed closes the transfer, and returns its error.

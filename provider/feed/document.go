@@ -107,7 +107,7 @@ func Decode(doc *Document, f Format, provider string, location *time.Location) (
 		b.endRow()
 		failure := &Error{Provider: provider, Kind: KindInternal, Op: doc.Op, Err: err, HTTPStatus: doc.HTTPStatus, Bytes: body.n}
 		if cause, ok := errors.AsType[*Error](err); ok {
-			failure.Kind = cause.Kind
+			failure.Kind, failure.Whole = cause.Kind, cause.Whole
 		}
 		return nil, failure
 	}

@@ -38,6 +38,7 @@ type Error struct {
 	Op       string // what was being done, such as "fetch from example.com"
 	Err      error  // the cause, never nil
 
+	Whole      bool          // all of the document had come: decoding it took the time, as it will again
 	HTTPStatus int           // of the last response; 0 if there was none
 	Bytes      int64         // read before the failure, after decompression
 	RetryAfter time.Duration // how long the response asks to wait, at most an hour; 0 if it does not

@@ -1,21 +1,19 @@
 package jsonscan
 
-import "io"
+import (
+	"io"
+	"slices"
+)
 
-// Find reads a document to its end, and returns the value at each path, as [Scanner.Any] does.
-// A path is the names of members inside each other: {"meta", "after"} is .meta.after. A value
-// that is missing is nil, as null is. Of several values at one path the last counts, also of
-// those in several documents one after the other.
+// Find returns the value at each path in a document, as [Scanner.Any] does. A path is the names
+// of members inside each other: {"meta", "after"} is .meta.after. A value that is missing is
+// nil, as null is. Of several values at one path the first that is not null counts, also of
+// those in several documents one after the other. Find reads no further than it must.
 //
 // Find can watch a document while another reader reads it: give that one an [io.TeeReader] that
 // writes to an [io.Pipe], and have a goroutine Find in the pipe. A pipe blocks its writer, so
-// the goroutine must drain it after an error of Find:
-//
-//	values, err = jsonscan.Find(pipe, path)
-//	_, _ = io.Copy(io.Discard, pipe)
-//
-// In the end close the pipe's writer, with the reader's error if there is one, and wait for
-// the goroutine.
+// the goroutine must close it, or drain it, when Find has returned. In the end close the pipe's
+// writer, with the reader's error if there is one, and wait for the goroutine.
 func Find(r io.Reader, paths ...[]string) ([]any, error) {
 	s := New(r)
 	values := make([]any, len(paths))
@@ -23,8 +21,9 @@ func Find(r io.Reader, paths ...[]string) ([]any, error) {
 	for i, path := range paths {
 		all[i] = sought{path, &values[i]}
 	}
-	for s.Kind() != End {
-		s.find(all)
+	f := finder{s, all}
+	for f.misses() && s.Kind() != End {
+		f.find(all)
 	}
 	return values, s.Err()
 }
@@ -35,30 +34,42 @@ type sought struct {
 	value *any
 }
 
-// find reads the next value, and sets what is sought in it.
-func (s *Scanner) find(all []sought) {
-	for _, one := range all {
+// A finder looks for values in a document.
+type finder struct {
+	*Scanner
+
+	all []sought
+}
+
+// misses reports whether a value was not found yet.
+func (f *finder) misses() bool {
+	return slices.ContainsFunc(f.all, func(one sought) bool { return *one.value == nil })
+}
+
+// find reads the next value, and sets what is sought in it. It stops within it when all values
+// are found.
+func (f *finder) find(inside []sought) {
+	for _, one := range inside {
 		if len(one.path) == 0 {
-			value := s.Any()
-			for _, one := range all {
+			value := f.Any()
+			for _, one := range inside {
 				*one.value = at(value, one.path)
 			}
 			return
 		}
 	}
-	if len(all) == 0 || s.Kind() != Object {
-		s.Skip()
+	if len(inside) == 0 || f.Kind() != Object {
+		f.Skip()
 		return
 	}
-	for s.Enter(); s.Member(); {
-		var inside []sought
-		for _, one := range all {
-			if string(s.Name) == one.path[0] {
-				*one.value = nil // there may be one from an earlier member with this name
-				inside = append(inside, sought{one.path[1:], one.value})
+	for f.Enter(); f.misses() && f.Member(); {
+		var within []sought
+		for _, one := range inside {
+			if string(f.Name) == one.path[0] && *one.value == nil {
+				within = append(within, sought{one.path[1:], one.value})
 			}
 		}
-		s.find(inside)
+		f.find(within)
 	}
 }
 

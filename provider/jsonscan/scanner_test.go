@@ -146,7 +146,8 @@ func TestFind(t *testing.T) {
 		`{"data":[{"next":1}],"next":"u","meta":{"after":[1.0,"x"],"b":[]}}`: {"u", []any{json.Number("1.0"), "x"}, nil},
 		`{"meta":{"after":{"cursor":true}}}`:                                 {nil, map[string]any{"cursor": true}, true},
 		`{"next":null,"meta":[1]}`:                                           {nil, nil, nil},
-		`{"next":"a","next":"b","meta":{"after":1},"meta":2}`:                {"b", nil, nil},
+		`{"next":"a","next":"b","meta":{"after":1},"meta":2}`:                {"a", json.Number("1"), nil},
+		`{"next":null,"next":"b"}`:                                           {"b", nil, nil},
 		`{"next":"a"} {"x":1}` + "\n" + `{"meta":{"after":2}}`:               {"a", json.Number("2"), nil},
 		`[{"next":1}]`: {nil, nil, nil},
 		``:             {nil, nil, nil},
@@ -159,7 +160,11 @@ func TestFind(t *testing.T) {
 	if whole, err := Find(strings.NewReader(`{"a":1}`), nil); err != nil || !reflect.DeepEqual(whole, []any{map[string]any{"a": json.Number("1")}}) {
 		t.Error(whole, err)
 	}
-	if _, err := Find(strings.NewReader(`{"next":1`), next); err == nil {
+	if _, err := Find(strings.NewReader(`{"next":null`), next); err == nil {
 		t.Error("a cut document has no error")
+	}
+	// What follows is not looked at.
+	if got, err := Find(strings.NewReader(`{"a":{"next":1,`), []string{"a", "next"}); err != nil || got[0] != json.Number("1") {
+		t.Error(got, err)
 	}
 }
