@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/transform"
@@ -206,6 +207,21 @@ func UTF8(r io.Reader, label string) (io.Reader, error) {
 		return whole(start), nil
 	}
 	return transform.NewReader(whole(start), table.NewDecoder()), nil
+}
+
+// Text returns a text as UTF-8. One that is not is taken to be in the encoding of a label, such as
+// that of an HTTP header: many servers send one with all that they have, whatever that is in.
+// With an unknown label the text stays as it is.
+func Text(text []byte, label string) []byte {
+	if label == "" || utf8.Valid(text) {
+		return text
+	}
+	decoded, err := UTF8(bytes.NewReader(text), label)
+	if err != nil {
+		return text
+	}
+	text, _ = io.ReadAll(decoded) // of memory
+	return text
 }
 
 // KnownEncoding returns an error for a label of an encoding that [UTF8] does not know.

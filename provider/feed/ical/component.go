@@ -8,7 +8,6 @@ import (
 	"iter"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"fever/event"
 	"fever/provider/feed"
@@ -316,20 +315,6 @@ func (r *reader) rule(rules []string, value []byte) []string {
 // errRules is the reason to reject what has too many rules: each may take a while.
 var errRules = fmt.Errorf("it has more than %d rules", maxRules)
 
-// utf8 returns a text in UTF-8. One that is not, in a document that has another charset by its
-// HTTP header, is taken to be in that: many servers send a charset with all that they have.
-func (r *reader) utf8(text []byte) []byte {
-	if r.charset == "" || utf8.Valid(text) {
-		return text
-	}
-	decoded, err := xmlscan.UTF8(bytes.NewReader(text), r.charset)
-	if err != nil {
-		return text
-	}
-	text, _ = io.ReadAll(decoded) // of memory
-	return text
-}
-
 // eventProperty reads a property of an event.
 func (r *reader) eventProperty(p *property) {
 	e := r.event
@@ -343,15 +328,15 @@ func (r *reader) eventProperty(p *property) {
 	}
 	switch p.name {
 	case "UID":
-		e.uid = feed.ID(feed.Trim(r.utf8(p.value)))
+		e.uid = feed.ID(feed.Trim(xmlscan.Text(p.value, r.charset)))
 		r.text += len(e.uid)
 	case "SUMMARY":
 		if e.summary == "" { // a second one is in another language
-			e.summary = text(r.utf8(p.value[:min(len(p.value), 8*event.MaxTextBytes)]))
+			e.summary = text(xmlscan.Text(p.value[:min(len(p.value), 8*event.MaxTextBytes)], r.charset))
 			r.text += len(e.summary)
 		}
 	case "URL":
-		e.url = feed.ID(feed.Trim(r.utf8(p.value)))
+		e.url = feed.ID(feed.Trim(xmlscan.Text(p.value, r.charset)))
 		r.text += len(e.url)
 	case "DTSTART":
 		e.setMoment(&e.start, r.stampOf(p), p)

@@ -15,7 +15,7 @@ import (
 // A CSV says how a document in CSV (RFC 4180) is written.
 type CSV struct {
 	Separator rune   // between fields
-	Charset   string // the encoding; empty: what HTTP says, or UTF-8
+	Charset   string // the encoding; empty: UTF-8, and of a field that is not, what HTTP says
 	Header    bool   // the first row has the names of the columns; without names a row is an array
 }
 
@@ -29,11 +29,7 @@ const (
 //
 // A document that was cut between two rows cannot be told from a whole one.
 func (d *decoder) csv(doc *feed.Document, c *CSV) error {
-	charset := c.Charset
-	if charset == "" {
-		charset = doc.Charset
-	}
-	body, err := xmlscan.UTF8(doc.Body, charset)
+	body, err := xmlscan.UTF8(doc.Body, c.Charset)
 	if wrong, ok := errors.AsType[*xmlscan.Error](err); ok {
 		return feed.Errorf(feed.KindDecode, "%w", wrong)
 	} else if err != nil {
@@ -70,7 +66,10 @@ func (d *decoder) csv(doc *feed.Document, c *CSV) error {
 		broken = nil
 		line, _ := r.FieldPos(0)
 		for i, field := range fields {
-			if !utf8.ValidString(field) {
+			if utf8.ValidString(field) {
+				continue
+			}
+			if fields[i] = string(xmlscan.Text([]byte(field), doc.Charset)); !utf8.ValidString(fields[i]) {
 				return feed.Errorf(feed.KindDecode, "line %d: the field %d is not UTF-8; csv.charset says which encoding it is", line, i+1)
 			}
 		}

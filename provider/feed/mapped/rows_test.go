@@ -169,11 +169,14 @@ func TestCSV(t *testing.T) {
 	} {
 		t.Run(test.name, test.run)
 	}
-	if _, err := rowsOf(t, semicolons, strings.NewReader("id\ncaf\xe9"), "klingon"); err == nil || !strings.Contains(err.Error(), `the encoding "klingon" is not known`) {
+	if _, err := rowsOf(t, semicolons, strings.NewReader("id\ncaf\xe9"), "klingon"); err == nil || !strings.Contains(err.Error(), `the field 1 is not UTF-8; csv.charset says`) {
 		t.Errorf("HTTP's charset: %v", err)
 	}
 	if got, err := rowsOf(t, semicolons, strings.NewReader("id\ncaf\xe9"), "windows-1252"); err != nil || got != `2 {"id":"café"}` {
 		t.Errorf("HTTP's charset: %s, %v", got, err)
+	}
+	if got, err := rowsOf(t, semicolons, strings.NewReader("id\ncafé"), "iso-8859-1"); err != nil || got != `2 {"id":"café"}` {
+		t.Errorf("HTTP's charset, and a text that is UTF-8: %s, %v", got, err)
 	}
 	if got, err := rowsOf(t, semicolons, strings.NewReader("\xff\xfei\x00d\x00\n\x00\x00\xd8"), ""); err == nil || !strings.Contains(err.Error(), "row 2") {
 		t.Errorf("broken UTF-16: %s, %v", got, err)
