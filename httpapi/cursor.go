@@ -65,7 +65,7 @@ func (p *params) nextLink(q *index.Query, k *event.SortKey) string {
 			link.WriteString(param.name + "=" + url.QueryEscape(text) + "&")
 		}
 	}
-	link.WriteString(p[cursorParam].name + "=" + cursorAfter(q, k) + `>; rel="next"`)
+	link.WriteString("cursor=" + cursorAfter(q, k) + `>; rel="next"`)
 	return link.String()
 }
 

@@ -12,7 +12,7 @@ import (
 
 // A param is one query parameter as it arrived.
 type param struct {
-	name  string
+	name  string // empty: it did not come
 	raw   string // the last value, still escaped
 	count int
 }
@@ -34,40 +34,49 @@ const (
 	matchOverlap = "overlap"
 )
 
-// parseQuery reads a query string. It ignores parameters that are not ours. Without a limit
-// the query has none.
-func parseQuery(query string) (q index.Query, p params, err error) {
-	p = params{{name: "starts_at"}, {name: "ends_at"}, {name: "match"}, {name: "limit"}, {name: "cursor"}}
+// parse reads a query string into parameters that are zero. It ignores those that are not ours.
+func (p *params) parse(query string) (q index.Query, err error) {
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
 		name, value, _ := strings.Cut(pair, "=")
 		name, _ = url.QueryUnescape(name) // empty, which is no parameter of ours, when it cannot be unescaped
-		for i := range p {
-			if p[i].name == name {
-				p[i].raw, p[i].count = value, p[i].count+1
-			}
+		var i int
+		switch name {
+		case "starts_at":
+			i = startsParam
+		case "ends_at":
+			i = endsParam
+		case "match":
+			i = matchParam
+		case "limit":
+			i = limitParam
+		case "cursor":
+			i = cursorParam
+		default:
+			continue
 		}
+		p[i] = param{name, value, p[i].count + 1}
 	}
 	q.Window = event.Always
 	var first, last event.Instant
 	from, to := &p[startsParam], &p[endsParam]
 	if from.count > 0 {
 		if first, err = from.instant(); err != nil {
-			return q, p, err
+			return q, err
 		}
 		q.From = first.Ceil()
 	}
 	if to.count > 0 {
 		if last, err = to.instant(); err != nil {
-			return q, p, err
+			return q, err
 		}
 		q.To = last.Floor()
 	}
 	if from.count > 0 && to.count > 0 && first.Compare(last) > 0 {
-		return q, p, invalidRange(fmt.Sprintf("starts_at %s is after ends_at %s", from.quoted(), to.quoted()))
+		return q, invalidRange(fmt.Sprintf("starts_at %s is after ends_at %s", from.quoted(), to.quoted()))
 	}
-	return q, p, p.page(&q)
+	return q, p.page(&q)
 }
 
 // page reads which of the events in the window are wanted.

@@ -30,7 +30,7 @@ func FuzzSearchQuery(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
-		got, _, err := parseQuery(query)
+		got, err := new(params).parse(query)
 		code := ""
 		if err != nil {
 			var e *server.Error
@@ -61,7 +61,7 @@ func FuzzSearchQuery(f *testing.F) {
 	})
 }
 
-// slowly is parseQuery written without regard to its cost.
+// slowly is parse written without regard to its cost.
 func slowly(query string) (q index.Query, code string) {
 	values := map[string][]string{} // escaped
 	for pair := range strings.SplitSeq(query, "&") {

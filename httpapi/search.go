@@ -110,7 +110,8 @@ var (
 // search answers one request and returns its status. When it returns an error it has
 // written nothing.
 func (h *searchHandler) search(w http.ResponseWriter, r *http.Request) (status int, err error) {
-	query, params, err := parseQuery(r.URL.RawQuery)
+	var params params
+	query, err := params.parse(r.URL.RawQuery)
 	if err != nil {
 		return http.StatusBadRequest, err
 	}
