@@ -58,6 +58,19 @@ assert.equal(header.error, undefined);
 if (mock) assert.ok(header.response.headers.get("etag"));
 else assert.equal(header.response.headers.get("etag"), tag);
 
+// All events, page by page. A mock has a single page.
+const paged: typeof events = [];
+for (let cursor = "", more = true; more; more = !mock && cursor !== "") {
+  const page = await client.GET("/search", {
+    params: { query: { ...window, match: "overlap", limit: 1, ...(cursor ? { cursor } : {}) } },
+  });
+  assert.equal(page.response.status, 200);
+  assert.ok(page.data);
+  paged.push(...page.data.data.events);
+  cursor = page.response.headers.get("link")?.match(/cursor=([^>]+)>/)?.[1] ?? "";
+}
+assert.deepEqual(paged, events);
+
 const options = await client.OPTIONS("/search");
 assert.equal(options.response.status, 204);
 assert.equal(options.error, undefined);
