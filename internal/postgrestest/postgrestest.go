@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -66,10 +67,23 @@ type Server struct {
 	free []string // of these
 }
 
+// begin makes a server with a folder, and says as whom it is to run.
+func begin(bin, pattern string) (*Server, *user.User, error) {
+	s := &Server{bin: bin}
+	as, err := lowered()
+	if err == nil {
+		s.folder, err = os.MkdirTemp("", pattern)
+	}
+	if err == nil {
+		err = giveAway(s.folder, as)
+	}
+	return s, as, err
+}
+
 // start makes a cluster, and runs a server on it with the settings, each "name=value".
 func start(bin string, settings ...string) (_ *Server, err error) {
-	s := &Server{bin: bin}
-	if s.folder, err = os.MkdirTemp("", "fever-postgres-"); err != nil {
+	s, as, err := begin(bin, "fever-postgres-")
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -77,13 +91,6 @@ func start(bin string, settings ...string) (_ *Server, err error) {
 			err = errors.Join(err, s.stop())
 		}
 	}()
-	as, err := lowered()
-	if err == nil {
-		err = giveAway(s.folder, as)
-	}
-	if err != nil {
-		return nil, err
-	}
 	data := filepath.Join(s.folder, "data")
 	initdb := s.as(as, filepath.Join(s.bin, "initdb"), "--no-sync", "--auth=trust", "--username=fever", "--encoding=UTF8", "--locale=C", "--pgdata="+data)
 	if out, err := initdb.CombinedOutput(); err != nil {
@@ -95,18 +102,20 @@ func start(bin string, settings ...string) (_ *Server, err error) {
 	return s, nil
 }
 
-// run starts the server and waits until it answers. A shell is between this process and the
-// server: its input ends when this process does, in whatever way. Then it stops the server and
-// removes the folder.
+// run starts the server and waits until it answers.
 func (s *Server) run(as *user.User, data string, settings []string) error {
-	arguments := []string{
-		"-c", `"$@" </dev/null & read -r _; kill -INT $!; wait $!; rm -rf "$0"`, s.folder,
-		filepath.Join(s.bin, "postgres"), "-D", data, "-k", s.folder, "-c", "listen_addresses=",
-	}
+	arguments := []string{"-D", data, "-k", s.folder, "-c", "listen_addresses="}
 	for _, setting := range settings {
 		arguments = append(arguments, "-c", setting)
 	}
-	s.command = s.as(as, "sh", arguments...)
+	return s.launch(as, filepath.Join(s.bin, "postgres"), arguments...)
+}
+
+// launch runs a program that is to serve the socket in the folder, and waits until it does. A
+// shell is between this process and the program: its input ends when this process does, in
+// whatever way. Then it stops the program and removes the folder.
+func (s *Server) launch(as *user.User, name string, arguments ...string) error {
+	s.command = s.as(as, "sh", append([]string{"-c", `"$@" </dev/null & read -r _; kill -INT $!; wait $!; rm -rf "$0"`, s.folder, name}, arguments...)...)
 	s.command.Stdout, s.command.Stderr = &s.log, &s.log
 	alive, err := s.command.StdinPipe()
 	if err != nil {
@@ -125,7 +134,7 @@ func (s *Server) run(as *user.User, data string, settings []string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the server does not answer: %w", errors.Join(s.stop(), errors.New(s.log.String())))
+			return fmt.Errorf("%s does not answer: %w", name, errors.Join(s.stop(), errors.New(s.log.String())))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -139,6 +148,49 @@ func (s *Server) stop() error {
 		_ = s.command.Wait() // the status is that of a server which was told to stop
 	}
 	return errors.Join(err, os.RemoveAll(s.folder))
+}
+
+// Pooler starts PgBouncer in front of the server of a database until the end of the test, and
+// returns the URL of the database through it. Mode is its pool_mode. Without PgBouncer the test
+// is skipped, or fails where PostgreSQL is required.
+func Pooler(t testing.TB, place, mode string) string {
+	t.Helper()
+	u, err := url.Parse(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		program, err = exec.LookPath("/usr/sbin/pgbouncer") // which is not in everybody's path
+	}
+	if err != nil && os.Getenv(Required) != "required" {
+		t.Skip(err)
+	}
+	s, as, err := begin(sharedServer(t).bin, "fever-pgbouncer-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := filepath.Join(s.folder, "pgbouncer.ini")
+	err = os.WriteFile(settings, fmt.Appendf(nil, "[databases]\n* = host=%s user=fever\n[pgbouncer]\nunix_socket_dir = %s\nlisten_port = 5432\nlisten_addr =\nauth_type = any\npool_mode = %s\nserver_idle_timeout = 1\n",
+		u.Query().Get("host"), s.folder, mode), 0o600)
+	if err == nil {
+		err = giveAway(settings, as)
+	}
+	if err == nil {
+		err = s.launch(as, program, settings)
+	}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("%s", &s.log)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.URL(strings.TrimPrefix(u.Path, "/"))
 }
 
 // unprivileged is the user that a server runs as when the process is the superuser's, as which
@@ -164,14 +216,14 @@ func (s *Server) as(u *user.User, name string, arguments ...string) *exec.Cmd {
 	return command
 }
 
-// giveAway makes a user the owner of a folder.
-func giveAway(folder string, u *user.User) error {
+// giveAway makes a user the owner of a file or a folder.
+func giveAway(path string, u *user.User) error {
 	if u == nil {
 		return nil
 	}
 	id, err1 := strconv.Atoi(u.Uid)
 	group, err2 := strconv.Atoi(u.Gid)
-	return errors.Join(err1, err2, os.Chown(folder, id, group))
+	return errors.Join(err1, err2, os.Chown(path, id, group))
 }
 
 // Database returns the URL of a database that has no schema of fever's and that no other test

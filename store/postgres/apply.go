@@ -18,12 +18,14 @@ import (
 // Apply makes snap its provider's latest snapshot and records the end of the job that
 // brought it, in one transaction: all of it is stored, or nothing has changed and the
 // job still runs. An error means the latter, unless it is store.ErrUncertain (wrapped). A
-// snapshot equal to the one before it writes nothing but the job. It gives up the claim.
+// snapshot equal to the one before it writes nothing but the job. It gives up the claim, unless
+// the job goes on with other pages of a feed of changes: then it keeps it.
 //
 // The job must have begun; the error is store.ErrFenced (wrapped) when another of the provider
 // has begun since. It is recorded as completed, with the counts of what the snapshot changed, and
 // returned as it is recorded. Unless it says when it finished, that is when all is ready to
-// be written.
+// be written. A page of a feed of changes adds to the counts, and the job runs on if others
+// follow.
 //
 // An event keeps its FirstSeen for ever, and its LastChanged while its values stay the
 // same. Going and coming back changes no value, but makes a revision. The server is sent the key
@@ -44,7 +46,14 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 	if job.Provider != snap.Provider {
 		return applied, job, fmt.Errorf("job %d is of another provider, %q", job.ID, job.Provider)
 	}
+	goesOn := snap.Changes != nil && snap.Changes.GoesOn
 	job.State, job.Kind, job.Message = store.Completed, "", ""
+	switch {
+	case goesOn:
+		job.State = store.Running
+	case snap.Changes == nil:
+		job.New, job.Changed, job.Unchanged, job.Gone = 0, 0, 0, 0
+	}
 	c := changes{snap: &snap, rows: rows}
 	if err := c.hash(ctx); err != nil {
 		return applied, job, err
@@ -60,11 +69,18 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		job.New, job.Changed, job.Unchanged, job.Gone = c.applied.New, c.applied.Changed, c.applied.Unchanged, c.applied.Gone
-		if job.Finished.IsZero() {
-			job.Finished = time.Now()
+		job.New, job.Changed = job.New+c.applied.New, job.Changed+c.applied.Changed
+		job.Unchanged, job.Gone = job.Unchanged+c.applied.Unchanged, job.Gone+c.applied.Gone
+		if goesOn {
+			s.claim(t, job.Provider)
+			err = t.put(&job)
+		} else {
+			if job.Finished.IsZero() {
+				job.Finished = time.Now()
+			}
+			err = s.finish(t, &job)
 		}
-		if err := s.finish(t, &job); err != nil {
+		if err != nil {
 			return fmt.Errorf("job %d: %w", job.ID, err)
 		}
 		t.revise(c.rezoned, &c.applied.Revision)

@@ -60,6 +60,11 @@ func (t *tx) take(ctx context.Context, provider string) (id uint64, err error) {
 	return uint64(next), nil
 }
 
+// claim has the transaction claim a provider for this store, from now on.
+func (s *Store) claim(t *tx, provider string) {
+	t.last.Queue("update fever.provider set holder = $2, host = $3, until = clock_timestamp() + $4::interval where name = $1", provider, s.holder, s.host, lease)
+}
+
 // Keep makes the claim of a running job last as long again as if it had just begun. The error
 // is store.ErrFenced (wrapped) when the provider is another job's: stop, nothing of the job
 // will be stored. A claim that nobody keeps is over some seconds later, and lasts all the same

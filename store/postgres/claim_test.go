@@ -196,6 +196,38 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// TestNotifications looks which stores hear of commits: through PgBouncer (1.18) the server says
+// yes to LISTEN, and in the mode for transactions nothing ever comes. Both find what is new.
+func TestNotifications(t *testing.T) {
+	t.Parallel()
+	for mode, hears := range map[string]bool{"": true, "session": true, "transaction": false} {
+		t.Run("mode "+mode, func(t *testing.T) {
+			t.Parallel()
+			place := postgrestest.Database(t)
+			writer := open(t, place)
+			if mode != "" {
+				place = with(t, postgrestest.Pooler(t, place, mode), "default_query_exec_mode", "exec")
+			}
+			s := open(t, place)
+			var at store.Revision
+			for n := 0; n < 3 || hears && !s.hears.Load(); n++ {
+				storetest.Apply(t, writer, storetest.Snapshot("a", int64(n), storetest.Sample("a", n%20, 1+n/20)))
+				if err := s.Wait(t.Context(), at); err != nil {
+					t.Fatal(err)
+				}
+				_, to, err := s.Changes(t.Context(), at)
+				if err != nil || to != at+1 {
+					t.Fatal(to, err)
+				}
+				at = to
+			}
+			if s.hears.Load() != hears {
+				t.Errorf("it hears: %t", !hears)
+			}
+		})
+	}
+}
+
 // TestOtherHistory puts the database back, as a restore does, or a standby that lacked the
 // latest commits. Whoever has followed it is told to load everything, whatever it did since.
 func TestOtherHistory(t *testing.T) {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -164,6 +165,31 @@ func TestCommitLost(t *testing.T) {
 	}
 	if err := s.Check(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestCommitLostOfPage loses pages of a feed of changes that change no event, so that the record of
+// their job is the same before and after.
+func TestCommitLostOfPage(t *testing.T) {
+	t.Parallel()
+	place := postgrestest.Database(t)
+	c, cutPlace := newCut(t, place)
+	s := open(t, cutPlace)
+	job := storetest.Begin(t, s, "a")
+	page := func(cursor string) store.Snapshot {
+		snap := storetest.Snapshot("a", 1)
+		snap.Changes = &store.Changes{Stream: store.Stream{Generation: 1, Cursor: []byte(cursor)}, GoesOn: true}
+		return snap
+	}
+	job.Finished = time.Time{}
+	for n, how := range []int32{pass, dropRequest, dropAnswer, dropRequest} {
+		c.next.Store(how)
+		cursor := fmt.Sprint(n)
+		_, _, err := s.Apply(t.Context(), page(cursor), job)
+		stream, err1 := s.Stream(t.Context(), "a")
+		if err1 != nil || (err == nil) != (how != dropRequest) || (err == nil) != (string(stream.Cursor) == cursor) {
+			t.Errorf("page %d: %v, and the cursor is %q, %v", n, err, stream.Cursor, err1)
+		}
 	}
 }
 

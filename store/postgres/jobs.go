@@ -44,7 +44,7 @@ func (s *Store) Begin(ctx context.Context, job store.Job) (store.Job, error) {
 		if job.ID, err = t.take(ctx, job.Provider); err != nil {
 			return err
 		}
-		t.last.Queue("update fever.provider set holder = $2, host = $3, until = clock_timestamp() + $4::interval where name = $1", job.Provider, s.holder, s.host, lease)
+		s.claim(t, job.Provider)
 		return t.put(&job)
 	})
 	if err != nil {
@@ -59,10 +59,10 @@ func (t *tx) put(job *store.Job) error {
 	if err != nil {
 		return err
 	}
-	t.mark.provider, t.mark.id, t.mark.value = job.Provider, int64(job.ID), value
-	t.last.Queue(`insert into fever.job (id, provider, state, collects, answered, applied, value) values ($1, $2, $3, $4, $5, $6, $7) on conflict (id)
-		do update set provider = excluded.provider, state = excluded.state, answered = excluded.answered, applied = excluded.applied, value = excluded.value`,
-		int64(job.ID), job.Provider, string(job.State), job.Trigger.Collects(), job.Answered(), job.Applied(), value)
+	t.mark.provider, t.mark.id = job.Provider, int64(job.ID)
+	t.last.Queue(`insert into fever.job (id, provider, state, collects, answered, applied, written, value) values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (id)
+		do update set provider = excluded.provider, state = excluded.state, answered = excluded.answered, applied = excluded.applied, written = excluded.written, value = excluded.value`,
+		int64(job.ID), job.Provider, string(job.State), job.Trigger.Collects(), job.Answered(), job.Applied(), t.mark.written, value)
 	return nil
 }
 

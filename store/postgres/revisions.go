@@ -17,8 +17,14 @@ import (
 	"fever/store"
 )
 
-// keptRevisions is the number of revisions that changes can be told since.
-const keptRevisions = 100_000
+const (
+	// keptRevisions is the number of revisions that changes can be told since, at least.
+	keptRevisions = 100_000
+
+	// droppedRevisions is how many are dropped at a time: whoever reads what they left has to
+	// start over then.
+	droppedRevisions = 10_000
+)
 
 // A head says how far the database is.
 type head struct {
@@ -55,9 +61,9 @@ func (t *tx) revise(rewritten bool, at *store.Revision) {
 		), kept as (
 			insert into fever.revision (number, id, change) select revision, id, $1 from next
 		), old as (
-			delete from fever.revision where number <= (select revision from next) - $3
+			delete from fever.revision where number <= (select revision from next where revision % $4 = 0) - $3
 		)
-		select revision from next`, t.mark.change, rewritten, int64(keptRevisions)).QueryRow(scan)
+		select revision from next`, t.mark.change, rewritten, int64(keptRevisions), int64(droppedRevisions)).QueryRow(scan)
 }
 
 // Changes returns an entry for every event that was changed after a revision, in the order
@@ -213,13 +219,28 @@ func (s *Store) Wait(ctx context.Context, since store.Revision) error {
 
 var errClosed = errors.New("the store is closed")
 
-func (s *Store) head(ctx context.Context) (head, error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
-	return headOf(ctx, s.pool)
+// head asks how far the database is. When ctx ends it returns, and the question goes on: pgx
+// closes a connection whose query is cancelled, and waiters come and go. PgBouncer 1.18 has been
+// seen to end with a fatal error when many queries were cancelled.
+func (s *Store) head(ctx context.Context) (h head, err error) {
+	answered := make(chan struct{})
+	var answer head
+	var failed error
+	go func() { // Close waits for it, as the pool does for its connections
+		defer close(answered)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
+		defer cancel()
+		answer, failed = headOf(ctx, s.pool)
+	}()
+	select {
+	case <-answered:
+		return answer, failed
+	case <-ctx.Done():
+		return head{}, ctx.Err()
+	}
 }
 
-// listen rings the bell at every notification, until ctx ends.
+// listen hears every notification, until ctx ends. The bell rings at each.
 func (s *Store) listen(ctx context.Context) {
 	pause := pollDeaf
 	for ctx.Err() == nil {
@@ -261,12 +282,11 @@ func (s *Store) hear(ctx context.Context) error {
 	}
 	for {
 		limited, cancel := context.WithTimeout(ctx, silence)
-		_, err := conn.WaitForNotification(limited)
+		err := conn.PgConn().WaitForNotification(limited)
 		cancel()
 		switch {
 		case err == nil:
-			s.hears.Store(true)
-			s.bell.ring()
+			s.hears.Store(true) // and the bell has rung
 		case ctx.Err() != nil || conn.IsClosed():
 			return err
 		default:
@@ -277,9 +297,9 @@ func (s *Store) hear(ctx context.Context) error {
 	}
 }
 
-// exec runs a statement that takes no time.
+// exec runs a statement that takes no time, to its end.
 func exec(ctx context.Context, q querier, sql string) error {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
 	defer cancel()
 	_, err := q.Exec(ctx, sql)
 	return err

@@ -85,6 +85,9 @@ func Open(ctx context.Context, url string, keep int) (*Store, error) {
 	if s.host, err = os.Hostname(); err != nil {
 		s.host = "a machine without a name"
 	}
+	// pgx would keep those notifications that nobody waits for. Through a pooler of transactions
+	// they may come on any connection.
+	config.ConnConfig.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) { s.bell.ring() }
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("open the store %s: %w", s.place, err)
 	}

@@ -1,13 +1,13 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -39,11 +39,12 @@ type tx struct {
 	holder string // of the store
 }
 
-// A mark is a record of a job. It tells whether the transaction that wrote it was committed.
+// A mark is what a transaction writes beside the record of its job. It tells whether the
+// transaction was committed.
 type mark struct {
 	provider string
-	id       int64
-	value    []byte
+	id       int64  // of the job
+	written  string // a text that no other transaction has
 
 	change int64           // of events; 0: it changes none
 	at     *store.Revision // that the transaction makes, or is at; nil: nobody asks
@@ -67,7 +68,7 @@ func (s *Store) update(ctx context.Context, f func(context.Context, *tx) error) 
 		return err
 	}
 	defer conn.Release() // which closes it if it is still in the transaction
-	t := &tx{Conn: conn.Conn(), holder: s.holder}
+	t := &tx{Conn: conn.Conn(), holder: s.holder, mark: mark{written: uuid.NewString()}}
 	_, err = t.Exec(bounded, begin)
 	if err == nil {
 		err = f(bounded, t)
@@ -150,12 +151,8 @@ func (s *Store) stored(ctx context.Context, m mark) (is bool, err error) {
 		if _, err := tx.Exec(ctx, "select from fever.provider where name = $1 for share", m.provider); err != nil {
 			return err
 		}
-		var value []byte
-		err := tx.QueryRow(ctx, "select value from fever.job where id = $1", m.id).Scan(&value)
-		if errors.Is(err, pgx.ErrNoRows) {
-			err = nil
-		}
-		if is = bytes.Equal(value, m.value); err != nil || !is || m.at == nil {
+		err := tx.QueryRow(ctx, "select exists (select from fever.job where id = $1 and written = $2)", m.id, m.written).Scan(&is)
+		if err != nil || !is || m.at == nil {
 			return err
 		}
 		return tx.QueryRow(ctx, "select coalesce((select number from fever.revision where change = $1), revision) from fever.meta", m.change).Scan(m.at)

@@ -31,6 +31,8 @@ type Store interface {
 	Stream(context.Context, string) (store.Stream, error)
 	Row(ctx context.Context, provider, name string) ([]byte, error)
 	Children(ctx context.Context, provider string, names []string) ([][]byte, error)
+	Published(ctx context.Context, provider string, after store.Revision, key []byte, limit int) ([]store.PublishedItem, store.Revision, error)
+	Locations(context.Context) (map[string]*time.Location, store.Revision, error)
 	Stats() store.Stats
 
 	Check() error
@@ -126,6 +128,8 @@ var tests = map[string]func(*testing.T, func(*testing.T) Place){
 	"ChangesOrder":            testChangesOrder,
 	"RevisionBetween":         testRevisionBetween,
 	"Wait":                    testWait,
+	"Published":               testPublished,
+	"Locations":               testLocations,
 	"Pages":                   testPages,
 	"PagesOfAJob":             testPagesOfAJob,
 	"PagesRefused":            testPagesRefused,

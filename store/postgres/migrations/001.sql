@@ -65,6 +65,7 @@ create table fever.job (
   collects boolean not null,          -- it is no record of what was done by hand
   answered boolean not null,
   applied  boolean not null,
+  written  text    not null,          -- names the transaction that wrote it: who loses the answer to a commit looks for it
   value    bytea   not null           -- as in the file
 );
 create index job_provider on fever.job (provider, id);
@@ -77,3 +78,4 @@ create table fever.revision (
   change bigint not null,
   at     timestamptz not null default clock_timestamp()
 );
+create index revision_change on fever.revision (change);
