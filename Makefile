@@ -112,6 +112,10 @@ harvest-kills: ## kill fever 50 times during the first 600 pages of a feed of ch
 clients: build ## ask fever and a mock with clients generated from the OpenAPI document, and lint the document (node and npm; 2 minutes)
 	go run ./internal/clients -fever bin/fever
 
+.PHONY: published
+published: build ## have OpenActive's validators and ical.js read what fever publishes (node and npm)
+	go run ./internal/published -fever bin/fever
+
 .PHONY: check
 check: format-check vet lint tidy-check race ## run all checks that a change must pass
 

@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	"config":                {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/feed/ical", "provider/feed/mapped", "provider/feed/rpde", "provider/feed/schemaorg", "provider/xmlscan", "event"},
 	"internal/caches":       {"internal/harness"},
 	"internal/clients":      {"internal/harness"},
+	"internal/published":    {"internal/harness"},
 	"internal/demo":         {"internal/harness"},
 	"internal/deploy":       {"internal/harness"},
 	"httpapi":               {"httpapi/server", "index", "index/deflate", "event"},
