@@ -20,7 +20,8 @@ import (
 // The store remembers the items, and which events each makes. The events of an item that is
 // listed are those of the snapshot; those that it made before and makes no longer are not
 // current, unless another item has listed them since. So are those of an item that is deleted.
-// An item that is rejected keeps the events that it made.
+// An item that is rejected keeps the events that it made and, unless it has a Row, what takes
+// values from it, and what it takes values from.
 type Changes struct {
 	Items  []Item // unique by table and id; each event of the snapshot is one of an item's Keys
 	Stream Stream // as it is with this page
@@ -170,18 +171,27 @@ func compareKeys(a, b event.Key) int { return bytes.Compare(a.Bytes(), b.Bytes()
 // nothing, and the generation. Gone are the events that it makes no longer.
 func (i *Item) Listed(before *StoredItem, generation uint64) (now StoredItem, gone []event.Key) {
 	now = StoredItem{Generation: generation, Keys: slices.Clone(i.Keys), Name: i.Name, Parent: i.Parent, Row: i.Row}
-	if before != nil {
-		if i.Again {
-			now.Generation = before.Generation
-		}
-		for _, key := range before.Keys {
-			switch {
-			case slices.Contains(i.Keys, key):
-			case i.Rejected:
-				now.Keys = append(now.Keys, key)
-			default:
-				gone = append(gone, key)
-			}
+	if before == nil {
+		slices.SortFunc(now.Keys, compareKeys)
+		return now, nil
+	}
+	if i.Again {
+		now.Generation = before.Generation
+	}
+	if i.Rejected && len(i.Row) == 0 {
+		now.Name, now.Parent, now.Row = before.Name, before.Parent, before.Row
+	}
+	makes := make(map[event.Key]bool, len(i.Keys))
+	for _, key := range i.Keys {
+		makes[key] = true
+	}
+	for _, key := range before.Keys {
+		switch {
+		case makes[key]:
+		case i.Rejected && len(now.Keys) < maxItemKeys:
+			now.Keys = append(now.Keys, key)
+		default:
+			gone = append(gone, key)
 		}
 	}
 	slices.SortFunc(now.Keys, compareKeys)

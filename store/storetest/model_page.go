@@ -52,6 +52,9 @@ func (m *Model) applyPage(snap store.Snapshot, was map[event.Key]bool) map[event
 			if i.Again {
 				now.generation = before.generation
 			}
+			if i.Rejected && i.Row == nil {
+				now.name, now.parent, now.row = before.name, before.parent, before.row
+			}
 			for key := range before.keys {
 				if i.Rejected {
 					now.keys[key] = true

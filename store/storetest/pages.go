@@ -132,6 +132,8 @@ func testTables(t *testing.T, place func(*testing.T) Place) {
 	check("rows", map[string]string{"1": "one", "x": "one", "2": "two", "3": ""}, "child", "other")
 	Apply(t, s, page(Snapshot("a", 2), 1, row("t", "1", "y", "", "new"), row("", "2", "", "", "")))
 	check("another name, and no parent", map[string]string{"1": "new", "x": "", "y": "new"}, "child")
+	Apply(t, s, page(Snapshot("a", 2), 1, rejected(store.Item{Table: "t", Item: feed.Item{ID: "1"}}), rejected(item("1"))))
+	check("neither can be read", map[string]string{"1": "new", "x": "", "y": "new"}, "child")
 	Apply(t, s, page(Snapshot("a", 3), 1, store.Item{Table: "t", Item: feed.Item{ID: "1", Deleted: true}}))
 	check("deleted", map[string]string{"1": "", "x": "", "y": "", "2": "two"}, "child")
 	Apply(t, s, lastPage(page(Snapshot("a", 4), 2, row("t", "3", "x", "", "three"))))
