@@ -2,13 +2,16 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"fever/internal/feedtest"
 	"fever/provider/feed"
@@ -125,6 +128,71 @@ func TestTableHost(t *testing.T) {
 		if _, err := p.Decode(doc); (err == nil) != want {
 			t.Errorf("%q: %v", table, err)
 		}
+	}
+}
+
+// A page whose URL has a user names itself without one, also after a redirect to a URL without.
+func TestOwnUser(t *testing.T) {
+	t.Parallel()
+	p, err := New(Config{
+		Format: feedtest.Numbers, Name: "test", URL: "http://me:secret@a.example/x", Timeout: plenty, MaxBytes: maxBytes, Pages: &Pages{Next: ".next"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/x", "/moved", "/else"} {
+		doc := &feed.Document{
+			Body: io.NopCloser(strings.NewReader(`{"events":[1],"next":"http://a.example` + path + `"}`)), Op: "read",
+			Page: *p.Begin(""), URL: &url.URL{Scheme: "http", Host: "a.example", Path: "/moved"},
+		}
+		if got, err := p.Decode(doc); err != nil || (got.Next == nil) != (path != "/else") {
+			t.Errorf("%s: %+v, %v", path, got, err)
+		}
+	}
+}
+
+// All pages of a table, and what they are redirected to on its host, are asked for with the user of the table.
+func TestTableUser(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	answer := func(w http.ResponseWriter, r *http.Request) {
+		user, _, _ := r.BasicAuth()
+		asked = append(asked, user+" "+r.URL.RequestURI())
+		if r.URL.Path != "/moved" {
+			http.Redirect(w, r, "http://"+r.Host+"/moved?"+r.URL.RawQuery, http.StatusFound)
+			return
+		}
+		write(t, w, []byte(`{"events":[1],"next":"http://`+r.Host+`/y?since=6`+r.URL.RawQuery+`"}`))
+	}
+	own, other := serveAt(t, "127.0.0.1", answer), serveAt(t, outsideAddress, answer)
+	p, err := New(Config{
+		Format: changesFormat(true), Name: "test", URL: "http://feed:secret@" + own + "/x", Timeout: plenty, MaxBytes: maxBytes,
+		Tables: []Table{{"same", "http://same:secret@" + own + "/y"}, {"other", "http://other:secret@" + other + "/y"}, {"none", "http://" + other + "/y"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for table, user := range map[string]string{"": "feed", "same": "same", "other": "other", "none": ""} {
+		page := p.Begin(table)
+		for range 2 {
+			doc, err := p.GetPage(t.Context(), page, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc.Table = table
+			got, err := p.Decode(doc)
+			if err != nil || doc.Body.Close() != nil {
+				t.Fatal(err)
+			}
+			page = got.Next
+			page.Began = time.Now()
+		}
+		path := map[string]string{"": "/x"}[table]
+		want := []string{user + " " + cmp.Or(path, "/y"), user + " /moved?", user + " /y?since=6", user + " /moved?since=6"}
+		if !slices.Equal(asked, want) {
+			t.Errorf("%q: %q, want %q", table, asked, want)
+		}
+		asked = nil
 	}
 }
 

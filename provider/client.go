@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -84,7 +85,10 @@ func (c *conn) Read(b []byte) (int, error) {
 // It uses the transport and not an http.Client. A client would tell the URL to other hosts in
 // a Referer header, and repeat it and the targets of redirects in its errors.
 func (p *Provider) get(ctx context.Context, page *feed.Page, last feed.Validators) (*exchange, error) {
-	u, x := page.URL, &exchange{trusted: sameHost(p.url, page.URL), public: page.Public}
+	u, x := page.URL, &exchange{trusted: sameHost(p.url, page.URL), public: page.Public, user: page.URL.User}
+	if x.trusted {
+		x.user = cmp.Or(x.user, p.url.User)
+	}
 	if err := p.send(ctx, x, u, last); err != nil {
 		if inside, ok := errors.AsType[*insideError](err); ok {
 			err = feed.Errorf(feed.KindDecode, "it is at %w", inside)
@@ -103,7 +107,10 @@ func (p *Provider) get(ctx context.Context, page *feed.Page, last feed.Validator
 		if redirects == maxRedirects {
 			return x, statusError(x.response, fmt.Sprintf(": more than %d redirects in a row", maxRedirects))
 		}
-		following := &exchange{trusted: x.trusted && sameHost(u, next), public: page.Public}
+		following := &exchange{public: page.Public, user: next.User}
+		if sameHost(u, next) {
+			following.trusted, following.user = x.trusted, cmp.Or(next.User, x.user) // a redirect rarely repeats it
+		}
 		if err := p.send(ctx, following, next, last); err != nil {
 			if inside, ok := errors.AsType[*insideError](err); ok {
 				return x, statusError(x.response, ": a redirect to "+inside.Error())
@@ -117,7 +124,7 @@ func (p *Provider) get(ctx context.Context, page *feed.Page, last feed.Validator
 
 // send does one exchange, up to the header of its response.
 func (p *Provider) send(ctx context.Context, x *exchange, u *url.URL, last feed.Validators) error {
-	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: p.header(u, last, x.trusted)}).WithContext(x.begin(ctx))
+	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: p.header(x, last)}).WithContext(x.begin(ctx))
 	if p.transport.Proxy != nil {
 		proxy, err := p.transport.Proxy(req)
 		if err != nil {
@@ -159,23 +166,19 @@ func encodeQuery(u *url.URL) {
 }
 
 // header returns the header of a request. Only a trusted host gets the configured fields.
-func (p *Provider) header(u *url.URL, last feed.Validators, trusted bool) http.Header {
+func (p *Provider) header(x *exchange, last feed.Validators) http.Header {
 	h := http.Header{
 		"User-Agent": {userAgent},
 		"Accept":     {p.Format.Accept},
 		// Set here, so that the transport does not decompress the body.
 		"Accept-Encoding": {"gzip"},
 	}
-	user := u.User
-	if user == nil && trusted {
-		user = p.url.User // a redirect rarely repeats it
-	}
-	if user != nil {
-		password, _ := user.Password()
-		(&http.Request{Header: h}).SetBasicAuth(user.Username(), password)
+	if x.user != nil {
+		password, _ := x.user.Password()
+		(&http.Request{Header: h}).SetBasicAuth(x.user.Username(), password)
 	}
 	setConditions(h, &last)
-	if trusted {
+	if x.trusted {
 		maps.Copy(h, p.Header)
 	}
 	return h

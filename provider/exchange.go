@@ -48,9 +48,10 @@ var stages = [...]string{
 // An exchange is one request with its response. The transport dials on goroutines of its own,
 // and finds the exchange in the context of the request.
 type exchange struct {
-	trusted bool // the request goes to the host that the provider's URL names
-	public  bool // it may dial public addresses only
-	proxied bool // it dials a proxy
+	trusted bool          // the request goes to the host that the provider's URL names
+	public  bool          // it may dial public addresses only
+	proxied bool          // it dials a proxy
+	user    *url.Userinfo // that the request names; nil: none
 
 	mu        sync.Mutex
 	stage     stage

@@ -218,9 +218,17 @@ func (p *Provider) following(doc *feed.Document, got *feed.Feed, said found, mor
 	return next, nil
 }
 
-// isOwn reports whether a URL is that of a document, as it was asked for or after redirects.
+// isOwn reports whether a URL is that of a document, as it was asked for or after redirects. Its
+// user does not count: the target of a redirect rarely has one.
 func isOwn(doc *feed.Document, u *url.URL) bool {
-	return doc.Page.URL != nil && doc.Page.URL.String() == u.String() || doc.URL != nil && doc.URL.String() == u.String()
+	return slices.ContainsFunc([]*url.URL{doc.Page.URL, doc.URL}, func(own *url.URL) bool {
+		if own == nil {
+			return false
+		}
+		plain := *own
+		plain.User = u.User
+		return plain.String() == u.String()
+	})
 }
 
 // named returns the URL that a page has for the next one, or nil if it has none. It may be its own.
@@ -253,7 +261,8 @@ func (p *Provider) named(doc *feed.Document, got *feed.Feed, said found, more *f
 }
 
 // resolve returns the URL of a page that a document names, relative to its own, of a feed that
-// begins at home. No error repeats it, since its query may hold credentials.
+// begins at home. On the host of that it has the user of that, which pages rarely repeat. No
+// error repeats it, since its query may hold credentials.
 func (p *Provider) resolve(page string, home, base *url.URL, target string) (*url.URL, error) {
 	if len(target) > maxURL {
 		return nil, fmt.Errorf("the address of %s has more than %d bytes", page, maxURL)
@@ -264,9 +273,12 @@ func (p *Provider) resolve(page string, home, base *url.URL, target string) (*ur
 	}
 	next.Fragment, next.RawFragment = "", ""
 	encodeQuery(next)
-	if !sameHost(home, next) && !slices.ContainsFunc(p.pages.Hosts, func(host string) bool {
+	switch atHome := sameHost(home, next); {
+	case atHome && next.User == nil:
+		next.User = home.User
+	case !atHome && !slices.ContainsFunc(p.pages.Hosts, func(host string) bool {
 		return strings.EqualFold(host, next.Host) || strings.EqualFold(host, next.Hostname())
-	}) {
+	}):
 		return nil, fmt.Errorf("%s is at %.100q, which is not as the provider's URL: hosts does not name it", page, next.Scheme+"://"+next.Host)
 	}
 	return next, nil
