@@ -123,6 +123,9 @@ func (c crontab) after(t time.Time, location *time.Location) time.Time {
 	for {
 		_, offset := since.Zone()
 		_, change := since.ZoneBounds()
+		if !change.IsZero() && !change.After(since) { // golang/go#81583: on the last day of a leap year
+			change = since.Add(time.Hour)
+		}
 		due := c.schedule.Next(t.In(time.FixedZone("", offset))).In(location)
 		if due.IsZero() || change.IsZero() || due.Before(change) {
 			return due
