@@ -281,18 +281,39 @@ func sharedServer(t testing.TB) *Server {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.Server == nil {
-		bin, err := programs()
-		if err != nil && os.Getenv(Required) != "required" {
-			t.Skip(err)
-		}
-		if err == nil {
-			shared.Server, err = start(bin, "fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200")
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		shared.Server = started(t, "fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200")
 	}
 	return shared.Server
+}
+
+// started starts a server, or skips the test.
+func started(t testing.TB, settings ...string) *Server {
+	t.Helper()
+	bin, err := programs()
+	if err != nil && os.Getenv(Required) != "required" {
+		t.Skip(err)
+	}
+	var s *Server
+	if err == nil {
+		s, err = start(bin, settings...)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Durable is [Database] of a server that only this test uses, with the settings that PostgreSQL
+// has by itself: each commit waits for the disk. It is for benchmarks.
+func Durable(t testing.TB) string {
+	t.Helper()
+	s := started(t)
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s.Database(t)
 }
 
 // Run runs the tests of a package, and stops what [Database] started. It returns the exit code.
