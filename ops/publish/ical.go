@@ -43,10 +43,11 @@ func (c *calendar) event(b []byte, r *event.Record, loc *time.Location) ([]byte,
 	end, read := "", event.Local{} // what a reader takes the end for
 	switch last := time.Unix(t.end, 0).In(t.loc); {
 	case !isTimed(r.Start):
-		// The end is exclusive, and without one it is that of the day.
+		// The end is exclusive, and without one it is that of the day. So it is on the last days that
+		// can be written.
 		read = r.Start
-		if !r.End.IsZero() {
-			if read, err = event.ParseLocal(last.Format(time.DateOnly)); err != nil {
+		if day := last.Format(time.DateOnly); !r.End.IsZero() && day >= r.Start.String() {
+			if read, err = event.ParseLocal(day); err != nil {
 				return b, err
 			}
 			end = "DTEND;VALUE=DATE:" + last.AddDate(0, 0, 1).Format("20060102")

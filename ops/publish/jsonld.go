@@ -175,8 +175,16 @@ func timesOf(e *event.Event, loc *time.Location) (times, error) {
 		}
 	}
 	entry := event.NewEntry(e, loc)
-	return times{loc, entry.Start, entry.End}, nil
+	return times{loc, writable(entry.Start), writable(entry.End)}, nil
 }
+
+// The forms write years in four digits. These are the first and the last second, in Unix seconds,
+// whose year has four anywhere, and on the days beside it.
+var firstYear, lastYear = time.Date(0, 1, 3, 0, 0, 0, 0, time.UTC).Unix(), time.Date(9999, 12, 29, 23, 59, 59, 0, time.UTC).Unix()
+
+// writable returns the nearest second that can be written. Some providers write 9999-12-31 for an
+// end that nobody knows.
+func writable(at int64) int64 { return min(max(at, firstYear), lastYear) }
 
 // isTimed reports whether a local time is more than a date.
 func isTimed(l event.Local) bool { return len(l.String()) > len(time.DateOnly) }
@@ -219,5 +227,5 @@ func (t *times) sellTime(text string) string {
 			return ""
 		}
 	}
-	return (&times{loc: loc}).text(l, l.Unix(loc))
+	return (&times{loc: loc}).text(l, writable(l.Unix(loc)))
 }
