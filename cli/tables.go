@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"fever/provider"
@@ -12,13 +16,38 @@ import (
 // maxTableBytes bounds the rows of tables that fever try holds.
 const maxTableBytes = 256 << 20
 
-// readTables reads the tables of a provider from their beginning to their end, and returns what
-// finds their rows. It returns nil if the provider has no tables.
-func readTables(ctx context.Context, p *provider.Provider) (func(name string) ([]byte, error), error) {
-	if len(p.Tables) == 0 {
-		return nil, nil
+// tables are those of a provider, as fever try holds them.
+type tables struct {
+	rows   map[string][]byte // by the names of their items
+	of     map[string]string // the table of each name
+	unused map[string]string // of each table of which no row was asked for yet, the name of one; empty: it has none
+}
+
+// parent returns the row with a name, as [feed.Document.Parent] does.
+func (t *tables) parent(name string) ([]byte, error) {
+	row := t.rows[name]
+	if row != nil {
+		delete(t.unused, t.of[name])
 	}
+	return row, nil
+}
+
+// lookAt says which tables gave no row anything.
+func (t *tables) lookAt() (lookAt []string) {
+	for _, table := range slices.Sorted(maps.Keys(t.unused)) {
+		text := "has no rows"
+		if name := t.unused[table]; name != "" {
+			text = fmt.Sprintf("is of no use: no row refers to one of its rows, such as %q", strings.TrimPrefix(name, table+" "))
+		}
+		lookAt = append(lookAt, fmt.Sprintf("the table %s %s", table, text))
+	}
+	return lookAt
+}
+
+// readTables reads the tables of a provider from their beginning to their end.
+func readTables(ctx context.Context, p *provider.Provider) (*tables, error) {
 	rows := make(map[string][]byte)
+	t := &tables{rows, make(map[string]string), make(map[string]string)}
 	held := 0
 	for _, table := range p.Tables {
 		names := make(map[string]string) // of the items
@@ -51,8 +80,14 @@ func readTables(ctx context.Context, p *provider.Provider) (func(name string) ([
 			}
 			break
 		}
+		t.unused[table.Name] = ""
+		for _, name := range names {
+			if t.of[name] = table.Name; rows[name] != nil {
+				t.unused[table.Name] = cmp.Or(min(t.unused[table.Name], name), name)
+			}
+		}
 	}
-	return func(name string) ([]byte, error) { return rows[name], nil }, nil
+	return t, nil
 }
 
 // readTable reads a page of a table.

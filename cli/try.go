@@ -34,6 +34,7 @@ type tryCommand struct {
 	limit  int
 	at     string
 	today  time.Time // that day; now if there is none
+	tables *tables   // of the feed that was read last; nil: none were read
 }
 
 func newTry() *cobra.Command {
@@ -137,6 +138,12 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 	if got != nil && got.Page.URL != nil && got.Page.Number == 1 && t.Provider.Pages != nil {
 		report.LookAt = append(report.LookAt, "the feed has one page, although `pages` is set")
 	}
+	if t.tables != nil && failed == nil {
+		report.LookAt = append(report.LookAt, t.tables.lookAt()...)
+	}
+	if t.Provider.Format.Again != nil && report.Ignored > 0 && report.Ignored == report.Rows {
+		report.LookAt = append(report.LookAt, "items without dates are ignored: those of series and facilities make a table (`tables`) of the feed that has the dates")
+	}
 	if len(t.Provider.Tables) > 0 && source != "" && !strings.Contains(source, "://") {
 		report.LookAt = append(report.LookAt, "the tables of a file are not read: rows that refer to them are rejected")
 	}
@@ -172,11 +179,12 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 func (t *tryCommand) read(ctx context.Context, source string, in io.Reader, kept *bytes.Buffer, rows *inspect.Inspection) (*feed.Feed, error) {
 	p := t.Provider.Provider
 	var parent func(string) ([]byte, error)
-	if source == "" || strings.Contains(source, "://") {
+	if len(p.Tables) > 0 && (source == "" || strings.Contains(source, "://")) {
 		var err error
-		if parent, err = readTables(ctx, p); err != nil {
+		if t.tables, err = readTables(ctx, p); err != nil {
 			return nil, err
 		}
+		parent = t.tables.parent
 	}
 	doc, err := openSource(ctx, p, source, in)
 	var pages feed.Pages
@@ -186,7 +194,7 @@ func (t *tryCommand) read(ctx context.Context, source string, in io.Reader, kept
 		switch {
 		case failed != nil:
 			return nil, failed
-		case got.Page.URL == nil, got.Next == nil && got.Page.Number <= 1: // a file is one page, whatever it says
+		case got.Page.URL == nil, (got.Next == nil || got.UpToDate) && got.Page.Number <= 1: // a file is one page, whatever it says
 			return got, nil
 		}
 		if err := pages.Add(got); err != nil {

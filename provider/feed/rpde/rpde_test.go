@@ -171,6 +171,35 @@ func TestItems(t *testing.T) {
 	}
 }
 
+// A row that has its title in a row elsewhere, of which there is no table, says which table is missing.
+func TestNoTable(t *testing.T) {
+	t.Parallel()
+	const day = `"startDate": "2026-12-01", `
+	for data, want := range map[string]string{
+		day + `"superEvent": "s"`:                                                `no title: its superEvent "s" is not read, as no table is called superEvent`,
+		day + `"superEvent": {"@type": "SessionSeries", "@id": "s"}`:             `no title: its superEvent "s" is not read, as no table is called superEvent`,
+		day + `"facilityUse": "f"`:                                               `no title: its facilityUse "f" is not read, as no table is called facilityUse`,
+		day + `"superEvent": {"@type": "SessionSeries", "@id": "s", "url": "u"}`: "no title",
+		day + `"x": "s"`:                         "no title",
+		day + `"superEvent": "s", "name": "own"`: "",
+		day + `"superEvent": "s", "eventStatus": "https://schema.org/EventCancelled"`:     "",
+		`"superEvent": "s", "subEvent": [{"startDate": "2026-12-01", "name": "its own"}]`: "",
+		`"@type": "SessionSeries", "superEvent": "s"`:                                     "",
+	} {
+		got, err := read(new(feed.Document), page(`{"state": "updated", "kind": "K", "id": 1, "data": {`+data+`}}`), "location")
+		if err != nil {
+			t.Fatal(err)
+		}
+		reason := ""
+		for _, r := range got.Rejections {
+			reason += r.Reason
+		}
+		if reason != want {
+			t.Errorf("%s: %q, want %q", data, reason, want)
+		}
+	}
+}
+
 // What a row lacks is in a row of a table. It has to wait for that, and is read again when it has come.
 func TestTables(t *testing.T) {
 	t.Parallel()

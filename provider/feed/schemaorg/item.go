@@ -1,6 +1,7 @@
 package schemaorg
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -48,6 +49,14 @@ func (r *Reader) Event(data, whole map[string]any, id string, line int) error {
 	series := func(t string) bool { return strings.HasSuffix(t, "Series") || strings.HasSuffix(t, "FacilityUse") }
 	if n.text("startDate") == "" && n.nodes("subEvent") == nil && n.nodes("eventSchedule") == nil && slices.ContainsFunc(n.types(), series) {
 		r.d.Ignore(line)
+		return nil
+	}
+	if elsewhere := Reference(n, "superEvent"); elsewhere != "" && whole == nil && n.title() == "" && n.nodes("subEvent") == nil && !n.off() {
+		property := "superEvent"
+		if len(node(data).all(property)) == 0 {
+			property = "facilityUse"
+		}
+		r.d.Reject(n.baseID(), n.ownID(), line, fmt.Sprintf("no title: its %s %.100q is not read, as no table is called %[1]s", property, elsewhere))
 		return nil
 	}
 	return r.d.event(n)
