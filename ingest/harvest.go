@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -85,6 +86,7 @@ type harvester struct {
 
 	asked map[[32]byte]bool // digests of the URLs of the job's pages, which may hold credentials
 	items int               // on these pages
+	last  [32]byte          // a digest of the ids of the items of the last page, and of its table
 	lost  bool              // the provider does not know the place at which it was asked to go on
 }
 
@@ -143,6 +145,7 @@ func (h *harvester) startOver(ctx context.Context, why string) {
 	h.generation++
 	h.cursor = cursor{Source: h.sourceNow(), Began: time.Now(), Had: h.cursor.Had, Places: make(map[string]place)}
 	clear(h.asked)
+	h.last = [32]byte{}
 	h.log.InfoContext(ctx, "a harvest begins", "provider", h.Name, "generation", h.generation, "reason", why)
 }
 
@@ -192,7 +195,31 @@ func (h *harvester) takePage(ctx context.Context, table string) (upToDate bool, 
 		snap.Changes.Items = append(snap.Changes.Items, store.Item{Again: true, Item: again.Items[i]})
 	}
 	snap.Events, snap.Past = append(snap.Events, again.Events...), append(snap.Past, again.Past...)
-	return got.UpToDate, h.commitPage(ctx, table, &snap, got, again)
+	before := h.record
+	if err := h.commitPage(ctx, table, &snap, got, again); err != nil || got.UpToDate {
+		return got.UpToDate, err
+	}
+	return false, h.moves(table, got, &before)
+}
+
+// moves returns an error if a page lists the same items as the one before, and changed nothing, and
+// the feed is said to go on all the same. A provider whose cursor is new in each answer would
+// be asked without end. The record is that before the page.
+func (h *harvester) moves(table string, page *feed.Feed, before *store.Job) error {
+	digest := sha256.New()
+	_, _ = io.WriteString(digest, table) // never an error
+	for i := range page.Items {
+		_, _ = fmt.Fprintf(digest, "\n%s", page.Items[i].ID)
+	}
+	earlier := h.last
+	h.last = [32]byte(digest.Sum(nil))
+	now := h.record
+	if len(page.Items) == 0 || h.last != earlier || now.State == store.Completed ||
+		now.New != before.New || now.Changed != before.Changed || now.Gone != before.Gone {
+		return nil
+	}
+	return &feed.Error{Provider: h.Name, Kind: feed.KindDecode, Op: "follow the pages", Err: fmt.Errorf(
+		"page %d lists the same as the page before, and says that it goes on: the provider may ignore what asks for a page", page.Page.Number)}
 }
 
 // next returns the page at which a table, or the feed, goes on.

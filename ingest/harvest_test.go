@@ -416,13 +416,43 @@ func TestHarvestGoesRound(t *testing.T) {
 	s.feed.Put("1", item("t", 1))
 	round := simulator.Bent(func(page map[string]any) {
 		page["next"] = "/feed?afterTimestamp=1&epoch=0"
-		page["items"] = []any{map[string]any{"state": "updated", "id": 1, "data": map[string]any{"title": "t", "events": 1}}}
+		page["items"] = []any{map[string]any{"state": "updated", "id": 2, "data": map[string]any{"title": "t", "events": 1}}}
 	}, s.feed)
 	other := simulator.Bent(func(page map[string]any) { page["next"] = "/feed?afterTimestamp=2&epoch=0" }, s.feed)
 	sim.Play(round, other, round)
 	job := s.once(t, false)
 	if job.Kind != feed.KindDecode || !strings.Contains(job.Message, "the pages go round") || job.More || job.Attempts != 3 {
 		t.Errorf("%+v", job)
+	}
+}
+
+// TestHarvestStuck has a provider give the same items, with a new address of the next page each time,
+// as one does that ignores the parameter and gives the time for a cursor. It is not asked without end.
+func TestHarvestStuck(t *testing.T) {
+	t.Parallel()
+	s, sim := online(t)
+	s.restart(t)
+	s.feed.Put("1", item("t", 1))
+	s.feed.Put("2", item("u", 1))
+	n := 0
+	stuck := simulator.Bent(func(page map[string]any) {
+		n++
+		page["next"] = fmt.Sprintf("/feed?afterTimestamp=0&epoch=0&time=%d", n)
+		if n == 3 { // it changes again at once, which is no fault
+			page["items"] = []any{map[string]any{"state": "updated", "id": 1, "data": map[string]any{"title": "v", "events": 1}}, page["items"].([]any)[1]}
+		}
+	}, s.feed)
+	sim.Play(stuck)
+	job := s.once(t, false)
+	if job.Kind != feed.KindDecode || !strings.Contains(job.Message, "page 2 lists the same as the page before") || job.More || job.Attempts != 2 || job.New != 2 {
+		t.Errorf("%+v", job)
+	}
+	if job = s.once(t, false); job.Kind != feed.KindDecode || job.Attempts != 3 || job.Changed != 2 { // page 3 changes it, page 4 changes it back, and page 5 repeats that
+		t.Errorf("%+v", job)
+	}
+	sim.Play(simulator.Reset(), simulator.Feeds(s.feed))
+	if s.Status()[0].Harvest.Complete {
+		t.Errorf("%+v", s.Status()[0])
 	}
 }
 
