@@ -84,7 +84,7 @@ type harvester struct {
 	generation uint64
 	cursor     cursor
 
-	asked map[[32]byte]bool // digests of the URLs of the job's pages, which may hold credentials
+	asked map[[32]byte]bool // digests of the tables and URLs of the job's pages; these may hold credentials
 	items int               // on these pages
 	last  [32]byte          // a digest of the ids of the items of the last page, and of its table
 	lost  bool              // the provider does not know the place at which it was asked to go on
@@ -233,7 +233,7 @@ func (h *harvester) next(table string) (*feed.Page, error) {
 		}
 		page.Number = at.Number
 	}
-	digest := sha256.Sum256([]byte(page.URL.String()))
+	digest := sha256.Sum256([]byte(table + " " + page.URL.String())) // one feed may have the table, too
 	if h.asked[digest] {
 		return nil, &feed.Error{Provider: h.Name, Kind: feed.KindDecode, Op: "follow the pages", Err: fmt.Errorf(
 			"page %d is one that this job has had already: the pages go round", page.Number)}

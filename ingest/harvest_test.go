@@ -456,6 +456,29 @@ func TestHarvestStuck(t *testing.T) {
 	}
 }
 
+// TestHarvestOneFeed has a table in the feed itself, as where one feed has the series and their
+// sessions.
+func TestHarvestOneFeed(t *testing.T) {
+	t.Parallel()
+	s, _ := online(t)
+	s.config.Tables = []provider.Table{{Name: "parent", URL: s.config.URL}, {Name: "other", URL: s.config.URL}}
+	s.restart(t)
+	s.feed.Put("1", child("a", "x"))
+	s.feed.Put("2", child("b", "x"))
+	s.feed.Put("x", item("X ", 0))
+	for range 2 {
+		s.complete(t)
+		if current, _ := s.titles(t); current["1-0"] != "X a" || current["2-0"] != "X b" {
+			t.Errorf("%v", current)
+		}
+	}
+	s.feed.Put("x", item("Y ", 0))
+	s.complete(t)
+	if current, _ := s.titles(t); current["1-0"] != "Y a" || current["2-0"] != "Y b" {
+		t.Errorf("%v", current)
+	}
+}
+
 // TestHarvestRefused has a provider no longer know its cursor: all is taken anew at once, and what
 // is deleted meanwhile goes when that is complete. If that is refused, too, the job fails.
 func TestHarvestRefused(t *testing.T) {
