@@ -55,7 +55,7 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 		job.New, job.Changed, job.Unchanged, job.Gone = 0, 0, 0, 0
 	}
 	c := changes{snap: &snap, rows: rows}
-	if err := c.hash(ctx); err != nil {
+	if err := c.hash(ctx, s.encodedLimit); err != nil {
 		return applied, job, err
 	}
 	err = s.update(ctx, func(bounded context.Context, t *tx) error {
@@ -101,7 +101,8 @@ type changes struct {
 	digests [][]byte
 	past    []bool
 	items   []string
-	members []byte // a hash of the first three; nil: the rows are not all
+	members []byte   // a hash of the first three; nil: the rows are not all
+	encoded [][]byte // the events of the first rows, as many as may be kept
 
 	applied  store.Applied
 	provider []byte   // what the snapshot says of the provider
@@ -120,8 +121,9 @@ type value struct {
 	firstSeen int64
 }
 
-// hash encodes all events, and keeps what tells whether they are the same.
-func (c *changes) hash(ctx context.Context) error {
+// hash encodes all events, and keeps what tells whether they are the same. It keeps at most so
+// many bytes of the events themselves: most feeds need not be encoded again then.
+func (c *changes) hash(ctx context.Context, limit int) error {
 	var enc store.Encoder
 	members := sha256.New()
 	for i, r := range c.rows {
@@ -131,6 +133,9 @@ func (c *changes) hash(ctx context.Context) error {
 		encoded, err := enc.Encode(r.Event)
 		if err != nil {
 			return fmt.Errorf("event %s: %w", r.Event.Key, err)
+		}
+		if limit -= len(encoded); limit >= 0 {
+			c.encoded = append(c.encoded, bytes.Clone(encoded))
 		}
 		digest := digestOf(encoded)
 		c.keys, c.digests, c.past = append(c.keys, r.Key), append(c.digests, digest), append(c.past, r.Past)
@@ -335,9 +340,14 @@ func (c *changes) copyValues(ctx context.Context, t *tx) error {
 	_, err := t.CopyFrom(ctx, pgx.Identifier{"fever", "event"}, eventColumns, pgx.CopyFromSlice(len(c.values), func(i int) ([]any, error) {
 		v := c.values[i]
 		r, item := &c.rows[v.row], c.items[v.row]
-		encoded, err := enc.Encode(r.Event)
-		if err == nil {
-			err = r.Event.Validate() // or it could not be read back
+		err := r.Event.Validate() // or it could not be read back
+		var encoded []byte
+		switch {
+		case err != nil:
+		case v.row < len(c.encoded):
+			encoded = c.encoded[v.row]
+		default:
+			encoded, err = enc.Encode(r.Event)
 		}
 		var columns store.Columns
 		if err == nil {
