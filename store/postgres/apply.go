@@ -241,11 +241,13 @@ func (s *Store) compareProvider(c *changes, was claim) error {
 	return err
 }
 
-// compareEvents asks the server which events it does not have as they are.
+// compareEvents asks the server which events it does not have as they are. If the server finds
+// that reading all events is the fastest way, the range of keys leaves out those of other providers.
 func (c *changes) compareEvents(ctx context.Context, t *tx) error {
+	first, last := keysOf(c.snap.Provider)
 	rows, err := t.Query(ctx, `select s.row, e.key is not null, coalesce(e.digest = s.digest, false), coalesce(e.current, false), coalesce(e.first_seen, 0)
-		from unnest($1::bytea[], $2::bytea[], $3::boolean[], $4::text[]) with ordinality as s (key, digest, past, item, row) left join fever.event as e on e.key = s.key
-		where e.digest is distinct from s.digest or e.current = s.past or not s.past and e.item <> s.item`, c.keys, c.digests, c.past, c.items)
+		from unnest($1::bytea[], $2::bytea[], $3::boolean[], $4::text[]) with ordinality as s (key, digest, past, item, row) left join fever.event as e on e.key = s.key and e.key > $5 and e.key < $6
+		where e.digest is distinct from s.digest or e.current = s.past or not s.past and e.item <> s.item`, c.keys, c.digests, c.past, c.items, first, last)
 	if err != nil {
 		return err
 	}
