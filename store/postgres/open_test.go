@@ -62,8 +62,8 @@ func TestOpenRefuses(t *testing.T) {
 		"another program's columns":      {before: "create schema fever; create table fever.meta (application text, format integer); insert into fever.meta values ('cold', 1)", is: store.ErrForeign, say: "use another database"},
 		"a newer version":                {before: "create schema fever; create table fever.meta (application text, format integer); insert into fever.meta values ('fever', 99)", is: store.ErrNewer, say: "upgrade fever"},
 		"a server that is read-only":     {parameter: [2]string{"options", "-c default_transaction_read_only=on"}, is: errReadOnly, say: "name the primary server"},
-		"a user who may make nothing":    {before: "do 'begin create role nobody login; exception when duplicate_object then null; end'", parameter: [2]string{"user", "nobody"}, say: "grant the user CREATE on the database"},
-		"a user who may read nothing":    {before: "do 'begin create role nobody login; exception when duplicate_object then null; end'; create schema fever; create table fever.meta (application text, format integer)", parameter: [2]string{"user", "nobody"}, say: "grant the user all"},
+		"a user who may make nothing":    {before: "do 'begin create role nobody login; exception when duplicate_object or unique_violation then null; end'", parameter: [2]string{"user", "nobody"}, say: "grant the user CREATE on the database"},
+		"a user who may read nothing":    {before: "do 'begin create role nobody login; exception when duplicate_object or unique_violation then null; end'; create schema fever; create table fever.meta (application text, format integer)", parameter: [2]string{"user", "nobody"}, say: "grant the user all"},
 		"an unknown user":                {parameter: [2]string{"user", "stranger"}, say: "stranger"},
 		"an unknown parameter of a pool": {parameter: [2]string{"pool_max_conns", "many"}, say: "cannot be read"},
 	} {
