@@ -109,14 +109,20 @@ func (e Events) values() url.Values {
 	return values("provider", e.Provider, "starts_at", e.StartsAt, "ends_at", e.EndsAt, "limit", number(uint64(e.Limit)))
 }
 
-// Filter reads the query of GET /events.
+// Filter reads the query of GET /events. As of a search, a window that ends before it begins is
+// an error.
 func (q *Query) Filter() store.Filter {
 	f := store.Filter{Provider: q.Name("provider"), Window: event.Always, Limit: int(q.Number("limit", 0, 0, MaxID))}
-	if from, given := q.instant("starts_at"); given {
+	from, begins := q.instant("starts_at")
+	if begins {
 		f.Window.From = from.Ceil()
 	}
-	if to, given := q.instant("ends_at"); given {
+	to, ends := q.instant("ends_at")
+	if ends {
 		f.Window.To = to.Floor()
+	}
+	if begins && ends && from.Compare(to) > 0 {
+		q.Fail("starts_at is after ends_at")
 	}
 	return f
 }

@@ -157,7 +157,7 @@ func TestDocuments(t *testing.T) {
 		if nothing := s.ask(t, http.MethodGet, doc.path+"?provider=nobody"); nothing.status != http.StatusOK {
 			t.Errorf("%s: %d", doc.path, nothing.status)
 		}
-		for _, query := range []string{"?provider=A", "?starts_at=now", "?limit=-1", "?provider=a&provider=b", "?%zz"} {
+		for _, query := range []string{"?provider=A", "?starts_at=now", "?starts_at=2027-01-02T00:00:00Z&ends_at=2027-01-01T00:00:00Z", "?limit=-1", "?provider=a&provider=b", "?%zz"} {
 			bad := s.ask(t, http.MethodGet, doc.path+query)
 			if bad.status != http.StatusBadRequest || !strings.Contains(bad.body, `"code":"invalid_parameter"`) || bad.header.Get("ETag") != "" {
 				t.Errorf("%s%s: %d %s", doc.path, query, bad.status, bad.body)
