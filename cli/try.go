@@ -34,7 +34,9 @@ type tryCommand struct {
 	limit  int
 	at     string
 	today  time.Time // that day; now if there is none
-	tables *tables   // of the feed that was read last; nil: none were read
+
+	tables  *tables // of the feed that was read last; nil: none were read
+	repeats bool    // the last page of that feed is the one before, once more
 }
 
 func newTry() *cobra.Command {
@@ -138,6 +140,9 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 	if got != nil && got.Page.URL != nil && got.Page.Number == 1 && t.Provider.Pages != nil {
 		report.LookAt = append(report.LookAt, "the feed has one page, although `pages` is set")
 	}
+	if t.repeats {
+		report.LookAt = append(report.LookAt, "the last page has the same bytes as the one before: if the feed goes on, what asks for a page (`pages`) is ignored")
+	}
 	if t.tables != nil && failed == nil {
 		report.LookAt = append(report.LookAt, t.tables.lookAt()...)
 	}
@@ -188,6 +193,7 @@ func (t *tryCommand) read(ctx context.Context, source string, in io.Reader, kept
 	}
 	doc, err := openSource(ctx, p, source, in)
 	var pages feed.Pages
+	var before [32]byte // digest of the page before
 	for err == nil {
 		doc.Parent = parent
 		got, failed := t.decode(doc, kept, rows)
@@ -200,6 +206,8 @@ func (t *tryCommand) read(ctx context.Context, source string, in io.Reader, kept
 		if err := pages.Add(got); err != nil {
 			return nil, err
 		}
+		t.repeats = got.UpToDate && got.Rows > 0 && got.Validators.Digest == before && before != [32]byte{}
+		before = got.Validators.Digest
 		switch {
 		case got.Next == nil || got.UpToDate:
 			return pages.Feed(), nil

@@ -69,7 +69,7 @@ func (p *Pages) Add(page *Feed) error {
 	}
 	digest := page.Validators.Digest
 	known := digest != [32]byte{}
-	if before := p.digests[digest]; known && page.Rows > 0 && before > 0 {
+	if before := p.digests[digest]; known && page.Rows > 0 && before > 0 && !page.UpToDate {
 		return Errorf(KindDecode, "page %d has the same bytes as page %d: the provider may ignore what asks for a page", p.number, before)
 	}
 	if known {
