@@ -3,13 +3,12 @@ package dump
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
 
 	"fever/event"
+	"fever/provider/feed"
 	"fever/provider/jsonscan"
 )
 
@@ -36,15 +35,6 @@ func (r *Reader) Read(text []byte, location *time.Location) (e event.Event, curr
 	if err := r.scanner.Err(); err != nil {
 		return event.Event{}, false, fmt.Errorf("the record as JSON: %w", err)
 	}
-	got.BaseID, got.EventID = shortID(got.BaseID), shortID(cmp.Or(got.EventID, got.BaseID))
+	got.BaseID, got.EventID = feed.ID([]byte(got.BaseID)), feed.ID([]byte(cmp.Or(got.EventID, got.BaseID)))
 	return got.Event, got.current, got.err
-}
-
-// shortID returns an id that is not too long.
-func shortID(id string) string {
-	if len(id) <= event.MaxIDBytes {
-		return id
-	}
-	sum := sha256.Sum256([]byte(id))
-	return "sha256-" + hex.EncodeToString(sum[:16])
 }
