@@ -94,7 +94,7 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 		return nil
 	})
 	if inFile(err) {
-		s.applied(snap.Provider, applied.Current)
+		s.stats.Applied(snap.Provider, applied.Current)
 	}
 	return applied, job, err
 }

@@ -29,7 +29,7 @@ func (s *Store) Forget(ctx context.Context, f store.Forgetting) (store.Forgotten
 		return err
 	})
 	if inFile(err) && done.Record.ID != 0 && f.GoneBefore.IsZero() {
-		s.moved(f.Provider, "", 0)
+		s.stats.Moved(f.Provider, "", 0)
 	}
 	if err != nil {
 		return store.Forgotten{}, fmt.Errorf("forget what is stored of %s: %w", f.Provider, err)

@@ -34,9 +34,9 @@ func (s *Store) Rename(ctx context.Context, r store.Renaming) (store.Renamed, er
 	switch {
 	case !inFile(err) || r.DryRun:
 	case done.TimeZone == "": // of neither is there a snapshot
-		s.moved(r.From, "", 0)
+		s.stats.Moved(r.From, "", 0)
 	default:
-		s.moved(r.From, r.To, current)
+		s.stats.Moved(r.From, r.To, current)
 	}
 	if err != nil {
 		return store.Renamed{}, fmt.Errorf("rename %s to %s: %w", r.From, r.To, err)

@@ -3,8 +3,6 @@ package bolt
 import (
 	"bytes"
 	"fmt"
-	"maps"
-	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -16,17 +14,7 @@ import (
 // Stats returns what is known since the last commit, and nothing when the file was opened
 // for reading only. It reads nothing and waits for no transaction.
 func (s *Store) Stats() store.Stats {
-	s.stats.Lock()
-	defer s.stats.Unlock()
-	now := s.stats.Stats
-	now.Current = maps.Clone(now.Current)
-	return now
-}
-
-// stats are kept while writing, since bbolt's own cost a lock in every transaction.
-type stats struct {
-	sync.Mutex
-	store.Stats
+	return s.stats.Read()
 }
 
 // committed counts a commit that took so long, and measures the file. The caller holds the
@@ -40,23 +28,6 @@ func (s *Store) committed(took time.Duration) {
 	if err == nil { // else the file is as it was, as far as we know
 		s.stats.Size, s.stats.Free = size, free
 		s.grown(size)
-	}
-}
-
-// applied sets the number of events in a provider's latest snapshot.
-func (s *Store) applied(provider string, events int) {
-	s.stats.Lock()
-	defer s.stats.Unlock()
-	s.stats.Current[provider] = events
-}
-
-// moved removes the number of one provider and, if another is named, sets that of the other.
-func (s *Store) moved(from, to string, events int) {
-	s.stats.Lock()
-	defer s.stats.Unlock()
-	delete(s.stats.Current, from)
-	if to != "" {
-		s.stats.Current[to] = events
 	}
 }
 

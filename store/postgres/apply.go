@@ -87,7 +87,7 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 		return nil
 	})
 	if err == nil || errors.Is(err, store.ErrUncertain) {
-		s.applied(snap.Provider, c.applied.Current)
+		s.stats.Applied(snap.Provider, c.applied.Current)
 	}
 	return c.applied, job, err
 }

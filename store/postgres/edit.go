@@ -25,7 +25,7 @@ func (s *Store) Forget(ctx context.Context, f store.Forgetting) (store.Forgotten
 	var done store.Forgotten
 	err := s.edit(ctx, f.DryRun, func(ctx context.Context, t *tx) error { return s.forget(ctx, t, f, &done) })
 	if (err == nil || errors.Is(err, store.ErrUncertain)) && done.Record.ID != 0 && f.GoneBefore.IsZero() {
-		s.moved(f.Provider, "", 0)
+		s.stats.Moved(f.Provider, "", 0)
 	}
 	if err != nil {
 		return store.Forgotten{}, fmt.Errorf("forget what is stored of %s: %w", f.Provider, err)
@@ -210,7 +210,7 @@ func (s *Store) Rename(ctx context.Context, r store.Renaming) (store.Renamed, er
 		if m.done.TimeZone == "" { // of neither is there a snapshot
 			to = ""
 		}
-		s.moved(r.From, to, m.current)
+		s.stats.Moved(r.From, to, m.current)
 	}
 	if err != nil {
 		return store.Renamed{}, fmt.Errorf("rename %s to %s: %w", r.From, r.To, err)

@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"maps"
-	"sync"
 	"time"
 
 	"fever/store"
@@ -12,16 +10,7 @@ import (
 // it has read. It asks the database nothing. There is no size: the database may hold more than
 // fever's tables.
 func (s *Store) Stats() store.Stats {
-	s.stats.Lock()
-	defer s.stats.Unlock()
-	now := s.stats.Stats
-	now.Current = maps.Clone(now.Current)
-	return now
-}
-
-type stats struct {
-	sync.Mutex
-	store.Stats
+	return s.stats.Read()
 }
 
 // committed counts a commit that took so long.
@@ -37,21 +26,4 @@ func (s *Store) counted(current map[string]int) {
 	s.stats.Lock()
 	defer s.stats.Unlock()
 	s.stats.Current = current
-}
-
-// applied sets that of one provider.
-func (s *Store) applied(provider string, events int) {
-	s.stats.Lock()
-	defer s.stats.Unlock()
-	s.stats.Current[provider] = events
-}
-
-// moved removes that of one provider and, if another is named, sets that of the other.
-func (s *Store) moved(from, to string, events int) {
-	s.stats.Lock()
-	defer s.stats.Unlock()
-	delete(s.stats.Current, from)
-	if to != "" {
-		s.stats.Current[to] = events
-	}
 }

@@ -64,7 +64,7 @@ type Store struct {
 	workers sync.WaitGroup
 
 	history history
-	stats   stats
+	stats   store.Tally
 }
 
 // Open connects to the database of a URL (or of a connection string with keywords and
