@@ -22,7 +22,7 @@ import (
 
 // Required is the variable that must be "required" where tests may not be skipped for lack of
 // PostgreSQL.
-const Required = "FEVER_TEST_POSTGRES"
+const Required = "TEST_POSTGRES"
 
 // Programs is the variable that names the folder of PostgreSQL's programs, if they are not in
 // one of the usual places.
