@@ -23,19 +23,26 @@ type claim struct {
 	token   int64 // the newest job
 	other   bool  // another store claims the provider
 	host    string
+	format  int // of the schema
 }
 
 // lock locks the row of a provider until the end of the transaction. All that writes of a
-// provider begins with it.
+// provider begins with it. The error is store.ErrNewer (wrapped) when a newer version of fever has
+// brought the schema up to date meanwhile: this one reads on, and writes no more.
 func (t *tx) lock(ctx context.Context, provider string) (c claim, err error) {
-	return claimOf(ctx, t, provider, "for no key update", t.holder)
+	c, err = claimOf(ctx, t, provider, "for no key update", t.holder)
+	if err == nil && c.format > formatVersion {
+		err = newer(c.format)
+	}
+	return c, err
 }
 
 // claimOf reads the row of a provider.
 func claimOf(ctx context.Context, q querier, provider, how, holder string) (c claim, err error) {
-	err = q.QueryRow(ctx, `select true, value, members, current, token, coalesce(holder <> $2 and until > clock_timestamp(), false), coalesce(host, '')
+	err = q.QueryRow(ctx, `select true, value, members, current, token, coalesce(holder <> $2 and until > clock_timestamp(), false), coalesce(host, ''),
+			(select format from fever.meta)
 		from fever.provider where name = $1 `+how, provider, holder).
-		Scan(&c.known, &c.value, &c.members, &c.current, &c.token, &c.other, &c.host)
+		Scan(&c.known, &c.value, &c.members, &c.current, &c.token, &c.other, &c.host, &c.format)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = nil
 	}

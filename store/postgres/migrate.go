@@ -14,6 +14,10 @@ import (
 
 // The steps from one format to the next, in order. What has been released never changes.
 //
+// Processes of the older version go on while a step is taken: they read, and write no more. So a
+// step after the first begins with "lock table fever.meta", which waits for what they are
+// writing, and it leaves the columns that they read until a later release.
+//
 //go:embed migrations/*.sql
 var migrations embed.FS
 
@@ -87,7 +91,11 @@ func formatOf(ctx context.Context, q querier) (format int, err error) {
 	case err != nil:
 		return 0, err
 	case format > formatVersion:
-		return 0, fmt.Errorf("it is %w (format %d, this one knows %d); upgrade fever or use another database", store.ErrNewer, format, formatVersion)
+		return 0, newer(format)
 	}
 	return format, nil
+}
+
+func newer(format int) error {
+	return fmt.Errorf("the database is %w (format %d, this one knows %d); upgrade fever or use another database", store.ErrNewer, format, formatVersion)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -144,6 +145,48 @@ func TestOpenTogether(t *testing.T) {
 	opening.Wait()
 	if _, err := Open(t.Context(), place, 0); err == nil {
 		t.Error("no job is kept")
+	}
+}
+
+// TestNewerMeanwhile has a newer version bring the schema up to date under a store that is open, as
+// in a rolling upgrade. The store begins no job and writes no more. Its searches go on, with what
+// the newer one writes.
+func TestNewerMeanwhile(t *testing.T) {
+	t.Parallel()
+	place := postgrestest.Database(t)
+	old, newer := open(t, place), open(t, place)
+	storetest.Apply(t, old, storetest.Snapshot("a", 1, storetest.Sample("a", 1, 1)))
+	running := storetest.Begin(t, old, "b")
+	before := storetest.Records(t, old, storetest.Everything)
+	sql(t, place, "update fever.meta set format = 99")
+
+	_, begin := old.Begin(t.Context(), store.Job{Provider: "a", Trigger: store.Schedule, Started: storetest.Noon})
+	_, _, apply := old.Apply(t.Context(), storetest.Snapshot("b", 1, storetest.Sample("b", 1, 1)), running)
+	_, forget := old.Forget(t.Context(), store.Forgetting{Provider: "a"})
+	_, rename := old.Rename(t.Context(), store.Renaming{From: "a", To: "c"})
+	for what, err := range map[string]error{"begin": begin, "apply": apply, "forget": forget, "rename": rename} {
+		if !errors.Is(err, store.ErrNewer) || !strings.Contains(err.Error(), "format 99, this one knows 1); upgrade fever") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if after := storetest.Records(t, old, storetest.Everything); !reflect.DeepEqual(after, before) {
+		t.Errorf("stored are %+v, not %+v", after, before)
+	}
+	_, at, err := old.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sql(t, place, "update fever.meta set format = 1")
+	storetest.Apply(t, newer, storetest.Snapshot("a", 2, storetest.Sample("a", 1, 1), storetest.Sample("a", 2, 1)))
+	sql(t, place, "update fever.meta set format = 99")
+	if err := old.Wait(t.Context(), at); err != nil {
+		t.Error(err)
+	}
+	if entries, to, err := old.Changes(t.Context(), at); err != nil || len(entries) != 1 || to != at+1 {
+		t.Errorf("%d entries up to %d, %v", len(entries), to, err)
+	}
+	if err := old.Check(); err != nil {
+		t.Error(err)
 	}
 }
 
