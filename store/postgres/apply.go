@@ -166,7 +166,7 @@ func (c *changes) hash(ctx context.Context, limit int) error {
 
 // write finds the changes, asks whether they are accepted, and writes them, but for the job and
 // the revision.
-func (s *Store) write(ctx context.Context, t *tx, c *changes, was claim) (err error) {
+func (s *Store) write(ctx context.Context, t *tx, c *changes, was *claim) (err error) {
 	if c.applied.Known, err = known(ctx, t, c.snap.Provider); err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (c *changes) accept() error {
 	return c.snap.Accept(c.applied)
 }
 
-func (s *Store) compareProvider(c *changes, was claim) error {
+func (s *Store) compareProvider(c *changes, was *claim) error {
 	old, err := s.decodeProvider(c.snap.Provider, was.value)
 	if err != nil {
 		return err

@@ -24,29 +24,47 @@ type claim struct {
 	other   bool  // another store claims the provider
 	host    string
 	format  int // of the schema
+
+	// running is the job that is recorded as running; 0: none is.
+	running int64
+	record  []byte // of that job
 }
 
-// lock locks the row of a provider until the end of the transaction. All that writes of a
-// provider begins with it. The error is store.ErrNewer (wrapped) when a newer version of fever has
-// brought the schema up to date meanwhile: this one reads on, and writes no more.
-func (t *tx) lock(ctx context.Context, provider string) (c claim, err error) {
-	c, err = claimOf(ctx, t, provider, "for no key update", t.holder)
-	if err == nil && c.format > formatVersion {
-		err = newer(c.format)
-	}
-	return c, err
+// lock has the transaction lock the row of a provider until its end. The next send tells what
+// the row says. All that writes of a provider begins with it. The error of the send is store.ErrNewer
+// (wrapped) when a newer version of fever has brought the schema up to date meanwhile: this one
+// reads on, and writes no more.
+func (t *tx) lock(provider string) *claim {
+	c := new(claim)
+	t.last.Queue(readClaim+" for no key update", provider, t.holder).QueryRow(func(row pgx.Row) error {
+		err := c.scan(row)
+		if err == nil && c.format > formatVersion {
+			err = newer(c.format)
+		}
+		return err
+	})
+	// It is a statement of its own: one that waits for a lock sees the row that it locks as it is
+	// then, and all else as it was before.
+	t.last.Queue("select id, value from fever.job where provider = $1 and state = $2", provider, string(store.Running)).
+		QueryRow(func(row pgx.Row) error { return unlessNone(row.Scan(&c.running, &c.record)) })
+	return c
 }
 
-// claimOf reads the row of a provider.
-func claimOf(ctx context.Context, q querier, provider, how, holder string) (c claim, err error) {
-	err = q.QueryRow(ctx, `select true, value, members, current, token, coalesce(holder <> $2 and until > clock_timestamp(), false), coalesce(host, ''),
-			(select format from fever.meta)
-		from fever.provider where name = $1 `+how, provider, holder).
-		Scan(&c.known, &c.value, &c.members, &c.current, &c.token, &c.other, &c.host, &c.format)
+// readClaim reads the row of a provider, for a store.
+const readClaim = `select true, value, members, current, token, coalesce(holder <> $2 and until > clock_timestamp(), false), coalesce(host, ''),
+		(select format from fever.meta)
+	from fever.provider where name = $1`
+
+func (c *claim) scan(row pgx.Row) error {
+	return unlessNone(row.Scan(&c.known, &c.value, &c.members, &c.current, &c.token, &c.other, &c.host, &c.format))
+}
+
+// unlessNone returns an error unless it is nil or says that there is no row.
+func unlessNone(err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = nil
+		return nil
 	}
-	return c, err
+	return err
 }
 
 // free returns store.ErrBusy (wrapped) when another store claims the provider.
@@ -57,14 +75,18 @@ func (c *claim) free() error {
 	return nil
 }
 
-// take makes a provider that of a new job, and returns the job's id.
-func (t *tx) take(ctx context.Context, provider string) (id uint64, err error) {
-	var next int64
-	if err := t.QueryRow(ctx, "select nextval('fever.job_id')").Scan(&next); err != nil {
-		return 0, err
-	}
-	t.last.Queue("update fever.provider set token = $2 where name = $1", provider, next)
-	return uint64(next), nil
+// newJob draws the id of a new job, which the next send tells. The provider must be locked: the
+// ids of its jobs ascend.
+func (t *tx) newJob() *int64 {
+	id := new(int64)
+	t.last.Queue("select nextval('fever.job_id')").QueryRow(func(row pgx.Row) error { return row.Scan(id) })
+	return id
+}
+
+// take has the transaction make a provider that of a new job.
+func (t *tx) take(job *store.Job, id int64) {
+	job.ID = uint64(id)
+	t.last.Queue("update fever.provider set token = $2 where name = $1", job.Provider, id)
 }
 
 // claim has the transaction claim a provider for this store, from now on.

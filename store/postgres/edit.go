@@ -83,7 +83,7 @@ func (s *Store) forget(ctx context.Context, t *tx, f store.Forgetting, done *sto
 		t.last.Queue("update fever.provider set value = null, current = 0 where name = $1", f.Provider)
 	} else {
 		t.last.Queue("delete from fever.event where key = any($1)", keys)
-		if err := s.interruptNewest(ctx, t, f.Provider, started); err != nil {
+		if err := s.interruptNewest(t, f.Provider, c, started); err != nil {
 			return err
 		}
 	}
@@ -96,18 +96,16 @@ func (s *Store) forget(ctx context.Context, t *tx, f store.Forgetting, done *sto
 
 // held locks a provider that is to be edited, and counts its jobs but for records of what was
 // done by hand.
-func (s *Store) held(ctx context.Context, t *tx, provider string) (c claim, jobs int, err error) {
+func (s *Store) held(ctx context.Context, t *tx, provider string) (c *claim, jobs int, err error) {
 	if !validName(provider) {
-		return c, 0, nil // of which there can be nothing
+		return new(claim), 0, t.send(ctx) // of which there can be nothing
 	}
-	if c, err = t.lock(ctx, provider); err != nil {
-		return c, 0, err
+	c = t.lock(provider)
+	t.last.Queue("select count(*) from fever.job where provider = $1 and collects", provider).QueryRow(func(row pgx.Row) error { return row.Scan(&jobs) })
+	if err := t.send(ctx); err != nil {
+		return nil, 0, err
 	}
-	if err := c.free(); err != nil {
-		return c, 0, err
-	}
-	err = t.QueryRow(ctx, "select count(*) from fever.job where provider = $1 and collects", provider).Scan(&jobs)
-	return c, jobs, err
+	return c, jobs, c.free()
 }
 
 // mostNames bounds the providers that an error lists.
@@ -178,9 +176,11 @@ func (s *Store) selectEvents(ctx context.Context, q querier, f store.Forgetting,
 // has to be compared again.
 func (s *Store) putRecord(ctx context.Context, t *tx, job store.Job) (_ store.Job, err error) {
 	job.State, job.Finished = store.Completed, time.Now()
-	if job.ID, err = t.take(ctx, job.Provider); err != nil {
+	id := t.newJob()
+	if err := t.send(ctx); err != nil {
 		return store.Job{}, err
 	}
+	t.take(&job, *id)
 	t.last.Queue("update fever.provider set members = null where name = $1", job.Provider)
 	return job, s.finish(t, &job)
 }
@@ -231,9 +231,7 @@ type mover struct {
 }
 
 func (m *mover) move(ctx context.Context, t *tx) error {
-	if _, err := t.Exec(ctx, "insert into fever.provider (name) values ($1) on conflict do nothing", m.To); err != nil {
-		return err
-	}
+	t.last.Queue("insert into fever.provider (name) values ($1) on conflict do nothing", m.To)
 	jobs, err := m.begin(ctx, t)
 	if err != nil {
 		return err
@@ -279,7 +277,7 @@ func (m *mover) move(ctx context.Context, t *tx) error {
 // begin finds out whose snapshot is the latest, and returns the jobs to move. A job whose
 // end could not be recorded is interrupted: nothing runs, and only the newest may say so.
 func (m *mover) begin(ctx context.Context, t *tx) (jobs []store.Job, err error) {
-	claims, ordinary := make(map[string]claim), make(map[string]int)
+	claims, ordinary := make(map[string]*claim), make(map[string]int)
 	for _, name := range slices.Sorted(slices.Values([]string{m.From, m.To})) { // all lock in one order
 		if claims[name], ordinary[name], err = m.held(ctx, t, name); err != nil {
 			return nil, err
@@ -291,7 +289,7 @@ func (m *mover) begin(ctx context.Context, t *tx) (jobs []store.Job, err error) 
 	}
 	if !m.DryRun {
 		for _, name := range []string{m.To, m.From} {
-			if err := m.interruptNewest(ctx, t, name, m.started); err != nil {
+			if err := m.interruptNewest(t, name, claims[name], m.started); err != nil {
 				return nil, err
 			}
 		}

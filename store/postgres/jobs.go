@@ -28,22 +28,18 @@ func (s *Store) Begin(ctx context.Context, job store.Job) (store.Job, error) {
 		if err := event.ValidProvider(job.Provider); err != nil {
 			return err
 		}
-		if _, err := t.Exec(ctx, "insert into fever.provider (name) values ($1) on conflict do nothing", job.Provider); err != nil {
-			return err
-		}
-		c, err := t.lock(ctx, job.Provider)
-		if err != nil {
+		t.last.Queue("insert into fever.provider (name) values ($1) on conflict do nothing", job.Provider)
+		c, id := t.lock(job.Provider), t.newJob()
+		if err := t.send(ctx); err != nil {
 			return err
 		}
 		if err := c.free(); err != nil {
 			return err
 		}
-		if err := s.interruptNewest(ctx, t, job.Provider, job.Started); err != nil {
+		if err := s.interruptNewest(t, job.Provider, c, job.Started); err != nil {
 			return err
 		}
-		if job.ID, err = t.take(ctx, job.Provider); err != nil {
-			return err
-		}
+		t.take(&job, *id)
 		s.claim(t, job.Provider)
 		return t.put(&job)
 	})
@@ -67,28 +63,30 @@ func (t *tx) put(job *store.Job) error {
 }
 
 // begun locks the provider of a job, and returns an error unless the job runs.
-func (s *Store) begun(ctx context.Context, t *tx, job *store.Job) (c claim, err error) {
+func (s *Store) begun(ctx context.Context, t *tx, job *store.Job) (*claim, error) {
 	if job.ID == 0 {
-		return c, errors.New("it has no id")
+		return nil, errors.New("it has no id")
 	}
-	if c, err = t.lock(ctx, job.Provider); err != nil {
-		return c, err
+	c := t.lock(job.Provider)
+	if err := t.send(ctx); err != nil {
+		return nil, err
+	}
+	if c.token == int64(job.ID) && c.running == c.token {
+		return c, nil
 	}
 	var state string
-	err = t.QueryRow(ctx, "select state from fever.job where id = $1 and provider = $2", int64(job.ID), job.Provider).Scan(&state)
+	err := t.QueryRow(ctx, "select state from fever.job where id = $1 and provider = $2", int64(job.ID), job.Provider).Scan(&state)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return c, errors.New("no such job is on record: it was forgotten, its provider was renamed, or it never began")
+		return nil, errors.New("no such job is on record: it was forgotten, its provider was renamed, or it never began")
 	case err != nil:
-		return c, err
-	case state != string(store.Running) && c.token != int64(job.ID):
-		return c, fmt.Errorf("it has %s already: %w", state, store.ErrFenced)
-	case state != string(store.Running):
-		return c, fmt.Errorf("it has %s already", state)
+		return nil, err
+	case state == string(store.Running):
+		return nil, store.ErrFenced
 	case c.token != int64(job.ID):
-		return c, store.ErrFenced
+		return nil, fmt.Errorf("it has %s already: %w", state, store.ErrFenced)
 	}
-	return c, nil
+	return nil, fmt.Errorf("it has %s already", state)
 }
 
 // finish has the transaction record the end of a job, delete what is no longer kept, and give
@@ -123,17 +121,11 @@ func (s *Store) retain(t *tx, provider string) {
 
 // interruptNewest makes a provider's job that is recorded as running failed. It may not run any
 // more.
-func (s *Store) interruptNewest(ctx context.Context, t *tx, provider string, now time.Time) error {
-	var id int64
-	var value []byte
-	err := t.QueryRow(ctx, "select id, value from fever.job where provider = $1 and state = $2", provider, string(store.Running)).Scan(&id, &value)
-	if errors.Is(err, pgx.ErrNoRows) {
+func (s *Store) interruptNewest(t *tx, provider string, c *claim, now time.Time) error {
+	if c.running == 0 {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	job, err := s.decodeJob(provider, id, value)
+	job, err := s.decodeJob(provider, c.running, c.record)
 	if err != nil {
 		return err
 	}
@@ -191,12 +183,12 @@ func (s *Store) Interrupt(ctx context.Context, now time.Time) (n int, err error)
 		}
 		interrupted := 0
 		err = s.update(ctx, func(ctx context.Context, t *tx) error {
-			c, err := t.lock(ctx, name)
-			if err != nil || c.other {
+			c := t.lock(name)
+			if err := t.send(ctx); err != nil || c.other {
 				return err
 			}
 			interrupted = 1
-			return s.interruptNewest(ctx, t, name, now)
+			return s.interruptNewest(t, name, c, now)
 		})
 		n += interrupted
 	}

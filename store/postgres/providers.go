@@ -25,8 +25,8 @@ func (s *Store) Validators(ctx context.Context, provider string) (feed.Validator
 func (s *Store) provider(ctx context.Context, name string) (store.Provider, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	c, err := claimOf(ctx, s.pool, name, "", s.holder)
-	if err != nil {
+	var c claim
+	if err := c.scan(s.pool.QueryRow(ctx, readClaim, name, s.holder)); err != nil {
 		return store.Provider{}, err
 	}
 	return s.decodeProvider(name, c.value)
