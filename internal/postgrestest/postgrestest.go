@@ -56,66 +56,73 @@ func programs() (string, error) {
 // A Server is a PostgreSQL server with a unix socket, and nothing on the network. It trusts
 // everybody who can reach the socket. Nothing of it outlives the process.
 type Server struct {
-	bin     string
-	folder  string
-	command *exec.Cmd
-	alive   io.Closer // the server stops when this is closed, at the latest by the end of the process
-	log     bytes.Buffer
+	bin      string
+	folder   string
+	user     *user.User // that it runs as; nil: that of this process
+	settings []string
+	command  *exec.Cmd
+	alive    io.WriteCloser // the server stops when this is closed, at the latest by the end of the process
+	log      bytes.Buffer
 
 	mu   sync.Mutex
 	made int      // databases
 	free []string // of these
 }
 
-// begin makes a server with a folder, and says as whom it is to run.
-func begin(bin, pattern string) (*Server, *user.User, error) {
+// begin makes a server with a folder.
+func begin(bin, pattern string) (*Server, error) {
 	s := &Server{bin: bin}
-	as, err := lowered()
-	if err == nil {
+	var err error
+	if s.user, err = lowered(); err == nil {
 		s.folder, err = os.MkdirTemp("", pattern)
 	}
 	if err == nil {
-		err = giveAway(s.folder, as)
+		err = giveAway(s.folder, s.user)
 	}
-	return s, as, err
+	return s, err
 }
 
 // start makes a cluster, and runs a server on it with the settings, each "name=value".
-func start(bin string, settings ...string) (_ *Server, err error) {
-	s, as, err := begin(bin, "fever-postgres-")
+func start(bin string, settings ...string) (*Server, error) {
+	return launched(bin, settings, "initdb", "--no-sync", "--auth=trust", "--username=fever", "--encoding=UTF8", "--locale=C")
+}
+
+// launched runs a server on the cluster that a program of PostgreSQL makes.
+func launched(bin string, settings []string, maker string, arguments ...string) (_ *Server, err error) {
+	s, err := begin(bin, "fever-postgres-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.stop())
+			err = errors.Join(err, s.Stop())
 		}
 	}()
-	data := filepath.Join(s.folder, "data")
-	initdb := s.as(as, filepath.Join(s.bin, "initdb"), "--no-sync", "--auth=trust", "--username=fever", "--encoding=UTF8", "--locale=C", "--pgdata="+data)
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	s.settings = settings
+	if out, err := s.as(filepath.Join(s.bin, maker), append(arguments, "--pgdata="+s.data())...).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", maker, err, out)
 	}
-	if err := s.run(as, data, settings); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return s, s.Up()
 }
 
-// run starts the server and waits until it answers.
-func (s *Server) run(as *user.User, data string, settings []string) error {
-	arguments := []string{"-D", data, "-k", s.folder, "-c", "listen_addresses="}
-	for _, setting := range settings {
+// data returns the folder of the cluster.
+func (s *Server) data() string { return filepath.Join(s.folder, "data") }
+
+// Up starts the server, which does not run, and waits until it answers.
+func (s *Server) Up() error {
+	arguments := []string{"-D", s.data(), "-k", s.folder, "-c", "listen_addresses="}
+	for _, setting := range s.settings {
 		arguments = append(arguments, "-c", setting)
 	}
-	return s.launch(as, filepath.Join(s.bin, "postgres"), arguments...)
+	return s.launch(filepath.Join(s.bin, "postgres"), arguments...)
 }
 
 // launch runs a program that is to serve the socket in the folder, and waits until it does. A
 // shell is between this process and the program: its input ends when this process does, in
-// whatever way. Then it stops the program and removes the folder.
-func (s *Server) launch(as *user.User, name string, arguments ...string) error {
-	s.command = s.as(as, "sh", append([]string{"-c", `"$@" </dev/null & read -r _; kill -INT $!; wait $!; rm -rf "$0"`, s.folder, name}, arguments...)...)
+// whatever way. Then it stops the program and removes the folder. A line of input names the
+// signal to stop it with, and keeps the folder.
+func (s *Server) launch(name string, arguments ...string) error {
+	s.command = s.as("sh", append([]string{"-c", `"$@" </dev/null & read -r how; kill -${how:-INT} $!; wait $!; [ "$how" ] || rm -rf "$0"`, s.folder, name}, arguments...)...)
 	s.command.Stdout, s.command.Stderr = &s.log, &s.log
 	alive, err := s.command.StdinPipe()
 	if err != nil {
@@ -134,16 +141,17 @@ func (s *Server) launch(as *user.User, name string, arguments ...string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s does not answer: %w", name, errors.Join(s.stop(), errors.New(s.log.String())))
+			return fmt.Errorf("%s does not answer: %w", name, errors.Join(s.Stop(), errors.New(s.log.String())))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// stop stops the server, if it runs, and removes its folder.
-func (s *Server) stop() error {
+// Stop stops the server, if it runs, and removes its folder.
+func (s *Server) Stop() error {
 	var err error
 	if s.alive != nil {
+		_ = s.Resume() // it stops only if it goes on; a pooler has no such processes
 		err, s.alive = s.alive.Close(), nil
 		_ = s.command.Wait() // the status is that of a server which was told to stop
 	}
@@ -159,38 +167,53 @@ func Pooler(t testing.TB, place, mode string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, err := exec.LookPath("pgbouncer")
-	if err != nil {
-		program, err = exec.LookPath("/usr/sbin/pgbouncer") // which is not in everybody's path
-	}
-	if err != nil && os.Getenv(Required) != "required" {
+	s, err := pooler(sharedServer(t).bin, u.Query().Get("host"), mode)
+	if errors.Is(err, exec.ErrNotFound) && os.Getenv(Required) != "required" {
 		t.Skip(err)
 	}
-	s, as, err := begin(sharedServer(t).bin, "fever-pgbouncer-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings := filepath.Join(s.folder, "pgbouncer.ini")
-	err = os.WriteFile(settings, fmt.Appendf(nil, "[databases]\n* = host=%s user=fever\n[pgbouncer]\nunix_socket_dir = %s\nlisten_port = 5432\nlisten_addr =\nauth_type = any\npool_mode = %s\nserver_idle_timeout = 1\n",
-		u.Query().Get("host"), s.folder, mode), 0o600)
-	if err == nil {
-		err = giveAway(settings, as)
-	}
-	if err == nil {
-		err = s.launch(as, program, settings)
-	}
 	t.Cleanup(func() {
-		if err := s.stop(); err != nil {
+		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
 		if t.Failed() {
 			t.Logf("%s", &s.log)
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return s.URL(strings.TrimPrefix(u.Path, "/"))
+}
+
+// Pooler runs PgBouncer in front of the server. Mode is its pool_mode. What it returns can
+// only be stopped, and asked for the URL of a database.
+func (s *Server) Pooler(mode string) (*Server, error) { return pooler(s.bin, s.folder, mode) }
+
+func pooler(bin, host, mode string) (*Server, error) {
+	program, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		program, err = exec.LookPath("/usr/sbin/pgbouncer") // which is not in everybody's path
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := begin(bin, "fever-pgbouncer-")
+	if err != nil {
+		return nil, err
+	}
+	settings := filepath.Join(s.folder, "pgbouncer.ini")
+	err = os.WriteFile(settings, fmt.Appendf(nil, "[databases]\n* = host=%s user=fever\n[pgbouncer]\nunix_socket_dir = %s\nlisten_port = 5432\nlisten_addr =\nauth_type = any\npool_mode = %s\nserver_idle_timeout = 1\n",
+		host, s.folder, mode), 0o600)
+	if err == nil {
+		err = giveAway(settings, s.user)
+	}
+	if err == nil {
+		err = s.launch(program, settings)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
 }
 
 // unprivileged is the user that a server runs as when the process is the superuser's, as which
@@ -205,13 +228,13 @@ func lowered() (*user.User, error) {
 	return user.Lookup(unprivileged)
 }
 
-// as returns a command that runs as a user.
-func (s *Server) as(u *user.User, name string, arguments ...string) *exec.Cmd {
-	if u != nil {
+// as returns a command that runs as the server's user.
+func (s *Server) as(name string, arguments ...string) *exec.Cmd {
+	if u := s.user; u != nil {
 		arguments = append([]string{"--reuid=" + u.Uid, "--regid=" + u.Gid, "--clear-groups", "--", name}, arguments...)
 		name = "setpriv"
 	}
-	command := exec.CommandContext(context.Background(), name, arguments...) // stop ends it
+	command := exec.CommandContext(context.Background(), name, arguments...) // Stop ends it
 	command.Dir = s.folder
 	return command
 }
@@ -309,7 +332,7 @@ func Durable(t testing.TB) string {
 	t.Helper()
 	s := started(t)
 	t.Cleanup(func() {
-		if err := s.stop(); err != nil {
+		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -322,7 +345,7 @@ func Run(m *testing.M) int {
 	if shared.Server == nil {
 		return code
 	}
-	if err := shared.stop(); err != nil {
+	if err := shared.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "stop PostgreSQL:", err)
 		return max(code, 1)
 	}

@@ -31,7 +31,7 @@ func TestDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.stop(); err != nil {
+	if err := s.Stop(); err != nil {
 		t.Error(err)
 	}
 	if err := exec.CommandContext(t.Context(), filepath.Join(s.bin, "pg_isready"), "--quiet", "--host="+place.Query().Get("host")).Run(); err == nil {
