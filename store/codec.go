@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"strings"
 	"time"
 
@@ -169,50 +170,88 @@ func must[M any](mode M, err error) M {
 }
 
 // An Encoder encodes events one after the other in buffers that it keeps. The zero value is ready.
-type Encoder struct {
-	fields []zoneFields
-	extras []zoneExtras
-	zones  bytes.Buffer
-	event  bytes.Buffer
-}
+type Encoder struct{ zones, event []byte }
 
-// Encode returns the event's part of a [Value]. The bytes are good until the next call.
-func (c *Encoder) Encode(e *event.Event) ([]byte, error) {
-	if c.fields = c.fields[:0]; c.fields == nil {
-		c.fields = []zoneFields{} // nil would be encoded as null
-	}
-	c.extras = c.extras[:0]
+// Encode returns the event's part of a [Value]: eventFields in the encoding of all that is
+// stored. It is written by hand, since each event of each feed is encoded to be compared. The bytes
+// are good until the next call.
+func (c *Encoder) Encode(e *event.Event) []byte {
 	extra := false
+	z := appendHead(c.zones[:0], arrayHead, len(e.Zones))
 	for i := range e.Zones {
-		z := &e.Zones[i]
-		c.fields = append(c.fields, zoneFields{ID: z.ID, Name: z.Name, Capacity: z.Capacity, Price: z.Price.String(), Numbered: z.Numbered})
-		c.extras = append(c.extras, zoneExtras{Available: z.Available, Currency: z.Currency})
-		extra = extra || z.Available || z.Currency != ""
-	}
-	c.zones.Reset()
-	if err := encoding.MarshalToBuffer(c.fields, &c.zones); err != nil {
-		return nil, err
+		zone := &e.Zones[i]
+		z = appendText(appendText(append(z, arrayHead|5), zone.ID), zone.Name)
+		z = appendBool(appendPrice(appendInt(z, zone.Capacity), zone.Price), zone.Numbered)
+		extra = extra || zone.Available || zone.Currency != ""
 	}
 	if extra {
-		if err := encoding.MarshalToBuffer(c.extras, &c.zones); err != nil {
-			return nil, err
+		z = appendHead(z, arrayHead, len(e.Zones))
+		for i := range e.Zones {
+			z = appendText(appendBool(append(z, arrayHead|2), e.Zones[i].Available), e.Zones[i].Currency)
 		}
 	}
 	lowest, highest := e.PriceRange()
-	c.event.Reset()
-	err := encoding.MarshalToBuffer(&eventFields{
-		Title:     e.Title,
-		Organizer: e.OrganizerID,
-		Start:     zoned(e.Start, e.TimeZone),
-		End:       e.End.String(),
-		SellFrom:  e.SellFrom,
-		SellTo:    e.SellTo,
-		SoldOut:   e.SoldOut,
-		Lowest:    lowest.String(),
-		Highest:   highest.String(),
-		Zones:     c.zones.Bytes(),
-	}, &c.event)
-	return c.event.Bytes(), err
+	b := appendText(appendText(append(c.event[:0], arrayHead|10), e.Title), e.OrganizerID)
+	b = appendText(appendText(b, zoned(e.Start, e.TimeZone)), e.End.String())
+	b = appendBool(appendText(appendText(b, e.SellFrom), e.SellTo), e.SoldOut)
+	b = appendPrice(appendPrice(b, lowest), highest)
+	b = append(appendHead(b, bytesHead, len(z)), z...)
+	c.zones, c.event = z, b
+	return b
+}
+
+// The first bytes of CBOR items, without what they say of a length or a number (RFC 8949
+// section 3.1).
+const (
+	unsignedHead = 0 << 5
+	negativeHead = 1 << 5
+	bytesHead    = 2 << 5
+	textHead     = 3 << 5
+	arrayHead    = 4 << 5
+	falseByte    = 7<<5 | 20
+	trueByte     = 7<<5 | 21
+)
+
+// appendHead appends the head of an item with its length or its number, in the shortest form.
+func appendHead[N int | int64](b []byte, head byte, n N) []byte {
+	switch {
+	case n < 24:
+		return append(b, head|byte(n))
+	case n <= math.MaxUint8:
+		return append(b, head|24, byte(n))
+	case n <= math.MaxUint16:
+		return binary.BigEndian.AppendUint16(append(b, head|25), uint16(n))
+	case int64(n) <= math.MaxUint32:
+		return binary.BigEndian.AppendUint32(append(b, head|26), uint32(n))
+	}
+	return binary.BigEndian.AppendUint64(append(b, head|27), uint64(n))
+}
+
+func appendInt(b []byte, n int64) []byte {
+	if n < 0 {
+		return appendHead(b, negativeHead, -1-n)
+	}
+	return appendHead(b, unsignedHead, n)
+}
+
+func appendText[T string | []byte](b []byte, text T) []byte {
+	return append(appendHead(b, textHead, len(text)), text...)
+}
+
+func appendBool(b []byte, is bool) []byte {
+	if is {
+		return append(b, trueByte)
+	}
+	return append(b, falseByte)
+}
+
+// appendPrice appends what [event.Price.String] returns.
+func appendPrice(b []byte, p event.Price) []byte {
+	if !p.Known() {
+		return appendText(b, "")
+	}
+	var room [32]byte
+	return appendText(b, p.AppendJSON(room[:0]))
 }
 
 // Marshal returns v in the encoding of all that is stored.
@@ -340,9 +379,7 @@ func (c *Encoder) CheckRecord(key, b []byte) (event.Record, Revision, error) {
 	if v.Revision, err = VerifyValue(key, b); err != nil {
 		return r, 0, err
 	}
-	if v.Event, err = c.Encode(&r.Event); err != nil {
-		return r, 0, err
-	}
+	v.Event = c.Encode(&r.Event)
 	again, err := v.Encode(key)
 	if err == nil && !bytes.Equal(again, b) {
 		err = errNotOurs

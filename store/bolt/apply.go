@@ -206,10 +206,7 @@ func (c *changes) compareProvider(tx *bbolt.Tx, snap store.Snapshot) error {
 }
 
 func (c *changes) compareEvent(events *bbolt.Bucket, r store.Row, enc *store.Encoder, taken time.Time) error {
-	fields, err := enc.Encode(r.Event)
-	if err != nil {
-		return err
-	}
+	fields := enc.Encode(r.Event)
 	v := store.Value{Revision: c.next, Event: fields, FirstSeen: taken.UnixMilli(), LastChanged: taken.UnixMilli()}
 	var was store.Revision
 	if stored := events.Get(r.Key); stored == nil {

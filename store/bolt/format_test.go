@@ -139,11 +139,7 @@ func zonedValue() ([]byte, error) {
 		return nil, err
 	}
 	var enc store.Encoder
-	fields, err := enc.Encode(&e)
-	if err != nil {
-		return nil, err
-	}
-	v := store.Value{Revision: 3, FirstSeen: exampleRecord.FirstSeen.UnixMilli(), LastChanged: exampleRecord.FirstSeen.UnixMilli(), Event: fields}
+	v := store.Value{Revision: 3, FirstSeen: exampleRecord.FirstSeen.UnixMilli(), LastChanged: exampleRecord.FirstSeen.UnixMilli(), Event: enc.Encode(&e)}
 	return v.Encode(e.Bytes())
 }
 

@@ -94,9 +94,8 @@ func TestLoadUnknownOwnZone(t *testing.T) {
 	e.TimeZone = "Mars/Olympus"
 	err := s.db.Update(func(tx *bbolt.Tx) error {
 		var enc store.Encoder
-		fields, err := enc.Encode(&e)
-		b, err1 := (&store.Value{Revision: 1, Event: fields}).Encode(e.Bytes())
-		return errors.Join(err, err1, tx.Bucket(eventsBucket).Put(e.Bytes(), b))
+		b, err := (&store.Value{Revision: 1, Event: enc.Encode(&e)}).Encode(e.Bytes())
+		return errors.Join(err, tx.Bucket(eventsBucket).Put(e.Bytes(), b))
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -130,10 +130,7 @@ func (c *changes) hash(ctx context.Context, limit int) error {
 		if i%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		encoded, err := enc.Encode(r.Event)
-		if err != nil {
-			return fmt.Errorf("event %s: %w", r.Event.Key, err)
-		}
+		encoded := enc.Encode(r.Event)
 		if limit -= len(encoded); limit >= 0 {
 			c.encoded = append(c.encoded, bytes.Clone(encoded))
 		}
@@ -349,7 +346,7 @@ func (c *changes) copyValues(ctx context.Context, t *tx) error {
 		case v.row < len(c.encoded):
 			encoded = c.encoded[v.row]
 		default:
-			encoded, err = enc.Encode(r.Event)
+			encoded = enc.Encode(r.Event)
 		}
 		var columns store.Columns
 		if err == nil {

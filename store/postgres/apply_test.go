@@ -16,10 +16,7 @@ func TestEncodedLimit(t *testing.T) {
 	t.Parallel()
 	snap := benchSnapshot("feed", 0, 20, 3)
 	var enc store.Encoder
-	encoded, err := enc.Encode(&snap.Events[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	encoded := enc.Encode(&snap.Events[0])
 	var want []event.Record
 	for name, limit := range map[string]int{"all": encodedLimit, "some": 10 * len(encoded), "none": 0} {
 		s := open(t, postgrestest.Database(t))
