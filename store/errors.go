@@ -23,6 +23,14 @@ var (
 // ErrBusy is returned when another store runs a job of the provider. The text names it.
 var ErrBusy = errors.New("another process runs a job of the provider")
 
+// ErrNotDue is returned by Begin for a job of the trigger Schedule or StartUp when the provider
+// is not due: another process has run the job meanwhile.
+var ErrNotDue = errors.New("the provider is not due yet")
+
+// ErrUnavailable is an error of a store that cannot be reached, or can do nothing at the moment.
+// Nothing was written. The same may succeed a moment later.
+var ErrUnavailable = errors.New("the store is not available")
+
 // ErrFenced is returned by Keep, Apply and Finish when another job of the provider has begun
 // since: this one must not write any more, and nothing of it was stored.
 var ErrFenced = errors.New("the provider is another job's now")

@@ -48,6 +48,11 @@ type Job struct {
 	// More says of a job that has just ended that it left pages of a feed of changes for the next
 	// one, which is due at once. It is not stored.
 	More bool `json:"more,omitempty"`
+
+	// Turn says, when a job ends in a store of several processes, when the next one is due, with
+	// Failures and Blocked. If Due is zero all stays as it was. Begin sets it to what counts. It is
+	// not part of the record.
+	Turn Turn `json:"-"`
 }
 
 // A Trigger says why a job runs.

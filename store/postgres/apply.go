@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -76,7 +75,7 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 			err = t.put(&job)
 		} else {
 			if job.Finished.IsZero() {
-				job.Finished = time.Now()
+				job.Finished = t.now()
 			}
 			err = s.finish(t, &job)
 		}

@@ -11,9 +11,6 @@ import (
 	"fever/store"
 )
 
-// lease is how long a claim lasts that nobody renews.
-const lease = 15 * time.Second
-
 // A claim is what the row of a provider says.
 type claim struct {
 	known   bool   // there is a row
@@ -23,7 +20,10 @@ type claim struct {
 	token   int64 // the newest job
 	other   bool  // another store claims the provider
 	host    string
-	format  int // of the schema
+	format  int        // of the schema
+	turn    store.Turn // but for the claim
+	due     bool
+	now     time.Time // by the clock of the server
 
 	// running is the job that is recorded as running; 0: none is.
 	running int64
@@ -38,6 +38,9 @@ func (t *tx) lock(provider string) *claim {
 	c := new(claim)
 	t.last.Queue(readClaim+" for no key update", provider, t.holder).QueryRow(func(row pgx.Row) error {
 		err := c.scan(row)
+		if c.known {
+			t.ahead = time.Until(c.now)
+		}
 		if err == nil && c.format > formatVersion {
 			err = newer(c.format)
 		}
@@ -52,11 +55,34 @@ func (t *tx) lock(provider string) *claim {
 
 // readClaim reads the row of a provider, for a store.
 const readClaim = `select true, value, members, current, token, coalesce(holder <> $2 and until > clock_timestamp(), false), coalesce(host, ''),
-		(select format from fever.meta)
+		(select format from fever.meta), due, failures, blocked, coalesce(due <= clock_timestamp(), true), clock_timestamp()
 	from fever.provider where name = $1`
 
 func (c *claim) scan(row pgx.Row) error {
-	return unlessNone(row.Scan(&c.known, &c.value, &c.members, &c.current, &c.token, &c.other, &c.host, &c.format))
+	var due, blocked *time.Time
+	err := row.Scan(&c.known, &c.value, &c.members, &c.current, &c.token, &c.other, &c.host, &c.format, &due, &c.turn.Failures, &blocked, &c.due, &c.now)
+	c.turn.Due, c.turn.Blocked = moment(due), moment(blocked)
+	return unlessNone(err)
+}
+
+// now returns the time by the clock of the server, once the transaction has locked a provider.
+func (t *tx) now() time.Time { return time.Now().Add(t.ahead).UTC() }
+
+// moment returns a time of the server, or the zero time for null.
+func moment(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// stamp is the inverse of moment.
+func stamp(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
 }
 
 // unlessNone returns an error unless it is nil or says that there is no row.
@@ -91,7 +117,7 @@ func (t *tx) take(job *store.Job, id int64) {
 
 // claim has the transaction claim a provider for this store, from now on.
 func (s *Store) claim(t *tx, provider string) {
-	t.last.Queue("update fever.provider set holder = $2, host = $3, until = clock_timestamp() + $4::interval where name = $1", provider, s.holder, s.host, lease)
+	t.last.Queue("update fever.provider set holder = $2, host = $3, until = clock_timestamp() + $4::interval where name = $1", provider, s.holder, s.host, store.Lease)
 }
 
 // Keep makes the claim of a running job last as long again as if it had just begun. The error
@@ -102,7 +128,7 @@ func (s *Store) Keep(ctx context.Context, job store.Job) error {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	tag, err := s.pool.Exec(ctx, "update fever.provider set until = clock_timestamp() + $4::interval where name = $1 and token = $2 and holder = $3 and until is not null",
-		job.Provider, int64(job.ID), s.holder, lease)
+		job.Provider, int64(job.ID), s.holder, store.Lease)
 	if err == nil && tag.RowsAffected() == 0 {
 		err = store.ErrFenced
 	}

@@ -51,11 +51,11 @@ func (s *Store) edit(ctx context.Context, dryRun bool, f func(context.Context, *
 }
 
 func (s *Store) forget(ctx context.Context, t *tx, f store.Forgetting, done *store.Forgotten) error {
-	started := time.Now()
 	c, jobs, err := s.held(ctx, t, f.Provider)
 	if err != nil {
 		return err
 	}
+	started := t.now()
 	if jobs == 0 && c.value == nil {
 		return s.nothing(ctx, t, f.Provider)
 	}
@@ -175,7 +175,7 @@ func (s *Store) selectEvents(ctx context.Context, q querier, f store.Forgetting,
 // its newest job, and returns it as it is recorded. All that is known of the provider's events
 // has to be compared again.
 func (s *Store) putRecord(ctx context.Context, t *tx, job store.Job) (_ store.Job, err error) {
-	job.State, job.Finished = store.Completed, time.Now()
+	job.State, job.Finished = store.Completed, t.now()
 	id := t.newJob()
 	if err := t.send(ctx); err != nil {
 		return store.Job{}, err
@@ -197,7 +197,7 @@ func (s *Store) putRecord(ctx context.Context, t *tx, job store.Job) (_ store.Jo
 // No job of the two may run meanwhile: if one of another store does, the error is store.ErrBusy
 // (wrapped).
 func (s *Store) Rename(ctx context.Context, r store.Renaming) (store.Renamed, error) {
-	m := mover{Renaming: r, Store: s, started: time.Now()}
+	m := mover{Renaming: r, Store: s}
 	err := errors.Join(event.ValidProvider(r.From), event.ValidProvider(r.To))
 	if err == nil && r.From == r.To {
 		err = errors.New("the names are the same")
@@ -284,6 +284,7 @@ func (m *mover) begin(ctx context.Context, t *tx) (jobs []store.Job, err error) 
 		}
 	}
 	from, to := claims[m.From], claims[m.To]
+	m.started = t.now()
 	if from.value == nil && ordinary[m.From] == 0 {
 		return nil, m.nothing(ctx, t, m.From)
 	}

@@ -19,9 +19,11 @@ import (
 // provider, its trigger and when it started. It claims the provider for the job: see
 // [Store.Keep].
 //
-// The error is store.ErrBusy (wrapped) while another store claims the provider. Otherwise a job
-// that is still recorded as running becomes failed, of kind [feed.KindInterrupted]: its process
-// died, or could not record its end.
+// The error is store.ErrBusy (wrapped) while another store claims the provider, and store.ErrNotDue
+// for a job of the schedule or of a start-up before the provider is due. Otherwise a job that is
+// still recorded as running becomes failed, of kind [feed.KindInterrupted]: its process died, or
+// could not record its end. Whose turn it is does not change before the end of the job: should
+// this process die, another one takes the turn when the claim is over.
 func (s *Store) Begin(ctx context.Context, job store.Job) (store.Job, error) {
 	job.State = store.Running
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
@@ -36,6 +38,10 @@ func (s *Store) Begin(ctx context.Context, job store.Job) (store.Job, error) {
 		if err := c.free(); err != nil {
 			return err
 		}
+		if !c.due && (job.Trigger == store.Schedule || job.Trigger == store.StartUp) {
+			return store.ErrNotDue
+		}
+		job.Turn = c.turn
 		if err := s.interruptNewest(t, job.Provider, c, job.Started); err != nil {
 			return err
 		}
@@ -89,8 +95,8 @@ func (s *Store) begun(ctx context.Context, t *tx, job *store.Job) (*claim, error
 	return nil, fmt.Errorf("it has %s already", state)
 }
 
-// finish has the transaction record the end of a job, delete what is no longer kept, and give
-// up the claim.
+// finish has the transaction record the end of a job, delete what is no longer kept, give up the
+// claim, and set the next turn if the job says it.
 func (s *Store) finish(t *tx, job *store.Job) error {
 	if job.State == store.Running {
 		return errors.New("it still runs")
@@ -99,7 +105,12 @@ func (s *Store) finish(t *tx, job *store.Job) error {
 		return err
 	}
 	s.retain(t, job.Provider)
-	t.last.Queue("update fever.provider set until = null where name = $1", job.Provider)
+	if next := &job.Turn; next.Due.IsZero() {
+		t.last.Queue("update fever.provider set until = null where name = $1", job.Provider)
+	} else {
+		t.last.Queue("update fever.provider set until = null, due = $2::timestamptz, failures = $3, blocked = $4::timestamptz where name = $1",
+			job.Provider, stamp(next.Due), next.Failures, stamp(next.Blocked))
+	}
 	return nil
 }
 

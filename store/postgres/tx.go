@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +39,8 @@ type tx struct {
 	last pgx.Batch
 
 	mark   mark
-	holder string // of the store
+	holder string        // of the store
+	ahead  time.Duration // the server's clock is ahead of this machine's
 }
 
 // A mark is what a transaction writes beside the record of its job. It tells whether the
@@ -52,22 +54,39 @@ type mark struct {
 	at     *store.Revision // that the transaction makes, or is at; nil: nobody asks
 }
 
-// send sends what is in last before the end of the transaction, and waits for the answers.
+// send sends what is in last before the end of the transaction, and waits for the answers. The
+// error is store.ErrBusy (wrapped) if a lock was not free in time: another store writes much of
+// the provider.
 func (t *tx) send(ctx context.Context) error {
 	now := t.last
 	t.last = pgx.Batch{}
-	return t.SendBatch(ctx, &now).Close()
+	err := t.SendBatch(ctx, &now).Close()
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == lockNotAvailable {
+		err = fmt.Errorf("%w: %w", store.ErrBusy, err)
+	}
+	return err
 }
 
 // update runs f in a transaction and commits it, unless f fails or ctx ends. The context that f
 // gets bounds what f asks the server. The error is store.ErrUncertain (wrapped) when nobody
-// could tell whether the commit succeeded.
+// could tell whether the commit succeeded, and store.ErrUnavailable when the server could not be
+// asked, or could do nothing, and ctx has not ended.
 func (s *Store) update(ctx context.Context, f func(context.Context, *tx) error) error {
+	gone, err := s.transact(ctx, f)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUncertain) && (gone || cannot(err)) {
+		err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	return err
+}
+
+// transact reports, beside an error, whether there is no connection any more.
+func (s *Store) transact(ctx context.Context, f func(context.Context, *tx) error) (gone bool, err error) {
 	bounded, cancel := context.WithTimeout(ctx, bulkLimit)
 	defer cancel()
 	conn, err := s.pool.Acquire(bounded)
 	if err != nil {
-		return err
+		_, told := errors.AsType[*pgconn.PgError](err)
+		return !told, err
 	}
 	defer conn.Release() // which closes it if it is still in the transaction
 	t := &tx{Conn: conn.Conn(), holder: s.holder, mark: mark{written: uuid.NewString()}}
@@ -82,17 +101,17 @@ func (s *Store) update(ctx context.Context, f func(context.Context, *tx) error) 
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
 		defer cancel()
 		_, _ = t.Exec(ctx, "rollback") // else the connection is closed, which does it too
-		return err
+		return t.IsClosed(), err
 	}
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), s.commitLimit)
 	defer cancel()
 	began := time.Now()
 	if err := s.commit(ctx, t); err != nil {
-		return err
+		return t.IsClosed(), err
 	}
 	s.committed(time.Since(began))
 	s.bell.ring()
-	return nil
+	return false, nil
 }
 
 // commit sends what ends the transaction, and the commit. When it is not known whether that
@@ -108,6 +127,18 @@ func (s *Store) commit(ctx context.Context, t *tx) error {
 		return err // the server has ended the transaction, and goes on
 	}
 	return s.resolve(ctx, t.mark, err)
+}
+
+// lockNotAvailable is what the server says when a lock was not free in time.
+const lockNotAvailable = "55P03"
+
+// cannot reports whether the server says that it can do nothing now: the connection fails, it has
+// too few resources, a lock was not free in time, another transaction was in the way, this one
+// was idle for too long, it is read-only, or it is going away.
+func cannot(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (slices.Contains([]string{"08", "53", "40"}, e.Code[:min(2, len(e.Code))]) ||
+		slices.Contains([]string{lockNotAvailable, "25P03", "25006"}, e.Code) || strings.HasPrefix(e.Code, "57P0"))
 }
 
 // failed has all connections made anew when one turned out to be to a server that is no longer

@@ -17,6 +17,10 @@ create table fever.provider (
   value   bytea,                      -- what the latest snapshot says, as in the file; null: there is none
   members bytea,                      -- a hash of all events of that snapshot; null: compare them
   current integer not null default 0, -- the number of its events on sale
+  -- Its turns.
+  due      timestamptz,               -- of the next job; null: at once
+  failures integer not null default 0, -- jobs in a row that failed
+  blocked  timestamptz,               -- the provider asked not to be called before
   -- The claim.
   token   bigint  not null default 0, -- the newest job
   holder  text,                       -- the store that runs it
