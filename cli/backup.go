@@ -120,7 +120,7 @@ func (b *backupCommand) mayReplace(path string) error {
 	case !b.force:
 		return fmt.Errorf("back up: %s is there; choose another name, or add --force to replace it", path)
 	}
-	if own, err := os.Stat(b.DB); err == nil && os.SameFile(own, there) {
+	if own, err := os.Stat(string(b.DB)); err == nil && os.SameFile(own, there) {
 		return fmt.Errorf("back up: %s is the data file itself", path)
 	}
 	return nil
@@ -135,7 +135,11 @@ func (b *backupCommand) copy(ctx context.Context, w io.Writer) (n int64, err err
 	}
 	if st != nil {
 		defer closing(st, &err)
-		return st.Backup(ctx, w)
+		file, ok := st.(*bolt.Store)
+		if !ok {
+			return 0, usagef("back up: %s is no file: back it up with the tools of PostgreSQL, such as pg_dump", b.DB)
+		}
+		return file.Backup(ctx, w)
 	}
 	return client.Backup(ctx, w)
 }

@@ -21,6 +21,7 @@ import (
 
 	"fever/event"
 	"fever/internal/leak"
+	"fever/internal/postgrestest"
 )
 
 // asProgram is the environment variable that has the binary of these tests be the program.
@@ -42,7 +43,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	runewidth.DefaultCondition.EastAsianWidth = false // whatever their language is
-	os.Exit(leak.Check(m.Run()))
+	os.Exit(leak.Check(postgrestest.Run(m)))
 }
 
 // feeds returns the paths of the three answers in one dialect.

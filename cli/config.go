@@ -10,7 +10,7 @@ import (
 	"fever/config"
 	"fever/ingest"
 	"fever/provider"
-	"fever/store/bolt"
+	"fever/store"
 )
 
 // configHelp is the part of the help on --config of the commands that collect.
@@ -44,14 +44,15 @@ flags that describe the only provider:
 Headers, URLs and ops-token take secrets from the environment, as shown. In a URL each
 value is encoded for its position.`
 
-// newIngester returns what runs the jobs of the configured providers. In all that the store
-// does from now on, local times count in the locations that are configured.
-func newIngester(c *config.Config, st *bolt.Store, log *slog.Logger) *ingest.Ingester {
+// newIngester returns what runs the jobs of the configured providers. From now on local times
+// in a data file count in the locations that are configured.
+func newIngester(c *config.Config, st store.Store, log *slog.Logger) *ingest.Ingester {
 	all := collected(c)
-	st.Zones = make(map[string]*time.Location)
+	zones := make(map[string]*time.Location)
 	for _, p := range all {
-		st.Zones[p.Name] = p.Location
+		zones[p.Name] = p.Location
 	}
+	inZones(st, zones)
 	return ingest.New(st, log, c.Workers, all...)
 }
 
@@ -76,14 +77,19 @@ func collected(c *config.Config) []ingest.Provider {
 	return all
 }
 
-// instanceOf returns a text that differs between replicas and stays the same after a restart:
-// the machine's name and the path of the data file. One that is unknown is left out.
-func instanceOf(db string) string {
-	host, _ := os.Hostname()
-	if path, err := filepath.Abs(db); err == nil {
-		db = path
+// instanceOf returns a text that differs between replicas, each with a data file, and stays the
+// same after a restart: the machine's name and the path of the file. One that is unknown is left
+// out. Those who share a database share their turns: it is empty then.
+func instanceOf(db config.Place) string {
+	if db.Database() {
+		return ""
 	}
-	return host + " " + db
+	host, _ := os.Hostname()
+	path, err := filepath.Abs(string(db))
+	if err != nil {
+		path = string(db)
+	}
+	return host + " " + path
 }
 
 // newLog returns a log to w as the settings describe it.

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"fever/config"
 	httpserver "fever/httpapi/server"
 	"fever/internal/pipe"
 	"fever/ops/control"
@@ -267,15 +268,15 @@ func TestOpenOrReach(t *testing.T) {
 func testOpenOrReach(t *testing.T) {
 	folder := pipe.SocketFolder(t)
 	var ln net.Listener
-	for name, later := range map[string]func(db string) (*bolt.Store, error){
-		"stops": func(db string) (*bolt.Store, error) { return bolt.Open(db, 1) },
-		"starts": func(db string) (_ *bolt.Store, err error) {
+	for name, later := range map[string]func(db string) (store.Store, error){
+		"stops": func(db string) (store.Store, error) { return openStore(t.Context(), config.Place(db), 1) },
+		"starts": func(db string) (_ store.Store, err error) {
 			ln, err = control.ListenSocket(control.SocketPath(db))
 			return nil, errors.Join(err, store.ErrLocked)
 		},
 	} {
 		db, n := filepath.Join(folder, name), 0
-		st, server, err := openOrReach(t.Context(), db, func() (*bolt.Store, error) {
+		st, server, err := openOrReach(t.Context(), config.Place(db), func() (store.Store, error) {
 			if n++; n < 3 {
 				return nil, store.ErrLocked
 			}

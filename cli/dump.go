@@ -38,6 +38,8 @@ func newDump() *cobra.Command {
 table for people, json (one array), ndjson (one a line, between a first and a last line
 of its own) or csv. The json forms of a job list the rejected rows of its feed.
 
+Of a database, times count in the time zones of the latest snapshots.
+
 While fever serve holds the data file, it is asked for the events, and times count in
 the time zones of its settings, as in a search. Otherwise they count in those of
 --config or --timezone, or else in that of the latest snapshot. The times of an event
@@ -91,7 +93,7 @@ func (d *dumpCommand) run(ctx context.Context, out, errOut io.Writer) (err error
 		return err
 	case st != nil:
 		defer closing(st, &err)
-		st.Zones = d.Locations
+		inZones(st, d.Locations)
 		events, jobs = st.Records(ctx, filter), st.Jobs(ctx, newest)
 	default:
 		asked := control.Events{Provider: d.provider, StartsAt: d.startsAt, EndsAt: d.endsAt, Limit: d.limit}

@@ -14,7 +14,6 @@ import (
 	"fever/config"
 	"fever/ops/control"
 	"fever/store"
-	"fever/store/bolt"
 )
 
 // editFlags holds the common settings of fever forget and fever rename.
@@ -31,15 +30,15 @@ func (e *editFlags) register(flags *pflag.FlagSet) {
 
 // edit changes what is stored: here, or there, in the fever serve that holds the data file.
 func edit[What, Done any](ctx context.Context, e *editFlags, what What,
-	here func(*bolt.Store, context.Context, What) (Done, error), there func(*control.Client, context.Context, What) (Done, error),
+	here func(store.Store, context.Context, What) (Done, error), there func(*control.Client, context.Context, What) (Done, error),
 ) (done Done, err error) {
-	st, client, err := openOrReach(ctx, e.DB, func() (*bolt.Store, error) { return openToEdit(e.DB, e.dryRun) })
+	st, client, err := openOrReach(ctx, e.DB, func() (store.Store, error) { return openToEdit(ctx, e.DB, e.dryRun) })
 	switch {
 	case err != nil:
 		return done, noFile(err)
 	case st != nil:
 		defer closing(st, &err)
-		st.Zones = e.Locations
+		inZones(st, e.Locations)
 		return here(st, ctx, what)
 	}
 	done, err = there(client, ctx, what)
@@ -49,17 +48,17 @@ func edit[What, Done any](ctx context.Context, e *editFlags, what What,
 	return done, err
 }
 
-// openToEdit opens an existing data file. It keeps all outcomes of jobs, since --keep-jobs is
-// a setting of other commands.
-func openToEdit(db string, dryRun bool) (*bolt.Store, error) {
-	st, err := bolt.OpenReadOnly(db)
+// openToEdit opens what is there already. It keeps all outcomes of jobs, since --keep-jobs is a
+// setting of other commands.
+func openToEdit(ctx context.Context, db config.Place, dryRun bool) (store.Store, error) {
+	st, err := readStore(ctx, db)
 	if err != nil || dryRun {
 		return st, err
 	}
 	if err := st.Close(); err != nil {
 		return nil, err
 	}
-	return bolt.Open(db, math.MaxInt)
+	return openStore(ctx, db, math.MaxInt)
 }
 
 // first prints the first of the events.

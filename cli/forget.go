@@ -9,7 +9,6 @@ import (
 	"fever/event"
 	"fever/ops/control"
 	"fever/store"
-	"fever/store/bolt"
 )
 
 // forgetCommand holds the settings of fever forget.
@@ -68,7 +67,7 @@ func (f *forgetCommand) run(ctx context.Context, out io.Writer) error {
 			return usagef("--gone-before: %w", err)
 		}
 	}
-	done, err := edit(ctx, &f.editFlags, what, (*bolt.Store).Forget, (*control.Client).Forget)
+	done, err := edit(ctx, &f.editFlags, what, store.Store.Forget, (*control.Client).Forget)
 	if err != nil {
 		return err
 	}

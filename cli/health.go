@@ -56,7 +56,10 @@ the data file until a restart. Use it as the health check of a container.`,
 }
 
 func (c *healthCommand) run(ctx context.Context, out io.Writer) error {
-	client, base := &control.NewClient(c.DB).Client, &url.URL{Scheme: "http", Host: "fever"}
+	if c.DB.Database() && c.url == "" {
+		return usagef("%s is a database, which does not tell who serves it: say the --url of an ops listener, such as http://127.0.0.1:9090", c.DB)
+	}
+	client, base := &control.NewClient(string(c.DB)).Client, &url.URL{Scheme: "http", Host: "fever"}
 	if c.url != "" {
 		u, err := url.Parse(c.url)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {

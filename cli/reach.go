@@ -7,18 +7,18 @@ import (
 	"io/fs"
 	"time"
 
+	"fever/config"
 	"fever/ops/control"
 	"fever/store"
-	"fever/store/bolt"
 )
 
 // settling is how long a fever serve may hold its data file without answering: it does so
 // while it starts and stops. It is longer than the store waits for the file.
 const settling = 2 * time.Second
 
-// openOrReach opens a data file. While a fever serve holds the file, it returns a client of
+// openOrReach opens a store. While a fever serve holds the data file, it returns a client of
 // that instead. Exactly one result is not nil.
-func openOrReach(ctx context.Context, db string, open func() (*bolt.Store, error)) (*bolt.Store, *control.Client, error) {
+func openOrReach(ctx context.Context, db config.Place, open func() (store.Store, error)) (store.Store, *control.Client, error) {
 	for started := time.Now(); ; {
 		st, err := open() // waits a moment for the lock
 		if !errors.Is(err, store.ErrLocked) {
@@ -32,8 +32,8 @@ func openOrReach(ctx context.Context, db string, open func() (*bolt.Store, error
 }
 
 // readOrReach is openOrReach for reading. It does not create a file.
-func readOrReach(ctx context.Context, db string) (*bolt.Store, *control.Client, error) {
-	st, client, err := openOrReach(ctx, db, func() (*bolt.Store, error) { return bolt.OpenReadOnly(db) })
+func readOrReach(ctx context.Context, db config.Place) (store.Store, *control.Client, error) {
+	st, client, err := openOrReach(ctx, db, func() (store.Store, error) { return readStore(ctx, db) })
 	return st, client, noFile(err)
 }
 
@@ -47,8 +47,8 @@ func noFile(err error) error {
 
 // reach returns a client of the fever serve that holds the data file. If it cannot be reached,
 // the error wraps locked, the error of opening the file.
-func reach(ctx context.Context, db string, locked error) (*control.Client, error) {
-	client := control.NewClient(db)
+func reach(ctx context.Context, db config.Place, locked error) (*control.Client, error) {
+	client := control.NewClient(string(db))
 	err := client.Reach(ctx)
 	switch {
 	case err == nil:

@@ -9,7 +9,6 @@ import (
 	"fever/event"
 	"fever/ops/control"
 	"fever/store"
-	"fever/store/bolt"
 )
 
 // renameCommand holds the settings of fever rename.
@@ -64,7 +63,7 @@ func (r *renameCommand) run(ctx context.Context, out io.Writer) error {
 		return usagef("%s is to be renamed to itself", r.from)
 	}
 	names := store.Renaming{From: r.from, To: r.to, DryRun: r.dryRun}
-	done, err := edit(ctx, &r.editFlags, names, (*bolt.Store).Rename, (*control.Client).Rename)
+	done, err := edit(ctx, &r.editFlags, names, store.Store.Rename, (*control.Client).Rename)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"fever/ops"
 	"fever/ops/control"
 	"fever/provider"
+	"fever/store"
 	"fever/store/bolt"
 )
 
@@ -59,6 +60,12 @@ takes no new files, fever serve logs a warning and does without.
 It stops on SIGTERM, SIGINT or SIGHUP. First, for the time of --drain, /readyz answers
 that it is draining; searches are still answered, and no job begins. Then it accepts no
 more connections and finishes the requests in flight. A second signal ends it at once.
+
+With --db postgres://... what is stored is in a PostgreSQL database. Several fever serve,
+also on other machines, can share one: each serves all of it from memory. Commands use a
+database directly. Its password belongs into PGPASSWORD, PGPASSFILE or, as
+${env:NAME} in the URL, the file of --config: everybody on a machine can read the
+command line.
 
 It fails if another process has the data file or an address. With --wait it waits for
 the end of that process.
@@ -140,19 +147,23 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 		watch(opsListener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*opsHandler.Load()).ServeHTTP(w, r) }))
 	}
 
-	st, err := claim(ctx, until, log, func() (*bolt.Store, error) { return bolt.Open(s.DB, s.KeepJobs) })
+	st, err := claim(ctx, until, log, func() (store.Store, error) { return openStore(ctx, s.DB, s.KeepJobs) })
 	if st == nil {
 		return err
 	}
 	defer closing(st, &err)
-	socket, err := control.ListenSocket(control.SocketPath(s.DB)) // the file exists now, and is locked
-	switch {
-	case err == nil:
-		defer func() { _ = socket.Close() }() // as above
-	case errors.Is(err, control.ErrNoSocket):
-		log.Warn("fever sync --once, dump, backup and health cannot reach this process", "error", err)
-	default:
-		return err
+	var socket net.Listener
+	file, holds := st.(*bolt.Store)
+	if holds {
+		socket, err = control.ListenSocket(control.SocketPath(string(s.DB))) // the file exists now, and is locked
+		switch {
+		case err == nil:
+			defer func() { _ = socket.Close() }() // as above
+		case errors.Is(err, control.ErrNoSocket):
+			log.Warn("fever sync --once, dump, backup and health cannot reach this process", "error", err)
+		default:
+			return err
+		}
 	}
 
 	defer paceCollector()()
@@ -183,6 +194,7 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 		for i := range s.Providers {
 			readers = append(readers, s.Providers[i].Provider)
 		}
+		watched.Spool = file.Spool
 		watch(socket, ops.NewControl(watched, readers...))
 	}
 	defer stopWatching() // while the store is open
@@ -199,7 +211,7 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 	if x.Snapshot().Events > 0 { // if only of a provider that is no longer configured
 		c.Collected.Store(true)
 	}
-	log.Info("loaded", "db", s.DB, "events", x.Snapshot().Events, "took", time.Since(started).Round(time.Microsecond))
+	log.Info("loaded", "db", s.DB.String(), "events", x.Snapshot().Events, "took", time.Since(started).Round(time.Microsecond))
 
 	// A stop ends things against the flow of data: first the requests, then the jobs, then
 	// the store.

@@ -12,7 +12,7 @@ import (
 
 	"fever/config"
 	"fever/ops/control"
-	"fever/store/bolt"
+	"fever/store"
 )
 
 // syncCommand holds the settings of fever sync.
@@ -90,11 +90,11 @@ func (s *syncCommand) run(ctx context.Context, files []string, std streams) (err
 	}
 	names, unknown := choose(known, s.names, files)
 	s.Providers = slices.DeleteFunc(s.Providers, func(p config.Provider) bool { return !slices.Contains(names, p.Name) })
-	open := func() (*bolt.Store, error) { return bolt.Open(s.DB, s.KeepJobs) }
-	var st *bolt.Store
+	open := func() (store.Store, error) { return openStore(ctx, s.DB, s.KeepJobs) }
+	var st store.Store
 	var holder *control.Client
 	switch {
-	case unknown != nil && s.once: // a fever serve that holds the file may know them
+	case unknown != nil && s.once && !s.DB.Database(): // a fever serve that holds the file may know them
 		if holder, err = reach(ctx, s.DB, unknown); err != nil {
 			return unknown
 		}
@@ -135,7 +135,7 @@ func choose(known, asked, files []string) (names []string, err error) {
 }
 
 // collect does the work in this process.
-func (s *syncCommand) collect(ctx context.Context, st *bolt.Store, names, files []string, std streams) error {
+func (s *syncCommand) collect(ctx context.Context, st store.Store, names, files []string, std streams) error {
 	log := newLog(&s.Config, std.err)
 	interrupt(ctx, st, log)
 	if s.once {
@@ -146,7 +146,7 @@ func (s *syncCommand) collect(ctx context.Context, st *bolt.Store, names, files 
 		return err
 	}
 	if !s.once {
-		log.Info("collecting", "providers", len(s.Providers), "db", s.DB)
+		log.Info("collecting", "providers", len(s.Providers), "db", s.DB.String())
 		g.Run(ctx)
 		log.Info("stopped")
 		return nil
@@ -176,9 +176,13 @@ func (s *syncCommand) ask(ctx context.Context, client *control.Client, files []s
 	return collectOnce(ctx, newRemoteCollector(client, s.force), names, files, std)
 }
 
-// interrupt records jobs of a process that died as interrupted. An error does not prevent the
-// start: if the file cannot be written, each job fails and says so.
-func interrupt(ctx context.Context, st *bolt.Store, log *slog.Logger) {
+// interrupt records jobs of a process that died as interrupted. In a database the jobs of others
+// run: there the next job of the provider does it. An error does not prevent the start: if the
+// file cannot be written, each job fails and says so.
+func interrupt(ctx context.Context, st store.Store, log *slog.Logger) {
+	if _, shared := st.(store.Shared); shared {
+		return
+	}
 	n, err := st.Interrupt(ctx, time.Now())
 	if err != nil {
 		log.ErrorContext(ctx, "interrupted jobs were not recorded", "error", err)

@@ -21,7 +21,7 @@ const DefaultDB = "fever.db"
 // A Config holds the settings of the commands that collect.
 type Config struct {
 	File      string // the configuration file, or ""
-	DB        string // the data file
+	DB        Place  // where the store is
 	Workers   int    // how many providers to collect from at once
 	KeepJobs  int    // how many outcomes to keep for each provider
 	LogFormat string // text or json
@@ -35,7 +35,7 @@ type Config struct {
 // Register adds the settings to flags.
 func (c *Config) Register(flags *pflag.FlagSet) {
 	flags.StringVar(&c.File, "config", "", "YAML `file` with settings, and providers (see above)")
-	flags.StringVar(&c.DB, "db", DefaultDB, "the data `file`; created when missing")
+	flags.StringVar((*string)(&c.DB), "db", DefaultDB, "the data `file`, created when missing, or the URL of a PostgreSQL database (postgres://...)")
 	flags.IntVar(&c.Workers, "workers", 8, "`number` of providers to collect from in parallel")
 	flags.IntVar(&c.KeepJobs, "keep-jobs", 100, "`number` of job outcomes to keep for each provider")
 	c.only.register(flags)
@@ -55,6 +55,9 @@ func (c *Config) Complete(flags *pflag.FlagSet) error {
 		return err
 	}
 	if err := provider.CheckProxies(); err != nil {
+		return err
+	}
+	if err := expandPlace(flags); err != nil {
 		return err
 	}
 	c.Variables = f.variables

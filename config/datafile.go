@@ -7,10 +7,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A DataFile holds the settings of the commands that use a data file and do not collect.
+// A DataFile holds the settings of the commands that use what is stored and do not collect.
 type DataFile struct {
 	File      string                    // the configuration file, or ""
-	DB        string                    // the data file
+	DB        Place                     // where the store is
 	Locations map[string]*time.Location // the time zones that the settings give, by provider; set by Complete
 	Variables []string                  // environment variables that the file refers to; set by Complete
 
@@ -20,7 +20,7 @@ type DataFile struct {
 // Register adds the flags --config and --db.
 func (d *DataFile) Register(flags *pflag.FlagSet) {
 	flags.StringVar(&d.File, "config", "", "the YAML `file` of fever serve, for its db")
-	flags.StringVar(&d.DB, "db", DefaultDB, "the data `file`")
+	flags.StringVar((*string)(&d.DB), "db", DefaultDB, "the data `file`, or the URL of a PostgreSQL database (postgres://...)")
 }
 
 // RegisterTimeZone adds the flag --timezone, for commands that compare local times. It must
@@ -41,6 +41,9 @@ func (d *DataFile) Complete(flags *pflag.FlagSet) error {
 	}
 	d.Variables = f.variables
 	if err := f.apply(flags); err != nil {
+		return err
+	}
+	if err := expandPlace(flags); err != nil {
 		return err
 	}
 	if d.DB == "" {

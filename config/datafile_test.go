@@ -58,7 +58,7 @@ providers:
 			if err := d.Complete(flags); err != nil {
 				got = strings.ReplaceAll(err.Error(), path, "fever.yaml")
 			} else {
-				got = d.DB
+				got = string(d.DB)
 				for _, name := range slices.Sorted(maps.Keys(d.Locations)) {
 					got += fmt.Sprintf(" %s:%s", name, d.Locations[name])
 				}

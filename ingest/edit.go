@@ -11,7 +11,7 @@ import (
 	"fever/store"
 )
 
-// Forget is Forget of the [Store] beside jobs: none of the provider runs meanwhile, and when
+// Forget is Forget of the [store.Store] beside jobs: none of the provider runs meanwhile, and when
 // it returns without an error, searches find nothing of what was removed. The error is
 // ErrBusy, ErrClosed or the store's.
 func (g *Ingester) Forget(ctx context.Context, f store.Forgetting) (done store.Forgotten, err error) {
@@ -22,7 +22,7 @@ func (g *Ingester) Forget(ctx context.Context, f store.Forgetting) (done store.F
 	return done, err
 }
 
-// Rename is Rename of the [Store] beside jobs, as [Ingester.Forget] is: searches find the
+// Rename is Rename of the [store.Store] beside jobs, as [Ingester.Forget] is: searches find the
 // events under their new ids.
 func (g *Ingester) Rename(ctx context.Context, r store.Renaming) (done store.Renamed, err error) {
 	err = g.edit(ctx, store.Rename, r.DryRun, []string{r.From, r.To}, func() (store.Job, error) {

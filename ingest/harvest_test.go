@@ -33,7 +33,7 @@ import (
 type stream struct {
 	*Ingester
 	bolt        *bolt.Store
-	store       Store // bolt, or what is between
+	store       store.Store // bolt, or what is between
 	config      provider.Config
 	settings    Provider // what New gets, but for what depends on the provider's configuration
 	feed, table *simulator.Changes

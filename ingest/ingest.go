@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"runtime/debug"
 	"sync"
@@ -82,36 +81,6 @@ type Provider struct {
 	Again func(rows [][]byte, parent func(name string) ([]byte, error)) (*feed.Feed, error)
 }
 
-// A Store keeps what the jobs bring, and what became of them: *bolt.Store.
-type Store interface {
-	// Begin records a job as running, and returns it with its id.
-	Begin(ctx context.Context, job store.Job) (store.Job, error)
-	// Finish records the end of a job that brought no snapshot and, unless they are nil, the
-	// validators that count from now on.
-	Finish(ctx context.Context, job store.Job, v *feed.Validators) error
-	// Apply makes a snapshot its provider's latest and records the end of the job that
-	// brought it, in one transaction. A page of a feed of changes may leave the job
-	// running: see store.Changes.
-	Apply(ctx context.Context, snap store.Snapshot, job store.Job) (store.Applied, store.Job, error)
-	// Validators returns those of the provider's latest snapshot.
-	Validators(ctx context.Context, provider string) (feed.Validators, error)
-	// Jobs yields records, the newest first.
-	Jobs(ctx context.Context, filter store.JobFilter) iter.Seq2[store.Job, error]
-	// Known reports whether an event of the provider is stored.
-	Known(ctx context.Context, provider string) (bool, error)
-	// Stream returns how far the feed of changes of a provider was taken.
-	Stream(ctx context.Context, provider string) (store.Stream, error)
-	// Row returns a stored row of a table by its name or its id, or nil. Children returns the
-	// stored rows that take values from one of those rows.
-	Row(ctx context.Context, provider, name string) ([]byte, error)
-	Children(ctx context.Context, provider string, names []string) ([][]byte, error)
-	// Stats counts what is stored. It waits for nothing.
-	Stats() store.Stats
-	// Forget and Rename change what is stored by hand.
-	Forget(ctx context.Context, f store.Forgetting) (store.Forgotten, error)
-	Rename(ctx context.Context, r store.Renaming) (store.Renamed, error)
-}
-
 // An Ingester runs the jobs of its providers. Use [New] to make one.
 type Ingester struct {
 	// Ended is called with the record of each job at its end, by several jobs at a time. It
@@ -129,7 +98,7 @@ type Ingester struct {
 	// providers call it at the same time, each after its commit. To be set before Load.
 	Publish func(context.Context) error
 
-	store   Store
+	store   store.Store
 	log     *slog.Logger
 	targets []*target
 	workers chan struct{} // one slot for each job that runs
@@ -179,7 +148,7 @@ type background struct {
 
 // New returns an ingester with the given number of workers, at least one. It logs one line
 // for each job.
-func New(st Store, log *slog.Logger, workers int, providers ...Provider) *Ingester {
+func New(st store.Store, log *slog.Logger, workers int, providers ...Provider) *Ingester {
 	g := &Ingester{store: st, log: log, workers: make(chan struct{}, max(workers, 1))}
 	for _, p := range providers {
 		g.targets = append(g.targets, &target{Provider: p, moved: make(chan struct{}, 1)})

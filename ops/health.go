@@ -20,7 +20,7 @@ func (o *Ops) healthz(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, text)
 		return
 	}
-	if err := o.Store.Broken(); err != nil {
+	if err := o.Store.Stats().Broken; err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		text = "not ok\n"
 		if o.authorized(r) {

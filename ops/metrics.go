@@ -15,7 +15,6 @@ import (
 	"fever/ingest"
 	"fever/ops/page"
 	"fever/store"
-	"fever/store/bolt"
 )
 
 // Metrics counts what the service does. It is the [http.Handler] of the scrapes of
@@ -36,7 +35,7 @@ type Metrics struct {
 // NewMetrics returns the metrics of a process of this version. The caller connects them: the
 // search handler gets [Metrics.Search], InFlight and Shed, its listener gets Connections, and
 // the ingester gets [Metrics.JobEnded].
-func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st *bolt.Store, log *slog.Logger) *Metrics {
+func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st store.Store, log *slog.Logger) *Metrics {
 	m := &Metrics{
 		searches: newSearchMetrics(),
 		jobs:     newJobMetrics(),

@@ -10,7 +10,6 @@ import (
 	"fever/index"
 	"fever/ingest"
 	"fever/store"
-	"fever/store/bolt"
 )
 
 // present collects the values of this moment at each scrape. Nothing in it waits for a job
@@ -20,7 +19,7 @@ type present struct {
 	metrics  *Metrics
 	index    *index.Index
 	ingester *ingest.Ingester
-	store    *bolt.Store
+	store    store.Store
 }
 
 // Describe sends nothing, which makes this an unchecked collector: which metrics there are
@@ -67,7 +66,7 @@ func (p *present) Collect(metrics chan<- prometheus.Metric) {
 	stats := p.store.Stats()
 	s.gauge("fever_store_size_bytes", "Size of the data file.", float64(stats.Size))
 	s.gauge("fever_store_free_bytes", "Of the data file, what holds nothing: it is used before the file grows.", float64(stats.Free))
-	s.gauge("fever_store_broken", "1 when the data file cannot be used until a restart, else 0.", truth(p.store.Broken() != nil))
+	s.gauge("fever_store_broken", "1 when the data file cannot be used until a restart, else 0.", truth(stats.Broken != nil))
 	s.duration("fever_store_commit_duration_seconds",
 		"Time that transactions took to write, until the disk had them.", stats.Commits, stats.CommitTime)
 }

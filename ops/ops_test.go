@@ -72,7 +72,7 @@ func idle(t *testing.T, providers ...ingest.Provider) *deployment {
 	d.drain = sync.OnceFunc(func() { close(draining) })
 	d.stop = sync.OnceFunc(func() { close(stopping) })
 	d.Ops = Ops{
-		Server:  control.Server{Index: x, Ingester: g, Store: st, Draining: draining, Stopping: stopping, Log: log},
+		Server:  control.Server{Index: x, Ingester: g, Store: st, Spool: st.Spool, Draining: draining, Stopping: stopping, Log: log},
 		Metrics: m, Version: "v1.2.3", OpenAPI: httpapi.OpenAPI,
 		Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: log, Observe: m.Search}),
 	}

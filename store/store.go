@@ -69,11 +69,19 @@ type JobFilter struct {
 	Limit    int    // at most so many, the newest ones; 0 or less: all
 }
 
-// Stats says how large the file is, and how writing to it goes.
+// Stats says how a store is doing.
 type Stats struct {
-	Size       int64          // of the file, in bytes
+	// Broken is nil, or why the store refuses everything from now on. Only opening it again can
+	// help.
+	Broken error
+	// Down is since when a shared store has not answered, and Why what the last attempt ended
+	// with. They are zero while it answers. A file always does.
+	Down time.Time
+	Why  error
+
+	Size       int64          // of the file, in bytes; 0: there is none
 	Free       int64          // of these, in pages that hold nothing: they are used before the file grows
-	Commits    uint64         // transactions written since the file was opened
+	Commits    uint64         // transactions written since the store was opened
 	CommitTime time.Duration  // what all these took to write, until the disk had them
 	Current    map[string]int // by provider: the events in its latest snapshot
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -19,14 +20,15 @@ import (
 	"fever/ingest"
 	"fever/provider"
 	"fever/store"
-	"fever/store/bolt"
 )
 
 // A Server has the handlers of the API.
 type Server struct {
-	Index     *index.Index
-	Ingester  *ingest.Ingester
-	Store     *bolt.Store
+	Index    *index.Index
+	Ingester *ingest.Ingester
+	Store    store.Store
+	// Spool makes a copy of the data file for GET /backup on the socket.
+	Spool     func(context.Context) (*os.File, error)
 	Providers []*provider.Provider // read the documents that commands send over the socket
 	// Draining is closed when a stop begins: from then on no job begins, and load balancers
 	// should send searches elsewhere. Stopping is closed when the service accepts no more

@@ -131,7 +131,7 @@ func (c *Client) failed(ctx context.Context, err error) error {
 	return fmt.Errorf("the server that holds %s %w: %w", c.db, ErrBroken, err)
 }
 
-// Records yields stored events as [bolt.Store.Records] does.
+// Records yields stored events as [store.Store.Records] does.
 func (c *Client) Records(ctx context.Context, e Events) iter.Seq2[event.Record, error] {
 	return func(yield func(event.Record, error) bool) {
 		res, err := c.do(ctx, http.MethodGet, "/events", e.values(), nil)
@@ -156,7 +156,7 @@ func (c *Client) Records(ctx context.Context, e Events) iter.Seq2[event.Record, 
 	}
 }
 
-// Jobs yields recorded jobs as [bolt.Store.Jobs] does.
+// Jobs yields recorded jobs as [store.Store.Jobs] does.
 func (c *Client) Jobs(ctx context.Context, f store.JobFilter) iter.Seq2[store.Job, error] {
 	return func(yield func(store.Job, error) bool) {
 		for left := f.Limit; ; {
@@ -241,13 +241,13 @@ func (c *Client) Snapshot(ctx context.Context, provider string, force bool, docu
 	return data.Job, err
 }
 
-// Forget has the server forget what is stored of a provider, as [bolt.Store.Forget] does.
+// Forget has the server forget what is stored of a provider, as [store.Store.Forget] does.
 func (c *Client) Forget(ctx context.Context, f store.Forgetting) (done store.Forgotten, err error) {
 	err = c.whenFree(ctx, f.Provider, func() error { return c.ask(ctx, http.MethodPost, "/forget", forgetValues(f), nil, &done) })
 	return done, err
 }
 
-// Rename has the server rename a provider, as [bolt.Store.Rename] does.
+// Rename has the server rename a provider, as [store.Store.Rename] does.
 func (c *Client) Rename(ctx context.Context, r store.Renaming) (done store.Renamed, err error) {
 	err = c.whenFree(ctx, r.From, func() error { return c.ask(ctx, http.MethodPost, "/rename", renameValues(r), nil, &done) })
 	return done, err

@@ -35,7 +35,7 @@ func served(t *testing.T) (*Server, *Client) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	s := &Server{Index: index.New(), Store: st, Log: log}
+	s := &Server{Index: index.New(), Store: st, Spool: st.Spool, Log: log}
 	var configured []ingest.Provider
 	sells := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = document(3).WriteTo(w) }))
 	t.Cleanup(sells.Close)
@@ -160,7 +160,14 @@ func TestMessages(t *testing.T) {
 	if n, err := c.Backup(t.Context(), &copied); err != nil || n != int64(copied.Len()) {
 		t.Errorf("a copy of %d bytes, %v", n, err)
 	}
-	if _, err := s.Store.Backup(t.Context(), &want); err != nil {
+	spooled, err := s.Spool(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := want.ReadFrom(spooled); err != nil {
+		t.Fatal(err)
+	}
+	if err := spooled.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(copied.Bytes(), want.Bytes()) {

@@ -106,7 +106,7 @@ func (s *Server) edit(r *http.Request, q *Query, do func() (any, error)) (status
 // backup sends a copy of the data file. It sends the length first, so that the client
 // notices when a part is missing.
 func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
-	copied, err := s.Store.Spool(r.Context())
+	copied, err := s.Spool(r.Context())
 	if err != nil {
 		server.WriteError(w, r, s.Log, s.storeFailed(r, err))
 		return

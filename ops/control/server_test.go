@@ -39,5 +39,5 @@ func TestControlBackupCut(t *testing.T) {
 			t.Errorf("it ended with %v", err)
 		}
 	}()
-	(&Server{Store: st, Log: slog.New(slog.DiscardHandler)}).backup(lost{}, r)
+	(&Server{Spool: st.Spool, Log: slog.New(slog.DiscardHandler)}).backup(lost{}, r)
 }

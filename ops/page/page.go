@@ -15,7 +15,6 @@ import (
 	"fever/ops/human"
 	"fever/provider"
 	"fever/store"
-	"fever/store/bolt"
 )
 
 //go:embed *.html *.css *.js *.svg
@@ -36,7 +35,7 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMa
 type Page struct {
 	Index    *index.Index
 	Ingester *ingest.Ingester
-	Store    *bolt.Store
+	Store    store.Store
 	Search   http.Handler // the public handler, for trying a search
 	Version  string
 	State    func() string  // the status of /readyz
@@ -117,7 +116,7 @@ func (p *Page) look(r *http.Request) view {
 		v.Stored = newStored(p.Index.Days(), query.Get("provider"), query.Get("year"), now)
 		v.Stored.Events = snapshot.Events
 	}
-	if err := p.Store.Broken(); err != nil {
+	if err := p.Store.Stats().Broken; err != nil {
 		problems = []error{err} // the cause of the others
 	}
 	v.Verdict = judge(p.State(), problems, v.Searches, v.Providers)

@@ -19,7 +19,7 @@ import (
 // Any other panic is a mistake in fever. It goes on to the caller, with its stack, after
 // the transactions in f were rolled back.
 func (s *Store) contain(f func() error) (err error) {
-	if err := s.Broken(); err != nil {
+	if err := s.failure(); err != nil {
 		return err
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // of this goroutine only
@@ -43,10 +43,10 @@ func (s *Store) contain(f func() error) (err error) {
 	return err
 }
 
-// Broken returns nil, or why the store refuses everything from now on: bbolt panicked, so
+// failure returns nil, or why the store refuses everything from now on: bbolt panicked, so
 // what it holds in memory is not to be trusted, or it could not map the file anew. Only
 // opening the file again can help. It waits for nothing.
-func (s *Store) Broken() error {
+func (s *Store) failure() error {
 	if first := s.broken.Load(); first != nil {
 		return fmt.Errorf("the data file cannot be used until a restart: %w", *first)
 	}

@@ -125,7 +125,7 @@ func TestPagesChange(t *testing.T) {
 	}
 	_, _, err1 := s.Load(t.Context())
 	_, err2 := run(t.Context(), s, snapshot("a", 2)) // has nothing to do with that page
-	for i, err := range []error{err1, err2, s.Check(), s.Broken()} {
+	for i, err := range []error{err1, err2, s.Check(), s.Stats().Broken} {
 		if !errors.Is(err, store.ErrDamaged) {
 			t.Errorf("%d: error %v", i, err)
 		}

@@ -534,7 +534,7 @@ func TestRemovedOrReplaced(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), what) {
 				t.Errorf("rename: error %v", err)
 			}
-			if err := s.Broken(); err != nil {
+			if err := s.Stats().Broken; err != nil {
 				t.Errorf("it is broken: %v", err) // a restart would lose what is known
 			}
 			saved, err := s.Spool(t.Context())

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"fever/store"
 	"fever/store/storetest"
 )
 
@@ -74,7 +75,7 @@ func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Place {
 		path := filepath.Join(t.TempDir(), "fever.db")
-		return func(keep int) (storetest.Store, error) {
+		return func(keep int) (store.Store, error) {
 			s, err := Open(path, keep)
 			if err != nil {
 				return nil, err

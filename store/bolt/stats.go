@@ -14,7 +14,9 @@ import (
 // Stats returns what is known since the last commit, and nothing when the file was opened
 // for reading only. It reads nothing and waits for no transaction.
 func (s *Store) Stats() store.Stats {
-	return s.stats.Read()
+	stats := s.stats.Read()
+	stats.Broken = s.failure()
+	return stats
 }
 
 // committed counts a commit that took so long, and measures the file. The caller holds the

@@ -45,7 +45,7 @@ type Store struct {
 
 	bell   bell                  // rings when a waiter may find a new revision, or that there will be none
 	writer sync.Mutex            // held while writing, and while checking, when nobody may write
-	broken atomic.Pointer[error] // see Broken
+	broken atomic.Pointer[error] // see failure
 	stats  store.Tally           // bbolt's own statistics cost a lock in every transaction
 }
 

@@ -29,16 +29,16 @@ func BenchmarkStores(b *testing.B) {
 	p := newPair(b)
 	for first := 0; first < benchPast; first += benchPast / 10 {
 		snap := storetest.Past(benchSnapshot("past", 0, 0, 0), benchSnapshot("past", first, benchPast/10, 3).Events...)
-		p.both(b, func(s storetest.Store) error { return collect(b, s, snap, benchPast/10, 0) })
+		p.both(b, func(s store.Store) error { return collect(b, s, snap, benchPast/10, 0) })
 	}
 	b.Run("size", p.benchSize)
 	b.Run("load", p.benchLoad)
 	feed := benchSnapshot("feed", 0, benchFeed, 100)
-	p.both(b, func(s storetest.Store) error { return collect(b, s, feed, benchFeed, 0) })
+	p.both(b, func(s store.Store) error { return collect(b, s, feed, benchFeed, 0) })
 	for _, changed := range []int{0, benchFeed / 100, benchFeed} {
 		b.Run(fmt.Sprintf("apply/changed=%d", changed), func(b *testing.B) {
 			prepare := func() { change(feed, changed) }
-			p.compare(b, prepare, func(s storetest.Store) (time.Duration, error) {
+			p.compare(b, prepare, func(s store.Store) (time.Duration, error) {
 				return timed(func() error { return collect(b, s, feed, 0, changed) })
 			})
 		})
@@ -74,9 +74,9 @@ func newPair(b *testing.B) *pair {
 }
 
 // both calls f with each of the two.
-func (p *pair) both(b *testing.B, f func(storetest.Store) error) {
+func (p *pair) both(b *testing.B, f func(store.Store) error) {
 	b.Helper()
-	for _, s := range []storetest.Store{p.file, p.table} {
+	for _, s := range []store.Store{p.file, p.table} {
 		if err := f(s); err != nil {
 			b.Fatal(err)
 		}
@@ -85,10 +85,10 @@ func (p *pair) both(b *testing.B, f func(storetest.Store) error) {
 
 // compare has f do the same with both stores in turns, each of which it prepares, and reports how
 // long it says that took.
-func (p *pair) compare(b *testing.B, prepare func(), f func(storetest.Store) (time.Duration, error)) {
+func (p *pair) compare(b *testing.B, prepare func(), f func(store.Store) (time.Duration, error)) {
 	b.Helper()
 	var file, table, ratio []float64
-	stores := []storetest.Store{p.file, p.table}
+	stores := []store.Store{p.file, p.table}
 	for b.Loop() {
 		for turn := range benchTurns {
 			prepare()
@@ -142,12 +142,12 @@ func (p *pair) benchLoad(b *testing.B) {
 	if err := p.file.Close(); err != nil {
 		b.Fatal(err)
 	}
-	again := map[storetest.Store]func() (storetest.Store, error){
-		p.file:  func() (storetest.Store, error) { return bolt.OpenReadOnly(p.path) },
-		p.table: func() (storetest.Store, error) { return Open(b.Context(), p.place, keep) },
+	again := map[store.Store]func() (store.Store, error){
+		p.file:  func() (store.Store, error) { return bolt.OpenReadOnly(p.path) },
+		p.table: func() (store.Store, error) { return Open(b.Context(), p.place, keep) },
 	}
-	p.compare(b, func() {}, func(s storetest.Store) (time.Duration, error) {
-		var opened storetest.Store
+	p.compare(b, func() {}, func(s store.Store) (time.Duration, error) {
+		var opened store.Store
 		took, err := timed(func() (err error) {
 			if opened, err = again[s](); err != nil {
 				return err
@@ -171,7 +171,7 @@ func (p *pair) benchLoad(b *testing.B) {
 
 // benchJob records jobs of a provider that says that nothing was modified.
 func (p *pair) benchJob(b *testing.B) {
-	p.compare(b, func() {}, func(s storetest.Store) (time.Duration, error) {
+	p.compare(b, func() {}, func(s store.Store) (time.Duration, error) {
 		return timed(func() error {
 			job, err := s.Begin(b.Context(), store.Job{Provider: "feed", Trigger: store.Schedule, Started: storetest.Noon})
 			if err != nil {
@@ -194,10 +194,10 @@ func (p *pair) benchChanges(b *testing.B, feed store.Snapshot, changed int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	before := make(map[storetest.Store]store.Revision)
+	before := make(map[store.Store]store.Revision)
 	prepare := func() {
 		change(feed, changed)
-		p.both(b, func(s storetest.Store) error {
+		p.both(b, func(s store.Store) error {
 			_, now, err := s.Locations(b.Context())
 			before[s] = now
 			if err == nil {
@@ -207,7 +207,7 @@ func (p *pair) benchChanges(b *testing.B, feed store.Snapshot, changed int) {
 		})
 	}
 	var toIndex []float64
-	p.compare(b, prepare, func(s storetest.Store) (time.Duration, error) {
+	p.compare(b, prepare, func(s store.Store) (time.Duration, error) {
 		reading, err := timed(func() error {
 			entries, _, err = s.Changes(b.Context(), before[s])
 			if err == nil && len(entries) != changed {
@@ -215,7 +215,7 @@ func (p *pair) benchChanges(b *testing.B, feed store.Snapshot, changed int) {
 			}
 			return err
 		})
-		if s == storetest.Store(p.table) {
+		if s == store.Store(p.table) {
 			indexing, _ := timed(func() error { x.Apply(entries); return nil })
 			toIndex = append(toIndex, float64(reading+indexing)/float64(indexing))
 		}
@@ -226,7 +226,7 @@ func (p *pair) benchChanges(b *testing.B, feed store.Snapshot, changed int) {
 }
 
 // collect applies a snapshot that is to bring as many new and changed events.
-func collect(b *testing.B, s storetest.Store, snap store.Snapshot, newer, changed int) error {
+func collect(b *testing.B, s store.Store, snap store.Snapshot, newer, changed int) error {
 	b.Helper()
 	applied, err := storetest.Collect(b.Context(), s, snap)
 	if err == nil && (applied.New != newer || applied.Changed != changed) {

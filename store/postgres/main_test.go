@@ -10,6 +10,7 @@ import (
 
 	"fever/internal/leak"
 	"fever/internal/postgrestest"
+	"fever/store"
 	"fever/store/storetest"
 )
 
@@ -45,7 +46,7 @@ func TestStore(t *testing.T) {
 }
 
 func opens(url string) storetest.Place {
-	return func(keep int) (storetest.Store, error) { return Open(context.Background(), url, keep) }
+	return func(keep int) (store.Store, error) { return Open(context.Background(), url, keep) }
 }
 
 // with adds a parameter to the URL of a database.

@@ -63,6 +63,21 @@ func (s *Store) migrate(ctx context.Context) error {
 	return nil
 }
 
+// current returns an error unless the schema is there and of this format.
+func (s *Store) current(ctx context.Context) error {
+	switch format, err := formatOf(ctx, s.pool); {
+	case err != nil:
+		return err
+	case format == 0:
+		return fmt.Errorf("%w: fever serve and fever sync make its schema there", errNoSchema)
+	case format < formatVersion:
+		return fmt.Errorf("it is of the older format %d: fever serve and fever sync bring it to %d", format, formatVersion)
+	}
+	return nil
+}
+
+var errNoSchema = errors.New("nothing of fever's is in this database")
+
 // querier is what a pool, a connection and a transaction can do.
 type querier interface {
 	Query(ctx context.Context, sql string, arguments ...any) (pgx.Rows, error)

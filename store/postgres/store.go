@@ -54,6 +54,8 @@ type Store struct {
 	host   string // and this machine
 	keep   int    // finished jobs of each provider
 
+	readOnly bool
+
 	commitLimit  time.Duration // is commitLimit, but in a test
 	encodedLimit int           // likewise
 
@@ -81,12 +83,20 @@ func Open(ctx context.Context, url string, keep int) (*Store, error) {
 	if keep < 1 {
 		return nil, fmt.Errorf("open the store: %d jobs to keep for each provider, where at least 1 is needed", keep)
 	}
+	return openAt(ctx, url, keep, false)
+}
+
+// OpenReadOnly is [Open] for reading. It needs no right to write, and makes nothing: a database
+// without fever's schema is refused, and so is a schema of an older format.
+func OpenReadOnly(ctx context.Context, url string) (*Store, error) { return openAt(ctx, url, 0, true) }
+
+func openAt(ctx context.Context, url string, keep int, readOnly bool) (*Store, error) {
 	config, err := parse(url)
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	prepare(config)
-	s := &Store{place: placeOf(config.ConnConfig), holder: uuid.NewString(), keep: keep, commitLimit: commitLimit, encodedLimit: encodedLimit}
+	s := &Store{place: placeOf(config.ConnConfig), holder: uuid.NewString(), keep: keep, readOnly: readOnly, commitLimit: commitLimit, encodedLimit: encodedLimit}
 	if s.host, err = os.Hostname(); err != nil {
 		s.host = "a machine without a name"
 	}
@@ -102,7 +112,9 @@ func Open(ctx context.Context, url string, keep int) (*Store, error) {
 	}
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.end, s.ended = end, running.Done()
-	s.workers.Go(func() { s.listen(running) })
+	if !readOnly {
+		s.workers.Go(func() { s.listen(running) })
+	}
 	return s, nil
 }
 
@@ -157,7 +169,8 @@ func placeOf(c *pgx.ConnConfig) string {
 	return fmt.Sprintf("%s on %s", strconv.Quote(c.Database), net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))))
 }
 
-// prepare checks the server and the schema, which it makes or brings up to date.
+// prepare checks the server and the schema. Unless it is only read, it makes the schema, or brings
+// it up to date.
 func (s *Store) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, bulkLimit)
 	defer cancel()
@@ -172,7 +185,12 @@ func (s *Store) prepare(ctx context.Context) error {
 	case encoding != "UTF8":
 		return fmt.Errorf("the encoding of the database is %s: make one with ENCODING 'UTF8' TEMPLATE template0", encoding)
 	}
-	if err := s.migrate(ctx); err != nil {
+	if s.readOnly {
+		err = s.current(ctx)
+	} else {
+		err = s.migrate(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	_, err = s.locations(ctx, s.pool) // they must be known here, too, and it counts
@@ -191,6 +209,9 @@ func (s *Store) Close() error {
 	s.bell.ring()
 	s.workers.Wait()
 	defer s.pool.Close()
+	if s.readOnly {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
 	defer cancel()
 	if _, err := s.pool.Exec(ctx, "update fever.provider set until = null where holder = $1 and until is not null", s.holder); err != nil {

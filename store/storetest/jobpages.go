@@ -24,20 +24,20 @@ func testPagesOfAJob(t *testing.T, place func(*testing.T) Place) {
 	}
 	type counts struct{ Seen, New, Changed, Unchanged int }
 	for name, test := range map[string]struct {
-		end   func(s Store, job store.Job) error
+		end   func(s store.Store, job store.Job) error
 		state store.State
 		want  counts
 	}{
-		"completed": {func(s Store, job store.Job) error {
+		"completed": {func(s store.Store, job store.Job) error {
 			job.Seen, job.Finished = 4, Noon
 			_, _, err := s.Apply(t.Context(), next("3", false, two), job)
 			return err
 		}, store.Completed, counts{4, 2, 1, 1}},
-		"failed": {func(s Store, job store.Job) error {
+		"failed": {func(s store.Store, job store.Job) error {
 			job.State, job.Kind, job.Finished = store.Failed, feed.KindTimeout, Noon
 			return s.Finish(t.Context(), job, nil)
 		}, store.Failed, counts{3, 2, 1, 0}},
-		"interrupted": {func(s Store, _ store.Job) error {
+		"interrupted": {func(s store.Store, _ store.Job) error {
 			_, err := s.Interrupt(t.Context(), Noon)
 			return err
 		}, store.Failed, counts{3, 2, 1, 0}},
@@ -78,7 +78,7 @@ func testPagesOfAJob(t *testing.T, place func(*testing.T) Place) {
 }
 
 // mustApply applies a page of a job.
-func mustApply(t *testing.T, s Store, snap store.Snapshot, job store.Job) (store.Applied, store.Job) {
+func mustApply(t *testing.T, s store.Store, snap store.Snapshot, job store.Job) (store.Applied, store.Job) {
 	t.Helper()
 	applied, job, err := s.Apply(t.Context(), snap, job)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 // Fail records the end of a running job that failed.
-func Fail(t testing.TB, s Store, job store.Job) {
+func Fail(t testing.TB, s store.Store, job store.Job) {
 	t.Helper()
 	job.State, job.Kind = store.Failed, "timeout"
 	if err := s.Finish(t.Context(), job, nil); err != nil {
@@ -26,7 +26,7 @@ func Fail(t testing.TB, s Store, job store.Job) {
 }
 
 // complete records the end of a running job that found nothing new.
-func complete(t testing.TB, s Store, job store.Job) {
+func complete(t testing.TB, s store.Store, job store.Job) {
 	t.Helper()
 	job.State, job.NotModified = store.Completed, true
 	if err := s.Finish(t.Context(), job, nil); err != nil {

@@ -23,7 +23,7 @@ type Subscriber struct {
 }
 
 // CatchUp asks until nothing follows, in pages of few items.
-func (r *Subscriber) CatchUp(t *testing.T, s Store, limit int) {
+func (r *Subscriber) CatchUp(t *testing.T, s store.Store, limit int) {
 	t.Helper()
 	for {
 		items, at, err := s.Published(t.Context(), r.Provider, r.After, r.key, limit)

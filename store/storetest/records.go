@@ -109,12 +109,12 @@ func testRecordsWhileWriting(t *testing.T, place func(*testing.T) Place) {
 // testRecordsWhileEditing forgets and renames from within the loop. What is left must not pass
 // for all that was there, and nothing is damaged. A store may have read some events ahead.
 func testRecordsWhileEditing(t *testing.T, place func(*testing.T) Place) {
-	for name, edit := range map[string]func(context.Context, Store) error{
-		"forget": func(ctx context.Context, s Store) error {
+	for name, edit := range map[string]func(context.Context, store.Store) error{
+		"forget": func(ctx context.Context, s store.Store) error {
 			_, err := s.Forget(ctx, store.Forgetting{Provider: "b"})
 			return err
 		},
-		"rename": func(ctx context.Context, s Store) error {
+		"rename": func(ctx context.Context, s store.Store) error {
 			_, err := s.Rename(ctx, store.Renaming{From: "b", To: "c"})
 			return err
 		},

@@ -27,7 +27,7 @@ func Past(snap store.Snapshot, events ...event.Event) store.Snapshot {
 }
 
 // Begin begins a job at Noon, and says that it ends a second later.
-func Begin(t testing.TB, s Store, provider string) store.Job {
+func Begin(t testing.TB, s store.Store, provider string) store.Job {
 	t.Helper()
 	job, err := s.Begin(t.Context(), store.Job{Provider: provider, Trigger: store.Schedule, Started: Noon})
 	if err != nil {
@@ -54,7 +54,7 @@ func must[V any](v V, err error) V {
 }
 
 // Collect applies a snapshot with a job of its own.
-func Collect(ctx context.Context, s Store, snap store.Snapshot) (store.Applied, error) {
+func Collect(ctx context.Context, s store.Store, snap store.Snapshot) (store.Applied, error) {
 	job, err := s.Begin(ctx, store.Job{Provider: snap.Provider, Trigger: store.Schedule, Started: Noon})
 	if err != nil {
 		return store.Applied{}, err
@@ -65,7 +65,7 @@ func Collect(ctx context.Context, s Store, snap store.Snapshot) (store.Applied, 
 }
 
 // Apply is [Collect] that must not fail.
-func Apply(t testing.TB, s Store, snap store.Snapshot) store.Applied {
+func Apply(t testing.TB, s store.Store, snap store.Snapshot) store.Applied {
 	t.Helper()
 	applied, err := Collect(t.Context(), s, snap)
 	if err != nil {
@@ -75,7 +75,7 @@ func Apply(t testing.TB, s Store, snap store.Snapshot) store.Applied {
 }
 
 // Jobs returns what f finds.
-func Jobs(t testing.TB, s Store, f store.JobFilter) []store.Job {
+func Jobs(t testing.TB, s store.Store, f store.JobFilter) []store.Job {
 	t.Helper()
 	var all []store.Job
 	for job, err := range s.Jobs(t.Context(), f) {
@@ -93,7 +93,7 @@ func Snapshot(provider string, taken int64, events ...event.Event) store.Snapsho
 }
 
 // Records returns what f finds.
-func Records(t testing.TB, s Store, f store.Filter) []event.Record {
+func Records(t testing.TB, s store.Store, f store.Filter) []event.Record {
 	t.Helper()
 	var all []event.Record
 	for r, err := range s.Records(t.Context(), f) {

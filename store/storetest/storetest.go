@@ -2,46 +2,14 @@
 package storetest
 
 import (
-	"context"
-	"iter"
 	"testing"
-	"time"
 
-	"fever/event"
-	"fever/provider/feed"
 	"fever/store"
 )
 
-// A Store is all that a store promises.
-type Store interface {
-	Begin(context.Context, store.Job) (store.Job, error)
-	Finish(context.Context, store.Job, *feed.Validators) error
-	Apply(context.Context, store.Snapshot, store.Job) (store.Applied, store.Job, error)
-	Interrupt(context.Context, time.Time) (int, error)
-	Forget(context.Context, store.Forgetting) (store.Forgotten, error)
-	Rename(context.Context, store.Renaming) (store.Renamed, error)
-
-	Load(context.Context) ([]*event.Entry, store.Revision, error)
-	Changes(context.Context, store.Revision) ([]*event.Entry, store.Revision, error)
-	Wait(context.Context, store.Revision) error
-	Records(context.Context, store.Filter) iter.Seq2[event.Record, error]
-	Jobs(context.Context, store.JobFilter) iter.Seq2[store.Job, error]
-	Validators(context.Context, string) (feed.Validators, error)
-	Known(context.Context, string) (bool, error)
-	Stream(context.Context, string) (store.Stream, error)
-	Row(ctx context.Context, provider, name string) ([]byte, error)
-	Children(ctx context.Context, provider string, names []string) ([][]byte, error)
-	Published(ctx context.Context, provider string, after store.Revision, key []byte, limit int) ([]store.PublishedItem, store.Revision, error)
-	Locations(context.Context) (map[string]*time.Location, store.Revision, error)
-	Stats() store.Stats
-
-	Check() error
-	Close() error
-}
-
 // A Place opens what is stored in one place, which is empty at first, again and again. The
 // store keeps so many finished jobs of each provider. Nobody opens it twice at a time.
-type Place func(keep int) (Store, error)
+type Place func(keep int) (store.Store, error)
 
 // Keep is the number of jobs that stores keep where a test does not say another.
 const Keep = 3
@@ -58,7 +26,7 @@ func Run(t *testing.T, place func(*testing.T) Place) {
 
 // opened is a store that can be closed and opened again.
 type opened struct {
-	Store
+	store.Store
 	place Place
 	keep  int
 }
