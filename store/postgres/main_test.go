@@ -5,6 +5,7 @@ import (
 	"flag"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -24,8 +25,8 @@ func TestMain(m *testing.M) {
 // keep is the number of finished jobs that the tests' stores keep of each provider.
 const keep = storetest.Keep
 
-// TestStore runs the suite, directly and through a pooler of transactions. That one needs pgx's
-// mode exec: it would mix up prepared statements.
+// TestStore runs the suite: directly; through a pooler of transactions; and in pgx's mode exec, as a
+// user who has no more rights than the manual grants on the schema that another has made.
 func TestStore(t *testing.T) {
 	t.Parallel()
 	t.Run("direct", func(t *testing.T) {
@@ -39,10 +40,51 @@ func TestStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		storetest.Run(t, func(t *testing.T) storetest.Place {
-			place := with(t, postgrestest.Database(t), "host", u.Query().Get("host"))
-			return opens(with(t, place, "default_query_exec_mode", "exec"))
+			return opens(with(t, postgrestest.Database(t), "host", u.Query().Get("host")))
 		})
 	})
+	t.Run("few rights", func(t *testing.T) {
+		t.Parallel()
+		role, grants := rights(t)
+		sql(t, postgrestest.Database(t), role)
+		storetest.Run(t, func(t *testing.T) storetest.Place {
+			place := postgrestest.Database(t)
+			s, err := Open(t.Context(), place, keep)
+			if err == nil {
+				err = s.Close()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			sql(t, place, strings.ReplaceAll(grants, "on database fever", "on database "+databaseOf(t, place)))
+			return opens(with(t, with(t, place, "user", "fever_serve"), "default_query_exec_mode", "exec"))
+		})
+	})
+}
+
+// rights returns the statements of the manual that make a role, and give it what it needs.
+func rights(t *testing.T) (role, grants string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "scaling.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text1, _ := strings.Cut(string(text), "```sql\n")
+	statements, _, _ := strings.Cut(text1, "```")
+	role, grants, found := strings.Cut(statements, ";")
+	if !found || !strings.HasPrefix(role, "create role fever_serve login") {
+		t.Fatalf("the manual begins with %q", role)
+	}
+	return role, grants
+}
+
+func databaseOf(t *testing.T, place string) string {
+	t.Helper()
+	u, err := url.Parse(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimPrefix(u.Path, "/")
 }
 
 func opens(url string) storetest.Place {
