@@ -94,6 +94,14 @@ torture: build ## kill fever KILLS (1000) times while it collects, and check wha
 torture-short: ## the same in half a minute
 	$(MAKE) torture KILLS=60
 
+# The scenarios that make replicas runs, with commas between; all without.
+ONLY          ?=
+REPLICASFLAGS ?=
+
+.PHONY: replicas
+replicas: build ## have three fever processes on one PostgreSQL survive every fault: some 15 minutes (ONLY=torture: 10 more; REPLICASFLAGS=-list)
+	go run ./internal/replicas -fever bin/fever -only '$(ONLY)' $(REPLICASFLAGS)
+
 SOAKFLAGS ?=
 
 .PHONY: soak

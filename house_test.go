@@ -59,7 +59,8 @@ var allowed = map[string][]string{
 	"index/follow":          {"store", "index", "event"},
 	"index/deflate":         {},
 	"event":                 {},
-	"internal/postgrestest": {},                                          // for tests, too
+	"internal/postgrestest": {}, // for tests, too
+	"internal/replicas":     {"internal/harness", "internal/plot", "internal/postgrestest"},
 	"internal/torture":      {"internal/harness", "store", "store/bolt"}, // to check the files that it has a process leave behind
 
 	"provider/feed/dump":      {"provider/feed", "provider/jsonscan", "event"},
