@@ -73,11 +73,10 @@ func document(p, version int) []byte {
 // versionOf is the inverse of the length of a document.
 func versionOf(bytes int64) int { return int(bytes) - size }
 
-// feeds serve the next version of a provider's feed to each request.
+// feeds serve the next version of a provider's feed to each request. Each replica asks through
+// an HTTP proxy of its own, which tells it from the others. A field of the request would make
+// its feeds others, whose validators do not count for the rest.
 type feeds struct {
-	address string
-	stop    func()
-
 	mu     sync.Mutex
 	next   [providers]int
 	frozen bool                     // the version does not change any more
@@ -92,24 +91,26 @@ type request struct {
 	at      time.Time
 }
 
-// replicaHeader is the field of a request that names the replica.
-const replicaHeader = "X-Replica"
+// feedsHost is where the replicas' settings say that the feeds are.
+const feedsHost = "feeds.example"
 
-func serveFeeds(ctx context.Context) (*feeds, error) {
-	f := &feeds{holds: map[string]chan struct{}{}, asked: make(chan request, 1<<16)}
-	var err error
-	f.address, f.stop, err = harness.Listen(ctx, "", f)
-	return f, err
+func newFeeds() *feeds {
+	return &feeds{holds: map[string]chan struct{}{}, asked: make(chan request, 1<<16)}
 }
 
-// ServeHTTP answers GET /p0 and so on.
-func (f *feeds) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// through starts the proxy of a replica, and returns its environment for that.
+func (f *feeds) through(ctx context.Context, replica string) (env []string, stop func(), err error) {
+	address, stop, err := harness.Listen(ctx, "", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.serve(w, r, replica) }))
+	return []string{"HTTP_PROXY=http://" + address, "NO_PROXY=", "no_proxy="}, stop, err
+}
+
+// serve answers a replica's GET /p0 and so on.
+func (f *feeds) serve(w http.ResponseWriter, r *http.Request, replica string) {
 	p := providerNumber(strings.TrimPrefix(r.URL.Path, "/"))
 	if p < 0 {
 		http.NotFound(w, r)
 		return
 	}
-	replica := r.Header.Get(replicaHeader)
 	f.mu.Lock()
 	if !f.frozen {
 		f.next[p]++

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -19,19 +20,25 @@ func TestMain(m *testing.M) { os.Exit(leak.Check(m.Run())) }
 // TestFeeds asks for versions, which their length tells, holds a replica's requests, and freezes.
 func TestFeeds(t *testing.T) {
 	t.Parallel()
-	f, err := serveFeeds(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(f.stop)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	f := newFeeds()
 	get := func(replica string, p int) (version int) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+f.address+"/"+providerName(p), http.NoBody)
+		env, stop, err := f.through(t.Context(), replica)
 		if err != nil {
 			t.Error(err)
 			return 0
 		}
-		request.Header.Set(replicaHeader, replica)
+		defer stop()
+		proxy, err := url.Parse(strings.TrimPrefix(env[0], "HTTP_PROXY="))
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Proxy: http.ProxyURL(proxy)}}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+feedsHost+"/"+providerName(p), http.NoBody)
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
 		response, err := client.Do(request)
 		if err != nil {
 			t.Error(err)
@@ -65,6 +72,9 @@ func TestFeeds(t *testing.T) {
 		t.Errorf("the last versions are %v, and then %v", last, f.versions())
 	}
 }
+
+// nothing is the answer while nothing was collected.
+const nothing = `{"data":{"events":[]},"error":null}`
 
 // answerOf returns an answer in which events of the provider p are of the versions.
 func answerOf(p int, of func(event int) int) []byte {

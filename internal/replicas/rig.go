@@ -84,10 +84,7 @@ func (s *scenario) run(ctx context.Context, out io.Writer, fever, dir string) (e
 
 // build starts everything.
 func (r *rig) build(ctx context.Context) (err error) {
-	if r.feeds, err = serveFeeds(ctx); err != nil {
-		return err
-	}
-	r.closers = append(r.closers, func() error { r.feeds.stop(); return nil })
+	r.feeds = newFeeds()
 	if err := r.serve(ctx); err != nil {
 		return err
 	}
@@ -110,11 +107,16 @@ func (r *rig) build(ctx context.Context) (err error) {
 		if r.pooler == "transaction" {
 			url += "&default_query_exec_mode=exec"
 		}
-		if err := x.configure(r.dir, url, r.feeds); err != nil {
+		if err := x.configure(r.dir, url); err != nil {
 			return err
 		}
-		if n < len(r.skews) {
-			x.fever, x.env = skewedFever, []string{fmt.Sprintf("%s=%d", skewVariable, r.skews[n])}
+		env, stop, err := r.feeds.through(ctx, x.name)
+		if err != nil {
+			return err
+		}
+		r.closers = append(r.closers, func() error { stop(); return nil })
+		if x.env = env; n < len(r.skews) {
+			x.fever, x.env = skewedFever, append(env, fmt.Sprintf("%s=%d", skewVariable, r.skews[n]))
 		}
 		r.replicas = append(r.replicas, x)
 		r.searching.Go(func() { x.run(searching, r.began) })
