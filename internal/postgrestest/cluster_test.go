@@ -12,7 +12,7 @@ import (
 // running starts a server for a test.
 func running(t *testing.T, settings ...string) *Server {
 	t.Helper()
-	sharedServer(t) // or the test is skipped
+	Need(t)
 	s, err := Start(append(settings, "fsync=off")...)
 	if err != nil {
 		t.Fatal(err)

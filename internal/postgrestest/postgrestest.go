@@ -309,17 +309,23 @@ func sharedServer(t testing.TB) *Server {
 	return shared.Server
 }
 
-// started starts a server, or skips the test.
-func started(t testing.TB, settings ...string) *Server {
+// Need skips a test on a machine without PostgreSQL, or fails it where PostgreSQL is required.
+func Need(t testing.TB) {
 	t.Helper()
-	bin, err := programs()
+	_, err := programs()
 	if err != nil && os.Getenv(Required) != "required" {
 		t.Skip(err)
 	}
-	var s *Server
-	if err == nil {
-		s, err = start(bin, settings...)
+	if err != nil {
+		t.Fatal(err)
 	}
+}
+
+// started starts a server, or skips the test.
+func started(t testing.TB, settings ...string) *Server {
+	t.Helper()
+	Need(t)
+	s, err := Start(settings...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,6 +54,10 @@ func dump[T any](ctx context.Context, r *rig, args ...string) ([]T, error) {
 // examine checks what is stored: each snapshot was applied once, in order, and none that was
 // acknowledged is missing, unless the rig is lossy; and the events are what these snapshots make.
 func (r *rig) examine(ctx context.Context) error {
+	said := make(map[string][]harness.Line) // before the jobs are read, as there are new ones all the time
+	for _, x := range r.replicas {
+		said[x.name] = x.said()
+	}
 	jobs, err := dump[job](ctx, r, "--jobs")
 	if err != nil {
 		return err
@@ -85,7 +89,7 @@ func (r *rig) examine(ctx context.Context) error {
 	by := make(map[uint64]string)
 	for _, x := range r.replicas {
 		fenced += x.fenced()
-		for _, line := range x.said() {
+		for _, line := range said[x.name] {
 			acknowledged++
 			j, ok := completed[line.Job]
 			if there := ok && j.Bytes == line.Bytes && j.NotModified == line.NotModified; !there && !r.lossy {

@@ -1,21 +1,81 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"fever/cli"
 	"fever/internal/harness"
 	"fever/internal/leak"
+	"fever/internal/postgrestest"
 )
 
-func TestMain(m *testing.M) { os.Exit(leak.Check(m.Run())) }
+// asFever has the binary of these tests be fever.
+const asFever = "REPLICAS_TEST_AS_FEVER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asFever) != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		code := cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+		stop()
+		os.Exit(code)
+	}
+	if err := os.Setenv(asFever, "yes"); err != nil { // for the processes that the tests start
+		panic(err)
+	}
+	os.Exit(leak.Check(m.Run()))
+}
+
+// TestFaults is a short form of make replicas: the same rig, and those faults that need not wait
+// for the end of a lease.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	postgrestest.Need(t)
+	if testing.Short() {
+		t.Skip("it takes some time, and make replicas more")
+	}
+	fever, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []scenario{
+		{name: "connections", play: func(ctx context.Context, r *rig) error {
+			for n, step := range []func(x *replica) error{
+				func(x *replica) error { return r.unanswered(ctx, x, false, postgrestest.Close) },
+				func(x *replica) error { return r.unanswered(ctx, x, false, postgrestest.Reset) },
+				func(x *replica) error { return r.unanswered(ctx, x, true, postgrestest.Close) },
+				func(*replica) error { return r.restarted(ctx, postgrestest.Killed, time.Second) },
+				func(*replica) error { return r.network(ctx, "the network of all is cut for 2s", postgrestest.Cut, 2*time.Second, r.replicas...) },
+				func(x *replica) error { return r.killed(ctx, x, inCommit) },
+			} {
+				if err := step(r.replicas[n%len(r.replicas)]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		{name: "promote", play: promote, options: options{standby: synchronous}},
+		{name: "behind", play: behind, options: options{standby: asynchronous}},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			if err := s.run(t.Context(), &out, fever, t.TempDir()); err != nil {
+				t.Errorf("%v\n%s", err, &out)
+			}
+		})
+	}
+}
 
 // TestFeeds asks for versions, which their length tells, holds a replica's requests, and freezes.
 func TestFeeds(t *testing.T) {
