@@ -55,7 +55,9 @@ func TestFaults(t *testing.T) {
 				func(x *replica) error { return r.unanswered(ctx, x, false, postgrestest.Reset) },
 				func(x *replica) error { return r.unanswered(ctx, x, true, postgrestest.Close) },
 				func(*replica) error { return r.restarted(ctx, postgrestest.Killed, time.Second) },
-				func(*replica) error { return r.network(ctx, "the network of all is cut for 2s", postgrestest.Cut, 2*time.Second, r.replicas...) },
+				func(*replica) error {
+					return r.network(ctx, "the network of all is cut for 2s", postgrestest.Cut, 2*time.Second, r.replicas...)
+				},
 				func(x *replica) error { return r.killed(ctx, x, inCommit) },
 			} {
 				if err := step(r.replicas[n%len(r.replicas)]); err != nil {
