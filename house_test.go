@@ -22,6 +22,7 @@ import (
 var allowed = map[string][]string{
 	".":                     {"cli"},
 	"cli":                   {"config", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "store/postgres", "index", "index/follow", "event"},
+	"archive":               {"provider/feed", "event"},
 	"config":                {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/feed/ical", "provider/feed/mapped", "provider/feed/rpde", "provider/feed/schemaorg", "provider/xmlscan", "event"},
 	"internal/caches":       {"internal/harness"},
 	"internal/clients":      {"internal/harness"},
@@ -89,6 +90,7 @@ var only = map[string]string{
 	"github.com/julienschmidt/httprouter": "httpapi",
 	"github.com/cespare/xxhash/v2":        "index",
 	"github.com/govalues/decimal":         "event",
+	"github.com/klauspost/compress":       "archive",
 	"github.com/prometheus/client_golang": "ops",
 	"go.uber.org/goleak":                  "internal/leak",
 	"golang.org/x/term":                   "cli",

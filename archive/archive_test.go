@@ -1,0 +1,620 @@
+package archive
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"fever/provider/feed"
+)
+
+func open(tb testing.TB, dir string, keep time.Duration, size int64) *Archive {
+	tb.Helper()
+	a, err := Open(dir, keep, size)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = a.Close() }) // it may be closed already
+	return a
+}
+
+// all returns the documents of a provider with their bodies, and the errors among them.
+func all(tb testing.TB, dir, provider string) (docs []Document, bodies []string, errs []error) {
+	tb.Helper()
+	for doc, err := range Documents(dir, provider) {
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		docs = append(docs, doc)
+		in, err := doc.Open()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		body, err := io.ReadAll(in)
+		if err := errors.Join(err, in.Close()); err != nil {
+			errs = append(errs, err)
+		}
+		bodies = append(bodies, string(body))
+	}
+	return docs, bodies, errs
+}
+
+// segmentOf returns the path of the only segment of a provider.
+func segmentOf(tb testing.TB, dir string) string {
+	tb.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*", "*"+extension))
+	if err != nil || len(paths) != 1 {
+		tb.Fatalf("segments: %q, %v", paths, err)
+	}
+	return paths[0]
+}
+
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "archive")
+	a := open(t, dir, 0, 0)
+	j := a.Begin("feverup")
+	began := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	head := Head{
+		Job: 7, Started: began, Attempt: 2, Page: 1, Table: "superEvent", Generation: 3, Began: began, Public: true, Op: "fetch from example.com",
+		HTTPStatus: 200, ContentType: "text/csv", Charset: "utf-8", Links: []string{"<?page=2>; rel=next"},
+		ETag: `"a"`, LastModified: "today", Digest: bytes.Repeat([]byte{1}, 32), Source: "s", Received: 5,
+	}
+	w := j.Document()
+	_, _ = io.WriteString(w, "hello")
+	w.Keep(head)
+	failed := Head{Job: 7, Started: began, Page: 2, Failure: feed.KindMalformed}
+	w = j.Document()
+	w.Keep(failed)
+	w = j.Document()
+	_, _ = io.WriteString(w, "dropped")
+	w.Drop()
+	outcome := Outcome{At: began.Add(time.Second)}
+	if err := errors.Join(j.Sync(), j.End(outcome)); err != nil {
+		t.Fatal(err)
+	}
+	w = j.Document() // of a page that is committed after the others
+	_, _ = io.WriteString(w, "again")
+	w.Keep(head)
+	if err := j.Drop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(j.Close(), a.Close()); err != nil {
+		t.Fatal(err)
+	}
+	docs, bodies, errs := all(t, dir, "feverup")
+	if len(errs) > 0 || !slices.Equal(bodies, []string{"hello", ""}) {
+		t.Fatalf("bodies %q, %v", bodies, errs)
+	}
+	sum := sha256.Sum256([]byte("hello"))
+	head.Size, head.SHA256 = 5, sum[:]
+	if got := fmt.Sprintf("%+v", docs[0].Head); got != fmt.Sprintf("%+v", head) {
+		t.Errorf("head %s, want %+v", got, head)
+	}
+	if docs[0].Outcome != outcome || docs[1].Outcome != outcome || docs[1].Failure != feed.KindMalformed {
+		t.Errorf("outcomes %+v, %+v", docs[0].Outcome, docs[1])
+	}
+	got := docs[0].Feed(feed.Page{Rows: 3}, nil)
+	if back := HeadOf(got); got.Page.Rows != 3 || back.ETag != `"a"` || back.Charset != "utf-8" || !bytes.Equal(back.Digest, head.Digest) || back.Table != "superEvent" {
+		t.Errorf("as a document of a feed: %+v", got)
+	}
+	for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, "feverup"): 0o700, segmentOf(t, dir): 0o600} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("%s has the mode %o", path, got)
+		}
+	}
+}
+
+// A body of which one of a hundred events changes each time costs 3 % of it at most, also with
+// the segment's first.
+func TestSmall(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := open(t, dir, 0, 0)
+	m := newMarket(200 << 10)
+	total := 0
+	for n := range 60 {
+		body := m.next(1)
+		total += len(body)
+		put(t, a, uint64(n+1), body)
+	}
+	if part := 100 * float64(folderSize(t, dir)) / float64(total); part > 3 {
+		t.Errorf("it takes %.1f %% of the bodies", part)
+	}
+}
+
+// A recipe that is longer than a record may be, and pieces of more versions than the cache has
+// blocks.
+func TestLong(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := open(t, dir, 0, 0)
+	m := newMarket(8 << 20)
+	var want []string
+	for n := range 5 {
+		body := m.next(30)
+		want = append(want, string(body))
+		put(t, a, uint64(n+1), body)
+	}
+	var shuffled bytes.Buffer // no two pieces are where they were
+	for i := range 16 << 10 {
+		shuffled.WriteString(m.events[(i*7919)%len(m.events)])
+	}
+	want = append(want, shuffled.String(), shuffled.String())
+	put(t, a, 6, shuffled.Bytes())
+	put(t, a, 7, shuffled.Bytes())
+	_, bodies, errs := all(t, dir, "feverup")
+	if len(errs) > 0 || !slices.Equal(bodies, want) {
+		t.Errorf("%d bodies, %v", len(bodies), errs)
+	}
+}
+
+// After a kill the segment may end anywhere: all documents before that are there, and the archive
+// goes on.
+func TestTorn(t *testing.T) {
+	t.Parallel()
+	whole := t.TempDir()
+	a := open(t, whole, 0, 0)
+	m := newMarket(3 << 10)
+	var bodies []string
+	ends := []int64{0} // of the segment after each document
+	for n := range 4 {
+		body := m.next(50)
+		bodies = append(bodies, string(body))
+		put(t, a, uint64(n+1), body)
+		ends = append(ends, folderSize(t, whole))
+	}
+	path := segmentOf(t, whole)
+	segment, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := range len(segment) {
+		tail := []byte(nil)
+		if size%7 == 0 { // the file system has lengthened the file
+			tail = make([]byte, 100)
+		}
+		dir := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(dir, "feverup"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		torn := filepath.Join(dir, "feverup", filepath.Base(path))
+		if err := os.WriteFile(torn, slices.Concat(segment[:size], tail), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		docs, got, errs := all(t, dir, "feverup")
+		n := len(got)
+		if len(errs) > 0 || n > 4 || !slices.Equal(got, bodies[:n]) || n < 4 && int64(size) >= ends[n+1] || int64(size) < ends[max(n-1, 0)] {
+			t.Fatalf("of %d bytes there are %d documents, %v", size, n, errs)
+		}
+		if size%19 > 0 { // each flush to disk takes a while
+			continue
+		}
+		a := open(t, dir, 0, 0)
+		j := a.Begin("feverup")
+		unsettled, err := j.Unsettled()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := n > 0 && !docs[n-1].Outcome.Known(); last != (unsettled != nil) || last && unsettled.Job != docs[n-1].Job {
+			t.Fatalf("of %d bytes: unsettled %+v", size, unsettled)
+		}
+		if err := errors.Join(j.End(Outcome{At: time.Unix(1, 0)}), j.Close()); err != nil {
+			t.Fatal(err)
+		}
+		put(t, a, 9, []byte("after"))
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		docs, got, errs = all(t, dir, "feverup")
+		if len(errs) > 0 || !slices.Equal(got, append(slices.Clone(bodies[:n]), "after")) {
+			t.Fatalf("after %d bytes: %d documents, %v", size, len(got), errs)
+		}
+		for _, doc := range docs {
+			if !doc.Outcome.Known() {
+				t.Fatalf("after %d bytes: nothing is known of job %d", size, doc.Job)
+			}
+		}
+		segmentOf(t, dir)
+	}
+}
+
+// A damaged byte costs the documents that need it. None is given with other bytes than its own.
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := open(t, dir, 0, 0)
+	m := newMarket(3 << 10)
+	var bodies []string
+	for n := range 3 {
+		body := m.next(50)
+		bodies = append(bodies, string(body))
+		put(t, a, uint64(n+1), body)
+	}
+	path := segmentOf(t, dir)
+	segment, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range segment {
+		damaged := slices.Clone(segment)
+		damaged[i] ^= 0x10
+		if err := os.WriteFile(path, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		docs, got, errs := all(t, dir, "feverup")
+		if len(errs) == 0 {
+			t.Fatalf("byte %d is damaged, and nothing is said", i)
+		}
+		for n, doc := range docs {
+			if want := bodies[doc.Job-1]; got[n] != want && !strings.HasPrefix(want, got[n]) {
+				t.Fatalf("byte %d is damaged, and job %d has another body", i, doc.Job)
+			}
+		}
+	}
+	// Who writes leaves it alone, and begins another one.
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	damaged := slices.Clone(segment)
+	damaged[len(damaged)/2] ^= 1
+	if err := os.WriteFile(path, damaged, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a = open(t, dir, 0, 0)
+	put(t, a, 4, []byte("after"))
+	if left, err := os.ReadFile(path); err != nil || !bytes.Equal(left, damaged) {
+		t.Errorf("the damaged segment was changed, %v", err)
+	}
+	if _, got, _ := all(t, dir, "feverup"); got[len(got)-1] != "after" {
+		t.Errorf("the newest body is %q", got[len(got)-1])
+	}
+}
+
+// age makes a segment one that was begun so long ago that the next job begins another one.
+func age(tb testing.TB, path string, a *Archive) (string, *Archive) {
+	tb.Helper()
+	if err := a.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	began, err := beganOf(filepath.Base(path))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	older, err := freeName(filepath.Dir(path), began.Add(-maxAge))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.Rename(path, older); err != nil {
+		tb.Fatal(err)
+	}
+	return older, open(tb, a.dir, a.keep, a.size)
+}
+
+func TestKeep(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := open(t, dir, 24*time.Hour, 0)
+	put(t, a, 1, []byte("old"))
+	old := segmentOf(t, dir)
+	old, a = age(t, old, a)
+	put(t, a, 2, []byte("new"))
+	if _, got, _ := all(t, dir, "feverup"); !slices.Equal(got, []string{"old", "new"}) {
+		t.Errorf("it has %q", got)
+	}
+	if err := os.Chtimes(old, time.Now(), time.Now().Add(-25*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	put(t, a, 3, []byte("newer"))
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a = open(t, dir, 24*time.Hour, 0)
+	put(t, a, 4, []byte("newest"))
+	if _, got, errs := all(t, dir, "feverup"); !slices.Equal(got, []string{"new", "newer", "newest"}) || errs != nil {
+		t.Errorf("it has %q, %v", got, errs)
+	}
+}
+
+// All providers together take no more than they may, but for the segments that are written to. The
+// newest documents are there.
+func TestSize(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const most = 1 << 20
+	a := open(t, dir, 0, most)
+	for n := range 100 {
+		noise := newMarket(60 << 10).next(0)
+		for i := range noise {
+			noise[i] ^= byte(i * (n + 3) >> 3)
+		}
+		put(t, a, uint64(n+1), noise)
+		if size := folderSize(t, dir); size > most {
+			t.Fatalf("after %d documents it takes %d bytes", n+1, size)
+		}
+	}
+	docs, _, errs := all(t, dir, "feverup")
+	if len(errs) > 0 || len(docs) < 10 || docs[len(docs)-1].Job != 100 || docs[0].Job == 1 {
+		t.Errorf("%d documents, %v", len(docs), errs)
+	}
+}
+
+func TestForgetRename(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := open(t, dir, 0, 0)
+	put(t, a, 1, []byte("one"))
+	if err := a.Rename("feverup", "other"); err != nil {
+		t.Fatal(err)
+	}
+	put(t, a, 2, []byte("two"))
+	put(t, a, 4, []byte("four"))
+	for range 2 { // both have some; and again
+		if err := a.Rename("other", "feverup"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, a, 5, []byte("five"))
+	docs, got, errs := all(t, dir, "feverup")
+	if !slices.Equal(got, []string{"one", "two", "four", "five"}) || errs != nil || docs[2].Job != 4 {
+		t.Errorf("it has %q, %v", got, errs)
+	}
+	if names, err := Providers(dir); !slices.Equal(names, []string{"feverup"}) || err != nil {
+		t.Errorf("providers %q, %v", names, err)
+	}
+	for range 2 {
+		if err := a.Forget("feverup"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names, err := Providers(dir); len(names) > 0 || err != nil {
+		t.Errorf("providers %q, %v", names, err)
+	}
+	put(t, a, 6, []byte("six"))
+	if _, got, _ := all(t, dir, "feverup"); !slices.Equal(got, []string{"six"}) {
+		t.Errorf("it has %q", got)
+	}
+}
+
+func TestLocked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := open(t, dir, 0, 0)
+	if _, err := Open(dir, 0, 0); !errors.Is(err, ErrLocked) {
+		t.Errorf("a second writer: %v", err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir, 0, 0)
+}
+
+// A folder that cannot be written to costs the documents and nothing else. Once it can be, the next
+// job's are there.
+func TestCannotWrite(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := open(t, dir, 0, 0)
+	put(t, a, 1, []byte("one"))
+	s := a.segments["feverup"]
+	broken, err := os.Open(s.path) // cannot be written to
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := s.file
+	s.file = broken
+	j := a.Begin("feverup")
+	for range 2 {
+		w := j.Document()
+		_, _ = w.Write(bytes.Repeat([]byte("no room "), 1<<20))
+		w.Keep(Head{Job: 2})
+	}
+	if err := j.Sync(); err == nil {
+		t.Error("nothing is said")
+	}
+	if err := errors.Join(j.End(Outcome{}), j.Close(), whole.Close()); err != nil {
+		t.Error(err)
+	}
+	put(t, a, 3, []byte("three"))
+	docs, got, errs := all(t, dir, "feverup")
+	if !slices.Equal(got, []string{"one", "three"}) || errs != nil || docs[1].Job != 3 {
+		t.Errorf("it has %q, %v", got, errs)
+	}
+}
+
+// TestModel has any jobs, kills and restarts, and compares the archive with what it must have.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		dir, err := os.MkdirTemp("", "fever-archive") //nolint:usetesting // of one of many runs
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		a, err := Open(dir, 0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = a.Close() }()
+		parts := []string{strings.Repeat("first ", 300), strings.Repeat("second ", 2000), "short", string(newMarket(5 << 10).next(0))}
+		part := rapid.Map(rapid.IntRange(0, len(parts)-1), func(i int) string { return parts[i] })
+		body := rapid.Custom(func(t *rapid.T) string {
+			return strings.Join(rapid.SliceOfN(part, 0, 8).Draw(t, "parts"), rapid.StringN(0, 3, 3).Draw(t, "between"))
+		})
+		var want []string // the bodies
+		outcomes := 0
+		job := uint64(0)
+		t.Repeat(map[string]func(*rapid.T){
+			"job": func(t *rapid.T) {
+				job++
+				j := a.Begin("p")
+				var bodies []string
+				for range rapid.IntRange(0, 3).Draw(t, "documents") {
+					w := j.Document()
+					text := body.Draw(t, "body")
+					for part := range slices.Chunk([]byte(text), rapid.IntRange(1, 5000).Draw(t, "bytes")) {
+						_, _ = w.Write(part)
+					}
+					if rapid.Bool().Draw(t, "keep") {
+						w.Keep(Head{Job: job, Started: time.UnixMilli(int64(job))})
+						bodies = append(bodies, text)
+					}
+					w.Drop() // no more than a kept one needs it
+				}
+				switch rapid.SampledFrom([]string{"ends", "drops", "dies"}).Draw(t, "job") {
+				case "ends":
+					if err := errors.Join(j.Sync(), j.End(Outcome{At: time.UnixMilli(int64(job))})); err != nil {
+						t.Fatal(err)
+					}
+					want = append(want, bodies...)
+					outcomes += len(bodies)
+				case "drops":
+					if err := j.Drop(); err != nil {
+						t.Fatal(err)
+					}
+				case "dies":
+					want = append(want, bodies...)
+					if err := a.Close(); err != nil {
+						t.Fatal(err)
+					}
+					if a, err = Open(dir, 0, 0); err != nil {
+						t.Fatal(err)
+					}
+					j = a.Begin("p")
+					if len(bodies) > 0 && rapid.Bool().Draw(t, "settled") {
+						if err := j.End(Outcome{At: time.UnixMilli(int64(job))}); err != nil { // of a segment that is not open yet
+							t.Fatal(err)
+						}
+						if head, err := j.Unsettled(); err != nil || head == nil || head.Job != job {
+							t.Fatalf("unsettled is %+v, %v", head, err)
+						}
+						if err := j.End(Outcome{At: time.UnixMilli(int64(job))}); err != nil {
+							t.Fatal(err)
+						}
+						outcomes += len(bodies)
+					}
+				}
+				if err := j.Close(); err != nil {
+					t.Fatal(err)
+				}
+			},
+			"restart": func(t *rapid.T) {
+				if err := a.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if a, err = Open(dir, 0, 0); err != nil {
+					t.Fatal(err)
+				}
+			},
+			"roll": func(t *rapid.T) {
+				if s := a.segments["p"]; s != nil {
+					if err := a.release("p"); err != nil {
+						t.Fatal(err)
+					}
+					if s, err = begin(filepath.Join(dir, "p"), time.Now()); err != nil {
+						t.Fatal(err)
+					}
+					a.segments["p"] = s
+				}
+			},
+			"": func(t *rapid.T) {
+				var got []string
+				known := 0
+				for doc, err := range Documents(dir, "p") {
+					if err != nil {
+						t.Fatal(err)
+					}
+					in, err := doc.Open()
+					if err != nil {
+						t.Fatal(err)
+					}
+					body, err := io.ReadAll(in)
+					if err := errors.Join(err, in.Close()); err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, string(body))
+					if doc.Outcome.Known() {
+						known++
+					}
+				}
+				if !slices.Equal(got, want) || known != outcomes {
+					t.Fatalf("it has %d documents, %d of them with an outcome; want %d and %d", len(got), known, len(want), outcomes)
+				}
+			},
+		})
+	})
+}
+
+// FuzzRead reads any bytes as a segment: nothing panics, and every body that is given to its end is the
+// one that its head tells of.
+func FuzzRead(f *testing.F) {
+	dir := f.TempDir()
+	a := open(f, dir, 0, 0)
+	m := newMarket(2 << 10)
+	for n := range 2 {
+		put(f, a, uint64(n+1), m.next(50))
+	}
+	segment, err := os.ReadFile(segmentOf(f, dir))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(segment, 20, []byte("x"), true)
+	f.Fuzz(func(t *testing.T, segment []byte, at int, other []byte, mend bool) {
+		if at >= 0 && at < len(segment) {
+			copy(segment[at:], other)
+		}
+		if mend { // the checksums must not be all that keeps damage out
+			for b := segment[min(len(magic), len(segment)):]; len(b) >= headerSize; {
+				length := min(int(b[0])|int(b[1])<<8|int(b[2])<<16, len(b)-headerSize)
+				copy(b, appendRecord(nil, b[3], b[headerSize:headerSize+length]))
+				b = b[headerSize+length:]
+			}
+		}
+		dir := t.TempDir()
+		folder := filepath.Join(dir, "p")
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(folder, "001795866600000"+extension)
+		if err := os.WriteFile(path, segment, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for doc, err := range Documents(dir, "p") {
+			if err != nil {
+				continue
+			}
+			in, err := doc.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(in)
+			sum := sha256.Sum256(body)
+			if err == nil && (int64(len(body)) != doc.Size || !bytes.Equal(sum[:], doc.SHA256)) {
+				t.Error("a body that is not that of its head")
+			}
+			if err := in.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s, err := openSegment(path); err == nil {
+			if err := s.file.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

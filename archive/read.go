@@ -1,0 +1,362 @@
+package archive
+
+import (
+	"bufio"
+	"cmp"
+	"container/list"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// A Document is one of the archive.
+type Document struct {
+	Head
+	Outcome Outcome // zero if it is not known: the process ended before it was written
+
+	path   string
+	at     int64   // of the record in its segment
+	parts  []int64 // of the records with what comes before in its recipe
+	recipe []byte  // the rest
+}
+
+// maxDocuments bounds the documents of a job whose outcome is looked for.
+const maxDocuments = 16 << 10
+
+// Documents yields the documents of a provider in the order in which jobs got them, each job's
+// together. An archive may be written to meanwhile.
+//
+// What a kill has left of a document at the end of the newest segment is passed over. For other bytes
+// that cannot be read there is an error without a document, and what follows them comes if it can
+// be found.
+func Documents(dir, provider string) iter.Seq2[Document, error] {
+	return func(yield func(Document, error) bool) {
+		folder := filepath.Join(dir, provider)
+		names, err := segmentNames(folder)
+		if err != nil {
+			yield(Document{}, err)
+			return
+		}
+		var open []*source // segments whose next jobs are known; of a provider that was renamed they may overlap
+		defer func() {
+			for _, s := range open {
+				s.close()
+			}
+		}()
+		for len(names) > 0 || len(open) > 0 {
+			for len(names) > 0 {
+				began, err := beganOf(names[0])
+				if len(open) > 0 && (err != nil || began.After(open[0].job[0].Started)) {
+					break
+				}
+				s := newSource(filepath.Join(folder, names[0]), len(names) == 1)
+				names = names[1:]
+				if s.advance(yield) {
+					open = append(open, s)
+				} else if s.close(); s.stopped {
+					return
+				}
+				slices.SortFunc(open, func(a, b *source) int { return a.compare(b) })
+			}
+			if len(open) == 0 {
+				continue
+			}
+			s := open[0]
+			for _, doc := range s.job {
+				if !yield(doc, nil) {
+					return
+				}
+			}
+			if !s.advance(yield) {
+				s.close()
+				open = open[1:]
+				if s.stopped {
+					return
+				}
+			}
+			slices.SortFunc(open, func(a, b *source) int { return a.compare(b) })
+		}
+	}
+}
+
+// A source is a segment whose jobs are read in turn.
+type source struct {
+	path    string
+	newest  bool
+	file    *os.File
+	in      *records
+	err     error // of opening it
+	job     []Document
+	read    []Document // of the job after it, so far
+	parts   []int64
+	stopped bool
+}
+
+func newSource(path string, newest bool) *source {
+	s := &source{path: path, newest: newest}
+	if s.file, s.err = os.Open(path); s.err == nil {
+		s.in, s.err = readRecords(s.file)
+	}
+	return s
+}
+
+func (s *source) close() {
+	if s.file != nil {
+		_ = s.file.Close() // opened for reading
+		s.file = nil
+	}
+}
+
+func (s *source) compare(o *source) int {
+	return cmp.Or(s.job[0].Started.Compare(o.job[0].Started), cmp.Compare(s.path, o.path))
+}
+
+// advance reads the documents of the next job, and reports whether there are any. It yields what is
+// damaged.
+func (s *source) advance(yield func(Document, error) bool) bool {
+	s.job = nil
+	report := func(err error) bool {
+		s.stopped = !yield(Document{}, fmt.Errorf("the segment %s of the archive: %w", s.path, err))
+		return !s.stopped
+	}
+	for s.in != nil || s.err != nil {
+		if s.err != nil {
+			if torn := errors.Is(s.err, errTorn); !torn || !s.newest {
+				report(s.err)
+			}
+			s.in, s.err = nil, nil
+			break
+		}
+		rec, err := s.in.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			s.in = nil
+			continue
+		case errors.Is(err, errTorn) && s.newest:
+			s.in = nil
+			continue
+		case err != nil:
+			if !report(err) {
+				return false
+			}
+			if rec.kind == 0 { // where the next one begins is not known
+				s.in = nil
+			}
+			continue
+		}
+		complete, err := s.take(&rec)
+		if err != nil && !report(err) {
+			return false
+		}
+		if complete {
+			return true
+		}
+	}
+	s.job, s.read = s.read, nil
+	return len(s.job) > 0
+}
+
+// take takes a record, and reports whether the documents of a job are complete with it.
+func (s *source) take(rec *record) (bool, error) {
+	switch rec.kind {
+	case recipeRecord:
+		s.parts = append(s.parts, rec.at)
+	case documentRecord:
+		doc := Document{path: s.path, at: rec.at, parts: s.parts}
+		s.parts = nil
+		recipe, err := readDocument(rec.content, &doc.Head)
+		if err != nil {
+			return false, err
+		}
+		doc.recipe = recipe
+		if len(s.read) > 0 && (s.read[0].Job != doc.Job || len(s.read) >= maxDocuments) {
+			s.job, s.read = s.read, []Document{doc} // nothing says what became of that job
+			return true, nil
+		}
+		s.read = append(s.read, doc)
+	case outcomeRecord:
+		if len(s.read) == 0 {
+			return false, nil
+		}
+		var outcome Outcome
+		err := readOutcome(rec.content, &outcome)
+		for i := range s.read {
+			s.read[i].Outcome = outcome
+		}
+		s.job, s.read = s.read, nil
+		return true, err
+	}
+	return false, nil
+}
+
+// maxCache bounds the uncompressed blocks that the body of a document holds. A document whose pieces
+// came with many versions needs a block of each of them at a time.
+const maxCache = 16 << 20
+
+// Open returns the body of the document. Its last Read returns an error in place of io.EOF if
+// the body is not what was stored. It must be closed.
+func (d *Document) Open() (io.ReadCloser, error) {
+	file, err := os.Open(d.path)
+	if err != nil {
+		return nil, fmt.Errorf("open a document of the archive: %w", err)
+	}
+	return &body{doc: d, file: file, parts: d.parts, sum: sha256.New(), blocks: make(map[int64]*list.Element)}, nil
+}
+
+// A body is that of a document.
+type body struct {
+	doc    *Document
+	file   *os.File
+	parts  []int64 // of the recipe, that were not read
+	ended  bool    // so is the rest
+	recipe []byte
+	last   int64 // the block of the last span
+	now    []byte
+	sum    hash.Hash
+	size   int64
+	err    error
+
+	blocks map[int64]*list.Element // by their places
+	recent list.List               // of *cached, the last one used in front
+	cached int                     // bytes
+}
+
+type cached struct {
+	at       int64
+	contents []byte
+}
+
+func (b *body) Close() error { return b.file.Close() }
+
+func (b *body) Read(p []byte) (int, error) {
+	for len(b.now) == 0 && b.err == nil {
+		b.err = b.next()
+	}
+	if len(b.now) == 0 && b.err != nil {
+		return 0, b.err
+	}
+	n := copy(p, b.now)
+	b.now = b.now[n:]
+	return n, nil
+}
+
+// next sets the bytes that come next. The error is io.EOF at the end.
+func (b *body) next() error {
+	if len(b.recipe) == 0 {
+		return b.goOn()
+	}
+	step, n := binary.Varint(b.recipe)
+	offset, rest, ok := uvarint(b.recipe[max(n, 0):])
+	length, rest, ok2 := uvarint(rest)
+	if n <= 0 || !ok || !ok2 {
+		return b.damaged(errDamaged)
+	}
+	b.recipe = rest
+	b.last += step
+	contents, err := b.block(b.last)
+	if err != nil {
+		return b.damaged(err)
+	}
+	if offset > uint64(len(contents)) || length > uint64(len(contents))-offset || length == 0 {
+		return b.damaged(errDamaged)
+	}
+	b.now = contents[offset : offset+length]
+	b.size += int64(length)
+	b.sum.Write(b.now)
+	if b.size > b.doc.Size {
+		b.now = nil
+		return b.damaged(errDamaged)
+	}
+	return nil
+}
+
+// goOn reads the next part of the recipe.
+func (b *body) goOn() error {
+	switch {
+	case len(b.parts) > 0:
+		content, err := b.record(b.parts[0], recipeRecord)
+		if err != nil {
+			return b.damaged(err)
+		}
+		b.parts, b.recipe = b.parts[1:], content
+		return nil
+	case !b.ended:
+		b.ended, b.recipe = true, b.doc.recipe
+		return nil
+	case b.size != b.doc.Size || !slices.Equal(b.sum.Sum(nil), b.doc.SHA256):
+		return b.damaged(errDamaged)
+	}
+	return io.EOF
+}
+
+func (b *body) damaged(err error) error {
+	return fmt.Errorf("the document at byte %d of the segment %s of the archive: %w", b.doc.at, b.doc.path, err)
+}
+
+// record returns the content of a record of a kind.
+func (b *body) record(at int64, kind byte) ([]byte, error) {
+	if at < int64(len(magic)) {
+		return nil, errDamaged
+	}
+	in := records{r: bufio.NewReaderSize(io.NewSectionReader(b.file, at, headerSize+maxRecord), 64<<10), at: at}
+	rec, err := in.next()
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, errTorn
+	case err != nil:
+		return nil, err
+	case rec.kind != kind:
+		return nil, errDamaged
+	}
+	return rec.content, nil
+}
+
+// block returns the uncompressed content of a block.
+func (b *body) block(at int64) ([]byte, error) {
+	if known := b.blocks[at]; known != nil {
+		b.recent.MoveToFront(known)
+		return known.Value.(*cached).contents, nil
+	}
+	content, err := b.record(at, blockRecord)
+	if err != nil {
+		return nil, err
+	}
+	table, compressed, err := readBlock(content)
+	if err != nil {
+		return nil, err
+	}
+	size := 0
+	for _, piece := range table {
+		size += int(piece.length)
+	}
+	decompress, err := decoder()
+	if err != nil {
+		return nil, err
+	}
+	contents, err := decompress.DecodeAll(compressed, make([]byte, 0, size))
+	if err != nil || len(contents) != size {
+		return nil, fmt.Errorf("%w: a block of %d bytes is %d: %w", errDamaged, size, len(contents), err)
+	}
+	b.blocks[at] = b.recent.PushFront(&cached{at, contents})
+	for b.cached += size; b.cached > maxCache; {
+		oldest := b.recent.Remove(b.recent.Back()).(*cached)
+		delete(b.blocks, oldest.at)
+		b.cached -= len(oldest.contents)
+	}
+	return contents, nil
+}
+
+// decoder decompresses blocks, several at a time. A frame that would need more memory is refused.
+var decoder = sync.OnceValues(func() (*zstd.Decoder, error) {
+	return zstd.NewReader(nil, zstd.WithDecoderMaxMemory(blockSize), zstd.WithDecoderMaxWindow(blockSize))
+})
