@@ -290,6 +290,7 @@ func (c *changes) writeEvents(ctx context.Context, t *tx) error {
 		return err
 	}
 	steps = nil
+	first, last := keysOf(c.snap.Provider) // as in compareEvents
 	if len(c.marked) > 0 {
 		var keys [][]byte
 		var items []string
@@ -297,13 +298,12 @@ func (c *changes) writeEvents(ctx context.Context, t *tx) error {
 			keys, items = append(keys, c.keys[row]), append(items, c.items[row])
 		}
 		steps = append(steps, step{`update fever.event as e set current = true, item = s.item, change = case when e.current then e.change else $3 end
-			from unnest($1::bytea[], $2::text[]) as s (key, item) where e.key = s.key`, []any{keys, items, t.mark.change}})
+			from unnest($1::bytea[], $2::text[]) as s (key, item) where e.key = s.key and e.key > $4 and e.key < $5`, []any{keys, items, t.mark.change, first, last}})
 	}
-	first, last := keysOf(c.snap.Provider)
 	switch {
 	case c.snap.Changes != nil && c.left > 0:
 		steps = append(steps, step{`update fever.event as e set current = false, item = '', change = $3
-			from unnest($1::bytea[], $2::boolean[]) as s (key, past) where e.key = s.key and past and current`, []any{c.keys, c.past, t.mark.change}})
+			from unnest($1::bytea[], $2::boolean[]) as s (key, past) where e.key = s.key and e.key > $4 and e.key < $5 and past and current`, []any{c.keys, c.past, t.mark.change, first, last}})
 	case c.snap.Changes == nil && c.applied.Gone > 0:
 		steps = append(steps, step{`update fever.event as e set current = false, item = '', change = $5 where current and key > $1 and key < $2 and not exists (
 			select from unnest($3::bytea[], $4::boolean[]) as s (key, past) where s.key = e.key and not past)`, []any{first, last, c.keys, c.past, t.mark.change}})

@@ -118,7 +118,8 @@ func (s *Store) writePage(ctx context.Context, t *tx, c *changes) error {
 	if err := t.SendBatch(ctx, &writes).Close(); err != nil {
 		return err
 	}
-	if err := c.leave(ctx, t, `from unnest($2::bytea[], $3::text[]) as s (key, item) where e.key = s.key and e.item = s.item`, keys, items); err != nil {
+	first, last := keysOf(c.snap.Provider)
+	if err := c.leave(ctx, t, `from unnest($4::bytea[], $5::text[]) as s (key, item) where e.key = s.key and e.key > $2 and e.key < $3 and e.item = s.item`, first, last, keys, items); err != nil {
 		return err
 	}
 	if !c.snap.Changes.Complete {
@@ -127,7 +128,6 @@ func (s *Store) writePage(ctx context.Context, t *tx, c *changes) error {
 	if _, err := t.Exec(ctx, "delete from fever.item where provider = $1 and generation < $2", c.snap.Provider, int64(c.snap.Changes.Stream.Generation)); err != nil {
 		return err
 	}
-	first, last := keysOf(c.snap.Provider)
 	return c.leave(ctx, t, `where key > $2 and key < $3 and not exists (
 		select from fever.item as i where i.provider = $4 and i.of_table = '' and i.id = e.item)`, first, last, c.snap.Provider)
 }

@@ -145,12 +145,18 @@ type row struct {
 // scan calls f with all events for which the condition is true. The row is good until f
 // returns, but its key for ever.
 func (s *Store) scan(ctx context.Context, q querier, locations map[string]*time.Location, f func(*event.Entry, *row), condition string, arguments ...any) error {
-	rows, err := q.Query(ctx, "select key, current, change, title, starts, ends, lowest, highest from fever.event "+condition, arguments...)
+	rows, err := q.Query(ctx, readRows+condition, arguments...)
 	if err != nil {
 		return err
 	}
+	return s.scanRows(rows, locations, f)
+}
+
+const readRows = "select key, current, change, title, starts, ends, lowest, highest from fever.event "
+
+func (s *Store) scanRows(rows pgx.Rows, locations map[string]*time.Location, f func(*event.Entry, *row)) error {
 	var r row
-	_, err = pgx.ForEachRow(rows, []any{&r.key, &r.current, &r.change, &r.Title, &r.Start, &r.End, &r.Lowest, &r.Highest}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&r.key, &r.current, &r.change, &r.Title, &r.Start, &r.End, &r.Lowest, &r.Highest}, func() error {
 		e, err := s.entry(&r, locations)
 		if err == nil {
 			f(e, &r)

@@ -66,15 +66,21 @@ func (s *Store) revalidate(t *tx, provider string, value []byte, v feed.Validato
 // locations returns the time zone of every provider with a snapshot. For Stats it keeps the
 // number of each one's current events.
 func (s *Store) locations(ctx context.Context, q querier) (map[string]*time.Location, error) {
-	rows, err := q.Query(ctx, "select name, value, current from fever.provider where value is not null")
+	rows, err := q.Query(ctx, readProviders)
 	if err != nil {
 		return nil, err
 	}
+	return s.locationsIn(rows)
+}
+
+const readProviders = "select name, value, current from fever.provider where value is not null"
+
+func (s *Store) locationsIn(rows pgx.Rows) (map[string]*time.Location, error) {
 	all, current := make(map[string]*time.Location), make(map[string]int)
 	var name string
 	var value []byte
 	var n int
-	_, err = pgx.ForEachRow(rows, []any{&name, &value, &n}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&name, &value, &n}, func() error {
 		p, err := s.decodeProvider(name, value)
 		if err == nil {
 			current[name] = n

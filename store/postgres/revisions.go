@@ -33,10 +33,13 @@ type head struct {
 	id        []byte
 }
 
+const readHead = "select revision, rewritten, id from fever.meta"
+
 func headOf(ctx context.Context, q querier) (h head, err error) {
-	err = q.QueryRow(ctx, "select revision, rewritten, id from fever.meta").Scan(&h.revision, &h.rewritten, &h.id)
-	return h, err
+	return h, h.scan(q.QueryRow(ctx, readHead))
 }
+
+func (h *head) scan(row pgx.Row) error { return row.Scan(&h.revision, &h.rewritten, &h.id) }
 
 // change gives the transaction a number for the events that it changes.
 func (t *tx) change(ctx context.Context) error {
@@ -73,95 +76,129 @@ func (t *tx) revise(rewritten bool, at *store.Revision) {
 // The error is store.ErrRewritten (wrapped) when that is not all that has happened. This is so,
 // too, when the database has another past than it had at that revision, as after a restore.
 func (s *Store) Changes(ctx context.Context, since store.Revision) (entries []*event.Entry, at store.Revision, err error) {
-	err = s.read(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		h, err := headOf(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if since < h.rewritten || since > h.revision {
-			return store.ErrRewritten
-		}
-		numbers, err := s.changesSince(ctx, tx, since, h)
-		if err != nil {
-			return err
-		}
-		at, entries = h.revision, nil
-		s.history.remember(h.revision, h.id)
-		if since == at {
-			return nil
-		}
-		locations, err := s.locations(ctx, tx)
-		if err != nil {
-			return err
-		}
-		type place struct {
-			number int64
-			key    []byte
-			*event.Entry
-		}
-		var all []place
-		// The list of changes has the server use the index. A join reads the whole table.
-		err = s.scan(ctx, tx, locations, func(e *event.Entry, r *row) {
-			all = append(all, place{numbers[r.change], r.key, e})
-		}, "where change = any($1)", slices.Collect(maps.Keys(numbers)))
-		slices.SortFunc(all, func(a, b place) int { return cmp.Or(cmp.Compare(a.number, b.number), bytes.Compare(a.key, b.key)) })
-		for _, p := range all {
-			entries = append(entries, p.Entry)
-		}
-		return err
-	})
+	entries, at, err = s.changes(ctx, since)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read what has changed since revision %d: %w", since, err)
 	}
 	return entries, at, nil
 }
 
-// changesSince returns the numbers of the revisions after one by their change.
-func (s *Store) changesSince(ctx context.Context, tx pgx.Tx, since store.Revision, h head) (map[int64]int64, error) {
-	rows, err := tx.Query(ctx, "select number, id, change from fever.revision where number >= $1", int64(since))
+// changes takes two round trips: how late a search finds what another process stored is mostly
+// these.
+func (s *Store) changes(ctx context.Context, since store.Revision) (entries []*event.Entry, at store.Revision, err error) {
+	ctx, cancel := context.WithTimeout(ctx, bulkLimit)
+	defer cancel()
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	numbers := make(map[int64]int64)
-	known := h.revision == 0
+	defer conn.Release() // which closes it if it is still in the transaction
+	var h head
+	var locations map[string]*time.Location
+	later := laterRevisions{since: since, history: &s.history}
+	var first, last pgx.Batch
+	first.Queue("begin isolation level repeatable read read only")
+	first.Queue(readHead).QueryRow(h.scan)
+	first.Queue("select number, id, change from fever.revision where number >= $1", int64(since)).Query(later.scan)
+	first.Queue(readProviders).Query(func(rows pgx.Rows) (err error) {
+		locations, err = s.locationsIn(rows)
+		return err
+	})
+	if err := conn.SendBatch(ctx, &first).Close(); err != nil {
+		return nil, 0, err
+	}
+	known := since >= h.rewritten && since <= h.revision && (later.known || h.revision == 0)
+	type place struct {
+		number int64
+		key    []byte
+		*event.Entry
+	}
+	var all []place
+	if known && since < h.revision {
+		// The list of changes has the server use the index. A join reads the whole table.
+		last.Queue(readRows+"where change = any($1)", slices.Collect(maps.Keys(later.numbers))).Query(func(rows pgx.Rows) error {
+			return s.scanRows(rows, locations, func(e *event.Entry, r *row) {
+				all = append(all, place{later.numbers[r.change], r.key, e})
+			})
+		})
+	}
+	last.Queue("commit")
+	if err := conn.SendBatch(ctx, &last).Close(); err != nil {
+		return nil, 0, err
+	}
+	if !known {
+		return nil, 0, store.ErrRewritten
+	}
+	s.history.remember(h.revision, h.id)
+	slices.SortFunc(all, func(a, b place) int { return cmp.Or(cmp.Compare(a.number, b.number), bytes.Compare(a.key, b.key)) })
+	for _, p := range all {
+		entries = append(entries, p.Entry)
+	}
+	return entries, h.revision, nil
+}
+
+// laterRevisions are those after one.
+type laterRevisions struct {
+	since   store.Revision
+	history *history
+
+	numbers map[int64]int64 // by their change
+	known   bool            // the one is in the past of the database
+}
+
+func (l *laterRevisions) scan(rows pgx.Rows) error {
+	l.numbers = make(map[int64]int64)
 	var number, change int64
 	var id []byte
-	_, err = pgx.ForEachRow(rows, []any{&number, &id, &change}, func() error {
-		if number == int64(since) {
-			known = s.history.shares(since, id)
+	_, err := pgx.ForEachRow(rows, []any{&number, &id, &change}, func() error {
+		if number == int64(l.since) {
+			l.known = l.history.shares(l.since, id)
 			return nil
 		}
-		known = known || since == 0 && number == 1
-		numbers[change] = number
+		l.known = l.known || l.since == 0 && number == 1
+		l.numbers[change] = number
 		return nil
 	})
-	if err == nil && !known {
-		err = store.ErrRewritten
-	}
-	return numbers, err
+	return err
 }
 
 // A history remembers the ids of revisions that the store has spoken of. A database that was
 // restored, or that a standby serves now which lacked the latest commits, may have come to the
 // same number in another way.
 type history struct {
-	mu  sync.Mutex
-	ids map[store.Revision][]byte
+	mu    sync.Mutex
+	ids   map[store.Revision]spoken
+	turns uint64 // counts the uses
 }
 
-// mostRemembered bounds the revisions in a history.
+// spoken is a revision in a history.
+type spoken struct {
+	id   []byte
+	used uint64 // the turn of the last use
+}
+
+// mostRemembered bounds the revisions in a history. The one that was not used for the longest
+// time is the first to be forgotten. A process that follows uses its own each time it waits, so
+// that one is kept however old it is.
 const mostRemembered = 4096
 
 func (h *history) remember(r store.Revision, id []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ids == nil {
-		h.ids = make(map[store.Revision][]byte)
+		h.ids = make(map[store.Revision]spoken)
 	}
-	if len(h.ids) >= mostRemembered && h.ids[r] == nil {
-		delete(h.ids, slices.Min(slices.Collect(maps.Keys(h.ids))))
+	if _, known := h.ids[r]; !known && len(h.ids) >= mostRemembered {
+		oldest := r
+		for other, s := range h.ids {
+			if oldest == r || s.used < h.ids[oldest].used {
+				oldest = other
+			}
+		}
+		delete(h.ids, oldest)
 	}
-	h.ids[r] = id
+	h.turns++
+	h.ids[r] = spoken{id, h.turns}
 }
 
 // shares reports whether a revision may be the one that the store has spoken of.
@@ -169,7 +206,11 @@ func (h *history) shares(r store.Revision, id []byte) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	known, ok := h.ids[r]
-	return !ok || bytes.Equal(known, id)
+	if ok {
+		h.turns++
+		h.ids[r] = spoken{known.id, h.turns}
+	}
+	return !ok || bytes.Equal(known.id, id)
 }
 
 // agrees reports whether a database that is at most as far as a revision may yet come to it.
@@ -177,7 +218,7 @@ func (h *history) agrees(r store.Revision, now head) bool {
 	if now.revision == r {
 		return h.shares(r, now.id)
 	}
-	return h.shares(r, nil) // it never had an id, so nobody has spoken of it
+	return h.shares(r, nil) // it has no id there; who has spoken of it has another past
 }
 
 const (

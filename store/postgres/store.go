@@ -95,6 +95,10 @@ func openAt(ctx context.Context, url string, keep int, readOnly bool) (*Store, e
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
+	return openConfig(ctx, config, keep, readOnly)
+}
+
+func openConfig(ctx context.Context, config *pgxpool.Config, keep int, readOnly bool) (_ *Store, err error) {
 	prepare(config)
 	s := &Store{place: placeOf(config.ConnConfig), holder: uuid.NewString(), keep: keep, readOnly: readOnly, commitLimit: commitLimit, encodedLimit: encodedLimit}
 	if s.host, err = os.Hostname(); err != nil {
