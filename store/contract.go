@@ -13,6 +13,8 @@ import (
 // goroutines, and each returns when its context ends. [fever/store/storetest] is what all
 // stores promise in common. Where they differ, their own methods say it.
 type Store interface {
+	Copier
+
 	// Begin records a job as running, and returns it with its id. The error is ErrBusy (wrapped)
 	// while another process runs one of the provider.
 	Begin(ctx context.Context, job Job) (Job, error)

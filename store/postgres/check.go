@@ -90,7 +90,7 @@ func (s *Store) checkEvents(ctx context.Context, q querier, f *faults) error {
 	var enc store.Encoder
 	var r wholeRow
 	return each(rows, r.into(), func() {
-		sealed, err := r.sealed()
+		sealed, err := r.sealed(0)
 		var record event.Record
 		if err == nil {
 			record, _, err = enc.CheckRecord(r.key, sealed)

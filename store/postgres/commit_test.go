@@ -117,10 +117,10 @@ func (c *cut) serve(client net.Conn) {
 }
 
 // commits reports whether a message has the server commit. Before it does for the first time
-// on a connection, pgx asks it to describe the statement.
+// on a connection, pgx asks it to describe the statement, unless it sends the text alone.
 func commits(message []byte) bool {
 	_, after, found := bytes.Cut(message, []byte("commit\x00"))
-	return found && bytes.Contains(after, []byte("E\x00\x00\x00\x09\x00"))
+	return bytes.HasPrefix(message, []byte("Q\x00\x00\x00\x0bcommit\x00")) || found && bytes.Contains(after, []byte("E\x00\x00\x00\x09\x00"))
 }
 
 // TestCommitLost loses a commit on its way to the server, or its answer. The store finds out

@@ -26,13 +26,14 @@ func (s *Store) Published(ctx context.Context, provider string, after store.Revi
 		if err != nil {
 			return err
 		}
-		var oldest store.Revision
-		var id []byte // of the revision to come after
-		err = tx.QueryRow(ctx, "select coalesce(min(number), 1), (select id from fever.revision where number = $1) from fever.revision", int64(after)).Scan(&oldest, &id)
+		base, err := baseOf(ctx, tx, h)
 		if err != nil {
 			return err
 		}
-		base := max(h.rewritten, oldest-1)
+		var id []byte // of the revision to come after
+		if err := tx.QueryRow(ctx, "select (select id from fever.revision where number = $1)", int64(after)).Scan(&id); err != nil {
+			return err
+		}
 		if (after != 0 || len(key) > 0) && (after < base || after > h.revision || id != nil && !s.history.shares(after, id)) {
 			return store.ErrRewritten
 		}
@@ -56,6 +57,14 @@ func (s *Store) Published(ctx context.Context, provider string, after store.Revi
 		return nil, 0, fmt.Errorf("read what has changed since revision %d, to publish it: %w", after, err)
 	}
 	return items, at, nil
+}
+
+// baseOf returns the revision that the store can tell no changes up to: that of the latest
+// rewriting, or the one before the first that is kept.
+func baseOf(ctx context.Context, q querier, h head) (store.Revision, error) {
+	var oldest store.Revision
+	err := q.QueryRow(ctx, "select coalesce(min(number), 1) from fever.revision").Scan(&oldest)
+	return max(h.rewritten, oldest-1), err
 }
 
 // publishedAfter reads items without their location. What no revision after the base has changed

@@ -158,7 +158,7 @@ func (s *Store) records(ctx context.Context, q querier, keys [][]byte) (some []e
 
 // record makes what is known of an event.
 func (s *Store) record(r *wholeRow) (record event.Record, err error) {
-	sealed, err := r.sealed()
+	sealed, err := r.sealed(0)
 	if err == nil {
 		record, err = store.DecodeRecord(r.key, sealed)
 	}
@@ -169,8 +169,9 @@ func (s *Store) record(r *wholeRow) (record event.Record, err error) {
 	return record, nil
 }
 
-// sealed makes what the file holds of an event from before revisions were counted.
-func (r *wholeRow) sealed() ([]byte, error) {
+// sealed makes what the file holds of an event that a revision changed last; 0: from before
+// revisions were counted.
+func (r *wholeRow) sealed(revision store.Revision) ([]byte, error) {
 	encoded, err := r.Event()
 	if err != nil {
 		return nil, err
@@ -178,6 +179,6 @@ func (r *wholeRow) sealed() ([]byte, error) {
 	if !bytes.Equal(digestOf(encoded), r.digest) {
 		return nil, errDigest
 	}
-	v := store.Value{FirstSeen: r.firstSeen, LastChanged: r.lastChanged, Event: encoded}
+	v := store.Value{Revision: revision, FirstSeen: r.firstSeen, LastChanged: r.lastChanged, Event: encoded}
 	return v.Encode(r.key)
 }

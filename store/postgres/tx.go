@@ -126,7 +126,7 @@ func (s *Store) commit(ctx context.Context, t *tx) error {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Severity == "ERROR" {
 		return err // the server has ended the transaction, and goes on
 	}
-	return s.resolve(ctx, t.mark, err)
+	return s.resolve(ctx, err, func(ctx context.Context) (bool, error) { return s.stored(ctx, t.mark) })
 }
 
 // lockNotAvailable is what the server says when a lock was not free in time.
@@ -149,15 +149,15 @@ func (s *Store) failed(err error) {
 	}
 }
 
-// resolve finds out whether the transaction with a mark was committed, although its commit
-// failed. It returns nil if it was, and the cause if it was not.
-func (s *Store) resolve(ctx context.Context, m mark, cause error) error {
+// resolve finds out whether a transaction was committed, although its commit failed: by asking
+// whether the database has it. It returns nil if it was, and the cause if it was not.
+func (s *Store) resolve(ctx context.Context, cause error, stored func(context.Context) (bool, error)) error {
 	// A commit is of no use to anybody before it has an outcome, so this does not end before.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.commitLimit)
 	defer cancel()
 	pause := 50 * time.Millisecond
 	for {
-		committed, err := s.stored(ctx, m)
+		committed, err := stored(ctx)
 		switch {
 		case err == nil && committed:
 			return nil

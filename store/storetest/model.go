@@ -283,6 +283,18 @@ func testModel(t *testing.T, place func(*testing.T) Place) {
 					t.Fatalf("%d interrupted, not %d: %v", n, want, err)
 				}
 			},
+			"copy": func(t *rapid.T) {
+				if m.running("") != nil {
+					t.Skip("a job runs")
+				}
+				from := s.Store
+				s.place = place(outer)
+				again()
+				copied(t, from, s.Store)
+				if err := from.Close(); err != nil {
+					t.Fatal(err)
+				}
+			},
 			"forget": func(t *rapid.T) { m.forgetting(t, s) },
 			"rename": func(t *rapid.T) { m.renaming(t, s) },
 			"reopen": func(t *rapid.T) {

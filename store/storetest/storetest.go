@@ -24,6 +24,16 @@ func Run(t *testing.T, place func(*testing.T) Place) {
 	}
 }
 
+// RunCopies runs the tests that make copies. The places can be those of different stores.
+func RunCopies(t *testing.T, place func(*testing.T) Place) {
+	for _, name := range []string{"Model", "Copy", "CopyStopped"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tests[name](t, place)
+		})
+	}
+}
+
 // opened is a store that can be closed and opened again.
 type opened struct {
 	store.Store
@@ -102,4 +112,6 @@ var tests = map[string]func(*testing.T, func(*testing.T) Place){
 	"PagesOfAJob":             testPagesOfAJob,
 	"PagesRefused":            testPagesRefused,
 	"Tables":                  testTables,
+	"Copy":                    testCopy,
+	"CopyStopped":             testCopyStopped,
 }
