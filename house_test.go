@@ -21,7 +21,7 @@ import (
 // Tests may import more: a benchmark of the store loads an index, too.
 var allowed = map[string][]string{
 	".":                     {"cli"},
-	"cli":                   {"config", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "store/postgres", "index", "index/follow", "event"},
+	"cli":                   {"config", "explain", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "store/postgres", "index", "index/follow", "event"},
 	"archive":               {"provider/feed", "event"},
 	"config":                {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/feed/ical", "provider/feed/mapped", "provider/feed/rpde", "provider/feed/schemaorg", "provider/xmlscan", "event"},
 	"internal/caches":       {"internal/harness"},
@@ -33,7 +33,7 @@ var allowed = map[string][]string{
 	"httpapi/server":        {},
 	"internal/pipe":         {}, // for tests, too
 	"ops":                   {"ops/page", "ops/control", "ops/publish", "httpapi/server", "ingest", "provider", "provider/feed", "store", "index"},
-	"ops/control":           {"httpapi/server", "ingest", "provider", "provider/feed", "store", "index", "event"},
+	"ops/control":           {"httpapi/server", "explain", "ingest", "provider", "provider/feed", "store", "index", "event"},
 	"ops/human":             {},
 	"ops/publish":           {"ops/control", "httpapi/server", "store", "event"},
 	"ops/page":              {"httpapi/server", "ops/human", "event", "ingest", "provider", "provider/feed", "provider/inspect", "store", "index"},
@@ -62,6 +62,7 @@ var allowed = map[string][]string{
 	"event":                 {},
 	"internal/postgrestest": {}, // for tests, too
 	"internal/replicas":     {"internal/harness", "internal/plot", "internal/postgrestest"},
+	"explain":               {"store", "provider/feed", "event"},
 	"internal/torture":      {"internal/harness", "store", "store/bolt"}, // to check the files that it has a process leave behind
 
 	"provider/feed/dump":      {"provider/feed", "provider/jsonscan", "event"},

@@ -23,6 +23,7 @@ var everything = map[string]string{
 	"GET /docs":                "/docs",
 	"GET /providers":           "/providers",
 	"GET /jobs":                "/jobs",
+	"GET /explain":             "/explain?event=x",
 	"POST /sync":               "/sync?wait=1",
 	"GET /rpde":                "/rpde",
 	"GET /calendar.ics":        "/calendar.ics",

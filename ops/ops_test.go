@@ -258,6 +258,7 @@ var routes = map[string]string{
 	"/metrics":                  "text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
 	"/providers":                "application/json",
 	"/jobs":                     "application/json",
+	"/explain?event=x":          "application/json",
 	"/openapi.yaml":             "application/yaml",
 	"/docs":                     "text/html; charset=utf-8",
 	"/debug/pprof/":             "text/html; charset=utf-8",

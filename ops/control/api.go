@@ -41,6 +41,7 @@ type Server struct {
 func (s *Server) Routes(mux *http.ServeMux) {
 	mux.Handle("GET /providers", s.handle(s.providers))
 	mux.Handle("GET /jobs", s.handle(s.jobs))
+	mux.Handle("GET /explain", s.Long(longestExplained, s.handle(s.explain)))
 	mux.Handle("POST /sync", s.bodiless(s.Long(longestWait, s.handle(s.sync))))
 }
 
@@ -58,6 +59,8 @@ const (
 	// longestWait is how long a request waits for the end of jobs. No sensible job takes
 	// longer, whatever its limits are.
 	longestWait = time.Hour
+	// longestExplained bounds a look at all events.
+	longestExplained = time.Minute
 	// longestTransfer bounds a dump, which somebody may read page by page.
 	longestTransfer = 24 * time.Hour
 )

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fever/config"
+	"fever/event"
+	"fever/explain"
+	"fever/ops/control"
+)
+
+// explainCommand holds the settings of fever explain.
+type explainCommand struct {
+	config.DataFile
+	control.Explanation
+	asJSON bool
+}
+
+func newExplain() *cobra.Command {
+	var e explainCommand
+	cmd := &cobra.Command{
+		Use:   "explain event",
+		Short: "Say what is known of an event, and why a search finds it or not",
+		Long: `Explain says what is stored of an event, since when, from which jobs, whether it is
+sold now, when it is and in which time zone its times count, and which zones make its
+price. With --starts-at, --ends-at or --match, the parameters of a search, it says
+whether that search finds the event, and why.
+
+The event is its public id, provider/base id/event id, or a part of its title in any
+case. If no such event is stored and you gave its ids, explain lists the rows with these
+ids that jobs have rejected, as far as their outcomes tell. A row that is not sold online
+is not kept, and no outcome tells of it: fever try shows it.`,
+		Example: `  fever explain feverup/291/291
+  fever explain camela --starts-at 2021-06-01T00:00:00Z --ends-at 2021-06-30T20:00:00Z
+  fever explain 1b671a64-40d5-591e-99b0-da01ff1f3341 --match overlap --json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := useFile(cmd, &e.DataFile); err != nil {
+				return err
+			}
+			if e.Event = args[0]; e.Event == "" {
+				return usagef("say which event: an id, provider/base id/event id, or a part of a title")
+			}
+			return e.run(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+	flags := cmd.Flags()
+	e.Register(flags)
+	e.RegisterTimeZone(flags)
+	flags.StringVar(&e.StartsAt, "starts-at", "", "starts_at of a search: an RFC 3339 `time`")
+	flags.StringVar(&e.EndsAt, "ends-at", "", "ends_at of a search: an RFC 3339 `time`")
+	flags.StringVar(&e.Match, "match", "", "`match` of a search: within or overlap")
+	flags.BoolVar(&e.asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (e *explainCommand) run(ctx context.Context, out io.Writer) error {
+	answer, err := e.answer(ctx)
+	if err != nil {
+		return err
+	}
+	if e.asJSON {
+		lines := json.NewEncoder(out)
+		lines.SetEscapeHTML(false)
+		lines.SetIndent("", "  ")
+		if err := lines.Encode(answer); err != nil {
+			return err
+		}
+	} else if err := printAnswer(out, e.Event, &answer); err != nil {
+		return err
+	}
+	if len(answer.Events) == 0 {
+		return errReported
+	}
+	return nil
+}
+
+// answer asks the store, or the fever serve that holds the data file.
+func (e *explainCommand) answer(ctx context.Context) (answer explain.Answer, err error) {
+	search, err := explain.ParseSearch(e.StartsAt, e.EndsAt, e.Match)
+	if err != nil {
+		return answer, &usageError{err}
+	}
+	st, client, err := readOrReach(ctx, e.DB)
+	if err != nil {
+		return answer, err
+	}
+	if st == nil {
+		return client.Explain(ctx, e.Explanation)
+	}
+	defer closing(st, &err)
+	inZones(st, e.Locations)
+	return explain.Explain(ctx, st, e.Event, search)
+}
+
+// printAnswer prints an answer for people.
+func printAnswer(out io.Writer, asked string, answer *explain.Answer) error {
+	p := &printer{w: out}
+	for i := range answer.Events {
+		if i > 0 {
+			p.printf("\n")
+		}
+		p.explained(&answer.Events[i])
+	}
+	if answer.More > 0 {
+		p.printf("\nand %s more: say more of the title, or an id\n", count(answer.More, "event", "events"))
+	}
+	if len(answer.Events) > 0 {
+		return p.err
+	}
+	p.printf("Nothing that is stored has this id or title: %s\n", cell(asked, 200))
+	for _, r := range answer.Rejections {
+		p.printf("Job %d, %s, rejected it: line %d: %s\n", r.Job, r.Started.Format(millis), r.Line, cell(r.Reason, 400))
+	}
+	if len(answer.Rejections) == 0 && strings.Count(asked, "/") >= 2 {
+		p.printf("No job on record has listed it among its rejected rows.\n")
+	}
+	return p.err
+}
+
+// explained prints what is known of an event.
+func (p *printer) explained(e *explain.Event) {
+	p.printf("%s\n", cell(e.Title, 200))
+	line := func(name, format string, args ...any) { p.printf("  %-13s %s\n", name, fmt.Sprintf(format, args...)) }
+	line("event", "%s, id %s", e.Key, e.ID)
+	line("first seen", "%s%s", e.FirstSeen.Format(millis), ofJob(e.FirstJob))
+	line("last changed", "%s%s", e.LastChanged.Format(millis), ofJob(e.LastJob))
+	if e.Current {
+		line("sold now", "yes: it is in the latest snapshot of %s", e.Provider)
+	} else {
+		line("sold now", "no: it is not in the latest snapshot of %s, and searches find it all the same", e.Provider)
+	}
+	whose := "the zone of its provider"
+	if e.OwnZone {
+		whose = "its own zone"
+	}
+	line("starts", "%s in %s, %s: %s", when(e.Start, ""), e.CountedIn, whose, e.StartsAt)
+	if e.End.IsZero() {
+		line("ends", "as it starts, since its provider gives no end: %s", e.EndsAt)
+	} else {
+		line("ends", "%s in %s: %s", when(e.End, ""), e.CountedIn, e.EndsAt)
+	}
+	line("prices", "%s", prices(&e.Event))
+	for i := range e.Zones {
+		z := &e.Zones[i]
+		counts := "it counts"
+		if why := e.Uncounted[i]; why != "" {
+			counts = "it does not count, as " + why
+		}
+		line("", "zone %s %s, price %s, tickets %s: %s", cell(z.ID, 60), cell(z.Name, 60), orNone(z.Price.String()), ticketsOf(z), counts)
+	}
+	if v := e.Search; v != nil {
+		found := "no"
+		if v.Found {
+			found = "yes"
+		}
+		line("found", "%s: %s", found, v.Why)
+	}
+}
+
+// ofJob names a job that is on record.
+func ofJob(id uint64) string {
+	if id == 0 {
+		return ", of a job that is no longer on record"
+	}
+	return fmt.Sprintf(", of job %d", id)
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+func ticketsOf(z *event.Zone) string {
+	if z.Available {
+		return "left, not said how many"
+	}
+	return strconv.FormatInt(z.Capacity, 10)
+}

@@ -1,0 +1,281 @@
+// Package explain says what is stored of an event and since when, what its times and its price
+// come from, and why a search finds it or does not.
+package explain
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"fever/event"
+	"fever/provider/feed"
+	"fever/store"
+)
+
+// MaxEvents is the most events, and the most rejections, of an [Answer].
+const MaxEvents = 20
+
+// An Answer is what is known of the events that somebody asks about.
+type Answer struct {
+	Events []Event `json:"events"` // in the order of a search
+	More   int     `json:"more"`   // events that the question fits, too, and that are left out
+
+	// Rejections are rows with the ids that were asked for, the newest first. The jobs on record
+	// tell of their first ones. They are looked for only if no such event is stored.
+	Rejections []Rejection `json:"rejections"`
+}
+
+// An Event is a stored event with what its answers are made of.
+type Event struct {
+	ID uuid.UUID `json:"id"`
+	event.Record
+
+	FirstJob uint64 `json:"first_job,omitempty"` // brought it first; 0: it is no longer on record
+	LastJob  uint64 `json:"last_job,omitempty"`  // brought its values; likewise
+
+	StartsAt  string `json:"starts_at"`  // when it starts, in UTC
+	EndsAt    string `json:"ends_at"`    // when it ends, in UTC; as it starts if the provider gave no end
+	CountedIn string `json:"counted_in"` // the IANA name of the zone in which its local times count
+	OwnZone   bool   `json:"own_zone"`   // the zone is the event's own, not its provider's
+
+	MinPrice event.Price `json:"min_price"`
+	MaxPrice event.Price `json:"max_price"`
+	// Uncounted says for each price zone, in their order, why its price does not count. It is
+	// empty for a zone whose price does.
+	Uncounted []string `json:"uncounted"`
+
+	Search *Verdict `json:"search,omitempty"` // of the search that was asked about
+}
+
+// A Verdict says whether a search finds an event, and why.
+type Verdict struct {
+	Found bool   `json:"found"`
+	Why   string `json:"why"` // for people
+}
+
+// A Rejection is a row that a job could not keep.
+type Rejection struct {
+	Job     uint64    `json:"job"`
+	Started time.Time `json:"started"` // the job
+	feed.Rejection
+}
+
+// Explain answers what is known of the events that a text names: a public id,
+// provider/base id/event id as [event.Key.String] has it, or a part of a title in any case. Of
+// several titles those that are the whole text count alone. S is a search to explain the answer
+// of, or nil. It reads all events.
+func Explain(ctx context.Context, st store.Store, text string, s *Search) (Answer, error) {
+	answer := Answer{Events: []Event{}, Rejections: []Rejection{}}
+	found, err := answer.find(ctx, st, text)
+	if err != nil {
+		return answer, err
+	}
+	if len(found) == 0 {
+		return answer, answer.reject(ctx, st, text)
+	}
+	locations, _, err := st.Locations(ctx)
+	if err != nil {
+		return answer, err
+	}
+	for i := range found {
+		e := explained(&found[i], locations[found[i].Provider])
+		if s != nil {
+			e.Search = s.judge(&found[i].Event, locations[found[i].Provider])
+		}
+		answer.Events = append(answer.Events, e)
+	}
+	return answer, answer.findJobs(ctx, st)
+}
+
+// find returns the events that a text names, and counts those that are left out.
+func (a *Answer) find(ctx context.Context, st store.Store, text string) (found []event.Record, err error) {
+	id, err := uuid.Parse(text)
+	isID := err == nil
+	part := strings.ToLower(text)
+	exact := false // found has events that the whole text names
+	for r, err := range st.Records(ctx, store.Filter{Window: event.Always}) {
+		if err != nil {
+			return nil, err
+		}
+		title := strings.ToLower(r.Title)
+		switch whole := isID && r.ID() == id || r.String() == text || title == part; {
+		case !whole && (exact || !strings.Contains(title, part)):
+			continue
+		case whole && !exact:
+			exact, found, a.More = true, nil, 0
+		}
+		if len(found) == MaxEvents {
+			a.More++
+			continue
+		}
+		found = append(found, r)
+	}
+	return found, nil
+}
+
+// explained returns what is known of an event whose provider is at loc.
+func explained(r *event.Record, loc *time.Location) Event {
+	entry := event.NewEntry(&r.Event, loc)
+	lowest, highest := r.PriceRange()
+	e := Event{
+		ID: entry.ID, Record: *r,
+		StartsAt: instant(entry.Start), EndsAt: instant(entry.End),
+		CountedIn: loc.String(), MinPrice: lowest, MaxPrice: highest, Uncounted: []string{},
+	}
+	if r.TimeZone != "" {
+		e.CountedIn, e.OwnZone = r.TimeZone, true
+	}
+	for i := range r.Zones {
+		z := &r.Zones[i]
+		why := ""
+		switch {
+		case r.SoldOut:
+			why = "the event is sold out"
+		case z.Capacity == 0 && !z.Available:
+			why = "it has no tickets left"
+		case !z.Price.Known():
+			why = "its provider gives no price"
+		}
+		e.Uncounted = append(e.Uncounted, why)
+	}
+	return e
+}
+
+// findJobs adds the jobs that brought the events. A job begins at the moment that is recorded
+// with what it brings.
+func (a *Answer) findJobs(ctx context.Context, st store.Store) error {
+	for job, err := range st.Jobs(ctx, store.JobFilter{}) {
+		if err != nil {
+			return err
+		}
+		if job.New+job.Changed == 0 || !job.Trigger.Collects() {
+			continue
+		}
+		for i := range a.Events {
+			e := &a.Events[i]
+			if e.Provider != job.Provider {
+				continue
+			}
+			if e.FirstSeen.Equal(job.Started) {
+				e.FirstJob = job.ID
+			}
+			if e.LastChanged.Equal(job.Started) {
+				e.LastJob = job.ID
+			}
+		}
+	}
+	return nil
+}
+
+// reject adds the rejected rows that a text names by their ids.
+func (a *Answer) reject(ctx context.Context, st store.Store, text string) error {
+	if !strings.Contains(text, "/") {
+		return nil
+	}
+	for job, err := range st.Jobs(ctx, store.JobFilter{}) {
+		if err != nil {
+			return err
+		}
+		for _, r := range job.Rejections {
+			key := event.Key{Provider: job.Provider, BaseID: r.BaseID, EventID: r.EventID}
+			if key.String() == text && len(a.Rejections) < MaxEvents {
+				a.Rejections = append(a.Rejections, Rejection{job.ID, job.Started, r})
+			}
+		}
+	}
+	return nil
+}
+
+// A Search is what somebody searches for. Use [ParseSearch] to make one.
+type Search struct {
+	window  event.Window
+	overlap bool
+}
+
+// ParseSearch reads the parameters of GET /search. All of them may be empty. It returns nil if
+// none is given.
+func ParseSearch(startsAt, endsAt, match string) (*Search, error) {
+	if startsAt == "" && endsAt == "" && match == "" {
+		return nil, nil //nolint:nilnil // no search
+	}
+	s := &Search{window: event.Always, overlap: match == "overlap"}
+	if match != "" && match != "overlap" && match != "within" {
+		return nil, fmt.Errorf("match is %.40q: it is either within, which is what counts when it is left out, or overlap", match)
+	}
+	var from, to event.Instant
+	var err error
+	if startsAt != "" {
+		if from, err = event.ParseInstant(startsAt); err != nil {
+			return nil, fmt.Errorf("starts_at %.60q: %w; write it like 2021-06-30T21:00:00Z", startsAt, err)
+		}
+		s.window.From = from.Ceil()
+	}
+	if endsAt != "" {
+		if to, err = event.ParseInstant(endsAt); err != nil {
+			return nil, fmt.Errorf("ends_at %.60q: %w; write it like 2021-06-30T22:00:00Z", endsAt, err)
+		}
+		s.window.To = to.Floor()
+	}
+	if startsAt != "" && endsAt != "" && from.Compare(to) > 0 {
+		return nil, fmt.Errorf("starts_at %s is after ends_at %s", startsAt, endsAt)
+	}
+	return s, nil
+}
+
+// judge returns whether the search finds an event whose provider is at loc, and why.
+func (s *Search) judge(e *event.Event, loc *time.Location) *Verdict {
+	entry := event.NewEntry(e, loc)
+	v := s.reason(entry.Start, entry.End)
+	if !v.Found && !s.overlap {
+		if other := (&Search{s.window, true}).reason(entry.Start, entry.End); other.Found {
+			v.Why += "; with match=overlap the search finds it"
+		}
+	}
+	// Who reads its local times as UTC expects another answer.
+	plain := *e
+	plain.TimeZone = ""
+	utc := event.NewEntry(&plain, time.UTC)
+	if s.reason(utc.Start, utc.End).Found != v.Found {
+		v.Why += "; its local times would make the difference if they were UTC, which they are not"
+	}
+	return &v
+}
+
+// reason returns whether the search finds what is on between two Unix seconds.
+func (s *Search) reason(start, end int64) Verdict {
+	var against []string
+	add := func(is bool, what string, at, bound int64, where string) {
+		if is {
+			against = append(against, fmt.Sprintf("it %s %s, %s %s", what, instant(at), apart(at, bound), where))
+		}
+	}
+	in := "it starts at or after starts_at, and ends at or before ends_at"
+	if s.overlap {
+		in = "it starts at or before ends_at, and ends at or after starts_at"
+		add(start > s.window.To, "starts", start, s.window.To, "after ends_at")
+		add(end < s.window.From, "ends", end, s.window.From, "before starts_at")
+	} else {
+		add(start < s.window.From, "starts", start, s.window.From, "before starts_at")
+		add(end > s.window.To, "ends", end, s.window.To, "after ends_at")
+	}
+	if len(against) == 0 {
+		return Verdict{true, in}
+	}
+	return Verdict{false, strings.Join(against, ", and ")}
+}
+
+// instant writes a Unix second as RFC 3339 does. It is a text, since an event on the last day of
+// the year 9999 can be in the next one in UTC, which [time.Time] does not encode.
+func instant(second int64) string { return time.Unix(second, 0).UTC().Format(time.RFC3339) }
+
+// apart writes how far two Unix seconds are apart, for people.
+func apart(a, b int64) string {
+	seconds := max(a, b) - min(a, b)
+	if days := seconds / (24 * 60 * 60); days > 1 {
+		return fmt.Sprintf("%d days", days)
+	}
+	return (time.Duration(seconds) * time.Second).String()
+}

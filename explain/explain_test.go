@@ -1,0 +1,230 @@
+package explain
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"fever/event"
+	"fever/index"
+	"fever/internal/leak"
+	"fever/provider/feed"
+	"fever/store"
+	"fever/store/bolt"
+	"fever/store/storetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(leak.Check(m.Run())) }
+
+// filled returns a store in which two jobs brought events of a provider in Madrid.
+func filled(t *testing.T, first, second []event.Event, rejections ...feed.Rejection) *bolt.Store {
+	t.Helper()
+	st, err := bolt.Open(filepath.Join(t.TempDir(), "fever.db"), 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for i, events := range [][]event.Event{first, second} {
+		job, err := st.Begin(t.Context(), store.Job{Provider: "a", Trigger: store.Manual, Started: storetest.Noon.Add(time.Duration(i) * time.Minute)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		job.State, job.Rejected, job.Rejections = store.Completed, len(rejections), rejections
+		if _, _, err := st.Apply(t.Context(), store.Snapshot{Provider: "a", TimeZone: "Europe/Madrid", Events: events, Taken: job.Started}, job); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return st
+}
+
+func made(t *testing.T, id, title, start, end string, zones ...event.Zone) event.Event {
+	t.Helper()
+	e := event.Event{Key: event.Key{Provider: "a", BaseID: "b", EventID: id}, Title: title, Zones: zones}
+	for text, to := range map[string]*event.Local{start: &e.Start, end: &e.End} {
+		if err := to.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return e
+}
+
+func price(t *testing.T, text string) event.Price {
+	t.Helper()
+	p, err := event.ParsePrice(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestExplain asks by each kind of name.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	opera := made(t, "1", "The Opera", "2026-03-27T20:00:00", "2026-03-27T22:00:00",
+		event.Zone{ID: "x", Capacity: 3, Price: price(t, "20")}, event.Zone{ID: "y", Price: price(t, "5")}, event.Zone{ID: "z", Available: true})
+	gone := made(t, "2", "Opera", "2026-03-28", "")
+	later := opera
+	later.SellTo = "soon"
+	st := filled(t, []event.Event{opera, gone}, []event.Event{later}, feed.Rejection{BaseID: "b", EventID: "3", Line: 7, Reason: "no title"})
+
+	for text, want := range map[string]string{
+		"a/b/1":              "The Opera",
+		opera.ID().String():  "The Opera",
+		"the opera":          "The Opera",
+		"OPERA":              "Opera", // the whole title counts alone
+		"pera":               "The Opera, Opera",
+		"a/b/3":              "job 2 line 7 no title, job 1 line 7 no title",
+		"a/b/4":              "",
+		"nothing like it":    "",
+		gone.String():        "Opera",
+		later.ID().URN()[9:]: "The Opera",
+	} {
+		answer, err := Explain(t.Context(), st, text, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range answer.Events {
+			got = append(got, e.Title)
+		}
+		for _, r := range answer.Rejections {
+			got = append(got, fmt.Sprintf("job %d line %d %s", r.Job, r.Line, r.Reason))
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+	answer, err := Explain(t.Context(), st, "a/b/1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := answer.Events[0]
+	if e.FirstJob != 1 || e.LastJob != 2 || e.StartsAt != "2026-03-27T19:00:00Z" || e.EndsAt != "2026-03-27T21:00:00Z" ||
+		e.CountedIn != "Europe/Madrid" || e.OwnZone || e.MinPrice.String() != "20" ||
+		fmt.Sprintf("%q", e.Uncounted) != `["" "it has no tickets left" "its provider gives no price"]` {
+		t.Errorf("%+v", e)
+	}
+}
+
+// TestMany names more events than an answer has.
+func TestMany(t *testing.T) {
+	t.Parallel()
+	var all []event.Event
+	for i := range MaxEvents + 5 {
+		all = append(all, made(t, fmt.Sprint(i), fmt.Sprintf("Show %d", i), "2026-03-27", ""))
+	}
+	answer, err := Explain(t.Context(), filled(t, all, all), "show", nil)
+	if err != nil || len(answer.Events) != MaxEvents || answer.More != 5 {
+		t.Errorf("%d events and %d more, %v", len(answer.Events), answer.More, err)
+	}
+}
+
+// TestVerdict says why a search does not find an event from 20:00 to 22:00 in Madrid, which is an
+// hour ahead of UTC then.
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	e := made(t, "1", "Opera", "2026-03-27T20:00:00", "2026-03-27T22:00:00")
+	madrid, err := time.LoadLocation("Europe/Madrid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := e
+	own.TimeZone = "Asia/Tokyo"
+	for _, test := range []struct {
+		e                  *event.Event
+		starts, ends, mode string
+		want               string
+	}{
+		{&e, "2026-03-27T19:00:00Z", "2026-03-27T21:00:00Z", "", "true: it starts at or after starts_at, and ends at or before ends_at; its local times would make the difference if they were UTC, which they are not"},
+		{&e, "2026-03-27T18:00:00Z", "2026-03-27T23:00:00Z", "", "true: it starts at or after starts_at, and ends at or before ends_at"},
+		{&e, "2026-03-27T19:00:00.1Z", "", "", "false: it starts 2026-03-27T19:00:00Z, 1s before starts_at; with match=overlap the search finds it; its local times would make the difference if they were UTC, which they are not"},
+		{&e, "2026-03-27T19:30:00Z", "2026-03-27T20:30:00Z", "within", "false: it starts 2026-03-27T19:00:00Z, 30m0s before starts_at, and it ends 2026-03-27T21:00:00Z, 30m0s after ends_at; with match=overlap the search finds it"},
+		{&e, "2026-04-27T19:30:00Z", "", "", "false: it starts 2026-03-27T19:00:00Z, 31 days before starts_at"},
+		{&e, "", "2026-03-27T18:59:59Z", "overlap", "false: it starts 2026-03-27T19:00:00Z, 1s after ends_at"},
+		{&e, "2026-03-27T21:00:00Z", "", "overlap", "true: it starts at or before ends_at, and ends at or after starts_at"},
+		{&own, "2026-03-27T19:00:00Z", "", "overlap", "false: it ends 2026-03-27T13:00:00Z, 6h0m0s before starts_at; its local times would make the difference if they were UTC, which they are not"},
+		{&e, "", "", "within", "true: it starts at or after starts_at, and ends at or before ends_at"},
+	} {
+		s, err := ParseSearch(test.starts, test.ends, test.mode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := s.judge(test.e, madrid); fmt.Sprintf("%t: %s", v.Found, v.Why) != test.want {
+			t.Errorf("%s to %s %s: %t: %s\nwant %s", test.starts, test.ends, test.mode, v.Found, v.Why, test.want)
+		}
+	}
+}
+
+// TestParseSearch refuses what a search refuses.
+func TestParseSearch(t *testing.T) {
+	t.Parallel()
+	for _, test := range [][4]string{
+		{"yesterday", "", "", "starts_at"},
+		{"", "2026-03-27", "", "ends_at"},
+		{"", "", "touch", "overlap"},
+		{"2026-03-27T21:00:00Z", "2026-03-27T20:59:59.9Z", "", "is after"},
+	} {
+		if s, err := ParseSearch(test[0], test[1], test[2]); err == nil || !strings.Contains(err.Error(), test[3]) {
+			t.Errorf("%q: %v, %v", test[:3], s, err)
+		}
+	}
+	if s, err := ParseSearch("", "", ""); s != nil || err != nil {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// TestVerdictProperty compares verdicts with what the index finds.
+func TestVerdictProperty(t *testing.T) {
+	t.Parallel()
+	zones := rapid.SampledFrom([]string{"UTC", "Europe/Madrid", "Asia/Tokyo", "America/Los_Angeles"})
+	second := rapid.Int64Range(1_770_000_000, 1_770_000_000+3*24*60*60)
+	rapid.Check(t, func(t *rapid.T) {
+		loc, err := time.LoadLocation(zones.Draw(t, "zone of the provider"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := func(name string) string {
+			return time.Unix(second.Draw(t, name)/1800*1800, 0).UTC().Format("2006-01-02T15:04:05")
+		}
+		e := event.Event{Key: event.Key{Provider: "a", BaseID: "b", EventID: "c"}, Title: "x"}
+		if rapid.Bool().Draw(t, "zone of its own") {
+			e.TimeZone = zones.Draw(t, "its zone")
+		}
+		times := []string{at("start"), at("end")}
+		if times[0] > times[1] {
+			times[0], times[1] = times[1], times[0]
+		}
+		if err := e.Start.UnmarshalText([]byte(times[0])); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.End.UnmarshalText([]byte(times[1])); err != nil {
+			t.Fatal(err)
+		}
+		from, to := at("from")+"Z", at("to")+"Z"
+		if from > to {
+			from, to = to, from
+		}
+		s, err := ParseSearch(from, to, rapid.SampledFrom([]string{"", "within", "overlap"}).Draw(t, "match"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := index.New()
+		if err := x.Load([]*event.Entry{event.NewEntry(&e, loc)}); err != nil {
+			t.Fatal(err)
+		}
+		var found index.Result
+		x.Snapshot().Search(index.Query{Window: s.window, Overlap: s.overlap}, &found)
+		if v := s.judge(&e, loc); v.Found != (found.Events == 1) {
+			t.Errorf("%s to %s in %s: %+v, and the index finds %d", from, to, loc, v, found.Events)
+		}
+	})
+}
