@@ -23,7 +23,7 @@ type Tick struct {
 	Label string
 }
 
-// A Panel shows a line for each series, from zero up.
+// A Panel shows a line for each series, from zero up. A point whose Y is no number leaves a gap.
 type Panel struct {
 	Label string
 	Lines [][]Point
@@ -57,7 +57,9 @@ func (l Lines) SVG() string {
 		highest := 0.0
 		for _, line := range panel.Lines {
 			for _, point := range line {
-				highest = max(highest, point.Y)
+				if !math.IsNaN(point.Y) {
+					highest = max(highest, point.Y)
+				}
 			}
 		}
 		step := math.Pow(10, math.Floor(math.Log10(max(highest, 1))))
@@ -69,11 +71,17 @@ func (l Lines) SVG() string {
 			p.text(left-6, y(v)+4, "end", fmt.Sprintf("%.5g", v))
 		}
 		for k, line := range panel.Lines {
-			var points strings.Builder
+			var path strings.Builder
+			step := 'M'
 			for _, point := range line {
-				fmt.Fprintf(&points, "%.1f,%.1f ", x(point.X), y(point.Y))
+				if math.IsNaN(point.Y) {
+					step = 'M'
+					continue
+				}
+				fmt.Fprintf(&path, "%c%.1f,%.1f", step, x(point.X), y(point.Y))
+				step = 'L'
 			}
-			p.add(`<polyline class="s%d" points="%s"/>`, k, points.String())
+			p.add(`<path class="s%d" d="%s"/>`, k, path.String())
 		}
 	}
 	return p.end()
@@ -146,7 +154,7 @@ func begin(title string, height int, series []string) *picture {
 	p.add(`<style>
 text { font: 13px system-ui, sans-serif; fill: #24292f }
 line { stroke: #8c959f; stroke-opacity: 0.5 }
-polyline { fill: none; stroke: currentColor; stroke-width: 2 }
+path { fill: none; stroke: currentColor; stroke-width: 2 }
 rect { fill: currentColor }
 .shade { fill: #8c959f; fill-opacity: 0.15 }
 .s0 { color: #0969da } .s1 { color: #8250df } .s2 { color: #1a7f37 }

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -42,13 +43,17 @@ func parse(t *testing.T, svg string) map[string]int {
 
 func TestLines(t *testing.T) {
 	t.Parallel()
-	found := parse(t, Lines{
+	svg := Lines{
 		Title: "a < b", Series: []string{"one", "two"},
-		Panels: []Panel{{"first & last", [][]Point{{{0, 0}, {1, 5}}, {{1, 0.5}}}}, {"nothing", [][]Point{nil, {{1, 0}}}}},
+		Panels: []Panel{{"first & last", [][]Point{{{0, 0}, {1, 5}, {1.5, math.NaN()}, {2, 3}}, {{1, 0.5}}}}, {"nothing", [][]Point{nil, {{1, 0}}}}},
 		Ticks:  []Tick{{0, "0"}, {2, "end"}},
 		Shaded: [][2]float64{{1, 2}},
-	}.SVG())
-	if found["polyline.s0"] != 2 || found["polyline.s1"] != 2 || found["rect.shade"] != 1 || found["rect.s1"] != 1 || found["text"] != 2+2+2+2*3 {
+	}.SVG()
+	found := parse(t, svg)
+	if strings.Count(svg, "M") != 4 { // one each, and another one after the gap
+		t.Error(svg)
+	}
+	if found["path.s0"] != 2 || found["path.s1"] != 2 || found["rect.shade"] != 1 || found["rect.s1"] != 1 || found["text"] != 2+2+2+2*3 {
 		t.Errorf("drawn: %v", found)
 	}
 }

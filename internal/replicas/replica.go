@@ -80,7 +80,7 @@ func (r *replica) follow(line harness.Line) {
 	case line.Msg == "job completed":
 		r.acknowledged = append(r.acknowledged, line)
 		return
-	case line.Msg == "", strings.Contains(line.Msg, "panic"), line.Kind == "internal":
+	case line.Msg == "" && !strings.HasPrefix(line.Text, "fever: "), strings.Contains(line.Msg, "panic"), line.Kind == "internal":
 		r.faults = append(r.faults, line.Text)
 	case strings.Contains(line.Text, "another job's now"):
 		r.refused++

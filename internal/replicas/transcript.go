@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"time"
@@ -106,11 +107,11 @@ func (r *rig) draw(since time.Duration) string {
 					break
 				}
 			}
-			at := float64(second)
-			if len(of) > 0 { // else it does not run, and nobody asks it
-				paces = append(paces, plot.Point{X: at, Y: float64(paceOf(of).p99) / float64(time.Millisecond)})
-				ages = append(ages, plot.Point{X: at, Y: (to - newest).Seconds()})
+			at, slow, age := float64(second), float64(paceOf(of).p99)/float64(time.Millisecond), (to - newest).Seconds()
+			if len(of) == 0 { // it does not run, and nobody asks it
+				slow, age = math.NaN(), math.NaN()
 			}
+			paces, ages = append(paces, plot.Point{X: at, Y: slow}), append(ages, plot.Point{X: at, Y: age})
 			failures = append(failures, plot.Point{X: at, Y: float64(failed)})
 		}
 		x.state.Unlock()
