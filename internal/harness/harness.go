@@ -25,6 +25,7 @@ type Line struct {
 
 	// Of jobs that ended.
 	Job         uint64
+	Provider    string
 	Took        time.Duration
 	Bytes       int64
 	NotModified bool `json:"not_modified"`

@@ -249,7 +249,7 @@ func (r *rig) crowded(ctx context.Context, d time.Duration) error {
 		until := time.Now().Add(d)
 		for range 40 {
 			others.Go(func() {
-				for time.Now().Before(until) && ctx.Err() == nil {
+				for time.Now().Before(until) && wait(ctx, time.Second) == nil {
 					// It fails while there is no room, which is what it is to bring about.
 					_, _ = r.primary.Query(database, terminate, fmt.Sprintf("select pg_sleep(%f)", max(time.Until(until).Seconds(), 0)))
 				}

@@ -62,9 +62,9 @@ func (r *replica) serve(ctx context.Context) error {
 }
 
 // configure writes the configuration. Failures do not stretch the intervals, so that there are
-// many jobs, and all of them stay in the database.
+// many jobs.
 func (r *replica) configure(dir, db string) error {
-	b := fmt.Appendf(nil, "db: %q\nlisten: 127.0.0.1:0\nops-listen: 127.0.0.1:0\nlog-format: json\nready-after: load\nkeep-jobs: 100000\nproviders:\n", db)
+	b := fmt.Appendf(nil, "db: %q\nlisten: 127.0.0.1:0\nops-listen: 127.0.0.1:0\nlog-format: json\nready-after: load\nkeep-jobs: %d\nproviders:\n", db, keepJobs)
 	for p := range providers {
 		b = fmt.Appendf(b, "- {name: %s, url: 'http://%s/%[1]s', every: 1s, max-interval: 1s, timeout: 60s}\n", providerName(p), feedsHost)
 	}

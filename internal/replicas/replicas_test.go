@@ -297,3 +297,39 @@ func TestSearches(t *testing.T) {
 	end()
 	<-done
 }
+
+// TestDraw draws what was measured, with a gap where nobody was asked.
+func TestDraw(t *testing.T) {
+	t.Parallel()
+	r := rig{began: time.Now().Add(-30 * time.Second), faults: []fault{{"x", 5 * time.Second, 9 * time.Second}}}
+	for n := range 3 {
+		x := &replica{name: fmt.Sprint("r", n)}
+		for second := range 30 {
+			if second < 10 || second > 20 {
+				at := time.Duration(second) * time.Second
+				x.took = append(x.took, took{at, time.Millisecond})
+				x.renewed = append(x.renewed, at)
+			}
+		}
+		r.replicas = append(r.replicas, x)
+	}
+	svg := r.draw(0)
+	if strings.Count(svg, "<path") != 9 || strings.Count(svg, `class="shade"`) != 1 || strings.Contains(svg, "NaN") {
+		t.Error(svg)
+	}
+}
+
+func TestGrown(t *testing.T) {
+	t.Parallel()
+	r := rig{out: io.Discard}
+	const mib = 1 << 20
+	even := []sample{{1 * mib, mib}, {30 * mib, 40 * mib}, {31 * mib, 40 * mib}, {90 * mib, 41 * mib}, {30 * mib, 39 * mib}, {80 * mib, 90 * mib}}
+	if err := r.grown(even); err != nil {
+		t.Error(err)
+	}
+	for _, last := range []sample{{80 * mib, 40 * mib}, {30 * mib, 90 * mib}} {
+		if r.grown(append(even[:4:4], last, last)) == nil {
+			t.Errorf("%+v has not grown", last)
+		}
+	}
+}

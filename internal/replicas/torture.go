@@ -2,13 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"fever/internal/postgrestest"
 )
 
-// torture breaks something at random, again and again.
+// torture breaks something at random, again and again, and looks that nothing grows meanwhile.
 func torture(ctx context.Context, r *rig, length time.Duration, seed uint64) error {
 	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a fault is no secret
 	some := func(most time.Duration) time.Duration {
@@ -42,7 +44,13 @@ func torture(ctx context.Context, r *rig, length time.Duration, seed uint64) err
 		func(*replica) error { return r.crowded(ctx, some(5*time.Second)) },
 	}
 	until := time.Now().Add(length)
+	var all []sample
 	for time.Now().Before(until) {
+		s, err := r.sample()
+		if err != nil {
+			return err
+		}
+		all = append(all, s)
 		x := r.replicas[random.IntN(len(r.replicas))]
 		if err := faults[random.IntN(len(faults))](x); err != nil {
 			return err
@@ -50,6 +58,49 @@ func torture(ctx context.Context, r *rig, length time.Duration, seed uint64) err
 		if err := wait(ctx, some(3*time.Second)); err != nil {
 			return err
 		}
+	}
+	return r.grown(all)
+}
+
+// A sample is what is held at one moment, in bytes.
+type sample struct{ memory, database int64 }
+
+// sample takes one: the memory of a replica, on an average, and the tables with their indexes.
+func (r *rig) sample() (s sample, err error) {
+	for _, x := range r.replicas {
+		held, err := x.Memory()
+		if err != nil {
+			return s, err
+		}
+		s.memory += held.Anonymous / int64(len(r.replicas))
+	}
+	size, err := r.primary.Query(database, "select sum(pg_total_relation_size(oid)) from pg_class where relnamespace = 'fever'::regnamespace and relkind = 'r'")
+	if err != nil {
+		return s, err
+	}
+	s.database, err = strconv.ParseInt(size, 10, 64)
+	return s, err
+}
+
+// grown returns an error when the least of what was held in the last third is much more than in
+// the third before. The first third is for reaching the usual size.
+func (r *rig) grown(all []sample) error {
+	third := len(all) / 3
+	if third == 0 {
+		return nil
+	}
+	least := func(of []sample) (s sample) {
+		s = of[0]
+		for _, other := range of {
+			s.memory, s.database = min(s.memory, other.memory), min(s.database, other.database)
+		}
+		return s
+	}
+	const mib = 1 << 20
+	before, after := least(all[third:2*third]), least(all[2*third:])
+	r.say("%d faults; a replica holds %d MiB of memory (%d before), the tables %d MiB (%d before)", len(r.faults), after.memory/mib, before.memory/mib, after.database/mib, before.database/mib)
+	if after.memory > before.memory*3/2+8*mib || after.database > before.database*3/2+8*mib {
+		return errors.New("what is held has grown")
 	}
 	return nil
 }
