@@ -115,9 +115,11 @@ func (r *rig) build(ctx context.Context) (err error) {
 			return err
 		}
 		r.closers = append(r.closers, func() error { stop(); return nil })
-		if x.env = env; n < len(r.skews) {
-			x.fever, x.env = skewedFever, append(env, fmt.Sprintf("%s=%d", skewVariable, r.skews[n]))
+		if n < len(r.skews) {
+			x.fever = skewedFever
+			env = append(env, fmt.Sprintf("%s=%d", skewVariable, r.skews[n]))
 		}
+		x.env = env
 		r.replicas = append(r.replicas, x)
 		r.searching.Go(func() { x.run(searching, r.began) })
 	}
