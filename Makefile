@@ -165,7 +165,7 @@ deploy-check: ## check the alerts and the configuration of Prometheus, and run t
 	promtool test rules deploy/prometheus/alerts_test.yml
 
 .PHONY: install-check
-install-check: build ## build the container image and start it, and decode the manifests of Kubernetes (buildah, root; a minute)
+install-check: build ## build the container image and start it, and decode the manifests (buildah, haproxy, PostgreSQL, root; a minute)
 	go run ./internal/deploy -fever bin/fever
 
 # The second build has another folder and an empty cache, so everything is compiled again.

@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"internal/clients":      {"internal/harness"},
 	"internal/published":    {"internal/harness"},
 	"internal/demo":         {"internal/harness"},
-	"internal/deploy":       {"internal/harness"},
+	"internal/deploy":       {"internal/harness", "internal/postgrestest"},
 	"httpapi":               {"httpapi/server", "index", "index/deflate", "event"},
 	"httpapi/server":        {},
 	"internal/pipe":         {}, // for tests, too

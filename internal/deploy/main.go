@@ -3,10 +3,12 @@
 // Deploy checks what people install fever with. It builds the image of deploy/Containerfile
 // around a binary, without a daemon, by buildah; starts it as the user and with the environment
 // that the image names, in nothing but the image; collects, searches, asks its health check, and
-// stops it. And it decodes the manifests in deploy/kubernetes with the types of Kubernetes, which
-// know every field, and looks for what these do not say: names in one place that another lacks.
+// stops it, with a data file and with a PostgreSQL database. It decodes the manifests in
+// deploy/kubernetes with the types of Kubernetes, and the files of compose with the loader of
+// docker compose. These know every field; what they do not say it looks for itself: names in one
+// place that another lacks, and settings that fever does not have.
 //
-// It needs buildah and the rights of root, and a minute. It stops what it started.
+// It needs buildah, HAProxy, PostgreSQL and the rights of root, and a minute. It stops what it started.
 package main
 
 import (
@@ -16,15 +18,18 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"fever/internal/harness"
+	"fever/internal/postgrestest"
 )
 
 func main() {
@@ -36,14 +41,16 @@ func main() {
 			ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 			defer cancel()
 			return errors.Join(
-				manifests(ctx, out, filepath.Join(dir, "kubernetes"), filepath.Join(*folder, "kubernetes")),
+				manifests(ctx, out, filepath.Join(dir, "manifests"), *folder),
+				settings(ctx, *fever, *folder),
+				balancer(ctx, filepath.Join(*folder, "balancer", "haproxy.cfg")),
 				image(ctx, out, filepath.Join(dir, "image"), *fever, filepath.Join(*folder, "Containerfile")),
 			)
 		})
 	})
 }
 
-// manifests decodes those in a folder.
+// manifests decodes those in a folder, and its files of compose.
 func manifests(ctx context.Context, out io.Writer, dir, folder string) error {
 	folder, err := filepath.Abs(folder)
 	if err != nil {
@@ -52,8 +59,10 @@ func manifests(ctx context.Context, out io.Writer, dir, folder string) error {
 	if err := os.CopyFS(dir, os.DirFS("internal/deploy/testdata")); err != nil {
 		return err
 	}
-	if err := os.Rename(filepath.Join(dir, "manifests.go.txt"), filepath.Join(dir, "manifests.go")); err != nil {
-		return err
+	for _, name := range []string{"manifests.go", "compose.go"} {
+		if err := os.Rename(filepath.Join(dir, name+".txt"), filepath.Join(dir, name)); err != nil {
+			return err
+		}
 	}
 	build := harness.Command(ctx, "go", "build", "-o", "manifests", ".")
 	build.Dir = dir
@@ -64,6 +73,41 @@ func manifests(ctx context.Context, out io.Writer, dir, folder string) error {
 	if err == nil {
 		_, err = io.WriteString(out, said)
 	}
+	return err
+}
+
+var variable = regexp.MustCompile(`\bFEVER_[A-Z_]+`)
+
+// settings looks for settings in a folder's files that fever does not have. It would only warn of
+// them.
+func settings(ctx context.Context, fever, folder string) error {
+	help, err := harness.Output(harness.Command(ctx, fever, "serve", "--help"))
+	if err != nil {
+		return err
+	}
+	files := os.DirFS(folder)
+	return fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(files, path)
+		for _, name := range variable.FindAllString(string(text), -1) {
+			flag := "--" + strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, "FEVER_")), "_", "-") + " "
+			if !strings.Contains(help, flag) && name != "FEVER_OPS_TOKEN" && name != "FEVER_CONFIG" {
+				err = errors.Join(err, fmt.Errorf("%s: there is no setting %s", path, name))
+			}
+		}
+		return err
+	})
+}
+
+// balancer checks the settings of HAProxy.
+func balancer(ctx context.Context, settings string) error {
+	program, err := exec.LookPath("haproxy")
+	if err != nil {
+		program = "/usr/sbin/haproxy" // which is not in everybody's path
+	}
+	_, err = harness.Output(harness.Command(ctx, program, "-c", "-q", "-f", settings))
 	return err
 }
 
@@ -108,7 +152,25 @@ func image(ctx context.Context, out io.Writer, dir, fever, containerfile string)
 	if err != nil {
 		return err
 	}
-	return is.Docker.Config.try(ctx, out, root)
+	if err := is.Docker.Config.try(ctx, out, root); err != nil {
+		return err
+	}
+	return onDatabase(func(url string) error { return is.Docker.Config.try(ctx, out, root, "FEVER_DB="+url) })
+}
+
+// onDatabase calls f with the URL of an empty database, which the loopback interface leads to: the
+// container has no folder in common with the server.
+func onDatabase(f func(url string) error) error {
+	server, err := postgrestest.Start("fsync=off")
+	if err != nil {
+		return err
+	}
+	proxy, err := postgrestest.NewProxy(server)
+	if err == nil {
+		err = f(proxy.URL("postgres"))
+		proxy.Stop()
+	}
+	return errors.Join(err, server.Stop())
 }
 
 // furnish makes the files that the first stage of the Containerfile leaves to the next.
@@ -147,8 +209,8 @@ const feed = `<eventList version="1.0"><output><base_event base_event_id="1" sel
 <zone zone_id="1" capacity="1" price="1.00" name="A" numbered="false"/></event></base_event></output></eventList>
 `
 
-// try runs what is in a folder as the image says.
-func (c *config) try(ctx context.Context, out io.Writer, root string) error {
+// try runs what is in a folder as the image says, with more variables.
+func (c *config) try(ctx context.Context, out io.Writer, root string, variables ...string) error {
 	var uid, gid uint32
 	if _, err := fmt.Sscanf(c.User, "%d:%d", &uid, &gid); err != nil || uid == 0 || gid == 0 {
 		return fmt.Errorf("the image's user is %q, where two numbers are needed that are not those of root", c.User)
@@ -161,7 +223,7 @@ func (c *config) try(ctx context.Context, out io.Writer, root string) error {
 	}
 	command := func(args []string, more ...string) *exec.Cmd {
 		cmd := harness.Command(ctx, "/usr/local/bin/"+args[0], append(args[1:len(args):len(args)], more...)...)
-		cmd.Env = append(slices.Clone(c.Env), "FEVER_LISTEN=127.0.0.1:0", "FEVER_OPS_LISTEN=127.0.0.1:0", "FEVER_NO_SYNC=1", "FEVER_LOG_FORMAT=json")
+		cmd.Env = slices.Concat(c.Env, []string{"FEVER_LISTEN=127.0.0.1:0", "FEVER_OPS_LISTEN=127.0.0.1:0", "FEVER_NO_SYNC=1", "FEVER_LOG_FORMAT=json"}, variables)
 		cmd.Dir = "/"
 		cmd.SysProcAttr.Chroot = root
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uid, Gid: gid}
@@ -175,20 +237,25 @@ func (c *config) try(ctx context.Context, out io.Writer, root string) error {
 	if err := p.Serve(ctx); err != nil {
 		return err
 	}
-	for _, cmd := range []*exec.Cmd{
-		command(c.Entrypoint, "sync", "--once", "/tmp/feed.xml"),
-		command(c.Healthcheck.Test[1:]),
-	} {
+	healthy := command(c.Healthcheck.Test[1:])
+	if len(variables) > 0 { // it asks beside a data file: with a database people say where
+		healthy = command(c.Entrypoint, "health", "--url", "http://"+p.Ops)
+	}
+	for _, cmd := range []*exec.Cmd{command(c.Entrypoint, "sync", "--once", "/tmp/feed.xml"), healthy} {
 		if _, err := harness.Output(cmd); err != nil {
 			return err
 		}
 	}
-	body, err := harness.Get(ctx, "http://"+p.Address+"/search?starts_at=2030-01-01T00:00:00Z&ends_at=2031-01-01T00:00:00Z")
-	if err != nil {
-		return err
-	}
-	if !strings.Contains(string(body), "In a container") {
-		return fmt.Errorf("the search answers %s", body)
+	// With a database the sync was a process by itself, which the other hears of.
+	var body []byte
+	for tries := 0; !strings.Contains(string(body), "In a container"); tries++ {
+		if tries == 100 {
+			return fmt.Errorf("the search answers %s", body)
+		}
+		time.Sleep(time.Duration(tries) * time.Millisecond)
+		if body, err = harness.Get(ctx, "http://"+p.Address+"/search?starts_at=2030-01-01T00:00:00Z&ends_at=2031-01-01T00:00:00Z"); err != nil {
+			return err
+		}
 	}
 	if err := p.Stop(); err != nil {
 		return err
@@ -196,6 +263,10 @@ func (c *config) try(ctx context.Context, out io.Writer, root string) error {
 	if p.State() != "exit status 0" {
 		return fmt.Errorf("the container was stopped, and has ended with %s", p.State())
 	}
-	_, err = fmt.Fprintf(out, "the image runs as %s, collects, searches, is healthy, and stops\n", c.User)
+	where := "a data file"
+	if len(variables) > 0 {
+		where = "a PostgreSQL database"
+	}
+	_, err = fmt.Fprintf(out, "with %s the image runs as %s, collects, searches, is healthy, and stops\n", where, c.User)
 	return err
 }
