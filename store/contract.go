@@ -48,6 +48,9 @@ type Store interface {
 	Jobs(ctx context.Context, f JobFilter) iter.Seq2[Job, error]
 	// Validators returns those of the provider's latest snapshot.
 	Validators(ctx context.Context, provider string) (feed.Validators, error)
+	// Digests returns those of the events in the provider's latest snapshot, as many as are known: see
+	// [Snapshot]. They are of use until that changes.
+	Digests(ctx context.Context, provider string) (*Digests, error)
 	// Known reports whether an event of the provider is stored.
 	Known(ctx context.Context, provider string) (bool, error)
 	// Stream returns how far the feed of changes of a provider was taken.

@@ -35,6 +35,10 @@ var ErrUnavailable = errors.New("the store is not available")
 // since: this one must not write any more, and nothing of it was stored.
 var ErrFenced = errors.New("the provider is another job's now")
 
+// ErrStale is returned by Apply when an event of [Snapshot.Unchanged] is not stored as it says: the
+// snapshot was decoded beside what was stored at another time. Nothing of it was stored.
+var ErrStale = errors.New("what the snapshot was compared with is no longer stored")
+
 // ErrUncertain is an error of writing: the commit failed at its very end. Either its data can
 // be read, and nobody knows whether a crash would undo it, or the store could not be asked
 // whether it has the data. After any other error of a write the store holds what it held

@@ -2,6 +2,8 @@ package store
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -10,10 +12,14 @@ import (
 
 // A Row is an event of a [Snapshot] with its key.
 type Row struct {
-	Key   []byte
-	Event *event.Event
-	Past  bool
+	Key    []byte
+	Event  *event.Event // nil: it is one of Unchanged
+	Digest Digest       // of the event; Rows knows that of the unchanged ones alone
+	Past   bool
 }
+
+// String returns the key for people: see [event.Key.String].
+func (r *Row) String() string { return string(bytes.ReplaceAll(r.Key, []byte{0}, []byte{'/'})) }
 
 // Rows returns all events of a snapshot in the order of their keys, in which stores find and
 // insert them fastest. It returns an error unless all are of the provider and each is there once.
@@ -21,24 +27,35 @@ func (s *Snapshot) Rows() ([]Row, error) {
 	if err := event.ValidProvider(s.Provider); err != nil {
 		return nil, err
 	}
-	rows := make([]Row, 0, len(s.Events)+len(s.Past))
+	if s.Changes != nil && len(s.Unchanged) > 0 {
+		return nil, errors.New("a page of a feed of changes, without the values of some of its events")
+	}
+	rows := make([]Row, 0, len(s.Events)+len(s.Past)+len(s.Unchanged))
+	add := func(key event.Key, r Row) error {
+		if key.Provider != s.Provider {
+			return fmt.Errorf("event %s belongs to another provider", key)
+		}
+		r.Key = key.Bytes()
+		rows = append(rows, r)
+		return nil
+	}
+	var err error
 	for i := range s.Events {
-		e := &s.Events[i]
-		rows = append(rows, Row{e.Bytes(), e, false})
+		err = cmp.Or(err, add(s.Events[i].Key, Row{Event: &s.Events[i]}))
 	}
 	for i := range s.Past {
-		e := &s.Past[i]
-		rows = append(rows, Row{e.Bytes(), e, true})
+		err = cmp.Or(err, add(s.Past[i].Key, Row{Event: &s.Past[i], Past: true}))
 	}
-	for _, r := range rows {
-		if r.Event.Provider != s.Provider {
-			return nil, fmt.Errorf("event %s belongs to another provider", r.Event.Key)
-		}
+	for _, same := range s.Unchanged {
+		err = cmp.Or(err, add(same.Key, Row{Digest: same.Digest}))
+	}
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(rows, func(a, b Row) int { return bytes.Compare(a.Key, b.Key) })
 	for i := 1; i < len(rows); i++ {
 		if bytes.Equal(rows[i-1].Key, rows[i].Key) {
-			return nil, fmt.Errorf("event %s is in it twice", rows[i].Event.Key)
+			return nil, fmt.Errorf("event %s is in it twice", &rows[i])
 		}
 	}
 	return rows, nil

@@ -24,7 +24,11 @@ type Snapshot struct {
 	TimeZone string        // IANA name of the provider's zone, recorded with the provider
 	Events   []event.Event // unique by key, all of this provider, valid
 	Past     []event.Event // sold before: kept with their values, but not current; none is in Events
-	Taken    time.Time     // becomes FirstSeen and LastChanged, to the millisecond
+	// Unchanged are its other events, which are stored with these values and current. Stores compare
+	// their digests, and read nothing else of them: see [Digests]. None is in Events or Past, and a
+	// snapshot with Changes has none.
+	Unchanged []*feed.Stored
+	Taken     time.Time // becomes FirstSeen and LastChanged, to the millisecond
 
 	Validators feed.Validators // of the answer that it was decoded from
 

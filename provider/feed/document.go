@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"sync/atomic"
 	"time"
+
+	"fever/event"
 )
 
 // A Document is what a provider sent or a file contains, to be decoded. Whoever gets it must
@@ -27,6 +29,10 @@ type Document struct {
 	Progress    *Progress    // counts the rows; nil counts nothing
 	MaxEvents   int          // of the feed, and four times as many zones; 0 means what a feed may hold
 	Trace       func(*Row)   // gets each row when it has ended; nil: nobody traces
+
+	// Stored returns what is stored of an event if it has the same values, and else nil. It must not
+	// keep the event. The result shares no memory with it. Stored is nil if nothing is known.
+	Stored func(*event.Event) *Stored
 
 	// Table is the name of the table that the document is a page of: see [Format]. It is empty
 	// if the document is of the feed itself.

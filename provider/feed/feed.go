@@ -19,12 +19,15 @@ type Feed struct {
 	// Past are the events that were sold online before, as in the dump of another fever. They
 	// are valid and ordered like Events, and none is in both.
 	Past []event.Event
+	// Unchanged are the others of those sold online, of which [Document.Stored] has said that they are
+	// stored with the same values. These are not held. None is in Events or Past.
+	Unchanged []*Stored
 
 	// Rows are the rows of the document, as its provider counts them: each may have any number
 	// of occurrences. In a format that does not tell them apart there is one for each. A row on
 	// a page of its own counts on the page of the listing that leads there.
 	Rows       int
-	Seen       int         // occurrences in the document: len(Events) + len(Past) + Ignored + Rejected
+	Seen       int         // occurrences in the document: len(Events) + len(Past) + len(Unchanged) + Ignored + Rejected
 	Ignored    int         // occurrences that are not sold online
 	Rejected   int         // occurrences that cannot be kept
 	Rejections []Rejection // the first MaxRejections of them; without an occurrence, what is there instead
@@ -47,6 +50,14 @@ type Feed struct {
 
 	Bytes      int64 // read of the document, after decompression; received, if it is not modified
 	HTTPStatus int   // of the response; 0 if the document was not fetched
+}
+
+// A Stored is an event of a provider's latest snapshot as a store has it: by its key, and by a
+// digest of its values.
+type Stored struct {
+	event.Key
+
+	Digest [16]byte
 }
 
 // An Item is what a feed of changes lists: the provider tells it again, by its id, whenever it has

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -115,7 +116,7 @@ type changes struct {
 	next     store.Revision   // of these, unless another commit comes first
 	came     [][]byte         // keys of events that become current
 	went     [][]byte         // of those that are no longer
-	marks    []pair           // what to enter in current: also other owners of events that stay
+	marks    []pair           // what to enter in current: also new digests, or other owners, of events that stay
 	items    itemChanges
 	drop     bool // the provider had a feed of changes, and this is a whole snapshot
 }
@@ -133,27 +134,89 @@ func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []stor
 		return nil, err
 	}
 	c.next = h.Revision + 1
-	var enc store.Encoder
-	for i, r := range rows {
-		if i%256 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if err := c.compareEvent(events, r, &enc, snap.Taken); err != nil {
-			return nil, fmt.Errorf("event %s: %w", r.Event.Key, err)
-		}
-	}
-	if snap.Changes != nil {
+	if snap.Changes == nil {
+		err = c.compareSnapshot(ctx, tx, snap, rows)
+	} else {
 		c.applied.Before = before
-		if err := c.comparePage(ctx, tx, snap); err != nil {
-			return nil, err
-		}
-		return c, c.compareSale(events)
+		err = c.compareChanges(ctx, tx, snap, rows)
 	}
-	if len(snap.Past) > 0 {
-		rows = slices.DeleteFunc(slices.Clone(rows), func(r store.Row) bool { return r.Past })
+	if err != nil {
+		return nil, err
 	}
-	c.compareCurrent(tx, snap.Provider, rows)
 	return c, c.compareSale(events)
+}
+
+// compareSnapshot merges two sorted lists: the rows, and the keys of the provider's current events.
+// An event with the digest that is stored there has not changed, and is not read.
+func (c *changes) compareSnapshot(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []store.Row) error {
+	var enc store.Encoder
+	events := tx.Bucket(eventsBucket)
+	next, stop := iter.Pull2(under(tx.Bucket(currentBucket), snap.Provider))
+	defer stop()
+	k, mark, more := next()
+	stays := func() {
+		c.applied.Before++
+		k, mark, more = next()
+	}
+	leaves := func() {
+		c.went = append(c.went, bytes.Clone(k))
+		stays()
+	}
+	for i := range rows {
+		if i%256 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		r := &rows[i]
+		for more && bytes.Compare(k, r.Key) < 0 {
+			leaves()
+		}
+		encoded := enc.Row(r)
+		current := more && bytes.Equal(k, r.Key)
+		same := current && isDigest(mark, r.Digest)
+		switch {
+		case same:
+			c.applied.Unchanged++
+		case r.Event == nil:
+			return r.Stale()
+		default:
+			if err := c.compareEvent(events, r, encoded, snap.Taken); err != nil {
+				return err
+			}
+		}
+		if !r.Past && !current {
+			c.came = append(c.came, r.Key)
+		}
+		if !r.Past && !same {
+			c.marks = append(c.marks, pair{r.Key, markOf(r.Digest)})
+		}
+		switch {
+		case current && r.Past:
+			leaves()
+		case current:
+			stays()
+		}
+	}
+	for more {
+		leaves()
+	}
+	c.applied.Gone = len(c.went)
+	c.applied.Current = c.applied.Before + len(c.came) - len(c.went)
+	return nil
+}
+
+// compareChanges compares the rows of a page of a feed of changes, and then the page.
+func (c *changes) compareChanges(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []store.Row) error {
+	var enc store.Encoder
+	events := tx.Bucket(eventsBucket)
+	for i := range rows {
+		if i%256 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := c.compareEvent(events, &rows[i], enc.Row(&rows[i]), snap.Taken); err != nil {
+			return err
+		}
+	}
+	return c.comparePage(ctx, tx, snap)
 }
 
 // hasAny reports whether a bucket holds anything of a provider.
@@ -205,26 +268,26 @@ func (c *changes) compareProvider(tx *bbolt.Tx, snap store.Snapshot) error {
 	return nil
 }
 
-func (c *changes) compareEvent(events *bbolt.Bucket, r store.Row, enc *store.Encoder, taken time.Time) error {
-	fields := enc.Encode(r.Event)
-	v := store.Value{Revision: c.next, Event: fields, FirstSeen: taken.UnixMilli(), LastChanged: taken.UnixMilli()}
+// compareEvent compares an event, as it is encoded, with what is stored of it.
+func (c *changes) compareEvent(events *bbolt.Bucket, r *store.Row, encoded []byte, taken time.Time) error {
+	v := store.Value{Revision: c.next, Event: encoded, FirstSeen: taken.UnixMilli(), LastChanged: taken.UnixMilli()}
 	var was store.Revision
 	if stored := events.Get(r.Key); stored == nil {
 		c.applied.New++
 	} else {
 		old, err := store.DecodeValue(r.Key, stored)
 		if err != nil {
-			return damaged(events.Tx().DB().Path(), err.Error())
+			return damaged(events.Tx().DB().Path(), fmt.Sprintf("event %s: %v", r.Event.Key, err))
 		}
-		if bytes.Equal(old.Event, fields) {
+		if bytes.Equal(old.Event, encoded) {
 			c.applied.Unchanged++
 			return nil
 		}
 		c.applied.Changed++
 		v.FirstSeen, was = old.FirstSeen, old.Revision
 	}
-	if err := r.Event.Validate(); err != nil {
-		return err // it could not be read back
+	if err := r.Event.Validate(); err != nil { // it could not be read back
+		return fmt.Errorf("event %s: %w", r.Event.Key, err)
 	}
 	b, err := v.Encode(r.Key)
 	if err != nil {
@@ -232,30 +295,6 @@ func (c *changes) compareEvent(events *bbolt.Bucket, r store.Row, enc *store.Enc
 	}
 	c.keys, c.values, c.was = append(c.keys, r.Key), append(c.values, b), append(c.was, was)
 	return nil
-}
-
-// compareCurrent merges two sorted lists: the provider's current keys and the rows.
-func (c *changes) compareCurrent(tx *bbolt.Tx, provider string, rows []store.Row) {
-	for k := range under(tx.Bucket(currentBucket), provider) {
-		c.applied.Before++
-		for len(rows) > 0 && bytes.Compare(rows[0].Key, k) < 0 {
-			c.came = append(c.came, rows[0].Key)
-			rows = rows[1:]
-		}
-		if len(rows) > 0 && bytes.Equal(rows[0].Key, k) {
-			rows = rows[1:]
-			continue
-		}
-		c.went = append(c.went, bytes.Clone(k))
-	}
-	for _, r := range rows {
-		c.came = append(c.came, r.Key)
-	}
-	for _, key := range c.came {
-		c.marks = append(c.marks, pair{key: key})
-	}
-	c.applied.Gone = len(c.went)
-	c.applied.Current = c.applied.Before + len(c.came) - len(c.went)
 }
 
 // compareSale gives the revision to those events, too, that come on sale or go off it with

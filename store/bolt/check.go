@@ -157,13 +157,15 @@ func (f *faults) checkRevisions(tx *bbolt.Tx) {
 
 func (f *faults) checkCurrent(tx *bbolt.Tx) {
 	events, items := tx.Bucket(eventsBucket), tx.Bucket(itemsBucket)
-	err := tx.Bucket(currentBucket).ForEach(func(k, id []byte) error {
+	err := tx.Bucket(currentBucket).ForEach(func(k, mark []byte) error {
 		key, err := event.ParseKey(k)
-		switch {
-		case events.Get(k) == nil || err != nil:
+		switch stored := events.Get(k); {
+		case stored == nil || err != nil:
 			err = errors.New("it is current, but not stored")
-		case len(id) > 0:
-			err = checkOwner(items, key, string(id))
+		case ownerOf(mark) != "":
+			err = checkOwner(items, key, ownerOf(mark))
+		default:
+			err = verifyMark(k, mark, stored)
 		}
 		if err != nil {
 			f.add(fmt.Errorf("event %q: %w", k, err))

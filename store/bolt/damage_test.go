@@ -477,6 +477,25 @@ func TestCurrentOfNoEvent(t *testing.T) {
 	}
 }
 
+// TestCurrentDigest has a digest in current that is not that of the event, as when a disk returns
+// one of the two from an earlier time.
+func TestCurrentDigest(t *testing.T) {
+	t.Parallel()
+	s, err := Open(filepath.Join(t.TempDir(), "fever.db"), keep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := sample("a", 1, 1)
+	apply(t, s, snapshot("a", 1, e))
+	err = s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(currentBucket).Put(e.Bytes(), markOf(store.Digest{1})) })
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(s.path, keep); !errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), "digest of other values") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestPulledAway cuts the file while it is open: the mapping then has no memory behind
 // it, and touching that is a signal.
 func TestPulledAway(t *testing.T) {
@@ -637,6 +656,7 @@ func TestCheckFinds(t *testing.T) {
 		{"changes beyond the store", put(revisionsBucket, headKey, must(store.Seal(headKey, &head{Revision: 1, Rewritten: 2}))), "rewritten 2"},
 		{"no head", put(revisionsBucket, headKey, nil), "revision: a value of 0 bytes"},
 		{"a current event that is not stored", put(currentBucket, []byte("a\x001\x002"), nil), "current, but not stored"},
+		{"a current event with another digest", put(currentBucket, key, markOf(store.Digest{1})), "digest of other values"},
 		{"a current event of no item", put(currentBucket, key, []byte{1}), "does not make it"},
 		{"a current event of an item that makes another", both(put(currentBucket, key, []byte("1")), item("1", store.StoredItem{Generation: 1})), "does not make it"},
 		{"an item's key that is none", put(itemsBucket, []byte("a\x001"), must((&store.StoredItem{Generation: 1}).Encode([]byte("a\x001")))), "not as fever writes it"},

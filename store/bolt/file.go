@@ -23,7 +23,7 @@ const application = "fever"
 var (
 	metaBucket      = []byte("meta")      // applicationKey and formatKey
 	eventsBucket    = []byte("events")    // event.Key.Bytes -> store.Value
-	currentBucket   = []byte("current")   // event.Key.Bytes -> id of the item that lists the event in a feed of changes, or nothing
+	currentBucket   = []byte("current")   // event.Key.Bytes -> a mark: see markOf
 	providersBucket = []byte("providers") // name -> store.Provider
 	jobsBucket      = []byte("jobs")      // store.JobKey -> store.Job; its sequence is the last id
 	revisionsBucket = []byte("revisions") // headKey -> head; revisionKey -> nothing. Format 1 has none

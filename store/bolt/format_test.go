@@ -93,6 +93,7 @@ func TestFormat(t *testing.T) {
 		key := exampleRecord.Bytes()
 		want["key of an event"] = hex.EncodeToString(key)
 		want["value of an event"] = hex.EncodeToString(tx.Bucket(eventsBucket).Get(key))
+		want["mark of an event"] = hex.EncodeToString(tx.Bucket(currentBucket).Get(key))
 		want["value of the provider feverup"] = hex.EncodeToString(tx.Bucket(providersBucket).Get([]byte("feverup")))
 		key = store.JobKey("feverup", 2)
 		want["key of a job"] = hex.EncodeToString(key)

@@ -290,8 +290,8 @@ func dropItems(tx *bbolt.Tx, provider string) error {
 	}
 	current := tx.Bucket(currentBucket)
 	var owned [][]byte
-	for k, id := range under(current, provider) {
-		if len(id) > 0 {
+	for k, mark := range under(current, provider) {
+		if ownerOf(mark) != "" {
 			owned = append(owned, bytes.Clone(k))
 		}
 	}

@@ -95,7 +95,7 @@ func TestLoadUnknownOwnZone(t *testing.T) {
 	err := s.db.Update(func(tx *bbolt.Tx) error {
 		var enc store.Encoder
 		b, err := (&store.Value{Revision: 1, Event: enc.Encode(&e)}).Encode(e.Bytes())
-		return errors.Join(err, tx.Bucket(eventsBucket).Put(e.Bytes(), b))
+		return errors.Join(err, tx.Bucket(eventsBucket).Put(e.Bytes(), b), tx.Bucket(currentBucket).Put(e.Bytes(), markOf(store.DigestOf(enc.Encode(&e)))))
 	})
 	if err != nil {
 		t.Fatal(err)

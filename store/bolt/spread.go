@@ -86,22 +86,12 @@ func walk(ctx context.Context, b *bbolt.Bucket, batches chan<- []pair) {
 	}
 }
 
-// verify compares the checksums of all values. Keys have none, so it compares them with the
-// events: each key in current must be that of an event, and the keys in revisions must be
-// those of all events with a revision. The latter are in another order, so the sums of
+// verify compares the checksums of all values. Keys and marks have none, so it compares them with
+// the events: each key in current must be that of an event, with its digest, and the keys in revisions
+// must be those of all events with a revision. The latter are in another order, so the sums of
 // their hashes are compared. So are those of names and items.
 func (s *Store) verify() error {
 	return s.view(func(tx *bbolt.Tx) error {
-		events, current := tx.Bucket(eventsBucket).Cursor(), tx.Bucket(currentBucket).Cursor()
-		e, _ := events.First()
-		for k, _ := current.First(); k != nil; k, _ = current.Next() {
-			for e != nil && bytes.Compare(e, k) < 0 {
-				e, _ = events.Next()
-			}
-			if !bytes.Equal(e, k) {
-				return damaged(s.path, fmt.Sprintf("current: %q: no such event", k))
-			}
-		}
 		seed := maphash.MakeSeed()
 		var sum atomic.Uint64
 		event := func(key, b []byte) error {
@@ -145,8 +135,26 @@ func (s *Store) verify() error {
 		if sum.Load() != 0 {
 			return damaged(s.path, "names: not those of the items")
 		}
-		return nil
+		return s.verifyCurrent(tx)
 	})
+}
+
+// verifyCurrent looks up the event of each key in current, and compares the digests.
+func (s *Store) verifyCurrent(tx *bbolt.Tx) error {
+	events, current := tx.Bucket(eventsBucket).Cursor(), tx.Bucket(currentBucket).Cursor()
+	e, stored := events.First()
+	for k, mark := current.First(); k != nil; k, mark = current.Next() {
+		for e != nil && bytes.Compare(e, k) < 0 {
+			e, stored = events.Next()
+		}
+		if !bytes.Equal(e, k) {
+			return damaged(s.path, fmt.Sprintf("current: %q: no such event", k))
+		}
+		if err := verifyMark(k, mark, stored); err != nil {
+			return damaged(s.path, fmt.Sprintf("current: %q: %v", k, err))
+		}
+	}
+	return nil
 }
 
 func (s *Store) verifyBucket(tx *bbolt.Tx, name []byte, verify func(key, b []byte) error) error {

@@ -125,21 +125,21 @@ type value struct {
 func (c *changes) hash(ctx context.Context, limit int) error {
 	var enc store.Encoder
 	members := sha256.New()
-	for i, r := range c.rows {
+	for i := range c.rows {
 		if i%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		encoded := enc.Encode(r.Event)
+		r := &c.rows[i]
+		encoded := enc.Row(r)
 		if limit -= len(encoded); limit >= 0 {
 			c.encoded = append(c.encoded, bytes.Clone(encoded))
 		}
-		digest := digestOf(encoded)
-		c.keys, c.digests, c.past = append(c.keys, r.Key), append(c.digests, digest), append(c.past, r.Past)
+		c.keys, c.digests, c.past = append(c.keys, r.Key), append(c.digests, r.Digest[:]), append(c.past, r.Past)
 		head := binary.BigEndian.AppendUint32(nil, uint32(len(r.Key)))
 		if r.Past {
 			head[0] = 1
 		}
-		for _, part := range [][]byte{head, r.Key, digest} {
+		for _, part := range [][]byte{head, r.Key, r.Digest[:]} {
 			members.Write(part)
 		}
 	}
@@ -154,7 +154,7 @@ func (c *changes) hash(ctx context.Context, limit int) error {
 			owners[key] = i.ID
 		}
 	}
-	for i, r := range c.rows {
+	for i, r := range c.rows { // a page has the values of all
 		c.items[i] = owners[r.Event.Key]
 	}
 	return nil
@@ -178,7 +178,7 @@ func (s *Store) write(ctx context.Context, t *tx, c *changes, was *claim) (err e
 	c.applied.Unchanged = len(c.rows) - c.applied.New - c.applied.Changed
 	c.applied.Before = was.current
 	if c.snap.Changes == nil {
-		c.applied.Current = len(c.snap.Events)
+		c.applied.Current = len(c.snap.Events) + len(c.snap.Unchanged)
 		c.applied.Gone = was.current + c.came - c.applied.Current
 		if err := c.accept(); err != nil {
 			return err
@@ -253,6 +253,8 @@ func (c *changes) compareEvents(ctx context.Context, t *tx) error {
 	_, err = pgx.ForEachRow(rows, []any{&n, &known, &same, &current, &firstSeen}, func() error {
 		row := n - 1
 		switch {
+		case c.rows[row].Event == nil:
+			return c.rows[row].Stale()
 		case !known:
 			c.applied.New++
 			firstSeen = c.snap.Taken.UnixMilli()

@@ -3,7 +3,6 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"runtime"
 	"slices"
@@ -182,10 +181,4 @@ func (s *Store) entry(r *row, locations map[string]*time.Location) (*event.Entry
 		}
 	}
 	return event.Summarize(&e, lowest, highest, location), nil
-}
-
-// digestOf returns what equal events have in common, of an event as it is encoded.
-func digestOf(encoded []byte) []byte {
-	sum := sha256.Sum256(encoded)
-	return sum[:16]
 }

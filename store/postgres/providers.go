@@ -32,6 +32,29 @@ func (s *Store) provider(ctx context.Context, name string) (store.Provider, erro
 	return s.decodeProvider(name, c.value)
 }
 
+// Digests returns those of the events in the provider's latest snapshot. They hold until a job
+// of the provider brings another one, or the provider is forgotten or renamed.
+func (s *Store) Digests(ctx context.Context, provider string) (*store.Digests, error) {
+	ctx, cancel := context.WithTimeout(ctx, bulkLimit)
+	defer cancel()
+	first, last := keysOf(provider)
+	rows, err := s.pool.Query(ctx, "select key, digest from fever.event where current and item = '' and key > $1 and key < $2", first, last)
+	digests := new(store.Digests)
+	if err == nil {
+		var key, digest []byte
+		_, err = pgx.ForEachRow(rows, []any{&key, &digest}, func() error {
+			if len(digest) != len(store.Digest{}) {
+				return s.damaged("event %q: a digest of %d bytes", key, len(digest))
+			}
+			return digests.Add(key, store.Digest(digest))
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the digests of %s: %w", provider, err)
+	}
+	return digests, nil
+}
+
 // decodeProvider returns what the row of a provider says, or the zero value, which has no time
 // zone, when no snapshot is stored.
 func (s *Store) decodeProvider(name string, value []byte) (p store.Provider, err error) {

@@ -176,7 +176,7 @@ func (r *wholeRow) sealed(revision store.Revision) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(digestOf(encoded), r.digest) {
+	if digest := store.DigestOf(encoded); !bytes.Equal(digest[:], r.digest) {
 		return nil, errDigest
 	}
 	v := store.Value{Revision: revision, FirstSeen: r.firstSeen, LastChanged: r.lastChanged, Event: encoded}

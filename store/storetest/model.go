@@ -26,6 +26,8 @@ type Model struct {
 	items   map[string]map[itemID]*modelItem // by provider
 	owners  map[event.Key]string             // ids of the items that current events are of, if they are of any
 
+	digests map[string]*store.Digests // of some time, by provider
+
 	revision, rewritten store.Revision
 	changed             map[event.Key]store.Revision
 }
@@ -36,6 +38,7 @@ func NewModel() *Model {
 		Records: make(map[event.Key]event.Record), validators: make(map[string]feed.Validators),
 		zones: make(map[string]string), changed: make(map[event.Key]store.Revision),
 		streams: make(map[string]store.Stream), items: make(map[string]map[itemID]*modelItem), owners: make(map[event.Key]string),
+		digests: make(map[string]*store.Digests),
 	}
 }
 
@@ -239,8 +242,9 @@ func testModel(t *testing.T, place func(*testing.T) Place) {
 			"begin": func(t *rapid.T) { begin(t, drawProvider(t)) },
 			"apply": func(t *rapid.T) {
 				snap := m.drawSnapshot(t)
+				m.repeat(t, &snap)
 				job := running(t, snap.Provider)
-				got, ended, err := s.Apply(t.Context(), snap, job)
+				got, ended, err := m.applyKnown(t.Context(), t, s, snap, job)
 				if err != nil {
 					t.Fatal(err)
 				}

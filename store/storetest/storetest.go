@@ -83,6 +83,7 @@ var tests = map[string]func(*testing.T, func(*testing.T) Place){
 	"FinishRevalidates":       testFinishRevalidates,
 	"ApplyAsks":               testApplyAsks,
 	"ApplyIsAllOrNothing":     testApplyIsAllOrNothing,
+	"Digests":                 testDigests,
 	"Interrupt":               testInterrupt,
 	"BeginInterrupts":         testBeginInterrupts,
 	"Retention":               testRetention,

@@ -1,0 +1,63 @@
+package store
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	"fever/event"
+	"fever/provider/feed"
+)
+
+// A Digest is what equal events have in common beside their keys: the first half of the SHA-256 of
+// what [Encoder.Encode] returns.
+type Digest [16]byte
+
+// DigestOf returns the digest of an event as it is encoded.
+func DigestOf(encoded []byte) Digest {
+	sum := sha256.Sum256(encoded)
+	return Digest(sum[:])
+}
+
+// Digests recognise events that a store has with the same values in their provider's latest
+// snapshot. A decoder need not keep such events, nor does the store read them: see
+// [Snapshot.Unchanged]. The zero value recognises nothing. Find must not be called at the same time.
+type Digests struct {
+	enc Encoder
+	all map[event.Key]*feed.Stored
+}
+
+// Add is called by stores with an event of the latest snapshot.
+func (d *Digests) Add(key []byte, digest Digest) error {
+	k, err := event.ParseKey(key)
+	if err != nil {
+		return err
+	}
+	if d.all == nil {
+		d.all = make(map[event.Key]*feed.Stored)
+	}
+	d.all[k] = &feed.Stored{Key: k, Digest: digest}
+	return nil
+}
+
+// Find returns what the store has of an event, or nil if it has other values of it or none.
+func (d *Digests) Find(e *event.Event) *feed.Stored {
+	s := d.all[e.Key]
+	if s == nil || Digest(s.Digest) != DigestOf(d.enc.Encode(e)) {
+		return nil
+	}
+	return s
+}
+
+// Row encodes the event of a row, and notes its digest. It returns nil for a row without an event.
+// The bytes are good until the next call.
+func (c *Encoder) Row(r *Row) []byte {
+	if r.Event == nil {
+		return nil
+	}
+	encoded := c.Encode(r.Event)
+	r.Digest = DigestOf(encoded)
+	return encoded
+}
+
+// Stale returns [ErrStale] for a row.
+func (r *Row) Stale() error { return fmt.Errorf("event %s: %w", r, ErrStale) }
