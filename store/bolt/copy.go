@@ -79,7 +79,7 @@ func parts(ctx context.Context, tx *bbolt.Tx, yield func(store.Part) bool) error
 // eventParts yields the events, with what is in the bucket of the current ones.
 func eventParts(tx *bbolt.Tx, h head, give func(store.Part) error) error {
 	cursor := tx.Bucket(currentBucket).Cursor()
-	current, item := cursor.First()
+	current, mark := cursor.First()
 	lost := func() error {
 		return damaged(tx.DB().Path(), fmt.Sprintf("current: %q: no such event", current))
 	}
@@ -95,8 +95,8 @@ func eventParts(tx *bbolt.Tx, h head, give func(store.Part) error) error {
 		case current != nil && order < 0:
 			return lost()
 		case current != nil && order == 0:
-			p.Current, p.Item = true, string(item)
-			current, item = cursor.Next()
+			p.Current, p.Item = true, ownerOf(mark)
+			current, mark = cursor.Next()
 		}
 		return give(p)
 	})

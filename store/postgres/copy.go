@@ -141,8 +141,9 @@ var copied = []struct {
 			return nil, err
 		}
 		c, err := store.SplitEvent(v.Event)
+		digest := store.DigestOf(v.Event)
 		return []any{
-			p.Key, int64(v.Revision), p.Current, p.Item, v.FirstSeen, v.LastChanged, digestOf(v.Event),
+			p.Key, int64(v.Revision), p.Current, p.Item, v.FirstSeen, v.LastChanged, digest[:],
 			c.Title, c.Start, c.End, c.Lowest, c.Highest, c.Detail,
 		}, err
 	}},
