@@ -81,4 +81,10 @@ type Shared interface {
 	// is ErrFenced (wrapped) when the provider is another job's by now: nothing of this one will
 	// be stored.
 	Keep(ctx context.Context, job Job) error
+	// Report says that this process serves searches, and what they find: the revision, the version
+	// and the settings of r count. It is taken back when the store is closed.
+	Report(ctx context.Context, r Replica) error
+	// Replicas returns the processes that report, also those not heard of for some minutes, and
+	// the time by the clock of the store.
+	Replicas(ctx context.Context) ([]Replica, time.Time, error)
 }

@@ -88,4 +88,22 @@ type Stats struct {
 	Commits    uint64         // transactions written since the store was opened
 	CommitTime time.Duration  // what all these took to write, until the disk had them
 	Current    map[string]int // by provider: the events in its latest snapshot
+
+	// The others are of a shared store alone.
+
+	Revision Revision // the latest that it was heard to have
+	// Claims counts how often this process claimed a provider for a job (Won, and of these Expired:
+	// from a process that had not kept its claim), found it claimed by another (Busy), and found its
+	// own claim lost (Fenced).
+	Claims struct{ Won, Expired, Busy, Fenced uint64 }
+	// Uncertain counts the commits of which nobody could tell in time whether they succeeded.
+	Uncertain uint64
+	Pool      Pool
+}
+
+// A Pool says how the connections to a shared store are used.
+type Pool struct {
+	Used, Idle int
+	Waits      uint64        // for a connection, as all were used or none was open
+	Waited     time.Duration // in all of these
 }

@@ -132,6 +132,7 @@ func (s *Store) Keep(ctx context.Context, job store.Job) error {
 	if err == nil && tag.RowsAffected() == 0 {
 		err = store.ErrFenced
 	}
+	s.refused(err)
 	if err != nil {
 		return fmt.Errorf("keep the claim of job %d of %s: %w", job.ID, job.Provider, err)
 	}

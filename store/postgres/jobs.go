@@ -26,6 +26,7 @@ import (
 // this process die, another one takes the turn when the claim is over.
 func (s *Store) Begin(ctx context.Context, job store.Job) (store.Job, error) {
 	job.State = store.Running
+	expired := false
 	err := s.update(ctx, func(ctx context.Context, t *tx) error {
 		if err := event.ValidProvider(job.Provider); err != nil {
 			return err
@@ -41,7 +42,7 @@ func (s *Store) Begin(ctx context.Context, job store.Job) (store.Job, error) {
 		if !c.due && (job.Trigger == store.Schedule || job.Trigger == store.StartUp) {
 			return store.ErrNotDue
 		}
-		job.Turn = c.turn
+		job.Turn, expired = c.turn, c.running != 0
 		if err := s.interruptNewest(t, job.Provider, c, job.Started); err != nil {
 			return err
 		}
@@ -52,6 +53,7 @@ func (s *Store) Begin(ctx context.Context, job store.Job) (store.Job, error) {
 	if err != nil {
 		return store.Job{}, fmt.Errorf("record that a job of %s begins: %w", job.Provider, err)
 	}
+	s.claimed(expired)
 	return job, nil
 }
 

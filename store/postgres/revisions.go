@@ -126,6 +126,7 @@ func (s *Store) changes(ctx context.Context, since store.Revision) (entries []*e
 	if err := conn.SendBatch(ctx, &last).Close(); err != nil {
 		return nil, 0, err
 	}
+	s.reached(h.revision)
 	if !known {
 		return nil, 0, store.ErrRewritten
 	}
@@ -271,7 +272,9 @@ func (s *Store) head(ctx context.Context) (h head, err error) {
 		defer close(answered)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askLimit)
 		defer cancel()
-		answer, failed = headOf(ctx, s.pool)
+		if answer, failed = headOf(ctx, s.pool); failed == nil {
+			s.reached(answer.revision)
+		}
 	}()
 	select {
 	case <-answered:

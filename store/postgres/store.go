@@ -66,6 +66,7 @@ type Store struct {
 	workers sync.WaitGroup
 
 	history history
+	health  health
 	stats   store.Tally
 }
 
@@ -107,6 +108,7 @@ func openConfig(ctx context.Context, config *pgxpool.Config, keep int, readOnly 
 	// pgx would keep those notifications that nobody waits for. Through a pooler of transactions
 	// they may come on any connection.
 	config.ConnConfig.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) { s.bell.ring() }
+	config.ConnConfig.Tracer = &s.health
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("open the store %s: %w", s.place, err)
 	}
@@ -201,7 +203,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	return err
 }
 
-// Close gives up the claims of the store, waits until nobody uses it, and disconnects.
+// Close gives up the claims of the store and takes back what it reported, waits until nobody uses it, and disconnects.
 // [Store.Wait] returns an error from then on. Closing again does nothing.
 func (s *Store) Close() error {
 	select {
@@ -218,7 +220,10 @@ func (s *Store) Close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
 	defer cancel()
-	if _, err := s.pool.Exec(ctx, "update fever.provider set until = null where holder = $1 and until is not null", s.holder); err != nil {
+	var leave pgx.Batch
+	leave.Queue("update fever.provider set until = null where holder = $1 and until is not null", s.holder)
+	leave.Queue("delete from fever.replica where id = $1", s.holder)
+	if err := s.pool.SendBatch(ctx, &leave).Close(); err != nil {
 		return fmt.Errorf("close the store: give up its claims: %w", err)
 	}
 	return nil

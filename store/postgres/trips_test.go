@@ -21,7 +21,10 @@ func TestRoundTrips(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.ConnConfig.Tracer = tripCounter{}
+	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		c.Tracer = tripCounter{}
+		return nil
+	}
 	s, err := openConfig(t.Context(), config, keep, false)
 	if err != nil {
 		t.Fatal(err)

@@ -76,6 +76,7 @@ func (s *Store) update(ctx context.Context, f func(context.Context, *tx) error) 
 	if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUncertain) && (gone || cannot(err)) {
 		err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
+	s.refused(err)
 	return err
 }
 

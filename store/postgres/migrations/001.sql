@@ -89,3 +89,14 @@ create table fever.revision (
   at     timestamptz not null default clock_timestamp()
 );
 create index revision_change on fever.revision (change);
+
+-- The processes that serve searches.
+create table fever.replica (
+  id       text   primary key,
+  host     text   not null,
+  version  text   not null,
+  revision bigint not null,           -- of what its searches find
+  settings text   not null,           -- a digest of its providers' settings
+  since    timestamptz not null default clock_timestamp(),
+  seen     timestamptz not null default clock_timestamp()
+) with (fillfactor = 50);             -- a report stays on its page
