@@ -58,8 +58,10 @@ func dump[T any](ctx context.Context, r *rig, args ...string) ([]T, error) {
 // acknowledged is missing, unless the rig is lossy; and the events are what these snapshots make.
 func (r *rig) examine(ctx context.Context) error {
 	said := make(map[string][]harness.Line) // before the jobs are read, as there are new ones all the time
+	var failed []harness.Line
 	for _, x := range r.replicas {
-		said[x.name] = x.said()
+		completed, gaveUp := x.said()
+		said[x.name], failed = completed, append(failed, gaveUp...)
 	}
 	jobs, err := dump[job](ctx, r, "--jobs")
 	if err != nil {
@@ -114,6 +116,11 @@ func (r *rig) examine(ctx context.Context) error {
 				return fmt.Errorf("%s and %s said that job %d has completed", x.name, other, line.Job)
 			}
 			by[line.Job] = x.name
+		}
+	}
+	for _, line := range failed {
+		if j, ok := completed[line.Job]; ok && !r.lossy {
+			return fmt.Errorf("a replica said that job %d has failed (%s), and the database has %+v", line.Job, line.Error, j)
 		}
 	}
 	records, err := dump[record](ctx, r)

@@ -26,6 +26,7 @@ type replica struct {
 
 	mu           sync.Mutex
 	acknowledged []harness.Line // jobs that completed, as its log says
+	gaveUp       []harness.Line // jobs that failed for certain
 	refused      int            // jobs that were refused since another replica had taken the provider over
 	full         int            // lines that speak of a full disk
 	lines        []string       // the newest of its log that are not of completed jobs
@@ -76,6 +77,9 @@ func (r *replica) configure(dir, db string) error {
 func (r *replica) follow(line harness.Line) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if line.Msg == "job failed" && !strings.Contains(line.Error, "perhaps not for good") {
+		r.gaveUp = append(r.gaveUp, line)
+	}
 	switch {
 	case line.Msg == "job completed":
 		r.acknowledged = append(r.acknowledged, line)
@@ -92,11 +96,11 @@ func (r *replica) follow(line harness.Line) {
 	r.lines = r.lines[max(0, len(r.lines)-most):]
 }
 
-// said returns the jobs that the log called completed.
-func (r *replica) said() []harness.Line {
+// said returns the jobs that the log called completed, and those that it called failed.
+func (r *replica) said() (completed, failed []harness.Line) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.acknowledged)
+	return slices.Clone(r.acknowledged), slices.Clone(r.gaveUp)
 }
 
 // fenced returns how many jobs were refused since another replica had taken the provider over.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -244,13 +245,33 @@ func promote(ctx context.Context, r *rig) error {
 
 func behind(ctx context.Context, r *rig) error {
 	r.lossy = true
-	err := r.fault("the standby hears nothing for 5s, the primary is killed, and the standby promoted", func() error {
+	x := r.replicas[0]
+	err := r.fault("the standby hears nothing for 5s, the primary is killed, and the standby promoted; r1 is cut off until that is further than the primary was", func() error {
 		if err := r.standby.Pause(); err != nil {
 			return err
 		}
-		err := errors.Join(wait(ctx, 5*time.Second), r.primary.Down(postgrestest.Killed), r.standby.Resume())
+		if err := wait(ctx, 5*time.Second); err != nil {
+			return errors.Join(err, r.standby.Resume())
+		}
+		x.proxy.Network(postgrestest.Refused)
+		defer x.proxy.Network(postgrestest.Whole)
+		before, err := r.revision()
 		r.allow()
-		return errors.Join(err, r.failover())
+		if err := errors.Join(err, r.primary.Down(postgrestest.Killed), r.standby.Resume()); err != nil {
+			return err
+		}
+		if err := r.failover(); err != nil {
+			return err
+		}
+		for now := 0; now <= before; {
+			if err := wait(ctx, 100*time.Millisecond); err != nil {
+				return err
+			}
+			if now, err = r.revision(); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err == nil {
 		err = r.recovered(ctx)
@@ -276,6 +297,15 @@ func behind(ctx context.Context, r *rig) error {
 		return err
 	}
 	return r.recovered(ctx)
+}
+
+// revision returns that of the database.
+func (r *rig) revision() (int, error) {
+	number, err := r.primary.Query(database, "select revision from fever.meta")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(number)
 }
 
 // allow lets what searches of each replica show go back once.
@@ -317,7 +347,8 @@ func stalled(ctx context.Context, r *rig) error {
 
 func (r *rig) acknowledged() (n int) {
 	for _, x := range r.replicas {
-		n += len(x.said())
+		completed, _ := x.said()
+		n += len(completed)
 	}
 	return n
 }
