@@ -19,6 +19,7 @@ import (
 	httpserver "fever/httpapi/server"
 	"fever/index"
 	"fever/index/follow"
+	"fever/ingest"
 	"fever/ops"
 	"fever/ops/control"
 	"fever/provider"
@@ -202,7 +203,7 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 	interrupt(context.WithoutCancel(ctx), st, log) // while no job can begin
 	// Connections wait in the listener's queue until the stored events are loaded, so that
 	// the first answer is complete.
-	if err := c.Load(ctx); err != nil {
+	if err := s.load(ctx, c, log); err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped while loading
 		}
@@ -230,6 +231,24 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 	c.Close()
 	log.Info("stopped")
 	return err
+}
+
+// load brings what is stored into the index. A connection to a database can break at any time, so
+// load tries again until it succeeds, unless what it reads is damaged.
+func (s *serveCommand) load(ctx context.Context, c *ingest.Ingester, log *slog.Logger) error {
+	const longest = 5 * time.Second
+	for pause := longest / 16; ; pause = min(2*pause, longest) {
+		err := c.Load(ctx)
+		if err == nil || ctx.Err() != nil || !s.DB.Database() || errors.Is(err, store.ErrDamaged) {
+			return err
+		}
+		log.WarnContext(ctx, "the stored events are not loaded yet", "error", err, "retry", pause)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
 }
 
 // drained returns a context that ends --drain after ctx does, and a function that releases
