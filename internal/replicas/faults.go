@@ -171,6 +171,17 @@ func (r *rig) network(ctx context.Context, what string, n postgrestest.Network, 
 	return r.recovered(ctx)
 }
 
+// reset starts a replica again, and resets its connection while it loads.
+func (r *rig) reset(ctx context.Context, x *replica) error {
+	return r.fault(x.name+" is started again, and its connection is reset while it loads", func() error {
+		if err := x.terminate(); err != nil {
+			return err
+		}
+		x.proxy.ResetAfter(30_000)
+		return r.again(ctx, x)
+	})
+}
+
 // unanswered loses a commit of a replica, or the answer to it.
 func (r *rig) unanswered(ctx context.Context, x *replica, before bool, then postgrestest.After) error {
 	what := map[postgrestest.After]string{postgrestest.Close: "closes", postgrestest.Reset: "resets", postgrestest.Hang: "hangs"}[then]

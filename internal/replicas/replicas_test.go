@@ -59,6 +59,7 @@ func TestFaults(t *testing.T) {
 					return r.network(ctx, "the network of all is cut for 2s", postgrestest.Cut, 2*time.Second, r.replicas...)
 				},
 				func(x *replica) error { return r.killed(ctx, x, inCommit) },
+				func(x *replica) error { return r.reset(ctx, x) },
 			} {
 				if err := step(r.replicas[n%len(r.replicas)]); err != nil {
 					return err

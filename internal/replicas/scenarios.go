@@ -84,15 +84,7 @@ func network(ctx context.Context, r *rig) error {
 			return err
 		}
 	}
-	x := one[0]
-	err := r.fault("r1 is started again, and its connection is reset while it loads", func() error {
-		if err := x.terminate(); err != nil {
-			return err
-		}
-		x.proxy.ResetAfter(30_000)
-		return r.again(ctx, x)
-	})
-	return err
+	return r.reset(ctx, one[0])
 }
 
 func answer(ctx context.Context, r *rig) error {
