@@ -2,12 +2,9 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -26,10 +23,11 @@ func newBackup() *cobra.Command {
 	var b backupCommand
 	cmd := &cobra.Command{
 		Use:   "backup file",
-		Short: "Copy the data file, also while it is in use",
+		Short: "Copy what is stored into a file, also while it is in use",
 		Long: `Backup copies the data file as it is at one moment. A fever serve that holds the file
 goes on meanwhile. The copy is a data file itself: to restore it, stop fever serve and
-put the copy in place of the file.
+put the copy in place of the file. Of a database, too, the copy is a data file: any
+fever serve --db FILE opens it, and fever copy brings it back into a database.
 
 The copy gets its name when it is complete on disk and all values in it are checked. If
 this command is killed, it leaves a file .fever-backup-... in the folder: remove it.
@@ -38,6 +36,7 @@ fails.`,
 		Example: `  fever backup /backup/fever-$(date +%F).db
   fever backup --force /backup/fever.db    # replace the last one
   fever backup - | zstd > fever.db.zst
+  fever backup --db postgres://fever@db.example.com/fever /backup/fever.db
   fever dump --db /backup/fever.db         # look into a copy`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,9 +44,9 @@ fails.`,
 				return err
 			}
 			if args[0] == "-" {
-				return b.toOutput(cmd.Context(), cmd.OutOrStdout())
+				return b.toOutput(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}
-			return b.toFile(cmd.Context(), args[0], cmd.OutOrStdout())
+			return b.toFile(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	flags := cmd.Flags()
@@ -56,110 +55,68 @@ fails.`,
 	return cmd
 }
 
-func (b *backupCommand) toOutput(ctx context.Context, out io.Writer) error {
+func (b *backupCommand) toOutput(ctx context.Context, out, errOut io.Writer) (err error) {
 	if isTerminal(out) {
 		return usagef("a data file is nothing for a terminal: name a file, or send the output somewhere")
 	}
-	_, err := b.copy(ctx, out)
-	return err
-}
-
-// toFile writes a temporary file beside path and renames it at the end, so that there is
-// never an incomplete copy at path.
-func (b *backupCommand) toFile(ctx context.Context, path string, out io.Writer) (err error) {
-	if err := b.mayReplace(path); err != nil {
-		return err
+	if !b.DB.Database() {
+		return b.copyFile(ctx, out)
 	}
-	folder := filepath.Dir(path)
-	temporary, err := os.CreateTemp(folder, ".fever-backup-") // with the mode 0600
+	temporary, err := os.CreateTemp("", temporaryFiles)
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
 	defer func() {
-		if err != nil {
-			_ = os.Remove(temporary.Name()) // the first error matters more
-		}
+		_ = os.Remove(temporary.Name())
+		closing(temporary, &err)
 	}()
-	n, err := b.copy(ctx, temporary)
-	if err == nil {
-		err = temporary.Sync()
-	}
-	closing(temporary, &err)
-	if err != nil {
-		return fmt.Errorf("back up to %s: %w", path, err)
-	}
-	if err := check(temporary.Name()); err != nil {
-		return fmt.Errorf("back up to %s: the copy is of no use, and was removed: %w", path, err)
-	}
-	if err := ctx.Err(); err != nil {
+	if err := b.copyDatabase(ctx, temporary, errOut); err != nil {
 		return err
 	}
-	if err := b.mayReplace(path); err != nil { // again, as the copy took a while
-		return err
-	}
-	if err := os.Rename(temporary.Name(), path); err != nil {
-		return fmt.Errorf("back up: %w", err)
-	}
-	if err := syncFolder(folder); err != nil {
-		return fmt.Errorf("back up to %s: %w", path, err)
-	}
-	_, err = fmt.Fprintf(out, "%s: %s, checked\n", path, humanize.Bytes(uint64(n)))
+	_, err = io.Copy(out, temporary)
 	return err
 }
 
-// mayReplace returns an error if there is something at path that must not be replaced.
-func (b *backupCommand) mayReplace(path string) error {
-	there, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("back up: %w", err)
-	case !there.Mode().IsRegular():
-		return fmt.Errorf("back up: %s is there, and no file", path)
-	case !b.force:
-		return fmt.Errorf("back up: %s is there; choose another name, or add --force to replace it", path)
-	}
-	if own, err := os.Stat(string(b.DB)); err == nil && os.SameFile(own, there) {
-		return fmt.Errorf("back up: %s is the data file itself", path)
-	}
-	return nil
-}
-
-// copy writes a copy of the data file to w. While a fever serve holds the file, that makes
-// the copy.
-func (b *backupCommand) copy(ctx context.Context, w io.Writer) (n int64, err error) {
-	st, client, err := readOrReach(ctx, b.DB)
-	if err != nil {
-		return 0, err
-	}
-	if st != nil {
-		defer closing(st, &err)
-		file, ok := st.(*bolt.Store)
-		if !ok {
-			return 0, usagef("back up: %s is no file: back it up with the tools of PostgreSQL, such as pg_dump", b.DB)
+func (b *backupCommand) toFile(ctx context.Context, path string, out, errOut io.Writer) error {
+	file := newFile{path: path, of: b.DB, replace: b.force, flag: "--force"}
+	size, err := file.write(ctx, func(f *os.File) error {
+		if b.DB.Database() {
+			return b.copyDatabase(ctx, f, errOut)
 		}
-		return file.Backup(ctx, w)
+		return b.copyFile(ctx, f)
+	})
+	if err != nil {
+		return fmt.Errorf("back up: %w", err)
 	}
-	return client.Backup(ctx, w)
+	_, err = fmt.Fprintf(out, "%s: %s, checked\n", path, humanize.Bytes(uint64(size)))
+	return err
 }
 
-// check opens a copy as a data file, and checks every value in it.
-func check(path string) (err error) {
-	st, err := bolt.OpenReadOnly(path)
-	if err != nil {
+// copyFile writes a copy of the data file to w. While a fever serve holds the file, that makes
+// the copy.
+func (b *backupCommand) copyFile(ctx context.Context, w io.Writer) (err error) {
+	st, client, err := readOrReach(ctx, b.DB)
+	switch {
+	case err != nil:
 		return err
+	case st != nil:
+		defer closing(st, &err)
+		_, err = st.(*bolt.Store).Backup(ctx, w)
+	default:
+		_, err = client.Backup(ctx, w)
+	}
+	return err
+}
+
+// copyDatabase makes a data file of the database, of one moment. Nobody waits for it.
+func (b *backupCommand) copyDatabase(ctx context.Context, f *os.File, errOut io.Writer) (err error) {
+	st, err := readStore(ctx, b.DB)
+	if err != nil {
+		return noFile(err)
 	}
 	defer closing(st, &err)
-	return st.Check()
-}
-
-// syncFolder flushes the names in a folder to disk.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = folder.Close() }() // opened for reading
-	return folder.Sync()
+	var t tally
+	parts, stop := t.show(ctx, errOut, st.Parts(ctx, false))
+	defer stop()
+	return fillFile(ctx, f.Name(), parts)
 }
