@@ -36,7 +36,7 @@ var allowed = map[string][]string{
 	"ops/control":           {"httpapi/server", "explain", "ingest", "provider", "provider/feed", "store", "index", "event"},
 	"ops/human":             {},
 	"ops/publish":           {"ops/control", "httpapi/server", "store", "event"},
-	"ops/page":              {"httpapi/server", "ops/human", "event", "ingest", "provider", "provider/feed", "provider/inspect", "store", "index"},
+	"ops/page":              {"httpapi/server", "ops/human", "explain", "event", "ingest", "provider", "provider/feed", "provider/inspect", "store", "index"},
 	"ingest":                {"provider/feed", "store"},
 	"internal/leak":         {}, // for tests, which these rules leave alone
 	"internal/harness":      {},

@@ -3,15 +3,12 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"fever/config"
-	"fever/event"
 	"fever/explain"
 	"fever/ops/control"
 )
@@ -107,7 +104,10 @@ func printAnswer(out io.Writer, asked string, answer *explain.Answer) error {
 		if i > 0 {
 			p.printf("\n")
 		}
-		p.explained(&answer.Events[i])
+		p.printf("%s\n", cell(answer.Events[i].Title, 200))
+		for _, fact := range answer.Events[i].Facts() {
+			p.printf("  %-13s %s\n", fact.Name, cell(fact.Value, 1000))
+		}
 	}
 	if answer.More > 0 {
 		p.printf("\nand %s more: say more of the title, or an id\n", count(answer.More, "event", "events"))
@@ -123,66 +123,4 @@ func printAnswer(out io.Writer, asked string, answer *explain.Answer) error {
 		p.printf("No job on record has listed it among its rejected rows.\n")
 	}
 	return p.err
-}
-
-// explained prints what is known of an event.
-func (p *printer) explained(e *explain.Event) {
-	p.printf("%s\n", cell(e.Title, 200))
-	line := func(name, format string, args ...any) { p.printf("  %-13s %s\n", name, fmt.Sprintf(format, args...)) }
-	line("event", "%s, id %s", e.Key, e.ID)
-	line("first seen", "%s%s", e.FirstSeen.Format(millis), ofJob(e.FirstJob))
-	line("last changed", "%s%s", e.LastChanged.Format(millis), ofJob(e.LastJob))
-	if e.Current {
-		line("sold now", "yes: it is in the latest snapshot of %s", e.Provider)
-	} else {
-		line("sold now", "no: it is not in the latest snapshot of %s, and searches find it all the same", e.Provider)
-	}
-	whose := "the zone of its provider"
-	if e.OwnZone {
-		whose = "its own zone"
-	}
-	line("starts", "%s in %s, %s: %s", when(e.Start, ""), e.CountedIn, whose, e.StartsAt)
-	if e.End.IsZero() {
-		line("ends", "as it starts, since its provider gives no end: %s", e.EndsAt)
-	} else {
-		line("ends", "%s in %s: %s", when(e.End, ""), e.CountedIn, e.EndsAt)
-	}
-	line("prices", "%s", prices(&e.Event))
-	for i := range e.Zones {
-		z := &e.Zones[i]
-		counts := "it counts"
-		if why := e.Uncounted[i]; why != "" {
-			counts = "it does not count, as " + why
-		}
-		line("", "zone %s %s, price %s, tickets %s: %s", cell(z.ID, 60), cell(z.Name, 60), orNone(z.Price.String()), ticketsOf(z), counts)
-	}
-	if v := e.Search; v != nil {
-		found := "no"
-		if v.Found {
-			found = "yes"
-		}
-		line("found", "%s: %s", found, v.Why)
-	}
-}
-
-// ofJob names a job that is on record.
-func ofJob(id uint64) string {
-	if id == 0 {
-		return ", of a job that is no longer on record"
-	}
-	return fmt.Sprintf(", of job %d", id)
-}
-
-func orNone(text string) string {
-	if text == "" {
-		return "none"
-	}
-	return text
-}
-
-func ticketsOf(z *event.Zone) string {
-	if z.Available {
-		return "left, not said how many"
-	}
-	return strconv.FormatInt(z.Capacity, 10)
 }

@@ -259,6 +259,18 @@ func TestPageInBrowser(t *testing.T) {
 		t.Error("the search loaded another page")
 	}
 
+	// Beside it, people ask why an event is not in the answer.
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("[name=starts_at]").value = "2031-05-01T00:00"; document.querySelector("[name=event]").value = "camela"`))
+	b.do(chromedp.Click("#try button"))
+	b.until(`document.querySelector("#answer .known") !== null`)
+	if text := evaluate[string](b, `document.getElementById("answer").textContent`); !regexp.MustCompile(`(?s)found\s*no: it starts 2030-05-.*days before starts_at.*sold now\s*yes`).MatchString(text) {
+		t.Errorf("it explains %q", text)
+	}
+	b.shoot("explained-light")
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("[name=starts_at]").value = "2030-05-01T00:00"; document.querySelector("[name=event]").value = ""`))
+	b.do(chromedp.Click("#try button"))
+	b.until(`document.querySelectorAll("#answer tbody tr").length === 3`)
+
 	// What the reader has opened stays open when the page brings itself up to date.
 	b.do(chromedp.Click("#rejected-opera summary"))
 	s.set("stadium", nil)

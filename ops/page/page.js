@@ -37,6 +37,8 @@ async function refresh() {
 	const query = new URLSearchParams(location.search);
 	query.delete("starts_at"); // the answer to a search stays as it was
 	query.delete("ends_at");
+	query.delete("match");
+	query.delete("event");
 	const lost = document.getElementById("lost");
 	try {
 		const fresh = await load(query);

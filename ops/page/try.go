@@ -10,22 +10,30 @@ import (
 	"time"
 
 	"fever/event"
+	"fever/explain"
 	"fever/index"
+	"fever/store"
 )
 
 // A trial is the form to try a search, with the answer.
 type trial struct {
 	From, To string // as typed, without a time zone
-	Stored   stored // its choices stay when the form is sent
-	Asked    bool
-	Request  string // to the public handler
-	Status   int
-	Took     time.Duration
-	Events   int
-	Bytes    int64
-	Rows     []row  // the first events
-	Code     string // of an error
-	Message  string
+	Match    string // overlap, or empty
+	Event    string // that somebody asks about
+	// Explained is what is known of it, unless Unexplained says why not.
+	Explained   *explain.Answer
+	Unexplained string
+
+	Stored  stored // its choices stay when the form is sent
+	Asked   bool
+	Request string // to the public handler
+	Status  int
+	Took    time.Duration
+	Events  int
+	Bytes   int64
+	Rows    []row  // the first events
+	Code    string // of an error
+	Message string
 }
 
 // A row is an EventSummary of the public API. Null values are empty.
@@ -46,13 +54,20 @@ const trialRows = 20
 // and its time are those that everybody gets, but for the network.
 func (p *Page) try(r *http.Request, s stored) trial {
 	form := r.URL.Query()
-	t := trial{Stored: s, Asked: form.Has("starts_at") || form.Has("ends_at")}
-	if !t.Asked {
-		return t
-	}
+	t := trial{Stored: s, Match: form.Get("match"), Event: form.Get("event")}
 	query := url.Values{}
 	t.From = bound(query, "starts_at", form.Get("starts_at"))
 	t.To = bound(query, "ends_at", form.Get("ends_at"))
+	if t.Match != "" {
+		query.Set("match", t.Match)
+	}
+	if t.Event != "" {
+		t.explain(r.Context(), p.Store, query)
+	}
+	sent := form.Has("starts_at") || form.Has("ends_at") || form.Has("match")
+	if t.Asked = sent && (t.Event == "" || len(query) > 0); !t.Asked { // the empty form searches for all
+		return t
+	}
 	t.Request = "/search"
 	if len(query) > 0 {
 		t.Request += "?" + query.Encode()
@@ -62,6 +77,20 @@ func (p *Page) try(r *http.Request, s stored) trial {
 		t.Events = p.count(query)
 	}
 	return t
+}
+
+// explain finds out what is known of the event, and of a search for it.
+func (t *trial) explain(ctx context.Context, st store.Store, query url.Values) {
+	search, err := explain.ParseSearch(query.Get("starts_at"), query.Get("ends_at"), query.Get("match"))
+	var answer explain.Answer
+	if err == nil {
+		answer, err = explain.Explain(ctx, st, t.Event, search)
+	}
+	if err != nil {
+		t.Unexplained = err.Error()
+		return
+	}
+	t.Explained = &answer
 }
 
 // count returns the number of events that a search finds now. It was answered a moment ago.
@@ -74,7 +103,7 @@ func (p *Page) count(query url.Values) int {
 		window.To = to.Floor()
 	}
 	var found index.Result
-	p.Index.Snapshot().Search(index.Query{Window: window}, &found)
+	p.Index.Snapshot().Search(index.Query{Window: window, Overlap: query.Get("match") == "overlap"}, &found)
 	return found.Events
 }
 

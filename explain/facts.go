@@ -1,0 +1,81 @@
+package explain
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"fever/event"
+)
+
+// A Fact is one thing that is known of an event, for people. Both texts may hold what a provider
+// wrote. The name is empty where it is that of the fact before.
+type Fact struct{ Name, Value string }
+
+// moment is RFC 3339 with the milliseconds, which is the precision of the store.
+const moment = "2006-01-02T15:04:05.000Z07:00"
+
+// Facts returns what is known of the event but for its title. What the search finds comes first.
+func (e *Event) Facts() (facts []Fact) {
+	add := func(name, format string, args ...any) {
+		facts = append(facts, Fact{name, fmt.Sprintf(format, args...)})
+	}
+	if v := e.Search; v != nil && v.Found {
+		add("found", "yes: %s", v.Why)
+	} else if v != nil {
+		add("found", "no: %s", v.Why)
+	}
+	add("event", "%s, id %s", e.Key, e.ID)
+	add("first seen", "%s, %s", e.FirstSeen.Format(moment), ofJob(e.FirstJob))
+	add("last changed", "%s, %s", e.LastChanged.Format(moment), ofJob(e.LastJob))
+	if e.Current {
+		add("sold now", "yes: it is in the latest snapshot of %s", e.Provider)
+	} else {
+		add("sold now", "no: it is not in the latest snapshot of %s, and searches find it all the same", e.Provider)
+	}
+	whose := "the zone of its provider"
+	if e.OwnZone {
+		whose = "its own zone"
+	}
+	add("starts", "%s in %s, %s: %s", e.Start, e.CountedIn, whose, e.StartsAt)
+	if e.End.IsZero() {
+		add("ends", "as it starts, since its provider gives no end: %s", e.EndsAt)
+	} else {
+		add("ends", "%s in %s: %s", e.End, e.CountedIn, e.EndsAt)
+	}
+	switch {
+	case !e.MinPrice.Known():
+		add("price", "none")
+	case e.MinPrice == e.MaxPrice:
+		add("price", "%s", e.MinPrice)
+	default:
+		add("price", "%s to %s", e.MinPrice, e.MaxPrice)
+	}
+	for i := range e.Zones {
+		add("", "%s", zone(&e.Zones[i], e.Uncounted[i]))
+	}
+	return facts
+}
+
+// zone describes a price zone, with why its price does not count, if it does not.
+func zone(z *event.Zone, uncounted string) string {
+	tickets := strconv.FormatInt(z.Capacity, 10)
+	if z.Available {
+		tickets = "left, not said how many"
+	}
+	counts := "it counts"
+	if uncounted != "" {
+		counts = "it does not count, as " + uncounted
+	}
+	name := cmp.Or(strings.TrimSpace(z.ID+" "+z.Name), "without a name")
+	return fmt.Sprintf("zone %s: price %s, tickets %s: %s", name, cmp.Or(strings.TrimSpace(z.Price.String()+" "+z.Currency), "none"), tickets, counts)
+}
+
+// ofJob names a job that is on record.
+func ofJob(id uint64) string {
+	if id == 0 {
+		return "of a job that is no longer on record"
+	}
+	return fmt.Sprintf("of job %d", id)
+}
