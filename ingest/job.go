@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"fever/provider/feed"
@@ -95,6 +96,7 @@ type job struct {
 	*target
 	record   store.Job
 	document func(context.Context, feed.Validators, *feed.Progress) (*feed.Document, error)
+	digests  func() (*store.Digests, error) // of what is stored of the provider; nil: keep all values
 	attempts int
 	force    bool           // get, decode and apply the feed whatever is known of it
 	imported bool           // its end says nothing of the provider
@@ -224,6 +226,9 @@ func (g *Ingester) collect(ctx context.Context, j *job) (err error) {
 	if j.Changes {
 		return g.harvest(ctx, j)
 	}
+	if !j.force {
+		j.digests = sync.OnceValues(func() (*store.Digests, error) { return g.store.Digests(ctx, j.Name) })
+	}
 	last, err := g.validators(ctx, j)
 	if err != nil {
 		return storeError(ctx, j, err)
@@ -321,7 +326,7 @@ func (j *job) persist(ctx context.Context, page, rows int, get func(*feed.Progre
 	unreadable := 0
 	for attempt := 1; ; attempt++ {
 		j.record.Attempts++
-		got, err := j.try(get, j.attempt(attempt, page, rows, j.record.Bytes))
+		got, err := j.try(ctx, get, j.attempt(attempt, page, rows, j.record.Bytes))
 		if err == nil {
 			j.record.HTTPStatus = got.HTTPStatus
 			j.record.Bytes += got.Bytes
@@ -348,13 +353,21 @@ func (j *job) persist(ctx context.Context, page, rows int, get func(*feed.Progre
 	}
 }
 
-// try gets a document, once, and decodes it.
-func (j *job) try(get func(*feed.Progress) (*feed.Document, error), progress *feed.Progress) (*feed.Feed, error) {
+// try gets a document, once, and decodes it. It does not hold the values of events that are stored
+// with the same ones.
+func (j *job) try(ctx context.Context, get func(*feed.Progress) (*feed.Document, error), progress *feed.Progress) (*feed.Feed, error) {
 	doc, err := get(progress)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = doc.Body.Close() }() // read to its end, or given up
+	if j.digests != nil && !doc.NotModified {
+		digests, err := j.digests()
+		if err != nil {
+			return nil, storeError(ctx, j, err)
+		}
+		doc.Stored = digests.Find
+	}
 	return j.Decode(doc)
 }
 
@@ -398,6 +411,7 @@ func (g *Ingester) commit(ctx context.Context, j *job, got *feed.Feed) error {
 		TimeZone:   j.Location.String(),
 		Events:     got.Events,
 		Past:       got.Past,
+		Unchanged:  got.Unchanged,
 		Taken:      record.Started,
 		Validators: j.validatorsOf(got),
 		Accept:     func(a store.Applied) error { return j.accept(&record, &a) },

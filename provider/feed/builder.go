@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"fever/event"
@@ -17,7 +18,9 @@ type Builder struct {
 	provider string
 	progress *Progress
 	feed     Feed
-	rows     map[event.Key]rowPosition // where each of feed.Events is
+	stored   func(*event.Event) *Stored
+	rows     map[event.Key]rowPosition // where each of feed.Events and feed.Unchanged is
+	crossed  bool                      // some row is in the place of one in the other of the two
 	past     map[int]bool              // the indexes in feed.Events of those that belong into feed.Past
 	most     int                       // events, and four times as many zones
 	zones    int                       // of all rows kept, replaced ones included
@@ -42,9 +45,13 @@ const (
 // maxRowBytes bounds the rows of items that a feed keeps.
 const maxRowBytes = 256 << 20
 
-// A rowPosition is where a row is: its index in Feed.Events, its line in the document, and the
-// index in Feed.Items of the item that it is of, or -1.
-type rowPosition struct{ index, line, item int }
+// A rowPosition is where a row is: its index in Feed.Events, or in Feed.Unchanged, its line in the
+// document, and the index in Feed.Items of the item that it is of, or -1.
+type rowPosition struct {
+	index, line, item int
+
+	unchanged bool
+}
 
 func newBuilder(provider string, location *time.Location, progress *Progress, trace func(*Row)) *Builder {
 	return &Builder{
@@ -60,8 +67,8 @@ func (b *Builder) Grow(n int) {
 }
 
 // Keep adds a row that is sold online, or rejects it if the event is not valid. The event
-// needs no provider. Of several rows with the same ids the last counts. Keep returns an error
-// if the feed is too large.
+// needs no provider. Keep copies its zones: the caller may use their memory again. Of several rows
+// with the same ids the last counts. Keep returns an error if the feed is too large.
 func (b *Builder) Keep(e event.Event, line int) error { return b.keep(e, line, false) }
 
 // KeepPast is [Builder.Keep] for a row that was sold online before, and is no longer.
@@ -78,7 +85,20 @@ func (b *Builder) keep(e event.Event, line int, past bool) error {
 		return nil
 	}
 	b.see()
-	earlier, again, err := b.put(e, line, past)
+	b.zones += len(e.Zones)
+	var same *Stored
+	if b.stored != nil && !past {
+		same = b.stored(&e)
+	}
+	var earlier rowPosition
+	var again bool
+	var err error
+	if same != nil {
+		earlier, again, err = b.putUnchanged(same, line)
+	} else {
+		e.Zones = slices.Clone(e.Zones)
+		earlier, again, err = b.put(e, line, past)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -88,6 +108,7 @@ func (b *Builder) keep(e event.Event, line int, past bool) error {
 		b.list(e.BaseID, e.EventID, earlier.line, fmt.Sprintf("replaced by a later row with the same ids, on line %d", line))
 	}
 	b.note(line, func(r *Row) {
+		e.Zones = slices.Clone(e.Zones)
 		r.Events = append(r.Events, e)
 		if past {
 			r.Past++
@@ -99,26 +120,47 @@ func (b *Builder) keep(e event.Event, line int, past bool) error {
 // put adds an event within the bounds. If one with the same ids is there, it takes its place:
 // again is true then, and earlier says where it was.
 func (b *Builder) put(e event.Event, line int, past bool) (earlier rowPosition, again bool, err error) {
-	b.zones += len(e.Zones)
-	if b.zones > 4*b.most || len(b.feed.Events) == b.most {
-		return rowPosition{}, false, Errorf(KindTooLarge, "the feed has more than %d events, or %d zones", b.most, 4*b.most)
+	now := rowPosition{index: len(b.feed.Events), line: line, item: b.item}
+	if earlier, again, err = b.place(e.Key, &now); err != nil {
+		return earlier, again, err
 	}
-	earlier, again = b.rows[e.Key]
-	index := earlier.index
-	if again {
-		b.feed.Events[index] = e
-	} else {
-		index = len(b.feed.Events)
+	if now.index == len(b.feed.Events) {
 		b.feed.Events = append(b.feed.Events, e)
+	} else {
+		b.feed.Events[now.index] = e
 	}
-	b.rows[e.Key] = rowPosition{index, line, b.item}
 	if b.item >= 0 && (!again || earlier.item != b.item) {
 		b.feed.Items[b.item].Keys = append(b.feed.Items[b.item].Keys, e.Key)
 	}
-	delete(b.past, index)
+	delete(b.past, now.index)
 	if past {
-		b.past[index] = true
+		b.past[now.index] = true
 	}
+	return earlier, again, nil
+}
+
+// putUnchanged is put for an event that is stored with the same values.
+func (b *Builder) putUnchanged(same *Stored, line int) (earlier rowPosition, again bool, err error) {
+	now := rowPosition{index: len(b.feed.Unchanged), line: line, item: b.item, unchanged: true}
+	if earlier, again, err = b.place(same.Key, &now); err == nil && now.index == len(b.feed.Unchanged) {
+		b.feed.Unchanged = append(b.feed.Unchanged, same)
+	}
+	return earlier, again, err
+}
+
+// place finds the place of an event, which is the next one unless one with the same ids is there.
+func (b *Builder) place(key event.Key, now *rowPosition) (earlier rowPosition, again bool, err error) {
+	if b.zones > 4*b.most || len(b.feed.Events)+len(b.feed.Unchanged) >= b.most {
+		return earlier, false, Errorf(KindTooLarge, "the feed has more than %d events, or %d zones", b.most, 4*b.most)
+	}
+	earlier, again = b.rows[key]
+	switch {
+	case again && earlier.unchanged == now.unchanged:
+		now.index = earlier.index
+	case again:
+		b.crossed = true
+	}
+	b.rows[key] = *now
 	return earlier, again, nil
 }
 
@@ -189,14 +231,19 @@ func (b *Builder) whole() *Feed {
 	if b.feed.Seen == 0 && b.unknown != nil {
 		b.feed.Rejections = []Rejection{*b.unknown}
 	}
-	if len(b.past) == 0 && len(b.feed.Items) == 0 {
+	if len(b.past) == 0 && len(b.feed.Items) == 0 && !b.crossed {
 		return &b.feed
 	}
-	all := b.feed.Events
-	b.feed.Events = nil
+	all, unchanged := b.feed.Events, b.feed.Unchanged
+	b.feed.Events, b.feed.Unchanged = nil, nil
+	for i, same := range unchanged {
+		if position := b.rows[same.Key]; position.unchanged && position.index == i {
+			b.feed.Unchanged = append(b.feed.Unchanged, same)
+		}
+	}
 	for i := range all {
 		switch position, ok := b.rows[all[i].Key]; {
-		case !ok || position.index != i: // of an item that has come again
+		case !ok || position.unchanged || position.index != i: // of an item that has come again, or crossed
 		case b.past[i]:
 			b.feed.Past = append(b.feed.Past, all[i])
 		default:

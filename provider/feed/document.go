@@ -105,7 +105,7 @@ func Decode(doc *Document, f Format, provider string, location *time.Location) (
 		return &Feed{Page: doc.Page, NotModified: doc.NotModified, Validators: doc.Validators, Bytes: doc.Bytes, HTTPStatus: doc.HTTPStatus}, nil
 	}
 	b := newBuilder(provider, location, cmp.Or(doc.Progress, new(Progress)), doc.Trace)
-	b.most, b.expired = cmp.Or(doc.MaxEvents, b.most), doc.Expired
+	b.most, b.expired, b.stored = cmp.Or(doc.MaxEvents, b.most), doc.Expired, doc.Stored
 	counted := *doc
 	body := &counter{ReadCloser: doc.Body}
 	counted.Body = body

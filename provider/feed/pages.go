@@ -108,6 +108,15 @@ func (b *Builder) join(page *Feed, number int) error {
 			}
 		}
 	}
+	for _, same := range page.Unchanged {
+		_, again, err := b.putUnchanged(same, 0)
+		if err != nil {
+			return err
+		}
+		if again {
+			b.feed.Seen--
+		}
+	}
 	for _, item := range page.Items {
 		if err := b.Item(Item{ID: item.ID, Deleted: item.Deleted, Rejected: item.Rejected}); err != nil {
 			return err
@@ -137,6 +146,7 @@ func (b *Builder) join(page *Feed, number int) error {
 
 // joinEvent adds an event of a page. On two pages it is seen once.
 func (b *Builder) joinEvent(e *event.Event, past bool) error {
+	b.zones += len(e.Zones)
 	_, again, err := b.put(*e, 0, past)
 	if again {
 		b.feed.Seen--

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"slices"
 
+	"fever/event"
 	"fever/provider/feed"
 	"fever/provider/xmlscan"
 )
@@ -30,6 +31,7 @@ func New(tolerate xmlscan.Tolerance) feed.Format {
 			defer func() { _ = s.Close() }() // only read from
 			d := &decoder{Scanner: s, Builder: b, prices: make(feed.Prices)}
 			d.roles[0] = document
+			d.row.zones = []event.Zone{} // never nil, as in what is stored
 			err := d.decode()
 			if wrong, ok := errors.AsType[*xmlscan.Error](err); ok {
 				kind := feed.KindMalformed
