@@ -36,3 +36,25 @@ func claim[T any](ctx context.Context, until time.Time, log *slog.Logger, open f
 		}
 	}
 }
+
+// await opens a store. While a database does not answer, await tries again, however long that takes,
+// and says so each minute. When ctx ends it returns neither a store nor an error.
+func await(ctx context.Context, log *slog.Logger, open func() (store.Store, error)) (store.Store, error) {
+	const longest = 5 * time.Second
+	var told time.Time
+	for pause := claimPause; ; pause = min(2*pause, longest) {
+		st, err := open()
+		if !errors.Is(err, store.ErrUnavailable) {
+			return st, err
+		}
+		if time.Since(told) > time.Minute {
+			told = time.Now()
+			log.WarnContext(ctx, "waiting for the database", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil //nolint:nilnil // nobody needs it any more
+		case <-time.After(pause):
+		}
+	}
+}

@@ -69,7 +69,7 @@ ${env:NAME} in the URL, the file of --config: everybody on a machine can read th
 command line.
 
 It fails if another process has the data file or an address. With --wait it waits for
-the end of that process.
+the end of that process. For a database that does not answer it waits in any case.
 
 ` + configHelp,
 		Example: `  fever serve
@@ -148,7 +148,9 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 		watch(opsListener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*opsHandler.Load()).ServeHTTP(w, r) }))
 	}
 
-	st, err := claim(ctx, until, log, func() (store.Store, error) { return openStore(ctx, s.DB, s.KeepJobs) })
+	st, err := claim(ctx, until, log, func() (store.Store, error) {
+		return await(ctx, log, func() (store.Store, error) { return openStore(ctx, s.DB, s.KeepJobs) })
+	})
 	if st == nil {
 		return err
 	}

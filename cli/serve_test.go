@@ -9,10 +9,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"fever/internal/postgrestest"
 )
 
 // fetch makes one request on a connection of its own.
@@ -116,5 +119,51 @@ func TestServeWithoutSocket(t *testing.T) {
 	}, strings.NewReader(""), io.Discard, &log)
 	if code != exitDone || !strings.Contains(log.String(), "health cannot reach this process") || !strings.Contains(log.String(), "107 bytes") {
 		t.Errorf("exit code %d\n%s", code, log.String())
+	}
+}
+
+// TestServeWaitsForDatabase starts while nobody listens where the database is to be: it says that
+// it waits, until it is told to stop.
+func TestServeWaitsForDatabase(t *testing.T) {
+	t.Parallel()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := "postgres://fever@" + listener.Addr().String() + "/fever?sslmode=disable"
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	log, errOut := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		code <- Main(ctx, []string{"serve", "--no-sync", "--listen", "127.0.0.1:0", "--ops-listen", "", "--db", db}, strings.NewReader(""), io.Discard, errOut)
+		_ = errOut.Close() // a pipe closes without an error
+	}()
+	lines := bufio.NewScanner(log)
+	if !lines.Scan() || !strings.Contains(lines.Text(), "waiting for the database") {
+		t.Errorf("it says %q", lines.Text())
+	}
+	stop()
+	for lines.Scan() {
+		t.Errorf("then it says %q", lines.Text())
+	}
+	if got := <-code; got != exitDone {
+		t.Errorf("exit code %d", got)
+	}
+}
+
+// TestServeRefused starts with a database whose server answers that there is none of the name.
+func TestServeRefused(t *testing.T) {
+	t.Parallel()
+	place, err := url.Parse(postgrestest.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	place.Path = "/none"
+	if _, errOut := run(t, exitFailed, "serve", "--listen", "127.0.0.1:0", "--ops-listen", "", "--db", place.String()); !strings.Contains(errOut, `"none"`) {
+		t.Errorf("it says %q", errOut)
 	}
 }

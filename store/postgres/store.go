@@ -77,7 +77,8 @@ type Store struct {
 // The store keeps as many of each provider's newest finished jobs as keep says, which must be 1
 // or more, beside the newest that its provider answered and the newest that brought a snapshot.
 //
-// It opens no database that is a standby, that cannot hold all texts (its encoding is not UTF8),
+// The error is store.ErrUnavailable (wrapped) when the server does not answer, or can do nothing
+// now. It opens no database that is a standby, that cannot hold all texts (its encoding is not UTF8),
 // that has another program's schema of the name fever (store.ErrForeign), or that a newer version
 // of fever has brought up to date (store.ErrNewer).
 func Open(ctx context.Context, url string, keep int) (*Store, error) {
@@ -114,6 +115,10 @@ func openConfig(ctx context.Context, config *pgxpool.Config, keep int, readOnly 
 	}
 	if err := s.prepare(ctx); err != nil {
 		s.pool.Close()
+		_, answered := errors.AsType[*pgconn.PgError](err)
+		if down, _ := s.health.read(); !answered && !down.IsZero() && !errors.Is(err, errReadOnly) || cannot(err) {
+			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+		}
 		return nil, fmt.Errorf("open the store %s: %w", s.place, err)
 	}
 	running, end := context.WithCancel(context.WithoutCancel(ctx))
