@@ -2,13 +2,18 @@ package postgrestest
 
 import (
 	"bufio"
+	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -85,6 +90,32 @@ func (s *Server) Client(program string, arguments ...string) (string, error) {
 		err = fmt.Errorf("%s: %w: %s", program, err, failed.Stderr)
 	}
 	return string(out), err
+}
+
+// Crowd takes so many connections to a database, as far as they can be had, until ctx ends.
+func (s *Server) Crowd(ctx context.Context, database string, connections int) {
+	hello := []byte("\x00\x00\x00\x00\x00\x03\x00\x00user\x00fever\x00database\x00" + database + "\x00application_name\x00crowd\x00\x00")
+	binary.BigEndian.PutUint32(hello, uint32(len(hello)))
+	var all sync.WaitGroup
+	for range connections {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.socket())
+				if err == nil {
+					stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+					_, _ = conn.Write(hello)
+					_, _ = io.Copy(io.Discard, conn) // until it is refused, or told to end
+					stop()
+					_ = conn.Close() // for the second time, if ctx has ended
+				}
+				select {
+				case <-ctx.Done():
+				case <-time.After(20 * time.Millisecond):
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // Set changes a setting of the server, which need not be started again for it. No value takes

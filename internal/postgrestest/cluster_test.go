@@ -1,6 +1,7 @@
 package postgrestest
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -197,4 +198,23 @@ func TestProxy(t *testing.T) {
 	if err := <-done; err != nil || said.String() != "5\n" {
 		t.Errorf("stalled: %v: %q", err, said)
 	}
+}
+
+// TestCrowd fills a server, so that nobody else is let in.
+func TestCrowd(t *testing.T) {
+	t.Parallel()
+	s := running(t, "max_connections=10", "superuser_reserved_connections=0")
+	ctx, end := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); s.Crowd(ctx, "postgres", 20) }()
+	for {
+		if _, err := s.Query("postgres", "select 1"); err != nil {
+			if !strings.Contains(err.Error(), "too many clients") {
+				t.Error(err)
+			}
+			break
+		}
+	}
+	end()
+	<-done
 }

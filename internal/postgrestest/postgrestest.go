@@ -108,6 +108,8 @@ func launched(bin string, settings []string, maker string, arguments ...string) 
 // data returns the folder of the cluster.
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 
+func (s *Server) socket() string { return filepath.Join(s.folder, ".s.PGSQL.5432") }
+
 // Up starts the server, which does not run, and waits until it answers.
 func (s *Server) Up() error {
 	arguments := []string{"-D", s.data(), "-k", s.folder, "-c", "listen_addresses="}

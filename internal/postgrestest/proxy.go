@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -96,7 +95,7 @@ func (p *Proxy) URL(database string) string {
 func (p *Proxy) To(s *Server) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.server = filepath.Join(s.folder, ".s.PGSQL.5432")
+	p.server = s.socket()
 }
 
 // Network changes what becomes of what is forwarded from now on. What is on its way while

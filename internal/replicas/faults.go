@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"fever/internal/postgrestest"
@@ -230,15 +229,15 @@ func (r *rig) setting(ctx context.Context, name, value string, d time.Duration) 
 	return r.recovered(ctx)
 }
 
-// terminate is a statement that ends sessions of fever's.
-const terminate = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fever' and backend_type = 'client backend'"
+// fevers are the sessions of fever's, in SQL.
+const fevers = "from pg_stat_activity where application_name = 'fever' and backend_type = 'client backend'"
 
 // terminated ends random sessions again and again, for a time.
 func (r *rig) terminated(ctx context.Context, d time.Duration) error {
 	err := r.fault(fmt.Sprintf("random sessions are terminated for %s", d), func() error {
 		until := time.Now().Add(d)
 		for time.Now().Before(until) {
-			if _, err := r.primary.Query(database, terminate+" and random() < 0.3"); err != nil {
+			if _, err := r.primary.Query(database, "select pg_terminate_backend(pid) "+fevers+" and random() < 0.3"); err != nil {
 				return err
 			}
 			if err := wait(ctx, 100*time.Millisecond); err != nil {
@@ -256,18 +255,23 @@ func (r *rig) terminated(ctx context.Context, d time.Duration) error {
 // crowded has others take all connections of the server, for a time.
 func (r *rig) crowded(ctx context.Context, d time.Duration) error {
 	err := r.fault(fmt.Sprintf("all connections of the server are taken for %s", d), func() error {
-		var others sync.WaitGroup
-		until := time.Now().Add(d)
-		for range 40 {
-			others.Go(func() {
-				for time.Now().Before(until) && wait(ctx, time.Second) == nil {
-					// It fails while there is no room, which is what it is to bring about.
-					_, _ = r.primary.Query(database, terminate, fmt.Sprintf("select pg_sleep(%f)", max(time.Until(until).Seconds(), 0)))
-				}
-			})
+		ended := make(chan error, 1)
+		go func() {
+			// One session that was there before ends those of fever's, whose places others take.
+			_, err := r.primary.Query(database, fmt.Sprintf("do $$ begin for i in 1..%d loop perform pg_stat_clear_snapshot(); perform count(pg_terminate_backend(pid)) %s; perform pg_sleep(0.1); end loop; end $$",
+				d/(100*time.Millisecond), fevers))
+			ended <- err
+		}()
+		for there := ""; there != "1"; {
+			var err error
+			if there, err = r.primary.Query(database, "select count(*) from pg_stat_activity where query like 'do $$ %'"); err != nil {
+				return errors.Join(err, <-ended)
+			}
 		}
-		others.Wait()
-		return ctx.Err()
+		ctx, cancel := context.WithTimeout(ctx, d)
+		defer cancel()
+		r.primary.Crowd(ctx, database, mostConnections)
+		return <-ended
 	})
 	if err != nil {
 		return err

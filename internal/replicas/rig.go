@@ -32,6 +32,8 @@ const (
 	synchronous, asynchronous = "synchronous", "asynchronous"
 	standbyName               = "second"
 
+	mostConnections = 40 // of the server
+
 	// lease is how long a claim lasts that nobody renews, in package postgres.
 	lease = 15 * time.Second
 )
@@ -149,7 +151,7 @@ func (r *rig) start(ctx context.Context, all ...*replica) error {
 // serve starts the database.
 func (r *rig) serve(ctx context.Context) (err error) {
 	// Processes end here, and never the machine: what they wrote is there without fsync.
-	settings := append([]string{"fsync=off", "max_connections=40", "log_min_messages=fatal"}, r.settings...)
+	settings := append([]string{"fsync=off", fmt.Sprint("max_connections=", mostConnections), "log_min_messages=fatal"}, r.settings...)
 	if r.disk > 0 {
 		if err := r.mount(ctx); err != nil {
 			return err
