@@ -241,7 +241,7 @@ func TestOtherHistory(t *testing.T) {
 	if err != nil || at != 3 {
 		t.Fatal(at, err)
 	}
-	sql(t, place, "update fever.meta set revision = 1, id = (select id from fever.revision where number = 1); delete from fever.revision where number > 1")
+	sql(t, place, "update fever.meta set revision = 1, id = (select id from fever.revision where number = 1); delete from fever.revision where number > 1; select setval('fever.change', (select max(change) from fever.revision))")
 	other := open(t, place)
 	for n := range 3 {
 		if err := s.Wait(t.Context(), at); err != nil {

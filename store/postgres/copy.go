@@ -1,11 +1,8 @@
 package postgres
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -284,20 +281,19 @@ func fillRevisions(ctx context.Context, tx pgx.Tx, head *store.Part, history uui
 	if _, err := tx.Exec(ctx, "delete from fever.revision"); err != nil {
 		return err
 	}
-	id := []byte{}
+	var id uuid.UUID
 	number := max(head.Rewritten, 1)
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"fever", "revision"}, []string{"number", "id", "change"}, pgx.CopyFromFunc(func() ([]any, error) {
 		if number > head.Revision {
 			return nil, nil
 		}
-		sum := sha256.Sum256(bytes.Join([][]byte{id, binary.BigEndian.AppendUint64(nil, uint64(number)), history[:]}, nil))
-		id = sum[:]
+		id = uuid.New()
 		number++
-		return []any{int64(number - 1), id, int64(number - 1)}, nil
+		return []any{int64(number - 1), id[:], int64(number - 1)}, nil
 	}))
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, "update fever.meta set history = $1, revision = $2, rewritten = $3, id = $4", history, int64(head.Revision), int64(head.Rewritten), id)
+	_, err = tx.Exec(ctx, "update fever.meta set history = $1, revision = $2, rewritten = $3, id = $4", history, int64(head.Revision), int64(head.Rewritten), id[:])
 	return err
 }

@@ -211,7 +211,7 @@ func TestDamage(t *testing.T) {
 		"the number of current events": {"update fever.provider set current = 7", nil},
 		"what is current":              {"update fever.event set current = false", nil},
 		"the revision":                 {"update fever.meta set revision = 7", nil},
-		"the id of a revision":         {`update fever.revision set id = '\x00' where number = 1`, nil},
+		"the id of a revision":         {`update fever.revision set id = '\x00' where number = 2`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -58,7 +58,7 @@ func (t *tx) revise(rewritten bool, at *store.Revision) {
 	}
 	t.last.Queue("notify fever")
 	t.last.Queue(`with next as (
-			update fever.meta set revision = revision + 1, id = sha256(id || int8send($1) || uuid_send(history)),
+			update fever.meta set revision = revision + 1, id = uuid_send(gen_random_uuid()),
 				rewritten = case when $2 then revision + 1 else rewritten end
 			returning revision, id
 		), kept as (

@@ -7,7 +7,7 @@ create table fever.meta (
   format      integer not null default 0,
   history     uuid    not null default gen_random_uuid(), -- of this store alone
   revision    bigint  not null default 0,
-  id          bytea   not null default '', -- of the revision: a hash of the id before it and of what came
+  id          bytea   not null default '', -- of the revision, by chance: who has one of the same id has the same past
   rewritten   bigint  not null default 0   -- what changed up to this revision cannot be told as changes
 );
 insert into fever.meta default values;
