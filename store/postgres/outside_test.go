@@ -465,3 +465,21 @@ func TestWaitForNotification(t *testing.T) {
 		t.Errorf("heard %v, %v", n, err)
 	}
 }
+
+// TestReader reads with a user who has no right to write, as fever dump does.
+func TestReader(t *testing.T) {
+	t.Parallel()
+	place := postgrestest.Database(t)
+	storetest.Apply(t, open(t, place), storetest.Snapshot("a", 1, storetest.Sample("a", 1, 1)))
+	sql(t, place, "do 'begin create role fever_read login; exception when duplicate_object or unique_violation then null; end'; grant usage on schema fever to fever_read; grant select on all tables in schema fever to fever_read")
+	s, err := OpenReadOnly(t.Context(), with(t, place, "user", "fever_read"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(storetest.Records(t, s, storetest.Everything)); n != 1 {
+		t.Errorf("%d events", n)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
