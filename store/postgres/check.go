@@ -25,8 +25,8 @@ var errDigest = errors.New("the columns are not those that were stored together"
 // found. Writers do not wait for it.
 func (s *Store) Check() error {
 	var f faults
-	err := s.read(context.Background(), func(ctx context.Context, tx pgx.Tx) error {
-		f = nil
+	ctx := context.Background()
+	err := s.moment(ctx, func(tx pgx.Tx) error {
 		return errors.Join(s.checkProviders(ctx, tx, &f), s.checkEvents(ctx, tx, &f), s.checkItems(ctx, tx, &f), s.checkJobs(ctx, tx, &f), checkRevisions(ctx, tx, &f))
 	})
 	if err == nil && len(f) > 0 {
@@ -109,9 +109,10 @@ func (s *Store) checkEvents(ctx context.Context, q querier, f *faults) error {
 // checkItems compares the items with the streams of their providers, and with the events that are
 // current for them.
 func (s *Store) checkItems(ctx context.Context, q querier, f *faults) error {
-	rows, err := q.Query(ctx, `select provider, of_table, id, i.name, parent, generation, i.value, p.value,
-			array(select key from fever.event where current and item = id and of_table = '' and key > convert_to(provider, 'UTF8') || '\x00' and key < convert_to(provider, 'UTF8') || '\x01')
-		from fever.item as i left join fever.provider as p on p.name = provider order by provider, of_table, id`)
+	rows, err := q.Query(ctx, `select provider, of_table, id, i.name, parent, generation, i.value, p.value, coalesce(keys, '{}')
+		from fever.item as i left join fever.provider as p on p.name = provider left join (
+			select convert_from(substr(key, 1, position('\x00'::bytea in key) - 1), 'UTF8') as owner, item, array_agg(key) as keys from fever.event where item <> '' group by owner, item
+		) as e on owner = provider and item = id and of_table = '' order by provider, of_table, id`)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,16 @@ import (
 // unhurried is for a transaction that takes as long as a million events, or more, need.
 const unhurried = "set local statement_timeout = 0"
 
+// moment runs f in a transaction that sees one moment, for as long as it takes.
+func (s *Store) moment(ctx context.Context, f func(pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, unhurried); err != nil {
+			return err
+		}
+		return f(tx)
+	})
+}
+
 // holdAll keeps everybody else from writing until the end of the transaction. The error is
 // store.ErrBusy (wrapped) while a job runs.
 func holdAll(ctx context.Context, tx pgx.Tx) error {
@@ -42,10 +52,7 @@ func holdAll(ctx context.Context, tx pgx.Tx) error {
 // Parts implements [store.Copier].
 func (s *Store) Parts(ctx context.Context, alone bool) iter.Seq2[store.Part, error] {
 	return func(yield func(store.Part, error) bool) {
-		err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, unhurried); err != nil {
-				return err
-			}
+		err := s.moment(ctx, func(tx pgx.Tx) error {
 			if alone {
 				if err := holdAll(ctx, tx); err != nil {
 					return err
