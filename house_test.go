@@ -21,7 +21,7 @@ import (
 // Tests may import more: a benchmark of the store loads an index, too.
 var allowed = map[string][]string{
 	".":                     {"cli"},
-	"cli":                   {"config", "explain", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "store/postgres", "index", "index/follow", "event"},
+	"cli":                   {"archive", "config", "explain", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "store/postgres", "index", "index/follow", "event"},
 	"archive":               {"provider/feed", "event"},
 	"config":                {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/feed/ical", "provider/feed/mapped", "provider/feed/rpde", "provider/feed/schemaorg", "provider/xmlscan", "event"},
 	"internal/caches":       {"internal/harness"},
@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"ops/human":             {},
 	"ops/publish":           {"ops/control", "httpapi/server", "store", "event"},
 	"ops/page":              {"httpapi/server", "ops/human", "explain", "event", "ingest", "provider", "provider/feed", "provider/inspect", "store", "index"},
-	"ingest":                {"provider/feed", "store"},
+	"ingest":                {"archive", "provider/feed", "store"},
 	"internal/leak":         {}, // for tests, which these rules leave alone
 	"internal/harness":      {},
 	"internal/load":         {"internal/harness", "internal/plot"},

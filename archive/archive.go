@@ -50,10 +50,12 @@ type Archive struct {
 	keep time.Duration
 	size int64
 	lock *os.File
+	zstd *zstd.Encoder // of blocks, by several jobs at a time
 
 	mu       sync.Mutex
 	segments map[string]*segment // the open ones, by provider
-	total    int64               // bytes of all segments, once one was opened
+	counted  bool                // total is known
+	total    int64               // bytes of all segments
 }
 
 // Open makes an archive in a folder, or goes on with it. Documents older than keep are dropped, and
@@ -65,6 +67,10 @@ func Open(dir string, keep time.Duration, size int64) (*Archive, error) {
 		return nil, fmt.Errorf("open the archive: %w", err)
 	}
 	var err error
+	a.zstd, err = zstd.NewWriter(nil, zstd.WithWindowSize(blockSize), zstd.WithEncoderCRC(false))
+	if err != nil {
+		return nil, fmt.Errorf("open the archive: %w", err)
+	}
 	if a.lock, err = os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, fmt.Errorf("open the archive: %w", err)
 	}
@@ -98,27 +104,28 @@ func (a *Archive) release(provider string) error {
 
 // segmentFor returns the segment that the next job of a provider writes to.
 func (a *Archive) segmentFor(provider string, now time.Time) (*segment, error) {
+	s, err := a.newest(provider)
+	if err != nil {
+		return nil, err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if s := a.segments[provider]; s != nil {
-		if !s.full(now, a.most()) {
-			s.busy = true
-			return s, nil
-		}
+	if s != nil && s.full(now, a.most()) {
+		s = nil
 		if err := a.release(provider); err != nil {
 			return nil, err
 		}
 	}
-	a.spare()
-	folder := filepath.Join(a.dir, provider)
-	s, err := a.resume(folder, now)
-	if s == nil && err == nil {
-		s, err = begin(folder, now)
+	if s == nil {
+		if s, err = begin(filepath.Join(a.dir, provider), now); err != nil {
+			return nil, err
+		}
+		a.segments[provider], a.counted = s, false
 	}
-	if err != nil {
-		return nil, err
+	s.busy = true
+	if a.counted {
+		return s, nil
 	}
-	a.segments[provider], s.busy = s, true
 	return s, a.cut(now)
 }
 
@@ -156,9 +163,15 @@ func (a *Archive) spare() {
 	}
 }
 
-// resume opens the newest segment of a provider to go on with it. It returns nil if there is none
-// that can be used.
-func (a *Archive) resume(folder string, now time.Time) (*segment, error) {
+// newest returns the newest segment of a provider, which it opens unless it is. It returns nil if there
+// is none that can be used.
+func (a *Archive) newest(provider string) (*segment, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s := a.segments[provider]; s != nil {
+		return s, nil
+	}
+	folder := filepath.Join(a.dir, provider)
 	names, err := segmentNames(folder)
 	if err != nil || len(names) == 0 {
 		return nil, err
@@ -167,8 +180,9 @@ func (a *Archive) resume(folder string, now time.Time) (*segment, error) {
 	if errors.Is(err, errDamaged) {
 		return nil, nil // it is left as it is, for who can read more of it
 	}
-	if err == nil && s.full(now, a.most()) {
-		return nil, s.file.Close()
+	if err == nil {
+		a.spare()
+		a.segments[provider] = s
 	}
 	return s, err
 }
@@ -216,7 +230,7 @@ func (a *Archive) cut(now time.Time) error {
 		}
 		total -= s.size
 	}
-	a.total = total
+	a.total, a.counted = total, true
 	return nil
 }
 
@@ -337,8 +351,3 @@ func syncFolder(path string) error {
 	defer func() { _ = folder.Close() }() // opened for reading
 	return folder.Sync()
 }
-
-// encoder compresses blocks, by several jobs at a time.
-var encoder = sync.OnceValues(func() (*zstd.Encoder, error) {
-	return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(blockSize), zstd.WithEncoderCRC(false))
-})

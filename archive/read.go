@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -210,13 +209,19 @@ func (d *Document) Open() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a document of the archive: %w", err)
 	}
-	return &body{doc: d, file: file, parts: d.parts, sum: sha256.New(), blocks: make(map[int64]*list.Element)}, nil
+	// A frame that would need more memory is refused.
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(blockSize), zstd.WithDecoderMaxWindow(blockSize))
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return &body{doc: d, file: file, zstd: decoder, parts: d.parts, sum: sha256.New(), blocks: make(map[int64]*list.Element)}, nil
 }
 
 // A body is that of a document.
 type body struct {
 	doc    *Document
 	file   *os.File
+	zstd   *zstd.Decoder
 	parts  []int64 // of the recipe, that were not read
 	ended  bool    // so is the rest
 	recipe []byte
@@ -236,7 +241,10 @@ type cached struct {
 	contents []byte
 }
 
-func (b *body) Close() error { return b.file.Close() }
+func (b *body) Close() error {
+	b.zstd.Close()
+	return b.file.Close()
+}
 
 func (b *body) Read(p []byte) (int, error) {
 	for len(b.now) == 0 && b.err == nil {
@@ -339,11 +347,7 @@ func (b *body) block(at int64) ([]byte, error) {
 	for _, piece := range table {
 		size += int(piece.length)
 	}
-	decompress, err := decoder()
-	if err != nil {
-		return nil, err
-	}
-	contents, err := decompress.DecodeAll(compressed, make([]byte, 0, size))
+	contents, err := b.zstd.DecodeAll(compressed, make([]byte, 0, size))
 	if err != nil || len(contents) != size {
 		return nil, fmt.Errorf("%w: a block of %d bytes is %d: %w", errDamaged, size, len(contents), err)
 	}
@@ -355,8 +359,3 @@ func (b *body) block(at int64) ([]byte, error) {
 	}
 	return contents, nil
 }
-
-// decoder decompresses blocks, several at a time. A frame that would need more memory is refused.
-var decoder = sync.OnceValues(func() (*zstd.Decoder, error) {
-	return zstd.NewReader(nil, zstd.WithDecoderMaxMemory(blockSize), zstd.WithDecoderMaxWindow(blockSize))
-})

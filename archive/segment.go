@@ -63,6 +63,7 @@ func begin(folder string, now time.Time) (*segment, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close(), os.Remove(path))
 	}
+	s.counted = s.size
 	return s, nil
 }
 
@@ -85,6 +86,7 @@ func openSegment(path string) (_ *segment, err error) {
 	if err := s.scan(); err != nil {
 		return nil, err
 	}
+	s.counted, s.pieces = s.size, len(s.index)
 	if s.size == 0 { // it was killed when it had made the file
 		if err := file.Truncate(0); err != nil {
 			return nil, err

@@ -32,13 +32,18 @@ type Job struct {
 func (a *Archive) Begin(provider string) *Job { return &Job{archive: a, provider: provider} }
 
 // Unsettled returns the head of the last document of a provider if nothing says yet what became of
-// its job: the process ended before. [Job.End] says it.
+// its job: the process ended before. [Job.End] says it then. Else the head is nil. It opens
+// the newest segment, and makes none.
 func (j *Job) Unsettled() (*Head, error) {
-	if err := j.reach(); err != nil {
-		return nil, err
+	s, err := j.archive.newest(j.provider)
+	if err != nil {
+		return nil, fmt.Errorf("archive: %w", err)
 	}
-	j.open = j.segment.open != nil
-	return j.segment.open, nil
+	if s == nil || s.open == nil {
+		return nil, nil
+	}
+	j.segment, j.start, j.open = s, s.size, true
+	return s.open, nil
 }
 
 // reach opens the segment of the job.
@@ -322,12 +327,8 @@ func (w *Writer) step() error {
 func (w *Writer) flush() error {
 	var out []byte
 	if w.block.pieces > 0 {
-		compress, err := encoder()
-		if err != nil {
-			return err
-		}
 		out = appendRecord(out, blockRecord, binary.AppendUvarint(nil, uint64(w.block.pieces)), w.block.table,
-			compress.EncodeAll(w.block.contents, nil))
+			w.job.archive.zstd.EncodeAll(w.block.contents, nil))
 	}
 	if len(w.recipe) >= maxRecipe {
 		out = appendRecord(out, recipeRecord, w.recipe)

@@ -11,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/pflag"
 
+	"fever/archive"
 	"fever/config"
 	"fever/ops/control"
 	"fever/store"
@@ -25,12 +26,15 @@ type editFlags struct {
 func (e *editFlags) register(flags *pflag.FlagSet) {
 	e.Register(flags)
 	e.RegisterTimeZone(flags)
+	e.RegisterArchive(flags)
 	flags.BoolVar(&e.dryRun, "dry-run", false, "print what would be done, and change nothing")
 }
 
-// edit changes what is stored: here, or there, in the fever serve that holds the data file.
+// edit changes what is stored: here, or there, in the fever serve that holds the data file. Here
+// it changes the archive first, unless documents is nil: if this ends in between, it can be done again.
 func edit[What, Done any](ctx context.Context, e *editFlags, what What,
 	here func(store.Store, context.Context, What) (Done, error), there func(*control.Client, context.Context, What) (Done, error),
+	documents func(*archive.Archive) error,
 ) (done Done, err error) {
 	st, client, err := openOrReach(ctx, e.DB, func() (store.Store, error) { return openToEdit(ctx, e.DB, e.dryRun) })
 	switch {
@@ -39,6 +43,11 @@ func edit[What, Done any](ctx context.Context, e *editFlags, what What,
 	case st != nil:
 		defer closing(st, &err)
 		inZones(st, e.Locations)
+		if documents != nil && !e.dryRun {
+			if err := editArchive(e.Archive.Dir, documents); err != nil {
+				return done, err
+			}
+		}
 		return here(st, ctx, what)
 	}
 	done, err = there(client, ctx, what)

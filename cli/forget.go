@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fever/archive"
 	"fever/event"
 	"fever/ops/control"
 	"fever/store"
@@ -24,8 +25,9 @@ func newForget() *cobra.Command {
 		Use:   "forget",
 		Short: "Remove what is stored of a provider",
 		Long: `Forget removes all that is stored of a provider: its events, its validators for
-conditional requests, and the outcomes of its jobs. With --gone-before it removes only
-events that are not in the provider's latest snapshot and ended before that time. A
+conditional requests, the outcomes of its jobs, and its documents in the archive. With
+--gone-before it removes only events that are not in the provider's latest snapshot and
+ended before that time, and no documents. A
 date is the beginning of that day in the provider's time zone: that of the server's
 settings, of --config or of --timezone, or else of the latest snapshot.
 
@@ -67,7 +69,11 @@ func (f *forgetCommand) run(ctx context.Context, out io.Writer) error {
 			return usagef("--gone-before: %w", err)
 		}
 	}
-	done, err := edit(ctx, &f.editFlags, what, store.Store.Forget, (*control.Client).Forget)
+	var documents func(*archive.Archive) error
+	if f.goneBefore == "" {
+		documents = func(a *archive.Archive) error { return a.Forget(f.provider) }
+	}
+	done, err := edit(ctx, &f.editFlags, what, store.Store.Forget, (*control.Client).Forget, documents)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fever/archive"
 	"fever/event"
 	"fever/ops/control"
 	"fever/store"
@@ -23,7 +24,8 @@ func newRename() *cobra.Command {
 		Use:   "rename old new",
 		Short: "Move what is stored of a provider to another name",
 		Long: `Rename moves all that is stored of a provider to another name: its events, its
-validators for conditional requests, and the outcomes of its jobs. Use it after you
+validators for conditional requests, the outcomes of its jobs, and its documents in the
+archive. Use it after you
 have changed the name of a provider in the settings: its events are stored twice then,
 since their ids follow from the name. They get the ids of the new name.
 
@@ -63,7 +65,8 @@ func (r *renameCommand) run(ctx context.Context, out io.Writer) error {
 		return usagef("%s is to be renamed to itself", r.from)
 	}
 	names := store.Renaming{From: r.from, To: r.to, DryRun: r.dryRun}
-	done, err := edit(ctx, &r.editFlags, names, store.Store.Rename, (*control.Client).Rename)
+	documents := func(a *archive.Archive) error { return a.Rename(r.from, r.to) }
+	done, err := edit(ctx, &r.editFlags, names, store.Store.Rename, (*control.Client).Rename, documents)
 	if err != nil {
 		return err
 	}

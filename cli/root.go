@@ -91,7 +91,8 @@ start at or after one moment and end at or before another.
 Every flag can also be set in the environment: FEVER_ and the flag's name in capitals,
 with _ for -. A flag wins over the environment, and both win over the file of --config.
 An empty variable counts as unset, and an empty value of a flag is refused, except for
---ops-listen, where it means none. fever warns of other variables that begin with FEVER_.
+--ops-listen and --archive, where it means none. fever warns of other variables that
+begin with FEVER_.
 
 It exits with 0 if all was done, 1 if something failed, and 2 if the command or the
 settings are wrong.`,

@@ -58,6 +58,9 @@ serve over a socket beside the data file. Only the user of the process can use i
 no socket can be made, because its path would have more than some 100 bytes or its folder
 takes no new files, fever serve logs a warning and does without.
 
+The documents that were got are kept beside the data file, in a folder that --archive
+names: docs/archive.md.
+
 It stops on SIGTERM, SIGINT or SIGHUP. First, for the time of --drain, /readyz answers
 that it is draining; searches are still answered, and no job begins. Then it accepts no
 more connections and finishes the requests in flight. A second signal ends it at once.
@@ -177,6 +180,11 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 	follower := follow.New(st, x, log)
 	c := newIngester(&s.Config, st, log)
 	c.Publish = follower.CatchUp
+	closeArchive, err := keepDocuments(c, &s.Archive, log)
+	if err != nil {
+		return err
+	}
+	defer closeArchive()
 	metrics := ops.NewMetrics(buildVersion(), x, c, st, log)
 	c.Ended, c.Stopping = metrics.JobEnded, ctx.Done()
 	search := httpapi.NewSearch(httpapi.Search{

@@ -142,6 +142,11 @@ func (s *syncCommand) collect(ctx context.Context, st store.Store, names, files 
 		log = slog.New(slog.DiscardHandler) // the outcomes are printed instead
 	}
 	g := newIngester(&s.Config, st, log)
+	closeArchive, err := keepDocuments(g, &s.Archive, newLog(&s.Config, std.err))
+	if err != nil {
+		return err
+	}
+	defer closeArchive()
 	if err := g.Load(ctx); err != nil {
 		return err
 	}

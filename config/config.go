@@ -22,6 +22,7 @@ const DefaultDB = "fever.db"
 type Config struct {
 	File      string // the configuration file, or ""
 	DB        Place  // where the store is
+	Archive   Archive
 	Workers   int    // how many providers to collect from at once
 	KeepJobs  int    // how many outcomes to keep for each provider
 	LogFormat string // text or json
@@ -36,6 +37,7 @@ type Config struct {
 func (c *Config) Register(flags *pflag.FlagSet) {
 	flags.StringVar(&c.File, "config", "", "YAML `file` with settings, and providers (see above)")
 	flags.StringVar((*string)(&c.DB), "db", DefaultDB, "the data `file`, created when missing, or the URL of a PostgreSQL database (postgres://...)")
+	c.Archive.register(flags)
 	flags.IntVar(&c.Workers, "workers", 8, "`number` of providers to collect from in parallel")
 	flags.IntVar(&c.KeepJobs, "keep-jobs", 100, "`number` of job outcomes to keep for each provider")
 	c.only.register(flags)
@@ -71,6 +73,7 @@ func (c *Config) Complete(flags *pflag.FlagSet) error {
 	case c.LogFormat != "text" && c.LogFormat != "json":
 		return fmt.Errorf("%s %.40q is neither text nor json", Origin(flags, "log-format"), c.LogFormat)
 	}
+	c.Archive.complete(flags, c.DB)
 	if len(f.providers) == 0 {
 		if err := expandSetting(flags, "provider-url", expandURL); err != nil {
 			return err

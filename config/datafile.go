@@ -11,6 +11,7 @@ import (
 type DataFile struct {
 	File      string                    // the configuration file, or ""
 	DB        Place                     // where the store is
+	Archive   Archive                   // its folder alone, of the commands that have the flag
 	Locations map[string]*time.Location // the time zones that the settings give, by provider; set by Complete
 	Variables []string                  // environment variables that the file refers to; set by Complete
 
@@ -31,6 +32,9 @@ func (d *DataFile) RegisterTimeZone(flags *pflag.FlagSet) {
 	flags.Lookup("timezone").DefValue = "" // the store knows the zone of the latest snapshot
 }
 
+// RegisterArchive adds the flag --archive.
+func (d *DataFile) RegisterArchive(flags *pflag.FlagSet) { d.Archive.registerDir(flags) }
+
 // Complete takes the remaining values from the file and validates them. It reads only the
 // names and time zones of the providers: their secrets may be missing in the environment of
 // such a command.
@@ -49,6 +53,7 @@ func (d *DataFile) Complete(flags *pflag.FlagSet) error {
 	if d.DB == "" {
 		return fmt.Errorf("%s names no file", Origin(flags, "db"))
 	}
+	d.Archive.complete(flags, d.DB)
 	flag := flags.Lookup("timezone")
 	switch {
 	case flag == nil:

@@ -16,6 +16,11 @@ import (
 // ErrBusy, ErrClosed or the store's.
 func (g *Ingester) Forget(ctx context.Context, f store.Forgetting) (done store.Forgotten, err error) {
 	err = g.edit(ctx, store.Forget, f.DryRun, []string{f.Provider}, func() (store.Job, error) {
+		if g.Archive != nil && !f.DryRun && f.GoneBefore.IsZero() {
+			if err := g.Archive.Forget(f.Provider); err != nil {
+				return store.Job{}, err
+			}
+		}
 		done, err = g.store.Forget(ctx, f)
 		return done.Record, err
 	})
@@ -26,6 +31,11 @@ func (g *Ingester) Forget(ctx context.Context, f store.Forgetting) (done store.F
 // events under their new ids.
 func (g *Ingester) Rename(ctx context.Context, r store.Renaming) (done store.Renamed, err error) {
 	err = g.edit(ctx, store.Rename, r.DryRun, []string{r.From, r.To}, func() (store.Job, error) {
+		if g.Archive != nil && !r.DryRun {
+			if err := g.Archive.Rename(r.From, r.To); err != nil {
+				return store.Job{}, err
+			}
+		}
 		done, err = g.store.Rename(ctx, r)
 		return done.Record, err
 	})

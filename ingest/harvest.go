@@ -81,8 +81,7 @@ type harvester struct {
 	*Ingester
 	*job
 
-	generation uint64
-	cursor     cursor
+	cursor cursor
 
 	asked map[[32]byte]bool // digests of the tables and URLs of the job's pages; these may hold credentials
 	items int               // on these pages
@@ -181,7 +180,7 @@ func (h *harvester) takePage(ctx context.Context, table string) (upToDate bool, 
 		return false, err
 	}
 	snap := store.Snapshot{
-		Provider: h.Name, TimeZone: h.Location.String(), Events: got.Events, Past: got.Past, Taken: time.Now(),
+		Provider: h.Name, TimeZone: h.Location.String(), Events: got.Events, Past: got.Past, Taken: got.Page.Began,
 		Changes: &store.Changes{Items: make([]store.Item, 0, len(got.Items))},
 	}
 	for i := range got.Items {
@@ -345,6 +344,7 @@ func (h *harvester) commitPage(ctx context.Context, table string, snap *store.Sn
 			record.Suspect = string(c.suspicion())
 		}
 	}
+	h.syncArchive(ctx, h.job)
 	encoded, err := json.Marshal(c)
 	if err == nil && len(encoded) > store.MaxCursor {
 		err = feed.Errorf(feed.KindDecode, "the addresses of the next pages have %d bytes, more than can be kept", len(encoded))
@@ -358,6 +358,7 @@ func (h *harvester) commitPage(ctx context.Context, table string, snap *store.Sn
 	if err != nil {
 		return storeError(ctx, h.job, err)
 	}
+	h.settleArchive(ctx, h.job, nil, len(page.Items) == 0 && !snap.Changes.Complete)
 	done.More, done.Suspect = record.More, record.Suspect
 	h.record, h.cursor = done, c
 	h.harvested(h.generation, &c)

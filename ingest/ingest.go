@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"fever/archive"
 	"fever/provider/feed"
 	"fever/store"
 )
@@ -88,6 +89,11 @@ type Ingester struct {
 	// first job.
 	Ended    func(store.Job)
 	Stopping <-chan struct{}
+
+	// Archive keeps the documents that jobs get; nil: nobody does. To be set before the first job.
+	Archive *archive.Archive
+	// Unarchived counts what could not be kept there: each error is logged.
+	Unarchived atomic.Uint64
 
 	// Collected is set once a snapshot is stored and published, of any provider. It stays
 	// unset while nothing was ever collected. Whoever finds events of a provider that is no

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"fever/archive"
 	"fever/provider/feed"
 	"fever/store"
 )
@@ -98,9 +99,13 @@ type job struct {
 	document func(context.Context, feed.Validators, *feed.Progress) (*feed.Document, error)
 	digests  func() (*store.Digests, error) // of what is stored of the provider; nil: keep all values
 	attempts int
-	force    bool           // get, decode and apply the feed whatever is known of it
-	imported bool           // its end says nothing of the provider
-	begun    chan store.Job // gets the record as soon as the job waits for a worker, or runs; nil: nobody asked
+	force    bool         // get, decode and apply the feed whatever is known of it
+	imported bool         // its end says nothing of the provider
+	archive  *archive.Job // nil: nobody keeps the documents
+	unkept   error        // why a document that was decoded cannot be kept
+	// generation is that of the harvest that the documents are of; 0: they are of no feed of changes.
+	generation uint64
+	begun      chan store.Job // gets the record as soon as the job waits for a worker, or runs; nil: nobody asked
 }
 
 // claim makes a job of the named provider, which has to be processed.
@@ -199,7 +204,9 @@ func (g *Ingester) run(ctx context.Context, j *job) {
 	}
 	j.record = begun
 	j.tell()
+	g.beginArchive(ctx, j)
 	err = g.collect(ctx, j)
+	g.endArchive(ctx, j, err)
 	j.ended(err)
 	if err == nil {
 		if j.has() {
@@ -368,7 +375,7 @@ func (j *job) try(ctx context.Context, get func(*feed.Progress) (*feed.Document,
 		}
 		doc.Stored = digests.Find
 	}
-	return j.Decode(doc)
+	return j.decode(doc)
 }
 
 // canPass reports whether the same request may do better in a moment.
@@ -403,6 +410,7 @@ func (g *Ingester) keep(ctx context.Context, j *job, got *feed.Feed) error {
 // commit stores the feed with the outcome, unless it is refused as a whole, and then
 // publishes what changed.
 func (g *Ingester) commit(ctx context.Context, j *job, got *feed.Feed) error {
+	g.syncArchive(ctx, j)
 	record := j.record
 	record.State = store.Completed
 	record.Seen, record.Ignored, record.Rejected, record.Rejections = got.Seen, got.Ignored, got.Rejected, got.Rejections

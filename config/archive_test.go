@@ -1,0 +1,30 @@
+package config
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+func TestArchive(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for yaml, want := range map[string]Archive{
+		"":                                      {"fever.db.archive", 90 * day, 10 << 30},
+		"db: /data/f.db\narchive-keep: 36h":     {"/data/f.db.archive", 36 * time.Hour, 10 << 30},
+		"archive: \"\"\narchive-size: 1MiB":     {"", 90 * day, 1 << 20},
+		"archive: kept\narchive-keep: 7d":       {"kept", 7 * day, 10 << 30},
+		"db: postgres://h/d":                    {"", 90 * day, 10 << 30},
+		"db: postgres://h/d\narchive: kept":     {"kept", 90 * day, 10 << 30},
+		"archive-keep: 4000000000d\narchive: a": {"a", math.MaxInt64 / day * day, 10 << 30},
+	} {
+		if s, err := complete(t, yaml); err != nil || s.Archive != want {
+			t.Errorf("%q: %+v, %v", yaml, s.Archive, err)
+		}
+	}
+	for _, keep := range []string{"0d", "59m", "d", "1.5d", "-1d", "90", "5000000000d"} {
+		if _, err := complete(t, "archive-keep: "+keep); err == nil {
+			t.Errorf("%q is accepted", keep)
+		}
+	}
+}

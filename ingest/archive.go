@@ -1,0 +1,134 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"fever/archive"
+	"fever/provider/feed"
+	"fever/store"
+)
+
+// This file is what jobs and the archive have to do with each other. A job's documents go to the
+// archive while they are decoded, and are on disk there before the job commits. What is wrong with the
+// archive is logged and counted, and never keeps a snapshot out of the store.
+
+// beginArchive has the archive take the documents of a job. It says of the provider's last job what
+// became of it, if a process ended before that was written.
+func (g *Ingester) beginArchive(ctx context.Context, j *job) {
+	if g.Archive == nil {
+		return
+	}
+	j.archive = g.Archive.Begin(j.Name)
+	last := g.Archive.Begin(j.Name)
+	head, err := last.Unsettled()
+	if err == nil && head != nil {
+		var outcome archive.Outcome
+		if outcome, err = g.outcomeOf(ctx, j, head); err == nil && outcome.Known() {
+			err = last.End(outcome)
+		}
+	}
+	g.unarchived(ctx, j, errors.Join(err, last.Close()))
+}
+
+// outcomeOf finds out whether the document with a head, the last one before a process ended, was
+// committed. It is unknown if the store does not have that job, or not any more.
+func (g *Ingester) outcomeOf(ctx context.Context, j *job, head *archive.Head) (archive.Outcome, error) {
+	if head.Generation > 0 {
+		stream, err := g.store.Stream(ctx, j.Name)
+		var c cursor
+		if err != nil || json.Unmarshal(stream.Cursor, &c) != nil {
+			return archive.Outcome{}, err
+		}
+		// Pages are committed one by one: the last commit came after this one was asked for, or before.
+		if c.Last.After(head.Began) {
+			return archive.Outcome{At: c.Last}, nil
+		}
+		return archive.Outcome{At: head.Began, Failure: feed.KindInterrupted}, nil
+	}
+	for job, err := range g.store.Jobs(ctx, store.JobFilter{Provider: j.Name, Before: head.Job + 1, Limit: 1}) {
+		if err != nil || job.ID != head.Job || !job.Started.Equal(head.Started.Truncate(time.Millisecond)) {
+			return archive.Outcome{}, err
+		}
+		if job.State == store.Completed {
+			return archive.Outcome{At: job.Finished}, nil
+		}
+		return archive.Outcome{At: head.Started, Failure: feed.KindInterrupted}, nil
+	}
+	return archive.Outcome{}, nil
+}
+
+// decode decodes a document, and keeps it in the archive with what came of that. A document that does
+// not come whole is not kept.
+func (j *job) decode(doc *feed.Document) (*feed.Feed, error) {
+	if j.archive == nil || doc.NotModified {
+		return j.Decode(doc)
+	}
+	w := j.archive.Document()
+	defer w.Drop() // unless it is kept
+	head := archive.HeadOf(doc)
+	head.Job, head.Started, head.Attempt = j.record.ID, j.record.Started, j.record.Attempts
+	head.Generation, head.Imported = j.generation, j.imported
+	body := doc.Body
+	doc.Body = archived{io.TeeReader(body, w), body}
+	got, err := j.Decode(doc)
+	if err != nil {
+		head.Failure = kindOf(err)
+	}
+	if _, failed := io.Copy(io.Discard, doc.Body); failed == nil { // Decode may have stopped before the end
+		w.Keep(head)
+	} else if err == nil {
+		j.unkept = fmt.Errorf("the rest of page %d: %w", head.Page, failed)
+	}
+	return got, err
+}
+
+// An archived body is one that the archive gets, too.
+type archived struct {
+	io.Reader
+	io.Closer
+}
+
+// syncArchive has the documents of a job on disk, if that is possible, before it commits.
+func (g *Ingester) syncArchive(ctx context.Context, j *job) {
+	if j.archive != nil {
+		g.unarchived(ctx, j, errors.Join(j.archive.Sync(), j.unkept))
+		j.unkept = nil
+	}
+}
+
+// settleArchive says what became of the documents that a job has got since it was called before: they
+// were committed, or not for the reason err. If they brought nothing new they are dropped.
+func (g *Ingester) settleArchive(ctx context.Context, j *job, err error, nothing bool) {
+	switch {
+	case j.archive == nil, errors.Is(err, store.ErrUncertain): // the next job finds out
+	case err == nil && nothing:
+		g.unarchived(ctx, j, j.archive.Drop())
+	default:
+		outcome := archive.Outcome{At: time.Now()}
+		if err != nil {
+			outcome.Failure = kindOf(err)
+		}
+		g.unarchived(ctx, j, j.archive.End(outcome))
+	}
+}
+
+// endArchive is settleArchive at the end of a job.
+func (g *Ingester) endArchive(ctx context.Context, j *job, err error) {
+	if j.archive != nil {
+		g.settleArchive(ctx, j, err, j.record.NotModified)
+		g.unarchived(ctx, j, j.archive.Close())
+	}
+}
+
+// unarchived logs and counts an error of the archive, if it is one.
+func (g *Ingester) unarchived(ctx context.Context, j *job, err error) {
+	if err != nil {
+		g.Unarchived.Add(1)
+		g.log.ErrorContext(ctx, "documents are not in the archive; the job goes on", "job", j.record.ID, "provider", j.Name, "error", err)
+	}
+}
