@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"time"
 
 	"fever/store"
 )
@@ -60,7 +59,7 @@ func (g *Ingester) edit(ctx context.Context, trigger store.Trigger, dryRun bool,
 	}()
 	for _, t := range g.targets {
 		if slices.Contains(names, t.Name) {
-			if _, err := t.claim(trigger, time.Now()); err != nil {
+			if _, err := t.claim(trigger, g.now()); err != nil {
 				return err
 			}
 			claimed = append(claimed, t)
@@ -72,14 +71,16 @@ func (g *Ingester) edit(ctx context.Context, trigger store.Trigger, dryRun bool,
 	if errors.Is(err, store.ErrUncertain) {
 		return errors.Join(err, g.publish(ctx))
 	}
+	if errors.Is(err, store.ErrBusy) {
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	}
 	if err != nil || record.ID == 0 {
 		return err
 	}
 	g.log.LogAttrs(ctx, slog.LevelWarn, "what was stored has been changed by hand", slog.Uint64("job", record.ID),
 		slog.String("provider", record.Provider), slog.String("trigger", string(record.Trigger)), slog.String("message", record.Message))
 	for _, t := range claimed {
-		t.forget()
-		if err := g.recall(ctx, t); err != nil {
+		if err := g.recallAgain(ctx, t); err != nil {
 			g.log.WarnContext(ctx, "it is not known when the last job completed", "provider", t.Name, "error", err)
 		}
 	}

@@ -142,7 +142,7 @@ func (h *harvester) sourceNow() string { return h.Source + " " + h.Location.Stri
 // complete, and nothing is stored before the first page has come.
 func (h *harvester) startOver(ctx context.Context, why string) {
 	h.generation++
-	h.cursor = cursor{Source: h.sourceNow(), Began: time.Now(), Had: h.cursor.Had, Places: make(map[string]place)}
+	h.cursor = cursor{Source: h.sourceNow(), Began: h.now(), Had: h.cursor.Had, Places: make(map[string]place)}
 	clear(h.asked)
 	h.last = [32]byte{}
 	h.log.InfoContext(ctx, "a harvest begins", "provider", h.Name, "generation", h.generation, "reason", why)
@@ -180,7 +180,7 @@ func (h *harvester) takePage(ctx context.Context, table string) (upToDate bool, 
 		return false, err
 	}
 	snap := store.Snapshot{
-		Provider: h.Name, TimeZone: h.Location.String(), Events: got.Events, Past: got.Past, Taken: got.Page.Began,
+		Provider: h.Name, TimeZone: h.Location.String(), Events: got.Events, Past: got.Past, Taken: got.Page.Began.Add(time.Duration(h.ahead.Load())),
 		Changes: &store.Changes{Items: make([]store.Item, 0, len(got.Items))},
 	}
 	for i := range got.Items {
@@ -327,7 +327,7 @@ func (h *harvester) commitPage(ctx context.Context, table string, snap *store.Sn
 		}
 	}
 	ends := table == "" && page.UpToDate
-	c.Last = time.Now()
+	c.Last = h.now()
 	if len(page.Items) > 0 {
 		c.Pages++
 	}
@@ -337,7 +337,7 @@ func (h *harvester) commitPage(ctx context.Context, table string, snap *store.Sn
 	c.Complete, c.Had = c.Complete || ends, c.Had || ends
 	snap.Changes.GoesOn = !ends && !h.spent()
 	if !snap.Changes.GoesOn {
-		record.State, record.Finished = store.Completed, time.Now()
+		record.State, record.Finished = store.Completed, c.Last
 		record.More = !ends && h.items > 0
 		record.NotModified = h.items == 0 && !snap.Changes.Complete
 		if h.Suspect != Off {
@@ -353,7 +353,14 @@ func (h *harvester) commitPage(ctx context.Context, table string, snap *store.Sn
 		return &feed.Error{Provider: h.Name, Kind: kindOf(err), Op: "keep where the feed goes on", Err: err}
 	}
 	snap.Changes.Stream = store.Stream{Generation: h.generation, Cursor: encoded}
-	_, done, err := h.store.Apply(ctx, *snap, record)
+	if !snap.Changes.GoesOn {
+		record.Turn = h.turn(h.job, &record)
+	}
+	var done store.Job
+	err = h.write(ctx, h.job, func() (err error) {
+		_, done, err = h.store.Apply(ctx, *snap, record)
+		return err
+	})
 	h.show(ctx, h.job, err)
 	if err != nil {
 		return storeError(ctx, h.job, err)
@@ -384,7 +391,7 @@ func placeOf(page *feed.Feed) place {
 // next job.
 func (h *harvester) spent() bool {
 	return len(h.asked) >= feed.MaxPages ||
-		float64(time.Since(h.record.Started)) >= harvestPart*float64(h.JobTime) ||
+		float64(h.now().Sub(h.record.Started)) >= harvestPart*float64(h.JobTime) ||
 		float64(h.record.Bytes) >= harvestPart*float64(h.JobBytes)
 }
 

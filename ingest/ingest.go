@@ -22,7 +22,8 @@ import (
 var (
 	// ErrUnknown is returned for a provider that is not configured.
 	ErrUnknown = errors.New("no such provider")
-	// ErrBusy is returned when the provider's last job still runs.
+	// ErrBusy is returned when the provider's last job still runs, in this process or, as the
+	// text then says, in another one that shares the store.
 	ErrBusy = errors.New("the provider's last job still runs")
 	// ErrClosed is returned after [Ingester.Close], and when Stopping is closed.
 	ErrClosed = errors.New("no more jobs are started")
@@ -33,7 +34,8 @@ type Provider struct {
 	Name     string
 	Location *time.Location // of its local times
 	// Instance spreads the turns of replicas: the moments of turns depend on it and on the
-	// name. It should differ between replicas, and stay the same after a restart.
+	// name. It should differ between replicas, and stay the same after a restart. Those that share
+	// a store have the same turns: then it does not count.
 	Instance string
 	// Every is the time from one job to the next. Next, when it is set, replaces it: it
 	// returns when the first job after a moment is due.
@@ -105,9 +107,14 @@ type Ingester struct {
 	Publish func(context.Context) error
 
 	store   store.Store
+	shared  store.Shared // the store, if other processes use it, too; else nil
 	log     *slog.Logger
 	targets []*target
 	workers chan struct{} // one slot for each job that runs
+
+	clock func() time.Time // of this machine
+	ahead atomic.Int64     // the clock of a shared store is ahead of that, in nanoseconds
+	ask   chan struct{}    // holds one when the store is to be asked for the turns at once
 
 	background background // the jobs that Start began
 }
@@ -120,10 +127,13 @@ type target struct {
 
 	mu       sync.Mutex
 	now      underWay
+	waits    bool      // a scheduler waits for the turns
 	failures int       // jobs that failed since one completed
 	blocked  time.Time // the provider asked not to be called before
-	due      time.Time // the turn waited for, or the one whose job runs; zero without a scheduler
+	due      time.Time // the turn waited for, or the one whose job runs
+	last     time.Time // the latest turn that has come
 	skipped  uint64    // turns
+	others   others
 	success  time.Time // end of the newest job that completed, imports excepted
 	whole    time.Time // end of the newest of those that got the whole feed
 	stored   bool      // a snapshot of it is stored, or a whole harvest
@@ -155,9 +165,13 @@ type background struct {
 // New returns an ingester with the given number of workers, at least one. It logs one line
 // for each job.
 func New(st store.Store, log *slog.Logger, workers int, providers ...Provider) *Ingester {
-	g := &Ingester{store: st, log: log, workers: make(chan struct{}, max(workers, 1))}
+	g := &Ingester{store: st, log: log, workers: make(chan struct{}, max(workers, 1)), clock: time.Now, ask: make(chan struct{}, 1)}
+	g.shared, _ = st.(store.Shared)
 	for _, p := range providers {
-		g.targets = append(g.targets, &target{Provider: p, moved: make(chan struct{}, 1)})
+		if g.shared != nil {
+			p.Instance = ""
+		}
+		g.targets = append(g.targets, &target{Provider: p, moved: make(chan struct{}, 1), others: others{unknown: g.shared != nil}})
 	}
 	g.background.stopping, g.background.stop = context.WithCancel(context.Background())
 	return g
@@ -166,6 +180,11 @@ func New(st store.Store, log *slog.Logger, workers int, providers ...Provider) *
 // Load publishes everything that is stored, and finds out from the recorded jobs what is
 // known of each provider.
 func (g *Ingester) Load(ctx context.Context) error {
+	if g.shared != nil { // first, so that no job of others is missed
+		if _, err := g.look(ctx); err != nil {
+			g.log.WarnContext(ctx, "it is not known whose turn it is", "error", err)
+		}
+	}
 	for _, t := range g.targets {
 		if err := g.recall(ctx, t); err != nil { // which is no reason not to search
 			g.log.WarnContext(ctx, "it is not known when the last job completed", "provider", t.Name, "error", err)
@@ -173,6 +192,9 @@ func (g *Ingester) Load(ctx context.Context) error {
 	}
 	return g.publish(ctx)
 }
+
+// now returns the time by the clock of the store: all processes that share it agree on that.
+func (g *Ingester) now() time.Time { return g.clock().Add(time.Duration(g.ahead.Load())) }
 
 // publish has searches find what is stored.
 func (g *Ingester) publish(ctx context.Context) (err error) {

@@ -17,12 +17,13 @@ import (
 	"fever/event"
 	"fever/internal/feedtest"
 	"fever/internal/leak"
+	"fever/internal/postgrestest"
 	"fever/provider/feed"
 	"fever/store"
 	"fever/store/bolt"
 )
 
-func TestMain(m *testing.M) { os.Exit(leak.Check(m.Run())) }
+func TestMain(m *testing.M) { os.Exit(leak.Check(postgrestest.Run(m))) }
 
 // A fixture is an ingester of one provider, feverup, with a real store.
 type fixture struct {

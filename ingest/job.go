@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fever/archive"
@@ -79,7 +80,11 @@ func (g *Ingester) Start(ctx context.Context, name string, trigger store.Trigger
 			ended <- record
 		}
 	})
-	return <-j.begun, ended, nil
+	record, ok := <-j.begun
+	if !ok {
+		return store.Job{}, nil, j.refused
+	}
+	return record, ended, nil
 }
 
 // Close stops the jobs that [Ingester.Start] began, waits for their end, and begins no
@@ -106,13 +111,15 @@ type job struct {
 	// generation is that of the harvest that the documents are of; 0: they are of no feed of changes.
 	generation uint64
 	begun      chan store.Job // gets the record as soon as the job waits for a worker, or runs; nil: nobody asked
+	refused    error          // why it did not begin, when begun is closed
+	writing    atomic.Bool    // what it brought is being stored
 }
 
 // claim makes a job of the named provider, which has to be processed.
 func (g *Ingester) claim(name string, trigger store.Trigger) (*job, error) {
 	for _, t := range g.targets {
 		if t.Name == name {
-			return t.claim(trigger, time.Now())
+			return t.claim(trigger, g.now())
 		}
 	}
 	return nil, fmt.Errorf("provider %q: %w", name, ErrUnknown)
@@ -138,6 +145,7 @@ func (t *target) release() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.now = underWay{}
+	t.others.free = time.Now()
 }
 
 // A job that reads this many bytes of a feed returns the memory that it took at its end:
@@ -145,7 +153,8 @@ func (t *target) release() {
 const largeFeed = 10 << 20
 
 // process is the job processor: it waits for a worker, runs the job, and frees the
-// provider. The error is ErrClosed, or that of a context that ended before the job began.
+// provider. The error is ErrClosed, that of a context that ended before the job began, or that of
+// run.
 func (g *Ingester) process(ctx context.Context, j *job) (store.Job, error) {
 	defer j.release()
 	select {
@@ -169,7 +178,10 @@ func (g *Ingester) process(ctx context.Context, j *job) (store.Job, error) {
 		return store.Job{}, closed(j)
 	}
 	began := time.Now()
-	g.run(ctx, j)
+	if err := g.run(ctx, j); err != nil {
+		j.refuse(err)
+		return store.Job{}, err
+	}
 	g.logJob(ctx, &j.record, time.Since(began))
 	if g.Ended != nil {
 		g.Ended(j.record)
@@ -190,35 +202,59 @@ func (j *job) tell() {
 	}
 }
 
-// run takes a pending job to its end. Whatever happens is in its record.
-func (g *Ingester) run(ctx context.Context, j *job) {
-	j.record.State, j.record.Started = store.Running, time.Now()
+// refuse tells who started the job that it does not begin.
+func (j *job) refuse(err error) {
+	if j.begun != nil {
+		j.refused = err
+		close(j.begun)
+	}
+}
+
+// run takes a pending job to its end. Whatever happens is in its record. The error is ErrBusy or
+// store.ErrNotDue, as another process has the turn: then nothing has happened.
+func (g *Ingester) run(ctx context.Context, j *job) error {
+	j.record.State, j.record.Started = store.Running, g.now()
 	j.running(j.record.Started)
 	begun, err := g.store.Begin(ctx, j.record)
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrBusy):
+		return fmt.Errorf("provider %q: %w: %w", j.Name, ErrBusy, err)
+	case errors.Is(err, store.ErrNotDue):
+		return fmt.Errorf("provider %q: %w", j.Name, err)
+	case err != nil:
 		err = storeError(ctx, j, err)
-		j.ended(err)
-		fail(&j.record, err) // in memory only: there is no record to change
+		g.ended(ctx, j, err)
+		fail(&j.record, err, g.now()) // in memory only: there is no record to change
 		j.tell()
-		return
+		return nil
 	}
 	j.record = begun
 	j.tell()
-	g.beginArchive(ctx, j)
-	err = g.collect(ctx, j)
+	held, release := g.hold(ctx, j)
+	defer release()
+	g.beginArchive(held, j)
+	err = g.collect(held, j)
+	fenced := errors.Is(err, store.ErrFenced) || err != nil && errors.Is(context.Cause(held), store.ErrFenced)
+	if fenced {
+		err = &feed.Error{Provider: j.Name, Kind: feed.KindInterrupted, Op: "keep the claim", Err: store.ErrFenced}
+	}
 	g.endArchive(ctx, j, err)
-	j.ended(err)
+	g.ended(ctx, j, err)
 	if err == nil {
 		if j.has() {
 			g.Collected.Store(true)
 		}
-		return
+		return nil
 	}
-	fail(&j.record, err)
+	fail(&j.record, err, g.now())
+	if fenced { // who has the provider now has recorded it
+		return nil
+	}
 	// A stop must not keep the outcome of what it stopped from being recorded.
-	if err := g.store.Finish(context.WithoutCancel(ctx), j.record, nil); err != nil {
+	if err := g.write(ctx, j, func() error { return g.store.Finish(context.WithoutCancel(ctx), j.record, nil) }); err != nil {
 		g.log.ErrorContext(ctx, "the outcome of a job was not recorded", "provider", j.Name, "error", err)
 	}
+	return nil
 }
 
 // collect gets the feed, commits and publishes it, and keeps in the record what is known.
@@ -398,9 +434,10 @@ func canPass(failure *feed.Error) bool {
 // keep records that the feed has not changed.
 func (g *Ingester) keep(ctx context.Context, j *job, got *feed.Feed) error {
 	record := j.record
-	record.State, record.Finished, record.NotModified, record.Suspect = store.Completed, time.Now(), true, string(j.suspicion())
+	record.State, record.Finished, record.NotModified, record.Suspect = store.Completed, g.now(), true, string(j.suspicion())
+	record.Turn = g.turn(j, &record)
 	v := j.validatorsOf(got)
-	if err := g.store.Finish(ctx, record, &v); err != nil {
+	if err := g.write(ctx, j, func() error { return g.store.Finish(ctx, record, &v) }); err != nil {
 		return storeError(ctx, j, err)
 	}
 	j.record = record
@@ -414,7 +451,8 @@ func (g *Ingester) commit(ctx context.Context, j *job, got *feed.Feed) error {
 	record := j.record
 	record.State = store.Completed
 	record.Seen, record.Ignored, record.Rejected, record.Rejections = got.Seen, got.Ignored, got.Rejected, got.Rejections
-	_, completed, err := g.store.Apply(ctx, store.Snapshot{
+	record.Turn = g.turn(j, &record)
+	snap := store.Snapshot{
 		Provider:   j.Name,
 		TimeZone:   j.Location.String(),
 		Events:     got.Events,
@@ -423,7 +461,12 @@ func (g *Ingester) commit(ctx context.Context, j *job, got *feed.Feed) error {
 		Taken:      record.Started,
 		Validators: j.validatorsOf(got),
 		Accept:     func(a store.Applied) error { return j.accept(&record, &a) },
-	}, record)
+	}
+	var completed store.Job
+	err := g.write(ctx, j, func() (err error) {
+		_, completed, err = g.store.Apply(ctx, snap, record)
+		return err
+	})
 	if refusal, ok := errors.AsType[*feed.Error](err); ok { // of accept: nothing was written
 		j.record.Suspect = record.Suspect
 		return refusal
@@ -468,25 +511,70 @@ func kindOf(err error) feed.Kind {
 
 // fail makes the record that of a job which failed. Its counts are those of what it committed
 // before: pages of a feed of changes, and nothing of a snapshot.
-func fail(record *store.Job, err error) {
-	record.State, record.Finished = store.Failed, time.Now()
+func fail(record *store.Job, err error, now time.Time) {
+	record.State, record.Finished = store.Failed, now
 	record.Kind, record.Message = kindOf(err), err.Error()
 }
 
-// ended updates what is known of the provider after its job, and lets the scheduler compute
-// the next turn again. A failure that is not the provider's says nothing about it.
-func (j *job) ended(err error) {
+// tells reports whether the end of the job, with a failure or nil, says something of its provider.
+func (j *job) tells(err error) bool {
+	kind := kindOf(err)
+	return !j.imported && (err == nil || kind != feed.KindCanceled && kind != feed.KindInterrupted)
+}
+
+// nextTurn returns the turn after the job, given its record and its failure or nil, and how many
+// turns have passed.
+func (j *job) nextTurn(record *store.Job, err error, now time.Time) (next store.Turn, skipped int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	next.Failures, next.Blocked = j.failures, j.blocked
+	switch {
+	case !j.tells(err) || err != nil && kindOf(err) == feed.KindStore:
+	case err == nil:
+		next.Failures, next.Blocked = 0, time.Time{}
+	default:
+		next.Failures, next.Blocked = next.Failures+1, time.Time{}
+		if failure, ok := errors.AsType[*feed.Error](err); ok && failure.RetryAfter > 0 {
+			next.Blocked = now.Add(min(failure.RetryAfter, j.MaxInterval))
+		}
+	}
+	last := j.last
+	if last.IsZero() { // nobody waits for turns here
+		last = record.Scheduled
+	}
+	next.Due, skipped = j.after(next.Failures, next.Blocked, record.More, last, now)
+	return next, skipped
+}
+
+// ended updates what is known of the provider after its job, and has the scheduler wait for the
+// next turn. A failure that is not the provider's says nothing about it.
+func (g *Ingester) ended(ctx context.Context, j *job, err error) {
 	t := j.target
 	defer t.move()
+	next, skipped := j.nextTurn(&j.record, err, g.now())
+	if by := j.record.Trigger; by != store.Schedule && by != store.StartUp {
+		skipped = 0 // it was nobody's turn
+	}
+	if skipped > 0 {
+		g.log.InfoContext(ctx, "turns skipped: the job ran into them", "provider", t.Name, "turns", skipped)
+	}
+	j.record.Turn = store.Turn{}
+	if j.tells(err) {
+		j.record.Turn = next
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.more = j.record.More
+	t.more, t.failures, t.blocked = j.record.More, next.Failures, next.Blocked
+	if t.waits {
+		t.due = next.Due
+		t.skipped += uint64(skipped)
+	}
 	if err == nil {
 		t.completed(&j.record)
 		return
 	}
 	kind := kindOf(err)
-	if kind == feed.KindCanceled || j.imported && kind != feed.KindStore {
+	if !j.tells(err) && (!j.imported || kind != feed.KindStore) {
 		return
 	}
 	t.kind, t.message = kind, err.Error()
@@ -494,13 +582,9 @@ func (j *job) ended(err error) {
 	if kind == feed.KindStore {
 		return
 	}
-	t.blocked, t.refused = time.Time{}, ""
+	t.refused = ""
 	if kind == feed.KindSuspect {
 		t.refused = Suspicion(j.record.Suspect)
-	}
-	t.failures++
-	if failure, ok := errors.AsType[*feed.Error](err); ok && failure.RetryAfter > 0 {
-		t.blocked = time.Now().Add(min(failure.RetryAfter, t.MaxInterval))
 	}
 }
 

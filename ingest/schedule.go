@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"sync"
@@ -24,72 +25,122 @@ const cronStretch = time.Minute
 // A turn is skipped if the provider's last job still runs or waits for a worker. While jobs
 // fail the turns become fewer, up to MaxInterval apart. The first success restores them,
 // also that of a job by hand: the turn that the scheduler waits for moves.
+//
+// With a [store.Shared] the turns are those of all processes that share it, and one of them runs
+// each job. Nothing is done at once then, unless it is due.
 func (g *Ingester) Run(ctx context.Context) {
 	var wait sync.WaitGroup
 	defer wait.Wait()
+	if g.shared != nil {
+		wait.Go(func() { g.watch(ctx) })
+	}
 	for _, t := range g.targets {
 		wait.Go(func() { g.schedule(ctx, t) })
 	}
 }
 
 func (g *Ingester) schedule(ctx context.Context, t *target) {
-	due := time.Now()
-	t.waitFor(due, 0)
-	defer t.waitFor(time.Time{}, 0)
-	waiting := true
-	for trigger := store.StartUp; waiting; trigger = store.Schedule {
-		busy := 0
+	start := g.now()
+	t.begin(start, g.shared != nil)
+	defer t.end()
+	for {
+		due, ok := g.await(ctx, t)
+		if !ok {
+			return
+		}
+		trigger := store.Schedule
+		if !due.After(start) { // perhaps it has been for long
+			trigger, due = store.StartUp, start
+		}
 		if j, err := t.claim(trigger, due); err != nil {
 			g.log.InfoContext(ctx, "turn skipped: the last job still runs", "provider", t.Name)
-			busy = 1
-		} else {
-			_, _ = g.process(ctx, j) // an error says that it is time to stop
-		}
-		next, skipped := t.next(due, time.Now())
-		if skipped > 0 {
-			g.log.InfoContext(ctx, "turns skipped: the job ran into them", "provider", t.Name, "turns", skipped)
-		}
-		t.waitFor(next, busy+skipped)
-		due, waiting = g.await(ctx, t, due, next)
+			next, skipped := t.next(due, g.now())
+			t.waitFor(next, 1+skipped)
+		} else if _, err := g.process(ctx, j); errors.Is(err, ErrBusy) || errors.Is(err, store.ErrNotDue) {
+			g.log.DebugContext(ctx, "another process has the turn", "provider", t.Name, "error", err)
+			g.giveWay(t, err)
+		} // another error says that it is time to stop
 	}
 }
 
-// await waits for the turn due, given when the last job was due, and returns the turn that
-// came: a job by hand may move it. It reports false when it is time to stop.
-func (g *Ingester) await(ctx context.Context, t *target, last, due time.Time) (time.Time, bool) {
+// await waits for the turn, which may move meanwhile, and returns it. It reports false when it is
+// time to stop.
+func (g *Ingester) await(ctx context.Context, t *target) (time.Time, bool) {
 	for {
-		timer := time.NewTimer(time.Until(due))
+		var comes <-chan time.Time
+		at, known := t.comes()
+		if known {
+			comes = time.After(at.Sub(g.now()))
+		}
 		select {
-		case <-timer.C:
-			return due, true
+		case <-comes:
+			return t.came(), true
 		case <-t.moved:
-			timer.Stop()
-			now := time.Now()
-			if due = now; !t.goesOn() {
-				from := t.earliest(last)
-				if from.Before(now) {
-					from = now
-				}
-				due = t.turn(from)
-			}
-			t.waitFor(due, 0)
 		case <-ctx.Done():
-			timer.Stop()
-			return due, false
+			return time.Time{}, false
 		case <-g.Stopping:
-			timer.Stop()
-			return due, false
+			return time.Time{}, false
 		}
 	}
+}
+
+// begin says that a scheduler waits for the turns, the first of which is at once unless the store
+// has told another.
+func (t *target) begin(now time.Time, shared bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.waits = true
+	if !shared || t.due.IsZero() {
+		t.due = now
+	}
+}
+
+func (t *target) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.waits = false
+}
+
+// comes returns when to take the next turn. It reports false while that is not known.
+func (t *target) comes() (at time.Time, known bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at = t.due
+	for _, until := range []time.Time{t.others.until, t.others.rest} {
+		if at.Before(until) {
+			at = until
+		}
+	}
+	return at, !t.others.unknown
+}
+
+// came returns the turn whose time has come.
+func (t *target) came() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = t.due
+	return t.due
 }
 
 // next returns when the next job is due, and how many turns have passed, given when the last
 // job was due and the time now. Of a cron expression it returns 1 if any has passed.
 func (t *target) next(last, now time.Time) (due time.Time, skipped int) {
-	if t.goesOn() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.after(t.failures, t.blocked, t.more, last, now)
+}
+
+// after is next, given how many jobs have failed, until when the provider is not to be called, and
+// whether the last job left pages of a feed of changes for the next one.
+func (t *target) after(failures int, blocked time.Time, more bool, last, now time.Time) (due time.Time, skipped int) {
+	if more {
 		return now, 0
 	}
-	missed := t.turn(t.earliest(last))
+	earliest := last.Add(t.stretch(failures))
+	if earliest.Before(blocked) {
+		earliest = blocked
+	}
+	missed := t.turn(earliest)
 	if missed.After(now) {
 		return missed, 0
 	}
@@ -100,26 +151,7 @@ func (t *target) next(last, now time.Time) (due time.Time, skipped int) {
 	return due, int(due.Sub(missed) / t.Every)
 }
 
-// goesOn reports whether the last job left pages of a feed of changes for the next one.
-func (t *target) goesOn() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.more
-}
-
-// earliest returns the time before which there is no turn, given when the last job was
-// due.
-func (t *target) earliest(last time.Time) time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	earliest := last.Add(t.stretch())
-	if earliest.Before(t.blocked) {
-		return t.blocked
-	}
-	return earliest
-}
-
-// move has the scheduler compute again the turn that it waits for.
+// move has the scheduler look again at the turn that it waits for.
 func (t *target) move() {
 	select {
 	case t.moved <- struct{}{}:
@@ -170,13 +202,13 @@ func (t *target) wantsWhole(now time.Time) bool {
 
 // stretch returns for how long turns are left out: after a few failures in a row, each one
 // more doubles the interval, up to its limit.
-func (t *target) stretch() time.Duration {
+func (t *target) stretch(failures int) time.Duration {
 	interval := t.Every
 	if t.Next != nil {
 		interval = cronStretch
 	}
 	stretched := interval
-	for n := patience; n < t.failures && stretched < t.MaxInterval; n++ {
+	for n := patience; n < failures && stretched < t.MaxInterval; n++ {
 		stretched = min(2*stretched, t.MaxInterval)
 	}
 	return max(stretched-interval, 0)

@@ -30,6 +30,10 @@ type Status struct {
 	Bytes   int64     // read over all attempts, as [feed.Progress] counts them
 	Rows    int64     // seen by the last attempt, and on the pages before
 
+	// Holder says who runs a job of the provider in another process that shares the store. Empty:
+	// nobody.
+	Holder string
+
 	Due      time.Time     // the next turn; zero when nothing is scheduled
 	Failures int           // jobs in a row that failed
 	Stretch  time.Duration // by which failures delay the next turn
@@ -81,10 +85,16 @@ type underWay struct {
 
 // Status returns how each provider is doing, in the configured order.
 func (g *Ingester) Status() []Status {
-	now := time.Now()
+	now, ahead := g.now(), time.Duration(g.ahead.Load())
 	all := make([]Status, 0, len(g.targets))
 	for _, t := range g.targets {
-		all = append(all, t.status(now, g.Collected.Load()))
+		s := t.status(now, g.Collected.Load())
+		for _, at := range []*time.Time{&s.Started, &s.Due, &s.LastSuccess} {
+			if !at.IsZero() {
+				*at = at.Add(-ahead) // people and programs compare it with this machine's clock
+			}
+		}
+		all = append(all, s)
 	}
 	return all
 }
@@ -104,10 +114,13 @@ func (t *target) note(now time.Time, collected bool) Status {
 	s := Status{
 		Name: t.Name, Location: t.Location, Every: t.Every,
 		State: t.now.state, Trigger: t.now.trigger, Started: t.now.started, Page: t.now.page, Attempt: t.now.attempt, Bytes: t.now.bytes,
-		Due: t.due, Failures: t.failures, Stretch: t.stretch(), Skipped: t.skipped,
+		Failures: t.failures, Stretch: t.stretch(t.failures), Skipped: t.skipped, Holder: t.others.holder,
 		Settled:     t.stored || t.tried && collected,
 		LastSuccess: t.success, MaxAge: t.maxAge(now), Kind: t.kind, Message: t.message,
 		Snapshot: t.snapshot, Accepted: t.accepted, Rejected: t.rejected, Suspect: cmp.Or(t.refused, t.suspect),
+	}
+	if t.waits {
+		s.Due = t.due
 	}
 	if t.Changes {
 		s.Harvest = Harvest{Generation: t.generation, Began: t.at.Began, Pages: t.at.Pages, Complete: t.at.Complete}
@@ -169,7 +182,7 @@ func (g *Ingester) recall(ctx context.Context, t *target) error {
 		if err != nil {
 			return err
 		}
-		if t.recalledFailure(&record) {
+		if t.recalledFailure(&record, g.shared != nil) {
 			break
 		}
 	}
@@ -198,23 +211,41 @@ func (t *target) recalled(record *store.Job, suspect Suspicion) bool {
 }
 
 // recalledFailure adds what an older job says that failed, and reports whether nothing
-// older is needed. A job that was cut off says nothing about the provider.
-func (t *target) recalledFailure(record *store.Job) bool {
+// older is needed. A job that was cut off says nothing about the provider. Why the newest failed
+// is known if it was since the last success, and perhaps that of another process.
+func (t *target) recalledFailure(record *store.Job, why bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	kind := record.Kind
 	cutOff := kind == feed.KindCanceled || kind == feed.KindInterrupted
-	t.tried = t.tried || !cutOff && record.Trigger != store.Document
-	return t.stored || t.tried
+	says := !cutOff && record.Trigger != store.Document
+	if says && why && t.kind == "" && record.Finished.After(t.success) {
+		t.kind, t.message = kind, record.Message
+	}
+	t.tried = t.tried || says
+	return t.tried || t.stored && !why
 }
 
-// forget drops what has to be recalled again.
-func (t *target) forget() {
+// recallAgain is recall for a provider of which more may be stored than this process has brought,
+// or less.
+func (g *Ingester) recallAgain(ctx context.Context, t *target) error {
+	fresh := &target{Provider: t.Provider}
+	if err := g.recall(ctx, fresh); err != nil {
+		return err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.success = time.Time{}
-	t.snapshot, t.accepted, t.rejected = 0, 0, 0
-	t.generation, t.at = 0, cursor{}
+	if fresh.success.After(t.success) || fresh.kind != "" {
+		t.kind, t.message, t.refused = fresh.kind, fresh.message, ""
+	}
+	if fresh.whole.After(t.whole) {
+		t.whole = fresh.whole
+	}
+	t.stored, t.tried = t.stored || fresh.stored, t.tried || fresh.tried
+	t.success, t.suspect = fresh.success, fresh.suspect
+	t.snapshot, t.accepted, t.rejected = fresh.snapshot, fresh.accepted, fresh.rejected
+	t.generation, t.at = fresh.generation, fresh.at
+	return nil
 }
 
 // cameWhole reports whether a job that completed got all of the provider's feed, even if
@@ -230,7 +261,6 @@ func (t *target) completed(record *store.Job) {
 	imported := record.Trigger == store.Document
 	if !imported {
 		t.success, t.refused = record.Finished, ""
-		t.blocked, t.failures = time.Time{}, 0
 	}
 	if t.cameWhole(record) {
 		t.whole = record.Finished

@@ -79,8 +79,11 @@ type Shared interface {
 	Store
 	// Keep makes the claim of a running job last as long again as if it had just begun. The error
 	// is ErrFenced (wrapped) when the provider is another job's by now: nothing of this one will
-	// be stored.
+	// be stored. A claim lasts for the time of Lease.
 	Keep(ctx context.Context, job Job) error
+	// Turns returns the turns of all providers of which a job was begun, and the time by the clock
+	// of the store.
+	Turns(ctx context.Context) (turns map[string]Turn, now time.Time, err error)
 	// Report says that this process serves searches, and what they find: the revision, the version
 	// and the settings of r count. It is taken back when the store is closed.
 	Report(ctx context.Context, r Replica) error

@@ -50,8 +50,8 @@ type Job struct {
 	More bool `json:"more,omitempty"`
 
 	// Turn says, when a job ends in a store of several processes, when the next one is due, with
-	// Failures and Blocked. If Due is zero all stays as it was. Begin sets it to what counts. It is
-	// not part of the record.
+	// Failures and Blocked. If Due is zero all stays as it was. Begin sets it to what counted
+	// before the job. It is not part of the record.
 	Turn Turn `json:"-"`
 }
 

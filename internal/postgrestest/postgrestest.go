@@ -301,6 +301,18 @@ func Database(t testing.TB) string {
 	return sharedServer(t).Database(t)
 }
 
+// Exec runs statements in a database of [Database], as somebody else.
+func Exec(t testing.TB, place string, statements ...string) {
+	t.Helper()
+	u, err := url.Parse(place)
+	if err == nil {
+		_, err = sharedServer(t).Query(strings.TrimPrefix(u.Path, "/"), statements...)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func sharedServer(t testing.TB) *Server {
 	t.Helper()
 	shared.Lock()

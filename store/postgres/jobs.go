@@ -31,6 +31,7 @@ func (s *Store) Begin(ctx context.Context, job store.Job) (store.Job, error) {
 		if err := event.ValidProvider(job.Provider); err != nil {
 			return err
 		}
+		t.last.Queue("set local lock_timeout = '500ms'") // whoever has it for longer runs a job of the provider
 		t.last.Queue("insert into fever.provider (name) values ($1) on conflict do nothing", job.Provider)
 		c, id := t.lock(job.Provider), t.newJob()
 		if err := t.send(ctx); err != nil {
@@ -43,6 +44,7 @@ func (s *Store) Begin(ctx context.Context, job store.Job) (store.Job, error) {
 			return store.ErrNotDue
 		}
 		job.Turn, expired = c.turn, c.running != 0
+		job.Turn.Job = uint64(c.token)
 		if err := s.interruptNewest(t, job.Provider, c, job.Started); err != nil {
 			return err
 		}
