@@ -14,8 +14,9 @@ type groupValues struct {
 	baseID, title, organizerID string
 }
 
-// rowValues are the values of an occurrence while it is read. All its texts are collected in
-// one buffer, which becomes one string: feeds have a million zones, each with an id and a name.
+// rowValues are the values of an occurrence while it is read. Its texts are collected in one buffer,
+// which becomes two strings: feeds have a million zones, each with an id and a name. Most
+// occurrences have zones with the same texts as the one before, and share the string of these.
 type rowValues struct {
 	line       int
 	bad        error // the reason to reject it, if one is known before its end
@@ -27,6 +28,7 @@ type rowValues struct {
 	toEnd      int
 	zones      []event.Zone
 	zoneEnds   []textEnds // of zones
+	zoneText   string     // the ids and names of the zones of the row before
 }
 
 // textEnds are the ends of the id and the name of a zone in rowValues.text.
@@ -118,7 +120,7 @@ func (r *rowValues) local(field string, value []byte) event.Local {
 // endRow keeps the occurrence, or rejects it.
 func (d *decoder) endRow() error {
 	r := &d.row
-	text := string(r.text)
+	text := string(r.text[:r.toEnd])
 	if r.bad != nil {
 		d.Reject(d.group.baseID, text[:r.idEnd], r.line, r.bad.Error())
 		return nil //nolint:nilerr // the next row may be right
@@ -132,17 +134,21 @@ func (d *decoder) endRow() error {
 		SellFrom:    text[r.idEnd:r.fromEnd],
 		SellTo:      text[r.fromEnd:r.toEnd],
 		SoldOut:     r.soldOut,
-		Zones:       r.zonesOf(text),
+		Zones:       r.zonesWithTexts(),
 	}, r.line)
 }
 
-// zonesOf returns the zones, with their texts as parts of text. Their memory is used again.
-func (r *rowValues) zonesOf(text string) []event.Zone {
-	begin := r.toEnd
+// zonesWithTexts returns the zones, with their texts as parts of one string. Their memory is used
+// again.
+func (r *rowValues) zonesWithTexts() []event.Zone {
+	if all := r.text[r.toEnd:]; string(all) != r.zoneText {
+		r.zoneText = string(all)
+	}
+	begin := 0
 	for i, end := range r.zoneEnds {
-		r.zones[i].ID = text[begin:end.id]
-		r.zones[i].Name = text[end.id:end.name]
-		begin = end.name
+		id, name := end.id-r.toEnd, end.name-r.toEnd
+		r.zones[i].ID, r.zones[i].Name = r.zoneText[begin:id], r.zoneText[id:name]
+		begin = name
 	}
 	return r.zones
 }
