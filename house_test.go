@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"httpapi":               {"httpapi/server", "index", "index/deflate", "event"},
 	"httpapi/server":        {},
 	"internal/pipe":         {}, // for tests, too
-	"ops":                   {"ops/page", "ops/control", "ops/publish", "httpapi/server", "ingest", "provider", "provider/feed", "store", "index"},
+	"ops":                   {"ops/page", "ops/control", "ops/publish", "httpapi/server", "ingest", "provider", "provider/feed", "store", "index", "index/follow"},
 	"ops/control":           {"httpapi/server", "explain", "ingest", "provider", "provider/feed", "store", "index", "event"},
 	"ops/human":             {},
 	"ops/publish":           {"ops/control", "httpapi/server", "store", "event"},

@@ -186,6 +186,11 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	defer closeArchive()
 	metrics := ops.NewMetrics(buildVersion(), x, c, st, log)
+	metrics.Follower = follower
+	shared, isShared := st.(store.Shared)
+	if isShared {
+		metrics.Replicas = &ops.Replicas{Store: shared, Version: buildVersion(), Settings: s.Digest(), Revision: follower.Revision, Log: log}
+	}
 	c.Ended, c.Stopping = metrics.JobEnded, ctx.Done()
 	search := httpapi.NewSearch(httpapi.Search{
 		Index: x, Collected: &c.Collected, MaxInFlight: s.MaxInFlight, MaxAnswer: s.MaxAnswer, AllowOrigins: s.AllowOrigins, Log: log,
@@ -229,6 +234,9 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 	collecting, stopCollecting := context.WithCancel(context.WithoutCancel(ctx))
 	var wait sync.WaitGroup
 	wait.Go(func() { follower.Run(collecting) })
+	if isShared {
+		wait.Go(func() { metrics.Replicas.Run(collecting) })
+	}
 	if !s.NoSync {
 		wait.Go(func() { c.Run(collecting) })
 	}

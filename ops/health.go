@@ -31,7 +31,8 @@ func (o *Ops) healthz(w http.ResponseWriter, r *http.Request) {
 }
 
 // readyz tells whether to send searches here. It is ready when the stored events are loaded
-// and the providers have had a first snapshot. A stale provider does not change that.
+// and the providers have had a first snapshot. A stale provider does not change that, nor does a
+// database that does not answer: searches go on from memory.
 func (o *Ops) readyz(w http.ResponseWriter, r *http.Request) {
 	state := control.Readiness{Status: o.state(), Providers: []control.ProviderReadiness{}}
 	now := time.Now()
@@ -41,6 +42,9 @@ func (o *Ops) readyz(w http.ResponseWriter, r *http.Request) {
 			p.NotReady = unsettled(&s)
 		}
 		state.Providers = append(state.Providers, p)
+	}
+	if stats := o.Store.Stats(); !stats.Down.IsZero() {
+		state.Store = &control.StoreDown{Down: stats.Down.UTC(), Why: stats.Why.Error()}
 	}
 	if snapshot := o.Index.Snapshot(); snapshot != nil {
 		state.Events = snapshot.Events

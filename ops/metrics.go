@@ -12,6 +12,7 @@ import (
 
 	"fever/httpapi/server"
 	"fever/index"
+	"fever/index/follow"
 	"fever/ingest"
 	"fever/ops/page"
 	"fever/store"
@@ -27,6 +28,9 @@ type Metrics struct {
 	Shed        atomic.Int64       // searches refused, likewise
 	Connections server.Connections // of the public listener, for server.Serve
 
+	Follower *follow.Follower // that brings what is stored into the index
+	Replicas *Replicas        // nil: the store is not shared
+
 	searches *searchMetrics
 	jobs     jobMetrics
 	handler  http.Handler
@@ -34,7 +38,7 @@ type Metrics struct {
 
 // NewMetrics returns the metrics of a process of this version. The caller connects them: the
 // search handler gets [Metrics.Search], InFlight and Shed, its listener gets Connections, and
-// the ingester gets [Metrics.JobEnded].
+// the ingester gets [Metrics.JobEnded]. Follower must be set before the first scrape.
 func NewMetrics(version string, x *index.Index, g *ingest.Ingester, st store.Store, log *slog.Logger) *Metrics {
 	m := &Metrics{
 		searches: newSearchMetrics(),

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"fever/index"
+	"fever/index/follow"
 	"fever/ingest"
 	"fever/store"
 )
@@ -64,12 +65,39 @@ func (p *present) Collect(metrics chan<- prometheus.Metric) {
 		s.duration("fever_index_publish_duration_seconds",
 			"Time that changes took to become what searches find; the count is the version of the index.", snapshot.Version, snapshot.Work)
 	}
+	p.collectStore(s)
+}
+
+func (p *present) collectStore(s scraping) {
+	follower := p.metrics.Follower
+	s.gauge("fever_index_revision", "The revision of the store that searches find.", float64(follower.Revision()))
+	for reason, word := range follow.Reasons {
+		s.counter("fever_follow_loads_total", "Times that everything stored was loaded, by why.", float64(follower.Loads(follow.Reason(reason))), "reason", word)
+	}
 	stats := p.store.Stats()
-	s.gauge("fever_store_size_bytes", "Size of the data file.", float64(stats.Size))
-	s.gauge("fever_store_free_bytes", "Of the data file, what holds nothing: it is used before the file grows.", float64(stats.Free))
-	s.gauge("fever_store_broken", "1 when the data file cannot be used until a restart, else 0.", truth(stats.Broken != nil))
+	if _, shared := p.store.(store.Shared); shared {
+		p.collectShared(s, &stats)
+	} else {
+		s.gauge("fever_store_size_bytes", "Size of the data file.", float64(stats.Size))
+		s.gauge("fever_store_free_bytes", "Of the data file, what holds nothing: it is used before the file grows.", float64(stats.Free))
+		s.gauge("fever_store_broken", "1 when the data file cannot be used until a restart, else 0.", truth(stats.Broken != nil))
+	}
 	s.duration("fever_store_commit_duration_seconds",
 		"Time that transactions took to write, until the disk had them.", stats.Commits, stats.CommitTime)
+}
+
+func (p *present) collectShared(s scraping, stats *store.Stats) {
+	s.gauge("fever_store_up", "Whether the database answers: 1 or 0.", truth(stats.Down.IsZero()))
+	s.gauge("fever_store_revision", "The latest revision that the database was heard to have.", float64(stats.Revision))
+	for result, count := range map[string]uint64{"won": stats.Claims.Won - stats.Claims.Expired, "expired": stats.Claims.Expired, "busy": stats.Claims.Busy, "fenced": stats.Claims.Fenced} {
+		s.counter("fever_claims_total", "Claims of providers, by what became of them.", float64(count), "result", result)
+	}
+	s.counter("fever_commit_unknown_total", "Commits of which nobody could tell in time whether they succeeded.", float64(stats.Uncertain))
+	for state, connections := range map[string]int{"used": stats.Pool.Used, "idle": stats.Pool.Idle} {
+		s.gauge("fever_store_pool_connections", "Connections to the database, by whether they are in use.", float64(connections), "state", state)
+	}
+	s.duration("fever_store_pool_wait_seconds", "Time that somebody waited for a connection to the database, as none was idle.", stats.Pool.Waits, stats.Pool.Waited)
+	p.metrics.Replicas.collect(s)
 }
 
 func (p *present) collectRequests(s scraping) {

@@ -65,8 +65,10 @@ func watch(t testing.TB, fetches map[string]func(context.Context) (*feed.Feed, e
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	w.ingester = ingest.New(w.store, quiet, 4, providers...)
-	w.ingester.Publish = follow.New(w.store, w.index, quiet).CatchUp
+	follower := follow.New(w.store, w.index, quiet)
+	w.ingester.Publish = follower.CatchUp
 	w.Metrics = NewMetrics("v1.2.3", w.index, w.ingester, w.store, quiet)
+	w.Follower = follower
 	w.ingester.Ended = w.JobEnded
 	if err := w.ingester.Load(t.Context()); err != nil {
 		t.Fatal(err)

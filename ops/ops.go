@@ -52,6 +52,9 @@ func (o *Ops) routes() *http.ServeMux {
 		Index: o.Index, Ingester: o.Ingester, Store: o.Store, Search: o.Search, Version: o.Version, Log: o.Log, Entry: o.Entry,
 		State: o.state, Traffic: o.Metrics.traffic,
 	}
+	if o.Metrics.Replicas != nil {
+		status.Replicas = o.Metrics.Replicas.read
+	}
 	status.Routes(mux)
 	o.Routes(mux)
 	publish.New(&o.Server).Routes(mux)

@@ -59,7 +59,8 @@ func idle(t *testing.T, providers ...ingest.Provider) *deployment {
 	}
 	x := index.New()
 	g := ingest.New(st, log, 2, providers...)
-	g.Publish = follow.New(st, x, log).CatchUp
+	follower := follow.New(st, x, log)
+	g.Publish = follower.CatchUp
 	t.Cleanup(func() {
 		g.Close()
 		if err := st.Close(); err != nil {
@@ -67,6 +68,7 @@ func idle(t *testing.T, providers ...ingest.Provider) *deployment {
 		}
 	})
 	m := NewMetrics("v1.2.3", x, g, st, log)
+	m.Follower = follower
 	g.Ended = m.JobEnded
 	draining, stopping := make(chan struct{}), make(chan struct{})
 	d.drain = sync.OnceFunc(func() { close(draining) })

@@ -85,8 +85,9 @@ type Shared interface {
 	// of the store.
 	Turns(ctx context.Context) (turns map[string]Turn, now time.Time, err error)
 	// Report says that this process serves searches, and what they find: the revision, the version
-	// and the settings of r count. It is taken back when the store is closed.
-	Report(ctx context.Context, r Replica) error
+	// and the settings of r count. It returns the process's ID. The report is taken back when the
+	// store is closed.
+	Report(ctx context.Context, r Replica) (id string, err error)
 	// Replicas returns the processes that report, also those not heard of for some minutes, and
 	// the time by the clock of the store.
 	Replicas(ctx context.Context) ([]Replica, time.Time, error)

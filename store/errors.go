@@ -1,6 +1,9 @@
 package store
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Errors of opening a store. Those that wrap them name the file, say what it is, and what to
 // do. ErrDamaged can come of every other method, too.
@@ -56,6 +59,10 @@ var ErrRemoved = errors.New("it was forgotten or renamed while it waited to be r
 // revision: events were removed or renamed, a provider's time zone changed, or the store
 // has not reached that revision. Then the caller has to Load everything.
 var ErrRewritten = errors.New("what has changed since cannot be told event by event")
+
+// ErrHistory is an ErrRewritten: the store has another past than it had at that revision. It was
+// put back to an earlier state, by a restore or by the promotion of a standby that lacked commits.
+var ErrHistory = fmt.Errorf("the store was put back to an earlier state: %w", ErrRewritten)
 
 // errNotOurs is the error for a value that has the right checksum and type, and that fever
 // would encode in another way.

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fever/event"
@@ -41,22 +42,39 @@ type Follower struct {
 	index *index.Index
 	log   *slog.Logger
 
-	mu       sync.Mutex     // one update at a time
-	revision store.Revision // what the index holds, if it is whole
-	whole    bool           // unset before the first load, and while the index is updated
+	mu    sync.Mutex // one update at a time
+	whole bool       // unset before the first load, and while the index is updated
+
+	revision atomic.Uint64 // what the index holds, if it is whole
+	loads    [reasons]atomic.Uint64
 }
+
+// A Reason is why everything was loaded.
+type Reason int
+
+// The reasons.
+const (
+	Start     Reason = iota // nothing was loaded yet
+	Rewritten               // what changed could not be told event by event: see store.ErrRewritten
+	History                 // the store was put back to an earlier state: see store.ErrHistory
+	Torn                    // the index failed to take a change
+	reasons
+)
+
+// Reasons are all reasons, in words.
+var Reasons = [reasons]string{Start: "start", Rewritten: "rewritten", History: "history", Torn: "torn"}
+
+// Loads returns how often everything was loaded for a reason. It waits for nothing.
+func (f *Follower) Loads(r Reason) uint64 { return f.loads[r].Load() }
 
 // New returns a follower of st. Nothing but it may change the index.
 func New(st Store, x *index.Index, log *slog.Logger) *Follower {
 	return &Follower{store: st, index: x, log: log}
 }
 
-// Revision returns the revision of what searches find, or 0 before the first load.
-func (f *Follower) Revision() store.Revision {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.revision
-}
+// Revision returns the revision of what searches find, or 0 before the first load. It waits for
+// nothing.
+func (f *Follower) Revision() store.Revision { return store.Revision(f.revision.Load()) }
 
 // CatchUp brings the index to the latest revision of the store. What was committed before
 // the call is found by searches after it. The first call loads everything.
@@ -65,24 +83,42 @@ func (f *Follower) Revision() store.Revision {
 func (f *Follower) CatchUp(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	before := f.Revision()
 	if !f.whole {
-		return f.load(ctx)
+		reason := Start
+		if f.Loads(Start) > 0 {
+			reason = Torn
+		}
+		return f.load(ctx, reason)
 	}
-	entries, at, err := f.store.Changes(ctx, f.revision)
+	entries, at, err := f.store.Changes(ctx, before)
+	if errors.Is(err, store.ErrHistory) {
+		err := f.load(ctx, History)
+		if err == nil {
+			f.log.ErrorContext(ctx, "the store was put back to an earlier state: everything was loaded again, and what it had beyond that is lost until providers bring it again", "revision", f.Revision(), "was", before)
+		}
+		return err
+	}
 	if errors.Is(err, store.ErrRewritten) {
-		return f.load(ctx)
+		return f.load(ctx, Rewritten)
 	}
 	if err != nil {
-		return fmt.Errorf("ask the store what changed after revision %d: %w", f.revision, err)
+		return fmt.Errorf("ask the store what changed after revision %d: %w", before, err)
 	}
 	f.whole = false // should the index panic it is torn, and has to be loaded
 	f.index.Apply(entries)
-	f.revision, f.whole = at, true
+	f.at(at)
 	return nil
 }
 
+// at says that the index holds a revision.
+func (f *Follower) at(r store.Revision) {
+	f.revision.Store(uint64(r))
+	f.whole = true
+}
+
 // load replaces everything in the index.
-func (f *Follower) load(ctx context.Context) error {
+func (f *Follower) load(ctx context.Context, reason Reason) error {
 	entries, at, err := f.store.Load(ctx)
 	if err != nil {
 		return err
@@ -90,7 +126,8 @@ func (f *Follower) load(ctx context.Context) error {
 	if err := f.index.Load(entries); err != nil {
 		return err
 	}
-	f.revision, f.whole = at, true
+	f.at(at)
+	f.loads[reason].Add(1)
 	debug.FreeOSMemory() // what loading took is garbage now, and more than what is kept
 	return nil
 }

@@ -226,7 +226,41 @@ func TestTorn(t *testing.T) {
 	if err := f.CatchUp(t.Context()); err != nil || counted.loads != 2 {
 		t.Error(err, counted.loads)
 	}
+	if f.Loads(Start) != 1 || f.Loads(Torn) != 1 {
+		t.Errorf("%d loads at the start, %d of a torn index", f.Loads(Start), f.Loads(Torn))
+	}
 	holds(t, st, x)
+}
+
+// TestHistory shows that a store which was put back to an earlier state is loaded again, and that
+// it is logged; and that what was forgotten is loaded, too, and no such thing.
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	var log bytes.Buffer
+	counted := &counting{Store: st}
+	f := New(counted, index.New(), slog.New(slog.NewTextHandler(&log, nil)))
+	for _, change := range []func(){
+		func() {},
+		func() { apply(t, st, "a", "UTC", map[string]string{"1": "2021-01-01"}) },
+		func() {
+			if _, err := st.Forget(t.Context(), store.Forgetting{Provider: "a"}); err != nil {
+				t.Fatal(err)
+			}
+		},
+		func() { counted.fail = func() error { return fmt.Errorf("by design: %w", store.ErrHistory) } },
+	} {
+		change()
+		if err := f.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f.Loads(Start) != 1 || f.Loads(Rewritten) != 1 || f.Loads(History) != 1 || f.Loads(Torn) != 0 {
+		t.Errorf("loads: %d at the start, %d rewritten, %d of another history, %d torn", f.Loads(Start), f.Loads(Rewritten), f.Loads(History), f.Loads(Torn))
+	}
+	if n := strings.Count(log.String(), "put back to an earlier state"); n != 1 {
+		t.Errorf("logged %s", log.String())
+	}
 }
 
 // TestRun follows what others commit, and tries again after failures until it works.

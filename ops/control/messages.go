@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -21,7 +22,14 @@ type envelope struct {
 type Readiness struct {
 	Status    string              `json:"status"` // ready, waiting (for the data file), loading, collecting, draining or stopping
 	Events    int                 `json:"events"`
+	Store     *StoreDown          `json:"store,omitempty"` // while a database does not answer: searches go on from memory
 	Providers []ProviderReadiness `json:"providers"`
+}
+
+// StoreDown is the part of a database in [Readiness].
+type StoreDown struct {
+	Down time.Time `json:"down"` // since when it has not answered
+	Why  string    `json:"why"`
 }
 
 // ProviderReadiness is the part of a provider in [Readiness].

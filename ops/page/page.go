@@ -4,6 +4,7 @@ package page
 import (
 	"context"
 	"embed"
+	"errors"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -38,8 +39,9 @@ type Page struct {
 	Store    store.Store
 	Search   http.Handler // the public handler, for trying a search
 	Version  string
-	State    func() string  // the status of /readyz
-	Traffic  func() Traffic // how searches went
+	State    func() string   // the status of /readyz
+	Traffic  func() Traffic  // how searches went
+	Replicas func() Replicas // nil: the store is not shared
 	Log      *slog.Logger
 	// Entry makes a provider of settings that somebody tries, whose documents have at most so
 	// many bytes. It reads no file and no environment variable.
@@ -79,6 +81,8 @@ type view struct {
 	Verdict   verdict
 	Searches  Traffic
 	Providers []card
+	Replicas  []replicaRow
+	Differ    bool // they have different settings
 	Stored    stored
 	Try       trial
 }
@@ -91,17 +95,21 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request) {
 // need the rest of the page most when something is wrong.
 func (p *Page) look(r *http.Request) view {
 	ctx, now := r.Context(), time.Now()
+	stats := p.Store.Stats()
+	down := outage(&stats, now)
 	v := view{Now: now.UTC(), Version: p.Version, Searches: p.Traffic()}
 	var problems []error
 	var bad, others []card // in this order
 	for _, status := range p.Ingester.Status() {
-		jobs, err := p.jobs(ctx, status.Name)
-		if err != nil {
-			problems = append(problems, err)
-		}
-		snapshot, err := p.snapshot(ctx, &status)
-		if err != nil {
-			problems = append(problems, err)
+		var jobs []store.Job
+		var snapshot *store.Job
+		if down == "" { // else each question may wait for long, and would be in vain
+			var err1, err2 error
+			jobs, err1 = p.jobs(ctx, status.Name)
+			snapshot, err2 = p.snapshot(ctx, &status)
+			if err := errors.Join(err1, err2); err != nil {
+				problems = append(problems, err)
+			}
 		}
 		if c := newCard(now, status, jobs, snapshot); c.Level == levelBad {
 			bad = append(bad, c)
@@ -116,10 +124,14 @@ func (p *Page) look(r *http.Request) view {
 		v.Stored = newStored(p.Index.Days(), query.Get("provider"), query.Get("year"), now)
 		v.Stored.Events = snapshot.Events
 	}
-	if err := p.Store.Stats().Broken; err != nil {
-		problems = []error{err} // the cause of the others
+	if stats.Broken != nil {
+		problems = []error{stats.Broken} // the cause of the others
 	}
-	v.Verdict = judge(p.State(), problems, v.Searches, v.Providers)
+	if p.Replicas != nil {
+		replicas := p.Replicas()
+		v.Replicas, v.Differ = replicas.rows(), replicas.differ()
+	}
+	v.Verdict = judge(p.State(), problems, down, v.Searches, v.Providers, v.Differ)
 	v.Try = p.try(r, v.Stored)
 	return v
 }

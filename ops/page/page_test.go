@@ -75,9 +75,11 @@ func show(t *testing.T, every time.Duration, providers ...string) *shown {
 	}
 	x := index.New()
 	g := ingest.New(st, quiet, 1, configured...)
-	g.Publish = follow.New(st, x, quiet).CatchUp
+	follower := follow.New(st, x, quiet)
+	g.Publish = follower.CatchUp
 	g.Ended = func(store.Job) { s.ended <- struct{}{} }
 	m := ops.NewMetrics("v1.2.3", x, g, st, quiet)
+	m.Follower = follower
 	s.Ops = ops.Ops{
 		Server: control.Server{Index: x, Ingester: g, Store: st, Log: quiet}, Metrics: m, Version: "v1.2.3", OpenAPI: httpapi.OpenAPI,
 		Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: quiet, InFlight: &m.InFlight, Shed: &m.Shed, Observe: m.Search}),

@@ -95,7 +95,7 @@ func TestJudge(t *testing.T) {
 		{cards: []card{nonsense, stale}, level: levelBad, headline: "1 provider is stale"},
 		{cards: []card{tenth}, level: levelOK, headline: "All is well"},
 	} {
-		got := judge(tc.state, tc.problems, Traffic{Shed: tc.shed, Failed: tc.failed}, tc.cards)
+		got := judge(tc.state, tc.problems, "", Traffic{Shed: tc.shed, Failed: tc.failed}, tc.cards, false)
 		if got.Level != tc.level || got.Headline != tc.headline || !strings.Contains(got.Detail, tc.detail) {
 			t.Errorf("%+v, not %s %s: %s", got, tc.level, tc.headline, tc.detail)
 		}

@@ -27,7 +27,7 @@ type verdict struct {
 }
 
 // judge returns the worst of what the page shows.
-func judge(service string, problems []error, searches Traffic, cards []card) verdict {
+func judge(service string, problems []error, outage string, searches Traffic, cards []card, differ bool) verdict {
 	goesOn := " Searches are answered from what is stored."
 	if service == "collecting" {
 		goesOn = " Not ready: first snapshots are missing, and searches should be sent elsewhere."
@@ -45,6 +45,8 @@ func judge(service string, problems []error, searches Traffic, cards []card) ver
 		return verdict{levelWait, "Draining", "Searches are answered, and should be sent elsewhere. No job begins."}
 	case service == "loading":
 		return verdict{levelWait, "Starting", "What is stored is being loaded. Until then searches wait."}
+	case outage != "":
+		return verdict{levelBad, "The database does not answer", outage + " Searches are answered from memory. Nothing is collected."}
 	case len(problems) > 0:
 		return verdict{levelBad, "The data file cannot be read", errors.Join(problems...).Error()}
 	case unstored >= 0:
@@ -63,6 +65,8 @@ func judge(service string, problems []error, searches Traffic, cards []card) ver
 		return verdict{worst(suspect), are(suspect) + " suspect", about(suspect) + " What was sold stays searchable."}
 	case len(rejecting) > 0:
 		return verdict{worst(rejecting), "Rows are rejected", about(rejecting) + " Their events keep their last values."}
+	case differ:
+		return verdict{levelWait, "Replicas have different settings", "What is stored depends on who collects it: give all processes on the database the same settings."}
 	case len(by[stateNew]) > 0:
 		return verdict{levelWait, "Waiting for the first data", about(by[stateNew]) + goesOn}
 	case len(by[stateOff]) == len(cards):

@@ -247,7 +247,7 @@ func TestOtherHistory(t *testing.T) {
 		if err := s.Wait(t.Context(), at); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := s.Changes(t.Context(), at); !errors.Is(err, store.ErrRewritten) {
+		if _, _, err := s.Changes(t.Context(), at); !errors.Is(err, store.ErrHistory) {
 			t.Errorf("%d commits later: %v", n, err)
 		}
 		storetest.Apply(t, other, storetest.Snapshot("b", int64(n), storetest.Sample("b", n, 1)))

@@ -14,18 +14,19 @@ import (
 const replicaKept = 10 * time.Minute
 
 // Report says that this process serves searches, and what they find: see [Store.Replicas]. The
-// store knows the process and its machine by itself. Close takes the report back.
-func (s *Store) Report(ctx context.Context, r store.Replica) error {
+// store knows the process and its machine by itself, and returns the ID of the first. Close takes
+// the report back.
+func (s *Store) Report(ctx context.Context, r store.Replica) (id string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	_, err := s.pool.Exec(ctx, `with old as (delete from fever.replica where seen < clock_timestamp() - $6::interval and id <> $1)
+	_, err = s.pool.Exec(ctx, `with old as (delete from fever.replica where seen < clock_timestamp() - $6::interval and id <> $1)
 		insert into fever.replica (id, host, version, revision, settings) values ($1, $2, $3, $4, $5) on conflict (id)
 		do update set revision = excluded.revision, settings = excluded.settings, seen = excluded.seen`,
 		s.holder, s.host, r.Version, int64(r.Revision), r.Settings, replicaKept)
 	if err != nil {
-		return fmt.Errorf("report what searches find: %w", err)
+		return "", fmt.Errorf("report what searches find: %w", err)
 	}
-	return nil
+	return s.holder, nil
 }
 
 // Replicas returns the processes that serve searches by host, those too that were heard of some

@@ -32,8 +32,8 @@ func TestReplicas(t *testing.T) {
 	}
 	report := func(s *Store, r store.Replica) {
 		t.Helper()
-		if err := s.Report(t.Context(), r); err != nil {
-			t.Fatal(err)
+		if id, err := s.Report(t.Context(), r); err != nil || id != s.holder {
+			t.Fatal(id, err)
 		}
 	}
 	if all := list(); len(all) != 0 {

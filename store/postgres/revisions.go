@@ -73,8 +73,8 @@ func (t *tx) revise(rewritten bool, at *store.Revision) {
 // of revisions and then of keys, and the revision that they make up to. What was changed
 // more than once comes once, as it is now.
 //
-// The error is store.ErrRewritten (wrapped) when that is not all that has happened. This is so,
-// too, when the database has another past than it had at that revision, as after a restore.
+// The error is store.ErrRewritten (wrapped) when that is not all that has happened. It is
+// store.ErrHistory when the database has another past than it had at that revision.
 func (s *Store) Changes(ctx context.Context, since store.Revision) (entries []*event.Entry, at store.Revision, err error) {
 	entries, at, err = s.changes(ctx, since)
 	if err != nil {
@@ -108,6 +108,7 @@ func (s *Store) changes(ctx context.Context, since store.Revision) (entries []*e
 		return nil, 0, err
 	}
 	known := since >= h.rewritten && since <= h.revision && (later.known || h.revision == 0)
+	other := since > h.revision || later.other
 	type place struct {
 		number int64
 		key    []byte
@@ -127,6 +128,9 @@ func (s *Store) changes(ctx context.Context, since store.Revision) (entries []*e
 		return nil, 0, err
 	}
 	s.reached(h.revision)
+	if other {
+		return nil, 0, store.ErrHistory
+	}
 	if !known {
 		return nil, 0, store.ErrRewritten
 	}
@@ -145,6 +149,7 @@ type laterRevisions struct {
 
 	numbers map[int64]int64 // by their change
 	known   bool            // the one is in the past of the database
+	other   bool            // it has another id there
 }
 
 func (l *laterRevisions) scan(rows pgx.Rows) error {
@@ -154,6 +159,7 @@ func (l *laterRevisions) scan(rows pgx.Rows) error {
 	_, err := pgx.ForEachRow(rows, []any{&number, &id, &change}, func() error {
 		if number == int64(l.since) {
 			l.known = l.history.shares(l.since, id)
+			l.other = !l.known
 			return nil
 		}
 		l.known = l.known || l.since == 0 && number == 1
