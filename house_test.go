@@ -63,7 +63,7 @@ var allowed = map[string][]string{
 	"internal/postgrestest": {}, // for tests, too
 	"internal/replicas":     {"internal/harness", "internal/plot", "internal/postgrestest"},
 	"explain":               {"store", "provider/feed", "event"},
-	"internal/torture":      {"internal/harness", "store", "store/bolt"}, // to check the files that it has a process leave behind
+	"internal/torture":      {"internal/harness", "archive", "store", "store/bolt"}, // to check the files that it has a process leave behind
 
 	"provider/feed/dump":      {"provider/feed", "provider/jsonscan", "event"},
 	"provider/feed/schemaorg": {"provider/feed", "provider/jsonscan", "provider/rrule", "event"},

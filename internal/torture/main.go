@@ -4,6 +4,7 @@
 //
 //   - it has every job that the log called completed, or whose data a search has shown;
 //   - it has exactly the events that its completed jobs make;
+//   - the archive has the document of each completed job, as it was sent;
 //   - jobs that ran become interrupted;
 //   - a search in the next process finds all that is stored.
 //
@@ -99,11 +100,12 @@ type victim struct {
 	began   time.Time
 	figures figures
 
-	created bool // a process has said that it had loaded the file
-	model   *model
-	stored  []record       // at the last examination
-	shown   [providers]int // versions that a search has shown
-	process *process       // the last
+	created  bool // a process has said that it had loaded the file
+	model    *model
+	archived map[uint64]bool // jobs whose documents were found in the archive
+	stored   []record        // at the last examination
+	shown    [providers]int  // versions that a search has shown
+	process  *process        // the last
 
 	searching <-chan []byte // set while searches run without a pause; brings the last answer
 }
@@ -112,13 +114,14 @@ type victim struct {
 func (v *victim) renew(n int) error {
 	v.db = filepath.Join(v.dir, fmt.Sprintf("%d.db", n))
 	v.config = filepath.Join(v.dir, fmt.Sprintf("%d.yaml", n))
-	v.created, v.model, v.stored, v.shown = false, newModel(), nil, [providers]int{}
+	v.created, v.model, v.archived, v.stored, v.shown = false, newModel(), make(map[uint64]bool), nil, [providers]int{}
 	var b strings.Builder
 	fmt.Fprintf(&b, "listen: 127.0.0.1:0\ndb: %s\nkeep-jobs: %d\nproviders:\n", v.db, keepJobs)
 	for p := range providers {
 		fmt.Fprintf(&b, "  - name: %s\n    url: %s%[1]s\n    every: 1s\n", providerName(p), v.feeds.url)
 	}
-	if err := os.RemoveAll(filepath.Join(v.dir, fmt.Sprintf("%d.db", n-1))); err != nil {
+	last := filepath.Join(v.dir, fmt.Sprintf("%d.db", n-1))
+	if err := errors.Join(os.RemoveAll(last), os.RemoveAll(last+archiveSuffix)); err != nil {
 		return err
 	}
 	return os.WriteFile(v.config, []byte(b.String()), 0o600)
@@ -250,7 +253,7 @@ func (v *victim) examine(ctx context.Context) error {
 	if err := v.model.compare(v.stored); err != nil {
 		return err
 	}
-	if err := check(v.db); err != nil {
+	if err := errors.Join(check(v.db), v.examineArchive()); err != nil {
 		return err
 	}
 	v.figures.count(v, completed, running)
