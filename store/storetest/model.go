@@ -47,12 +47,14 @@ func (m *Model) begin(job store.Job, keep int) {
 	if running := m.running(job.Provider); running != nil {
 		m.interrupt(*running, job.Started, keep)
 	}
+	job.Turn = store.Turn{} // which is not recorded
 	m.last++
 	m.jobs = append(m.jobs, job)
 }
 
 // end records the end of a running job.
 func (m *Model) end(job store.Job, keep int) {
+	job.Turn = store.Turn{} // which is not recorded
 	finished, records := 0, 0
 	answered, applied := false, false
 	for i := range slices.Backward(m.jobs) {
