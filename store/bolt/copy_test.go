@@ -44,13 +44,17 @@ func TestCopiedBuckets(t *testing.T) {
 	}
 }
 
-// content returns what is in each bucket, and its sequence.
+// content returns what is in each bucket, and its sequence. Digests of current events are left out,
+// as copies leave them out.
 func content(t *testing.T, s *Store) map[string][]string {
 	t.Helper()
 	all := make(map[string][]string)
 	err := s.view(func(tx *bbolt.Tx) error {
 		return tx.ForEach(func(name []byte, b *bbolt.Bucket) error {
 			for k, v := range under(b, "") {
+				if string(name) == "current" {
+					v = []byte(ownerOf(v))
+				}
 				all[string(name)] = append(all[string(name)], fmt.Sprintf("%d %q %x", b.Sequence(), k, v))
 			}
 			return nil
