@@ -194,7 +194,7 @@ func TestArchivePages(t *testing.T) {
 		return doc, nil
 	}
 	f.Ingester = New(f.bolt, slog.New(slog.NewTextHandler(&f.logged, nil)), 1, Provider{
-		Name: "feverup", Location: time.UTC, Attempts: 1, Paged: true,
+		Name: "feverup", Location: time.UTC, Attempts: 1, Every: time.Hour, Paged: true,
 		Get:     func(context.Context, feed.Validators, *feed.Progress) (*feed.Document, error) { return page(1) },
 		GetPage: func(_ context.Context, p *feed.Page, _ *feed.Progress) (*feed.Document, error) { return page(p.Number) },
 		Decode: func(doc *feed.Document) (*feed.Feed, error) {

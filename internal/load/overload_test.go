@@ -111,7 +111,7 @@ func TestOverloadReport(t *testing.T) {
 		t.Error(text)
 	}
 
-	if picture := o.picture(); strings.Count(picture, "<polyline") != 2*2 { // two panels
+	if picture := o.picture(); strings.Count(picture, "<path") != 2*2 { // two panels
 		t.Errorf("drawn: %s", picture)
 	}
 }

@@ -59,7 +59,7 @@ func TestJudge(t *testing.T) {
 func TestDraw(t *testing.T) {
 	t.Parallel()
 	picture := draw(minutes(files, 10, 1), 60)
-	if strings.Count(picture, "<polyline") != measures || strings.Count(picture, `class="shade"`) != 2 {
+	if strings.Count(picture, "<path") != measures || strings.Count(picture, `class="shade"`) != 2 {
 		t.Error(picture)
 	}
 }
