@@ -24,6 +24,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"fever/internal/leak"
+	"fever/internal/postgrestest"
 )
 
 var update = flag.Bool("update", false, "write what the program prints into the scripts' files")
@@ -44,7 +45,7 @@ func (l leakTested) Run() int {
 			}
 		}
 	}
-	return leak.Check(l.M.Run())
+	return leak.Check(postgrestest.Run(l.M))
 }
 
 // TestScript runs the real program as testdata/script/*.txtar write it, with
@@ -62,6 +63,7 @@ func (l leakTested) Run() int {
 //	                   start it, and wait for a line with that message in its log
 //	nohup              start the next one with SIGHUP ignored
 //	free NAME          set the variable to an address that is free
+//	database           make an empty PostgreSQL database. Its URL is $DB. [postgres] says whether there can be one.
 //	swap               have the commands go to the other one of two servers
 //	await MESSAGE      wait for a line with that message in the log of fever serve
 //	get TARGET         GET http://$ADDRESS/TARGET: the body and a line feed to stdout, the status, entity tag, cache control, Vary and Link to stderr
@@ -91,22 +93,29 @@ func TestScript(t *testing.T) {
 			env.Values[other{}] = &server{}
 			return nil
 		},
+		Condition: func(name string) (bool, error) {
+			if name != "postgres" {
+				return false, fmt.Errorf("no such condition: %s", name)
+			}
+			return postgrestest.Available(), nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"provide": provide,
-			"hang":    hang,
-			"asked":   asked,
-			"release": release,
-			"start":   start,
-			"begin":   begin,
-			"nohup":   nohup,
-			"free":    free,
-			"swap":    swap,
-			"signal":  send,
-			"insist":  insist,
-			"await":   await,
-			"get":     get,
-			"ask":     ask,
-			"end":     end,
+			"database": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("DB", postgrestest.Database(t)) },
+			"provide":  provide,
+			"hang":     hang,
+			"asked":    asked,
+			"release":  release,
+			"start":    start,
+			"begin":    begin,
+			"nohup":    nohup,
+			"free":     free,
+			"swap":     swap,
+			"signal":   send,
+			"insist":   insist,
+			"await":    await,
+			"get":      get,
+			"ask":      ask,
+			"end":      end,
 		},
 	})
 }

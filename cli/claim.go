@@ -58,3 +58,19 @@ func await(ctx context.Context, log *slog.Logger, open func() (store.Store, erro
 		}
 	}
 }
+
+// whenFree calls do, again and again while another process that shares the store runs a job of the
+// provider. Jobs of the schedule begin and end without anybody's doing.
+func whenFree[T any](ctx context.Context, do func() (T, error)) (T, error) {
+	for {
+		done, err := do()
+		if !errors.Is(err, store.ErrBusy) {
+			return done, err
+		}
+		select {
+		case <-ctx.Done():
+			return done, err
+		case <-time.After(claimPause):
+		}
+	}
+}

@@ -38,13 +38,15 @@ type localCollector struct {
 }
 
 func (o *localCollector) runNow(ctx context.Context, provider string, goesOn bool) (store.Job, error) {
-	return o.RunNow(ctx, provider, store.Manual, o.force && !goesOn)
+	return whenFree(ctx, func() (store.Job, error) { return o.RunNow(ctx, provider, store.Manual, o.force && !goesOn) })
 }
 
 func (o *localCollector) importFile(ctx context.Context, name, file string, in io.Reader) (store.Job, error) {
 	i := slices.IndexFunc(o.providers, func(p config.Provider) bool { return p.Name == name })
-	return o.Import(ctx, name, o.force, func(ctx context.Context, p *feed.Progress) (*feed.Document, error) {
-		return readSnapshot(ctx, o.providers[i].Provider, file, in, p)
+	return whenFree(ctx, func() (store.Job, error) {
+		return o.Import(ctx, name, o.force, func(ctx context.Context, p *feed.Progress) (*feed.Document, error) {
+			return readSnapshot(ctx, o.providers[i].Provider, file, in, p)
+		})
 	})
 }
 

@@ -48,7 +48,7 @@ func edit[What, Done any](ctx context.Context, e *editFlags, what What,
 				return done, err
 			}
 		}
-		return here(st, ctx, what)
+		return whenFree(ctx, func() (Done, error) { return here(st, ctx, what) })
 	}
 	done, err = there(client, ctx, what)
 	if errors.Is(err, control.ErrBroken) {

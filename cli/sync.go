@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -41,6 +43,10 @@ While fever serve holds the data file, it does the work of --once, with its own
 settings, and the events can be searched at once. If a scheduled job of the provider is
 running, sync waits for its end. The server finishes the jobs that it has begun, even
 if you stop this command.
+
+With a database sync does the work itself, beside all that share it. If one of them
+runs a job of the provider, it waits for its end. What is new can be searched
+everywhere when it ends, or it says after 5 seconds who has not got it yet.
 
 ` + configHelp,
 		Example: `  fever sync --once
@@ -156,7 +162,44 @@ func (s *syncCommand) collect(ctx context.Context, st store.Store, names, files 
 		log.Info("stopped")
 		return nil
 	}
-	return collectOnce(ctx, &localCollector{g, s.Providers, s.force}, names, files, std)
+	shared, isShared := st.(store.Shared)
+	if !isShared {
+		return collectOnce(ctx, &localCollector{g, s.Providers, s.force}, names, files, std)
+	}
+	_, before, err := st.Locations(ctx)
+	if err != nil {
+		return err
+	}
+	failed := collectOnce(ctx, &localCollector{g, s.Providers, s.force}, names, files, std)
+	return errors.Join(failed, shown(ctx, shared, before, std.err))
+}
+
+// shownLimit is how long sync waits for replicas to have what it has stored.
+const shownLimit = 5 * time.Second
+
+// shown waits until the searches of all replicas that live find what a store has, if that is more
+// than before, or says that they do not yet.
+func shown(ctx context.Context, st store.Shared, before store.Revision, out io.Writer) error {
+	_, now, err := st.Locations(ctx)
+	for until := time.Now().Add(shownLimit); err == nil && now > before; {
+		var replicas []store.Replica
+		var at time.Time
+		replicas, at, err = st.Replicas(ctx)
+		behind := slices.IndexFunc(replicas, func(r store.Replica) bool { return r.Revision < now && at.Sub(r.Seen) < store.ReplicaLives })
+		if err != nil || behind < 0 {
+			break
+		}
+		if time.Now().After(until) {
+			_, err = fmt.Fprintf(out, "not all replicas have said that they find it yet: %s\n", replicas[behind].Host)
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(claimPause):
+		}
+	}
+	return err
 }
 
 // ask makes the server do the work, with its own configuration.

@@ -301,6 +301,12 @@ func Database(t testing.TB) string {
 	return sharedServer(t).Database(t)
 }
 
+// Available reports whether [Database] skips no test.
+func Available() bool {
+	_, err := programs()
+	return err == nil || os.Getenv(Required) == "required"
+}
+
 // Exec runs statements in a database of [Database], as somebody else.
 func Exec(t testing.TB, place string, statements ...string) {
 	t.Helper()

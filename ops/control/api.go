@@ -111,6 +111,8 @@ func (s *Server) stops() bool {
 // failed returns the error that a client gets for an error of the ingester.
 func (s *Server) failed(err error) error {
 	switch {
+	case errors.Is(err, store.ErrBusy): // which names who runs it
+		return &server.Error{Status: errBusy.Status, Code: errBusy.Code, Message: err.Error()}
 	case errors.Is(err, ingest.ErrBusy):
 		return errBusy
 	case errors.Is(err, ingest.ErrClosed), s.stops():

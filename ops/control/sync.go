@@ -29,6 +29,7 @@ func (s *Server) sync(r *http.Request, q *Query) (status int, data any, err erro
 
 	result := Synced{Jobs: []store.Job{}, Busy: []string{}}
 	var ends []<-chan store.Job
+	var busy []string // what is said of those
 	for _, name := range names {
 		job, ended, err := s.Ingester.Start(r.Context(), name, store.Manual, run.Force)
 		switch {
@@ -38,6 +39,10 @@ func (s *Server) sync(r *http.Request, q *Query) (status int, data any, err erro
 			return 0, nil, errStopping
 		case errors.Is(err, ingest.ErrBusy):
 			result.Busy = append(result.Busy, name)
+			if errors.Is(err, store.ErrBusy) { // it names who runs the job
+				name = err.Error()
+			}
+			busy = append(busy, name)
 		case err != nil:
 			return 0, nil, err
 		default:
@@ -48,7 +53,7 @@ func (s *Server) sync(r *http.Request, q *Query) (status int, data any, err erro
 	if len(ends) == 0 && len(result.Busy) > 0 {
 		return 0, nil, &server.Error{
 			Status: http.StatusConflict, Code: "busy",
-			Message: "a job runs already: " + strings.Join(result.Busy, ", "),
+			Message: "a job runs already: " + strings.Join(busy, ", "),
 		}
 	}
 	if !run.Wait {
@@ -63,8 +68,11 @@ func (s *Server) await(ctx context.Context, result Synced, ends []<-chan store.J
 	for i, ended := range ends {
 		select {
 		case job, ok := <-ended:
-			if !ok { // the job never ran
+			switch {
+			case !ok && s.stops(): // the job never ran
 				return 0, nil, errStopping
+			case !ok: // while it waited for a worker another process began one
+				return 0, nil, errBusy
 			}
 			result.Jobs[i] = job
 		case <-ctx.Done():
