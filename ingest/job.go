@@ -76,9 +76,12 @@ func (g *Ingester) Start(ctx context.Context, name string, trigger store.Trigger
 		defer cancel()
 		defer release()
 		defer close(ended)
-		if record, err := g.process(ctx, j); err == nil {
-			ended <- record
+		record, err := g.process(ctx, j)
+		if err != nil {
+			j.refuse(err)
+			return
 		}
+		ended <- record
 	})
 	record, ok := <-j.begun
 	if !ok {
@@ -179,7 +182,6 @@ func (g *Ingester) process(ctx context.Context, j *job) (store.Job, error) {
 	}
 	began := time.Now()
 	if err := g.run(ctx, j); err != nil {
-		j.refuse(err)
 		return store.Job{}, err
 	}
 	g.logJob(ctx, &j.record, time.Since(began))
@@ -202,12 +204,11 @@ func (j *job) tell() {
 	}
 }
 
-// refuse tells who started the job that it does not begin.
+// refuse tells who started the job that it does not begin, unless that was told that it waits. The
+// provider is free by then.
 func (j *job) refuse(err error) {
-	if j.begun != nil {
-		j.refused = err
-		close(j.begun)
-	}
+	j.refused = err
+	close(j.begun)
 }
 
 // run takes a pending job to its end. Whatever happens is in its record. The error is ErrBusy or

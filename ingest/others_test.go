@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"bytes"
 	"context"
 	"errors"
@@ -441,7 +442,7 @@ func TestWrongClock(t *testing.T) {
 			stopWrong()
 			turns := make(map[time.Time]bool)
 			for _, job := range jobsOf(t, right.shared) {
-				for _, at := range []time.Time{job.Scheduled, job.Started, job.Finished} {
+				for _, at := range []time.Time{job.Scheduled, job.Started, cmp.Or(job.Finished, began)} { // one may run
 					if at.Sub(began).Abs() > 5*time.Minute || turns[job.Scheduled] {
 						t.Errorf("job %+v", job)
 					}
