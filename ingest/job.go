@@ -173,7 +173,11 @@ func (g *Ingester) process(ctx context.Context, j *job) (store.Job, error) {
 		}
 	}
 	defer func() { <-g.workers }()
-	if err := ctx.Err(); err != nil {
+	err := ctx.Err()
+	if err == nil && j.begun != nil { // Close ends the contexts of its jobs one after the other
+		err = g.background.stopping.Err()
+	}
+	if err != nil {
 		return store.Job{}, fmt.Errorf("provider %q: %w", j.Name, err)
 	}
 	if g.stopping() {
