@@ -160,6 +160,9 @@ func TestTurnsAreShared(t *testing.T) {
 	turns := make(map[string]map[time.Time]bool)
 	startUps := make(map[string]int)
 	for _, job := range jobsOf(t, replicas[0].shared) {
+		if job.Kind == feed.KindCanceled { // by a stop, which gives the turn back
+			continue
+		}
 		if turns[job.Provider] == nil {
 			turns[job.Provider] = make(map[time.Time]bool)
 		}
@@ -170,7 +173,7 @@ func TestTurnsAreShared(t *testing.T) {
 		if job.Trigger == store.StartUp {
 			startUps[job.Provider]++
 		}
-		if job.State != store.Completed && job.Kind != feed.KindCanceled || job.Started.Before(job.Scheduled.Truncate(time.Millisecond)) {
+		if job.State != store.Completed || job.Started.Before(job.Scheduled.Truncate(time.Millisecond)) {
 			t.Errorf("job %+v", job)
 		}
 	}
@@ -178,7 +181,8 @@ func TestTurnsAreShared(t *testing.T) {
 		if most[i].Load() != 1 {
 			t.Errorf("%d jobs of %s at once", most[i].Load(), p.Name)
 		}
-		if len(turns[p.Name]) < 3*each || startUps[p.Name] != 1 {
+		if len(turns[p.Name]) < 3*(each-1) || // each stop may have cancelled one
+			startUps[p.Name] != 1 {
 			t.Errorf("%s had %d turns, %d of them of a start", p.Name, len(turns[p.Name]), startUps[p.Name])
 		}
 	}
