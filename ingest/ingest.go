@@ -116,6 +116,8 @@ type Ingester struct {
 	ahead atomic.Int64     // the clock of a shared store is ahead of that, in nanoseconds
 	ask   chan struct{}    // holds one when the store is to be asked for the turns at once
 
+	lookEvery time.Duration // is lookEvery, but in a test
+
 	background background // the jobs that Start began
 }
 
@@ -165,7 +167,7 @@ type background struct {
 // New returns an ingester with the given number of workers, at least one. It logs one line
 // for each job.
 func New(st store.Store, log *slog.Logger, workers int, providers ...Provider) *Ingester {
-	g := &Ingester{store: st, log: log, workers: make(chan struct{}, max(workers, 1)), clock: time.Now, ask: make(chan struct{}, 1)}
+	g := &Ingester{store: st, log: log, workers: make(chan struct{}, max(workers, 1)), clock: time.Now, ask: make(chan struct{}, 1), lookEvery: lookEvery}
 	g.shared, _ = st.(store.Shared)
 	for _, p := range providers {
 		if g.shared != nil {

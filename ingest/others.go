@@ -28,7 +28,8 @@ type others struct {
 
 const (
 	// lookEvery is how often a process asks the store for the turns. So long may pass until it
-	// knows what another one has done; each job begins in time all the same.
+	// knows what another one has done; each job begins in time all the same. Of a claim that another
+	// one gave up it hears at once: see [store.Shared].
 	lookEvery = 5 * time.Second
 
 	// lookAgain is the pause after the store did not answer.
@@ -43,8 +44,9 @@ const (
 // the store does not answer no turn comes.
 func (g *Ingester) watch(ctx context.Context) {
 	for away := false; ; {
+		freed := g.shared.Freed()
 		changed, err := g.look(ctx)
-		pause := lookEvery
+		pause := g.lookEvery
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -65,6 +67,7 @@ func (g *Ingester) watch(ctx context.Context) {
 		}
 		select {
 		case <-time.After(pause):
+		case <-freed:
 		case <-g.ask:
 		case <-ctx.Done():
 			return
@@ -122,6 +125,9 @@ func (t *target) learn(turn store.Turn, asked, now time.Time) (changed bool) {
 	o.holder, o.until = "", time.Time{}
 	if turn.Job != o.own {
 		o.holder, o.until = turn.Holder, turn.Until
+	}
+	if had != "" && o.holder == "" {
+		o.rest = time.Time{} // whoever was busy is not any more
 	}
 	if o.holder != "" || turn.Job == o.job && had == "" {
 		return false

@@ -84,6 +84,10 @@ type Shared interface {
 	// Turns returns the turns of all providers of which a job was begun, and the time by the clock
 	// of the store.
 	Turns(ctx context.Context) (turns map[string]Turn, now time.Time, err error)
+	// Freed returns a channel that is closed when a claim has ended and the turn is still to be
+	// taken, as the process that had it stops. Take the channel before asking for the turns. It may
+	// be closed without a reason, and it may stay open: so ask now and then, too.
+	Freed() <-chan struct{}
 	// Report says that this process serves searches, and what they find: the revision, the version
 	// and the settings of r count. It returns the process's ID. The report is taken back when the
 	// store is closed.

@@ -107,6 +107,29 @@ func (r *rig) killed(ctx context.Context, x *replica, phase string) error {
 	return r.again(ctx, x)
 }
 
+// stopped stops a replica as an administrator would, while it fetches. Another one takes over, and
+// does not wait for the end of the lease.
+func (r *rig) stopped(ctx context.Context, x *replica) error {
+	err := r.fault(x.name+" is stopped "+inFetch, func() error {
+		p, release, err := r.fetching(ctx, x)
+		if err != nil {
+			return err
+		}
+		defer release()
+		since := time.Now()
+		if err := x.terminate(); err != nil {
+			return err
+		}
+		ctx, cancel := within(ctx, lease, "another replica takes over from "+x.name+", which was stopped")
+		defer cancel()
+		return r.takenOver(ctx, x, p, since)
+	})
+	if err != nil {
+		return err
+	}
+	return r.again(ctx, x)
+}
+
 // The phases of a job.
 const (
 	inFetch  = "while it fetches"

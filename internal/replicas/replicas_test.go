@@ -58,6 +58,7 @@ func TestFaults(t *testing.T) {
 				func(*replica) error {
 					return r.network(ctx, "the network of all is cut for 2s", postgrestest.Cut, 2*time.Second, r.replicas...)
 				},
+				func(x *replica) error { return r.stopped(ctx, x) },
 				func(x *replica) error { return r.killed(ctx, x, inCommit) },
 				func(x *replica) error { return r.reset(ctx, x) },
 			} {

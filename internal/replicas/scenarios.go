@@ -18,6 +18,7 @@ import (
 func scenarios(length time.Duration, seed uint64, picture string) []scenario {
 	return []scenario{
 		{name: "kill", about: "a collector is killed in each phase of a job", play: kill},
+		{name: "stop", about: "each collector is stopped while it fetches, three times", play: stop},
 		{name: "pause", about: "a collector is paused in each phase of a job, for twice the lease", play: pause},
 		{name: "network", about: "the network between a replica, or all, and the database breaks in each way", play: network},
 		{name: "answer", about: "the answer to COMMIT is lost in each way, and so is COMMIT", play: answer},
@@ -51,6 +52,17 @@ func kill(ctx context.Context, r *rig) error {
 	for n, phase := range []string{inFetch, inApply, inCommit} {
 		if err := r.killed(ctx, r.replicas[n], phase); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+func stop(ctx context.Context, r *rig) error {
+	for range 3 {
+		for _, x := range r.replicas {
+			if err := r.stopped(ctx, x); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -111,6 +111,7 @@ func (s *Store) finish(t *tx, job *store.Job) error {
 	s.retain(t, job.Provider)
 	if next := &job.Turn; next.Due.IsZero() {
 		t.last.Queue("update fever.provider set until = null where name = $1", job.Provider)
+		t.last.Queue(noteFreed)
 	} else {
 		t.last.Queue("update fever.provider set until = null, due = $2::timestamptz, failures = $3, blocked = $4::timestamptz where name = $1",
 			job.Provider, stamp(next.Due), next.Failures, stamp(next.Blocked))

@@ -336,7 +336,9 @@ func (s *Store) hear(ctx context.Context) error {
 		cancel()
 		switch {
 		case err == nil:
-			s.hears.Store(true) // and the bell has rung
+			if !s.hears.Swap(true) { // the bell has rung
+				s.freed.ring() // nothing was heard before
+			}
 		case ctx.Err() != nil || conn.IsClosed():
 			return err
 		default:

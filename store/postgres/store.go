@@ -60,6 +60,7 @@ type Store struct {
 	encodedLimit int           // likewise
 
 	bell    bell        // rings when there may be a new revision, and when the store is closed
+	freed   bell        // rings when a claim was given up and its turn was not taken
 	hears   atomic.Bool // notifications come
 	end     context.CancelFunc
 	ended   <-chan struct{} // closed when the store is
@@ -108,7 +109,7 @@ func openConfig(ctx context.Context, config *pgxpool.Config, keep int, readOnly 
 	}
 	// pgx would keep those notifications that nobody waits for. Through a pooler of transactions
 	// they may come on any connection.
-	config.ConnConfig.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) { s.bell.ring() }
+	config.ConnConfig.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { s.notified(n) }
 	config.ConnConfig.Tracer = &s.health
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("open the store %s: %w", s.place, err)
@@ -226,7 +227,7 @@ func (s *Store) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
 	defer cancel()
 	var leave pgx.Batch
-	leave.Queue("update fever.provider set until = null where holder = $1 and until is not null", s.holder)
+	leave.Queue("with freed as (update fever.provider set until = null where holder = $1 and until is not null returning name) "+noteFreed+" from freed", s.holder)
 	leave.Queue("delete from fever.replica where id = $1", s.holder)
 	if err := s.pool.SendBatch(ctx, &leave).Close(); err != nil {
 		return fmt.Errorf("close the store: give up its claims: %w", err)

@@ -107,6 +107,66 @@ func TestTurns(t *testing.T) {
 	}
 }
 
+// TestFreed has jobs of one store end, and another one listen: it hears of each claim that leaves
+// the turn to others, and of no other.
+func TestFreed(t *testing.T) {
+	t.Parallel()
+	place := postgrestest.Database(t)
+	one, err := Open(t.Context(), place, keep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitHearing(one)
+	other := open(t, place) // which hears nothing of how the first one began to listen
+	awaitHearing(other)
+	begin := func() (store.Job, <-chan struct{}) {
+		freed := other.Freed()
+		job, err := one.Begin(t.Context(), store.Job{Provider: "a", Trigger: store.Manual, Started: storetest.Noon})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return job, freed
+	}
+	for name, test := range map[string]struct {
+		kind  feed.Kind
+		turn  store.Turn
+		hears bool
+	}{
+		"it takes the turn":   {feed.KindTimeout, store.Turn{Due: storetest.Noon}, false},
+		"it was told to stop": {feed.KindCanceled, store.Turn{}, true},
+	} {
+		job, freed := begin()
+		job.State, job.Kind, job.Finished, job.Turn = store.Failed, test.kind, storetest.Noon, test.turn
+		if err := one.Finish(t.Context(), job, nil); err != nil {
+			t.Fatal(err)
+		}
+		later := other.bell.listen()
+		sql(t, place, "notify fever")
+		<-later
+		hears := false
+		select {
+		case <-freed:
+			hears = true
+		default:
+		}
+		if hears != test.hears {
+			t.Errorf("%s: it hears %t", name, hears)
+		}
+	}
+	_, freed := begin()
+	if err := one.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-freed
+}
+
+// awaitHearing waits until notifications come.
+func awaitHearing(s *Store) {
+	if began := s.Freed(); !s.hears.Load() {
+		<-began
+	}
+}
+
 // TestTurnOfPages brings pages of a feed of changes: only the last one of a job says when the
 // next is due.
 func TestTurnOfPages(t *testing.T) {
