@@ -132,6 +132,8 @@ type server struct {
 	log   *bufio.Scanner
 	hung  *hung
 	nohup bool
+
+	address, ops string // where it answers; empty: it has not begun
 }
 
 // A hung provider answers nobody until it is released.
@@ -212,16 +214,28 @@ func release(ts *testscript.TestScript, _ bool, files []string) {
 }
 
 func start(ts *testscript.TestScript, _ bool, args []string) {
-	line := launch(ts, args).await(ts, "serving")
-	ts.Setenv("ADDRESS", line.Address)
-	ts.Setenv("OPS", line.Ops)
+	s := launch(ts, args)
+	line := s.await(ts, "serving")
+	s.address, s.ops = line.Address, line.Ops
+	s.choose(ts)
+}
+
+// choose has what follows in the script ask the server, if it has begun.
+func (s *server) choose(ts *testscript.TestScript) {
+	if s.address == "" {
+		return
+	}
+	ts.Setenv("ADDRESS", s.address)
+	ts.Setenv("OPS", s.ops)
 }
 
 func begin(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) == 0 {
 		ts.Fatalf("usage: begin MESSAGE [NAME=VALUE]... FLAG...")
 	}
-	launch(ts, args[1:]).await(ts, args[0])
+	s := launch(ts, args[1:])
+	s.await(ts, args[0])
+	s.address, s.ops = ts.Getenv("ADDRESS"), ts.Getenv("OPS") // it does not say them yet
 }
 
 // launch starts fever serve.
@@ -266,6 +280,7 @@ func free(ts *testscript.TestScript, _ bool, args []string) {
 func swap(ts *testscript.TestScript, _ bool, _ []string) {
 	a, b := ts.Value(running{}).(*server), ts.Value(other{}).(*server)
 	*a, *b = *b, *a
+	a.choose(ts)
 }
 
 func await(ts *testscript.TestScript, _ bool, args []string) {
@@ -340,7 +355,7 @@ func (s *server) ended(ts *testscript.TestScript) error {
 		ts.Logf("%s", s.log.Bytes())
 	}
 	err := s.cmd.Wait()
-	s.cmd = nil
+	s.cmd, s.address = nil, ""
 	return err
 }
 
