@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,8 +21,10 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"fever/internal/postgrestest"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/postgres"
 )
 
 // A browser is one page of a real Chromium.
@@ -410,4 +413,88 @@ func TestTryInBrowser(t *testing.T) {
 	if !evaluate[bool](b, `document.querySelector("textarea[name=document]").value.includes("Norma")`) {
 		t.Error("the document is lost")
 	}
+}
+
+// TestReplicasInBrowser looks at one of two replicas: while their settings differ, when they no
+// longer do, and when their database is away.
+func TestReplicasInBrowser(t *testing.T) {
+	postgrestest.Need(t)
+	server, err := postgrestest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	place := server.Database(t)
+	var stores [2]*postgres.Store
+	for i := range stores {
+		if stores[i], err = postgres.Open(t.Context(), place, 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := showStore(t, stores[0], never, "opera")
+	s.set("opera", feedOf(gig("opera", "1", "2030-05-03", "Tosca")))
+	s.run(t)
+	other := func(settings string) {
+		t.Helper()
+		if _, err := stores[1].Report(t.Context(), store.Replica{Version: "v1.2.4", Revision: 1, Settings: settings}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other("xyz")
+	ctx, cancel := context.WithCancel(t.Context())
+	var reporting sync.WaitGroup
+	t.Cleanup(reporting.Wait)
+	t.Cleanup(cancel)
+	reporting.Go(func() { s.Metrics.Replicas.Run(ctx) })
+
+	b := startBrowser(t)
+	said := b.listen()
+	b.do(chromedp.Navigate(s.url + "/"))
+	b.until(`document.title === "Replicas have different settings · fever"`)
+	if text := evaluate[string](b, `[...document.querySelectorAll("#replicas tbody tr")].map(r => [...r.cells].slice(1, 5).map(c => c.textContent).join(" ")).sort().join("; ")`); text != "v1.2.3 abc 1 –; v1.2.4 xyz 1 –" {
+		t.Errorf("the replicas are %q", text)
+	}
+	if n := evaluate[int](b, `document.querySelectorAll("#replicas tbody small").length`); n != 1 {
+		t.Errorf("%d of them are this one", n)
+	}
+	for _, look := range []struct {
+		name, scheme string
+		width        int64
+	}{{"replicas-light", "light", 1100}, {"replicas-narrow-dark", "dark", 360}} {
+		b.look(look.width, look.scheme)
+		if width := evaluate[int64](b, "document.documentElement.scrollWidth"); width > look.width {
+			t.Errorf("%s: the page is %d wide", look.name, width)
+		}
+		back := b.colour("body", "background-color")
+		for selector, behind := range map[string][3]float64{
+			"#replicas h2": back, "#replicas th": back, "#replicas td": back, "#replicas small": back,
+			"#replicas .message": b.colour("#replicas .message", "background-color"), "#verdict h1": b.colour("#verdict", "background-color"),
+		} {
+			if ratio := contrast(b.colour(selector, "color"), behind); ratio < 4.5 { // WCAG 2.2, level AA
+				t.Errorf("%s: the contrast of %s is %.2f", look.name, selector, ratio)
+			}
+		}
+		b.shoot(look.name)
+	}
+
+	// The page brings itself up to date, and so does the list of replicas.
+	other("abc")
+	b.until(`document.title === "All is well · fever" && document.querySelector("#replicas .message") === null`)
+	if err := errors.Join(stores[1].Close(), server.Down(postgrestest.Fast)); err != nil {
+		t.Fatal(err)
+	}
+	b.until(`document.title === "The database does not answer · fever"`)
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("[name=starts_at]").value = "2030-05-01T00:00"`))
+	b.do(chromedp.Click("#try button"))
+	b.until(`document.querySelectorAll("#answer tbody tr").length === 1`)
+	b.shoot("outage-narrow-dark")
+	if err := server.Up(); err != nil {
+		t.Fatal(err)
+	}
+	b.until(`document.title === "All is well · fever" && document.querySelectorAll("#replicas tbody tr").length === 1`)
+	said()
 }

@@ -53,11 +53,17 @@ const never = 10_000 * time.Hour
 // show makes a service that has loaded nothing yet.
 func show(t *testing.T, every time.Duration, providers ...string) *shown {
 	t.Helper()
-	quiet := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	st, err := bolt.Open(filepath.Join(t.TempDir(), "fever.db"), 100)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return showStore(t, st, every, providers...)
+}
+
+// showStore is show with a store, which it closes at the end of the test.
+func showStore(t *testing.T, st store.Store, every time.Duration, providers ...string) *shown {
+	t.Helper()
+	quiet := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	s := &shown{feeds: make(map[string]*feed.Feed), ended: make(chan struct{}, 1000)}
 	var configured []ingest.Provider
 	for _, name := range providers {
@@ -80,6 +86,9 @@ func show(t *testing.T, every time.Duration, providers ...string) *shown {
 	g.Ended = func(store.Job) { s.ended <- struct{}{} }
 	m := ops.NewMetrics("v1.2.3", x, g, st, quiet)
 	m.Follower = follower
+	if shared, ok := st.(store.Shared); ok {
+		m.Replicas = &ops.Replicas{Store: shared, Version: "v1.2.3", Settings: "abc", Revision: follower.Revision, Log: slog.New(slog.DiscardHandler)}
+	}
 	s.Ops = ops.Ops{
 		Server: control.Server{Index: x, Ingester: g, Store: st, Log: quiet}, Metrics: m, Version: "v1.2.3", OpenAPI: httpapi.OpenAPI,
 		Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: quiet, InFlight: &m.InFlight, Shed: &m.Shed, Observe: m.Search}),
