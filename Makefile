@@ -77,6 +77,10 @@ overload: build-load ## measure searches under overload and with slow clients (m
 overload-short: build-load ## the same in about a minute, less exact and without the picture
 	$(LOAD) -overload -short
 
+.PHONY: load-shared
+load-shared: build-load ## measure searches with a database beside those with a data file, and when it is away (needs PostgreSQL)
+	$(LOAD) -shared
+
 .PHONY: build-load
 build-load: build
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -pgo=$(PROFILE) -o bin/load ./internal/load

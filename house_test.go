@@ -40,7 +40,7 @@ var allowed = map[string][]string{
 	"ingest":                {"archive", "provider/feed", "store"},
 	"internal/leak":         {}, // for tests, which these rules leave alone
 	"internal/harness":      {},
-	"internal/load":         {"internal/harness", "internal/plot"},
+	"internal/load":         {"internal/harness", "internal/plot", "internal/postgrestest"},
 	"internal/plot":         {},
 	"internal/feedtest":     {"provider/feed", "event"}, // for tests, too
 	"provider":              {"provider/feed", "provider/jsonscan", "provider/spool", "provider/xmlscan", "event"},

@@ -98,18 +98,24 @@ func (m *measure) use(server *process, l *lesson) {
 
 // store makes a data file with so many events.
 func (b *bench) store(ctx context.Context, name string, events int) (db string, err error) {
-	db, feed := filepath.Join(b.dir, name+".db"), filepath.Join(b.dir, name+".xml")
+	db = filepath.Join(b.dir, name+".db")
+	return db, b.fill(ctx, db, events)
+}
+
+// fill brings so many events into a data file or a database.
+func (b *bench) fill(ctx context.Context, db string, events int) error {
+	feed := filepath.Join(b.dir, "feed.xml")
 	if err := writeFeed(feed, events); err != nil {
-		return "", err
+		return err
 	}
 	out, err := harness.Output(harness.Command(ctx, b.fever, "sync", "--once", "--db", db, feed))
 	if err != nil {
-		return "", err
+		return err
 	}
 	if want := fmt.Sprintf(" %d new,", events); !strings.Contains(out, want) {
-		return "", fmt.Errorf("%s sync --once did not take all of %d events: %s", b.fever, events, out)
+		return fmt.Errorf("%s sync --once did not take all of %d events: %s", b.fever, events, out)
 	}
-	return db, os.Remove(feed)
+	return os.Remove(feed)
 }
 
 // startBare starts the bare handlers, with bodies as long as the mean answers.

@@ -4,7 +4,8 @@
 // "bare handler", a net/http server that writes ready bodies. It attacks both in turn with
 // the same requests, checks the answers, and prints what a request costs each of them, as
 // figures and as ratios. With -overload it asks fever alone for more than it can answer,
-// beside slow clients, and prints the results.
+// beside slow clients, and prints the results. With -shared it compares a fever on a database with
+// one on a data file.
 //
 // It uses loopback only, and stops and removes all that it started. It fails when an answer
 // was wrong, never because something was slow. It runs only on Linux, where it can read the
@@ -36,7 +37,7 @@ type settings struct {
 	effort
 
 	json, plot, profile string // files to write, or ""
-	overload            bool   // measure that instead
+	overload, shared    bool   // measure that instead
 }
 
 // An effort is how long to measure. A round of ingestion has time for several feeds.
@@ -64,6 +65,7 @@ func main() {
 	flag.StringVar(&s.plot, "plot", "", "write a picture of processor time per request to this SVG `file`")
 	flag.StringVar(&s.profile, "profile", "", "measure nothing: write a profile of fever under load to this `file`, to build it with")
 	flag.BoolVar(&s.overload, "overload", false, "measure instead what becomes of searches when too many are asked for, or clients are slow; -plot draws it")
+	flag.BoolVar(&s.shared, "shared", false, "measure instead searches with a PostgreSQL database beside those with a data file, and when it is away")
 	sizes := flag.String("bare", "", "be the bare handler, with bodies of these `sizes`")
 	flag.Parse()
 
@@ -90,8 +92,11 @@ func main() {
 }
 
 func (s *settings) run(ctx context.Context, dir string, out io.Writer) (err error) {
-	if s.overload {
+	switch {
+	case s.overload:
 		return s.runOverload(ctx, dir, out)
+	case s.shared:
+		return s.runShared(ctx, dir, out)
 	}
 	began := time.Now()
 	self, err := os.Executable()
