@@ -16,7 +16,7 @@ func applies(message []byte) bool { return bytes.Contains(message, []byte("left 
 
 // publishes reports whether a message commits a transaction that makes a revision.
 func publishes(message []byte) bool {
-	return postgrestest.Commits(message) && bytes.Contains(message, []byte("notify fever"))
+	return postgrestest.Commits(message) && bytes.Contains(message, []byte("update fever.meta set revision"))
 }
 
 // fetching waits until a replica fetches a feed, which it does not get before the release.

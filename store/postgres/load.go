@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -141,28 +142,48 @@ type row struct {
 	change  int64
 }
 
-// scan calls f with all events for which the condition is true. The row is good until f
-// returns, but its key for ever.
+// scan calls f with all events for which the condition is true, and their entries. The row is good
+// until f returns, but its key for ever.
 func (s *Store) scan(ctx context.Context, q querier, locations map[string]*time.Location, f func(*event.Entry, *row), condition string, arguments ...any) error {
 	rows, err := q.Query(ctx, readRows+condition, arguments...)
 	if err != nil {
 		return err
 	}
-	return s.scanRows(rows, locations, f)
+	return scanRows(rows, func(r *row) error {
+		e, err := s.entry(r, locations)
+		if err == nil {
+			f(e, r)
+		}
+		return err
+	})
 }
 
 const readRows = "select key, current, change, title, starts, ends, lowest, highest from fever.event "
 
-func (s *Store) scanRows(rows pgx.Rows, locations map[string]*time.Location, f func(*event.Entry, *row)) error {
+// scanRows calls f with each row of readRows. The row is good until f returns, but what it holds
+// for ever.
+func scanRows(rows pgx.Rows, f func(*row) error) error {
 	var r row
-	_, err := pgx.ForEachRow(rows, []any{&r.key, &r.current, &r.change, &r.Title, &r.Start, &r.End, &r.Lowest, &r.Highest}, func() error {
-		e, err := s.entry(&r, locations)
-		if err == nil {
-			f(e, &r)
-		}
-		return err
-	})
+	_, err := pgx.ForEachRow(rows, []any{&r.key, &r.current, &r.change, &r.Title, &r.Start, &r.End, &r.Lowest, &r.Highest}, func() error { return f(&r) })
 	return err
+}
+
+// entriesOf makes the entries of rows, on all processors.
+func (s *Store) entriesOf(rows []row, locations map[string]*time.Location) ([]*event.Entry, error) {
+	entries := make([]*event.Entry, len(rows))
+	errs := make([]error, runtime.GOMAXPROCS(0))
+	var workers sync.WaitGroup
+	for worker := range errs {
+		workers.Go(func() {
+			var err error
+			for i := worker; i < len(rows) && err == nil; i += len(errs) {
+				entries[i], err = s.entry(&rows[i], locations)
+			}
+			errs[worker] = err
+		})
+	}
+	workers.Wait()
+	return entries, errors.Join(errs...)
 }
 
 // entry makes the index entry of a stored event.

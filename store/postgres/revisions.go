@@ -6,12 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"fever/event"
 	"fever/store"
@@ -56,7 +57,6 @@ func (t *tx) revise(rewritten bool, at *store.Revision) {
 		t.last.Queue("select revision from fever.meta").QueryRow(scan)
 		return
 	}
-	t.last.Queue("notify fever")
 	t.last.Queue(`with next as (
 			update fever.meta set revision = revision + 1, id = uuid_send(gen_random_uuid()),
 				rewritten = case when $2 then revision + 1 else rewritten end
@@ -66,7 +66,7 @@ func (t *tx) revise(rewritten bool, at *store.Revision) {
 		), old as (
 			delete from fever.revision where number <= (select revision from next where revision % $4 = 0) - $3
 		)
-		select revision from next`, t.mark.change, rewritten, int64(keptRevisions), int64(droppedRevisions)).QueryRow(scan)
+		select revision from next, pg_notify('fever', revision::text)`, t.mark.change, rewritten, int64(keptRevisions), int64(droppedRevisions)).QueryRow(scan)
 }
 
 // Changes returns an entry for every event that was changed after a revision, in the order
@@ -83,8 +83,8 @@ func (s *Store) Changes(ctx context.Context, since store.Revision) (entries []*e
 	return entries, at, nil
 }
 
-// changes takes two round trips: how late a search finds what another process stored is mostly
-// these.
+// changes takes one round trip: how late a search finds what another process stored is mostly
+// that.
 func (s *Store) changes(ctx context.Context, since store.Revision) (entries []*event.Entry, at store.Revision, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bulkLimit)
 	defer cancel()
@@ -96,50 +96,44 @@ func (s *Store) changes(ctx context.Context, since store.Revision) (entries []*e
 	var h head
 	var locations map[string]*time.Location
 	later := laterRevisions{since: since, history: &s.history}
-	var first, last pgx.Batch
-	first.Queue("begin isolation level repeatable read read only")
-	first.Queue(readHead).QueryRow(h.scan)
-	first.Queue("select number, id, change from fever.revision where number >= $1", int64(since)).Query(later.scan)
-	first.Queue(readProviders).Query(func(rows pgx.Rows) (err error) {
+	var known bool
+	var changed []row
+	var ask pgx.Batch
+	ask.Queue("begin isolation level repeatable read read only")
+	ask.Queue(readHead).QueryRow(h.scan)
+	ask.Queue("select number, id, change from fever.revision where number >= $1", int64(since)).Query(later.scan)
+	ask.Queue(readProviders).Query(func(rows pgx.Rows) (err error) {
 		locations, err = s.locationsIn(rows)
 		return err
 	})
-	if err := conn.SendBatch(ctx, &first).Close(); err != nil {
-		return nil, 0, err
-	}
-	known := since >= h.rewritten && since <= h.revision && (later.known || h.revision == 0)
-	other := since > h.revision || later.other
-	type place struct {
-		number int64
-		key    []byte
-		*event.Entry
-	}
-	var all []place
-	if known && since < h.revision {
-		// The list of changes has the server use the index. A join reads the whole table.
-		last.Queue(readRows+"where change = any($1)", slices.Collect(maps.Keys(later.numbers))).Query(func(rows pgx.Rows) error {
-			return s.scanRows(rows, locations, func(e *event.Entry, r *row) {
-				all = append(all, place{later.numbers[r.change], r.key, e})
-			})
+	// The list of changes has the server use the index. A join reads the whole table.
+	ask.Queue(readRows+"where change = any(array(select change from fever.revision where number > $1))", int64(since)).Query(func(rows pgx.Rows) error {
+		if known = since >= h.rewritten && since <= h.revision && (later.known || h.revision == 0); !known {
+			return nil // it was read in vain, and everything is read next
+		}
+		return scanRows(rows, func(r *row) error {
+			r.change = later.numbers[r.change] // they are in the order of revisions
+			changed = append(changed, *r)
+			return nil
 		})
-	}
-	last.Queue("commit")
-	if err := conn.SendBatch(ctx, &last).Close(); err != nil {
+	})
+	ask.Queue("commit")
+	if err := conn.SendBatch(ctx, &ask).Close(); err != nil {
 		return nil, 0, err
 	}
 	s.reached(h.revision)
-	if other {
+	if since > h.revision || later.other {
 		return nil, 0, store.ErrHistory
 	}
 	if !known {
 		return nil, 0, store.ErrRewritten
 	}
 	s.history.remember(h.revision, h.id)
-	slices.SortFunc(all, func(a, b place) int { return cmp.Or(cmp.Compare(a.number, b.number), bytes.Compare(a.key, b.key)) })
-	for _, p := range all {
-		entries = append(entries, p.Entry)
+	slices.SortFunc(changed, func(a, b row) int { return cmp.Or(cmp.Compare(a.change, b.change), bytes.Compare(a.key, b.key)) })
+	if len(changed) > 0 {
+		entries, err = s.entriesOf(changed, locations)
 	}
-	return entries, h.revision, nil
+	return entries, h.revision, err
 }
 
 // laterRevisions are those after one.
@@ -253,6 +247,9 @@ func (s *Store) Wait(ctx context.Context, since store.Revision) error {
 		err = nil
 		select {
 		case <-rings:
+			if s.notified.Load() > uint64(since) { // whoever reads it finds out whether it is so
+				return nil
+			}
 		case <-time.After(poll):
 		case <-ctx.Done():
 			err = ctx.Err()
@@ -306,6 +303,19 @@ func (s *Store) listen(ctx context.Context) {
 			pause = min(2*pause, pollHearing)
 		}
 	}
+}
+
+// hearsOf takes in a notification. Its payload says that a claim was given up, or is the number of
+// a revision.
+func (s *Store) hearsOf(n *pgconn.Notification) {
+	if n.Payload == payloadFreed {
+		s.freed.ring()
+		return
+	}
+	if revision, err := strconv.ParseUint(n.Payload, 10, 63); err == nil {
+		s.notified.Store(revision)
+	}
+	s.bell.ring()
 }
 
 // silence is how long a connection that hears nothing is not asked whether it is still there.

@@ -59,12 +59,13 @@ type Store struct {
 	commitLimit  time.Duration // is commitLimit, but in a test
 	encodedLimit int           // likewise
 
-	bell    bell        // rings when there may be a new revision, and when the store is closed
-	freed   bell        // rings when a claim was given up and its turn was not taken
-	hears   atomic.Bool // notifications come
-	end     context.CancelFunc
-	ended   <-chan struct{} // closed when the store is
-	workers sync.WaitGroup
+	bell     bell          // rings when there may be a new revision, and when the store is closed
+	freed    bell          // rings when a claim was given up and its turn was not taken
+	hears    atomic.Bool   // notifications come
+	notified atomic.Uint64 // the revision that the newest one told
+	end      context.CancelFunc
+	ended    <-chan struct{} // closed when the store is
+	workers  sync.WaitGroup
 
 	history history
 	health  health
@@ -109,7 +110,7 @@ func openConfig(ctx context.Context, config *pgxpool.Config, keep int, readOnly 
 	}
 	// pgx would keep those notifications that nobody waits for. Through a pooler of transactions
 	// they may come on any connection.
-	config.ConnConfig.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { s.notified(n) }
+	config.ConnConfig.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { s.hearsOf(n) }
 	config.ConnConfig.Tracer = &s.health
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("open the store %s: %w", s.place, err)

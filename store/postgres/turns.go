@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"fever/store"
 )
@@ -28,8 +27,7 @@ func (s *Store) Turns(ctx context.Context) (turns map[string]store.Turn, now tim
 	return turns, now, nil
 }
 
-// noteFreed notifies all stores that a claim has ended and its turn is still to be taken. Other
-// notifications have no payload.
+// noteFreed notifies all stores that a claim has ended and its turn is still to be taken.
 const (
 	noteFreed    = "select pg_notify('fever', '" + payloadFreed + "')"
 	payloadFreed = "freed"
@@ -38,15 +36,6 @@ const (
 // Freed returns a channel that is closed when this store or another one has given up a claim and
 // left the turn to whoever comes first. Through a pooler of transactions it stays open.
 func (s *Store) Freed() <-chan struct{} { return s.freed.listen() }
-
-// notified hears a notification.
-func (s *Store) notified(n *pgconn.Notification) {
-	if n.Payload == payloadFreed {
-		s.freed.ring()
-		return
-	}
-	s.bell.ring()
-}
 
 func collectTurns(rows pgx.Rows) (turns map[string]store.Turn, now time.Time, err error) {
 	turns = make(map[string]store.Turn)
