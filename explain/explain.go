@@ -5,6 +5,7 @@ package explain
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -66,19 +67,20 @@ type Rejection struct {
 // Explain answers what is known of the events that a text names: a public id,
 // provider/base id/event id as [event.Key.String] has it, or a part of a title in any case. Of
 // several titles those that are the whole text count alone. S is a search to explain the answer
-// of, or nil. It reads all events.
+// of, or nil. It reads all events to find a title, and all keys to find an id. No title begins
+// with the name of a stored provider and has ids after that.
 func Explain(ctx context.Context, st store.Store, text string, s *Search) (Answer, error) {
 	answer := Answer{Events: []Event{}, Rejections: []Rejection{}}
-	found, err := answer.find(ctx, st, text)
+	locations, _, err := st.Locations(ctx)
+	if err != nil {
+		return answer, err
+	}
+	found, err := answer.find(ctx, st, text, locations)
 	if err != nil {
 		return answer, err
 	}
 	if len(found) == 0 {
 		return answer, answer.reject(ctx, st, text)
-	}
-	locations, _, err := st.Locations(ctx)
-	if err != nil {
-		return answer, err
 	}
 	for i := range found {
 		e := explained(&found[i], locations[found[i].Provider])
@@ -91,17 +93,28 @@ func Explain(ctx context.Context, st store.Store, text string, s *Search) (Answe
 }
 
 // find returns the events that a text names, and counts those that are left out.
-func (a *Answer) find(ctx context.Context, st store.Store, text string) (found []event.Record, err error) {
-	id, err := uuid.Parse(text)
-	isID := err == nil
+func (a *Answer) find(ctx context.Context, st store.Store, text string, providers map[string]*time.Location) (found []event.Record, err error) {
+	if id, err := uuid.Parse(text); err == nil {
+		return named(ctx, st, store.Filter{ID: id})
+	}
+	isKey := false
+	for key := range keys(text) {
+		if found, err = named(ctx, st, store.Filter{Key: key}); err != nil || len(found) > 0 {
+			return found, err
+		}
+		isKey = isKey || providers[key.Provider] != nil
+	}
+	if isKey {
+		return nil, nil
+	}
 	part := strings.ToLower(text)
-	exact := false // found has events that the whole text names
+	exact := false // found has events that have the whole text as title
 	for r, err := range st.Records(ctx, store.Filter{Window: event.Always}) {
 		if err != nil {
 			return nil, err
 		}
 		title := strings.ToLower(r.Title)
-		switch whole := isID && r.ID() == id || r.String() == text || title == part; {
+		switch whole := title == part; {
 		case !whole && (exact || !strings.Contains(title, part)):
 			continue
 		case whole && !exact:
@@ -114,6 +127,36 @@ func (a *Answer) find(ctx context.Context, st store.Store, text string) (found [
 		found = append(found, r)
 	}
 	return found, nil
+}
+
+// named returns the event that a filter names, if it is stored.
+func named(ctx context.Context, st store.Store, f store.Filter) (found []event.Record, err error) {
+	f.Window = event.Always
+	for r, err := range st.Records(ctx, f) {
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, r)
+	}
+	return found, nil
+}
+
+// maxSlashes bounds those of a text that may be a key: each may be the one before the event id.
+const maxSlashes = 20
+
+// keys yields the keys that a text may be: see [event.Key.String]. Ids may have slashes, too.
+func keys(text string) iter.Seq[event.Key] {
+	return func(yield func(event.Key) bool) {
+		provider, ids, _ := strings.Cut(text, "/")
+		if event.ValidProvider(provider) != nil || strings.Count(ids, "/") > maxSlashes {
+			return
+		}
+		for i := range ids {
+			if ids[i] == '/' && i > 0 && i < len(ids)-1 && !yield(event.Key{Provider: provider, BaseID: ids[:i], EventID: ids[i+1:]}) {
+				return
+			}
+		}
+	}
 }
 
 // explained returns what is known of an event whose provider is at loc.

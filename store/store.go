@@ -8,6 +8,8 @@ package store
 import (
 	"time"
 
+	"github.com/google/uuid"
+
 	"fever/event"
 	"fever/provider/feed"
 )
@@ -61,6 +63,8 @@ type Applied struct {
 // A Filter says which events Records yields.
 type Filter struct {
 	Provider string       // of this provider alone; empty: of all
+	Key      event.Key    // this event alone, whatever Provider and ID are; zero: all
+	ID       uuid.UUID    // this event alone, for which all keys are read; zero: all
 	Window   event.Window // as in a search: the zero value is one second, event.Always has no bounds
 	Limit    int          // at most so many, the first ones; 0 or less: all
 }

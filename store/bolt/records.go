@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
 
 	"fever/event"
@@ -55,9 +56,14 @@ func (s *Store) find(ctx context.Context, f store.Filter) ([][]byte, error) {
 		if err != nil {
 			return err
 		}
-		for k, v := range under(tx.Bucket(eventsBucket), f.Provider) {
+		for k, v := range candidates(tx.Bucket(eventsBucket), &f) {
 			if err := ctx.Err(); err != nil {
 				return err
+			}
+			if f.ID != uuid.Nil && f.Key == (event.Key{}) {
+				if key, err := event.ParseKey(k); err == nil && key.ID() != f.ID { // a damaged key is an error below
+					continue
+				}
 			}
 			e, err := s.entry(pair{k, v}, locations)
 			if err != nil {
@@ -82,6 +88,19 @@ func (s *Store) find(ctx context.Context, f store.Filter) ([][]byte, error) {
 		keys[i] = found[i].key
 	}
 	return keys, nil
+}
+
+// candidates yields the events with the key, or of the provider, that f asks for.
+func candidates(events *bbolt.Bucket, f *store.Filter) iter.Seq2[[]byte, []byte] {
+	if f.Key == (event.Key{}) {
+		return under(events, f.Provider)
+	}
+	return func(yield func(key, value []byte) bool) {
+		key := f.Key.Bytes()
+		if value := events.Get(key); value != nil {
+			yield(key, value)
+		}
+	}
 }
 
 // record reads one event with everything that is known about it.

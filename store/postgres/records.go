@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"fever/event"
@@ -69,6 +70,14 @@ func (s *Store) find(ctx context.Context, f store.Filter) (keys [][]byte, err er
 			first, last := keysOf(f.Provider)
 			condition, arguments = ofProvider, []any{first, last}
 		}
+		if f.ID != uuid.Nil && f.Key == (event.Key{}) {
+			if f.Key, err = s.keyOf(ctx, tx, f.ID, condition, arguments...); err != nil || f.Key == (event.Key{}) {
+				return err
+			}
+		}
+		if f.Key != (event.Key{}) {
+			condition, arguments = "where key = $1", []any{f.Key.Bytes()}
+		}
 		return s.scan(ctx, tx, locations, func(e *event.Entry, r *row) {
 			if f.Window.Holds(&e.SortKey) {
 				e.Summary = nil // not needed for the order
@@ -84,6 +93,27 @@ func (s *Store) find(ctx context.Context, f store.Filter) (keys [][]byte, err er
 		found = found[:f.Limit]
 	}
 	return keysIn(found), nil
+}
+
+// keyOf returns the key of the event with an id, among those for which the condition is true. It is
+// zero if there is none.
+func (s *Store) keyOf(ctx context.Context, tx pgx.Tx, id uuid.UUID, condition string, arguments ...any) (found event.Key, err error) {
+	rows, err := tx.Query(ctx, "select key from fever.event "+condition, arguments...)
+	if err != nil {
+		return found, err
+	}
+	var text []byte
+	_, err = pgx.ForEachRow(rows, []any{&text}, func() error {
+		key, err := event.ParseKey(text)
+		switch {
+		case err != nil:
+			return s.damaged("%v", err)
+		case key.ID() == id:
+			found = key
+		}
+		return nil
+	})
+	return found, err
 }
 
 // ofProvider is the condition for the events between two keys: see keysOf.

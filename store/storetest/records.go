@@ -48,6 +48,9 @@ func testRecords(t *testing.T, place func(*testing.T) Place) {
 		at("a", "early", "2021-01-01T00:00:00", "2021-01-01T01:00:00"),
 		at("a", "long", "2021-01-01T00:00:00", "2021-02-01T00:00:00")))
 	Apply(t, s, Snapshot("a-b", 1, at("a-b", "other", "2021-02-01T00:00:00", "2021-02-01T01:00:00")))
+	key := func(provider, id string) event.Key {
+		return event.Key{Provider: provider, BaseID: id, EventID: Sample(provider, 1, 2).EventID}
+	}
 	second := func(s string) int64 { return must(time.Parse(time.DateOnly, s)).Unix() }
 	for _, tc := range []struct {
 		name string
@@ -61,6 +64,12 @@ func testRecords(t *testing.T, place func(*testing.T) Place) {
 		{"the zero value", store.Filter{}, ""},
 		{"a window", store.Filter{Window: event.Window{From: second("2021-01-01"), To: second("2021-02-28")}}, "early long other"},
 		{"a window that an event is too long for", store.Filter{Window: event.Window{From: second("2021-01-01"), To: second("2021-01-31")}}, "early"},
+		{"a key", store.Filter{Key: key("a", "early"), Window: event.Always}, "early"},
+		{"a key outside the window", store.Filter{Key: key("a", "early")}, ""},
+		{"an unknown key", store.Filter{Key: key("a-b", "early"), Window: event.Always}, ""},
+		{"an id", store.Filter{ID: key("a-b", "other").ID(), Window: event.Always}, "other"},
+		{"an id of another provider", store.Filter{Provider: "a", ID: key("a-b", "other").ID(), Window: event.Always}, ""},
+		{"an unknown id", store.Filter{ID: key("a-b", "early").ID(), Window: event.Always}, ""},
 		{"a limit", store.Filter{Window: event.Always, Limit: 2}, "early long"},
 		{"a limit above what there is", store.Filter{Window: event.Always, Limit: 20}, "early long other late"},
 		{"Everything at once", store.Filter{Provider: "a", Window: event.Window{From: second("2021-01-02"), To: second("2022-01-01")}, Limit: 1}, "late"},
