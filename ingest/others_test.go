@@ -136,7 +136,7 @@ func TestTurnsAreShared(t *testing.T) {
 	var at, most, asked [2]atomic.Int32
 	var providers []Provider
 	for i, name := range []string{"feverup", "other"} {
-		p := provides(300*time.Millisecond, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
+		p := provides(150*time.Millisecond, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) {
 			if n := at[i].Add(1); n > most[i].Load() {
 				most[i].Store(n)
 			}
@@ -459,7 +459,7 @@ func TestWrongClock(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			place := postgrestest.Database(t)
-			p := provides(300*time.Millisecond, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) { return feedOf(t, "1"), nil })
+			p := provides(150*time.Millisecond, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) { return feedOf(t, "1"), nil })
 			began := time.Now()
 			right, wrong := newReplica(t, place, p), newReplica(t, place, p)
 			wrong.clock = func() time.Time { return time.Now().Add(off) }

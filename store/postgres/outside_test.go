@@ -201,6 +201,9 @@ func TestNoSession(t *testing.T) {
 // nothing of which can be written to. So name only the primary there.
 func TestPoolerHosts(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it waits for PgBouncer, and make test does so once")
+	}
 	one, other := server(t), server(t)
 	set(t, other, "default_transaction_read_only", "on")
 	both := with(t, one.URL("postgres"), "host", hostOf(t, one)+","+hostOf(t, other))
@@ -233,6 +236,9 @@ func hostOf(t *testing.T, s *postgrestest.Server) string {
 // is 15 seconds. The store asks again: whoever follows it hears of what others commit.
 func TestPoolerAfterServer(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it waits for PgBouncer, and make test does so once")
+	}
 	behind := server(t)
 	place := behind.URL("postgres")
 	pooled := postgrestest.Pooler(t, place, "transaction")
