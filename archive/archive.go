@@ -8,6 +8,7 @@
 package archive
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -249,6 +250,20 @@ func (a *Archive) Forget(provider string) error {
 		return fmt.Errorf("remove the documents of %s from the archive: %w", provider, err)
 	}
 	return nil
+}
+
+// ForgetGone writes down that a person has the events forgotten that are gone and ended before a time,
+// so that whoever reads the documents again can do so, too. No job of the provider may be under way.
+func (a *Archive) ForgetGone(provider, before string) error {
+	names, err := segmentNames(filepath.Join(a.dir, provider))
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	now := time.Now()
+	j := a.Begin(provider)
+	j.Document().Keep(Head{Started: now, Began: now, Op: "forget", GoneBefore: before})
+	err = cmp.Or(j.Sync(), j.End(Outcome{At: now}))
+	return errors.Join(err, j.Close())
 }
 
 // Rename gives all documents of a provider to another one, which may have some of its own. No job

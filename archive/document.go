@@ -20,6 +20,9 @@ type Head struct {
 	Imported bool      `json:"imported,omitzero"` // somebody gave it by hand
 	Attempt  int       `json:"attempt"`           // of the job, from 1
 	Failure  feed.Kind `json:"failure,omitzero"`  // why no feed was made of it; empty: one was
+	// GoneBefore says that nobody sent this: a person had the events forgotten that were gone and had
+	// ended before this time. Empty: it is a document.
+	GoneBefore string `json:"gone_before,omitzero"`
 
 	Page       int       `json:"page"`                // its number
 	Table      string    `json:"table,omitzero"`      // that it is a page of: see [feed.Document]

@@ -31,7 +31,7 @@ func (e *editFlags) register(flags *pflag.FlagSet) {
 }
 
 // edit changes what is stored: here, or there, in the fever serve that holds the data file. Here
-// it changes the archive first, unless documents is nil: if this ends in between, it can be done again.
+// it changes the archive first: if this ends in between, it can be done again.
 func edit[What, Done any](ctx context.Context, e *editFlags, what What,
 	here func(store.Store, context.Context, What) (Done, error), there func(*control.Client, context.Context, What) (Done, error),
 	documents func(*archive.Archive) error,
@@ -43,7 +43,7 @@ func edit[What, Done any](ctx context.Context, e *editFlags, what What,
 	case st != nil:
 		defer closing(st, &err)
 		inZones(st, e.Locations)
-		if documents != nil && !e.dryRun {
+		if !e.dryRun {
 			if err := editArchive(e.Archive.Dir, documents); err != nil {
 				return done, err
 			}

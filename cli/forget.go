@@ -8,6 +8,7 @@ import (
 
 	"fever/archive"
 	"fever/event"
+	"fever/ingest"
 	"fever/ops/control"
 	"fever/store"
 )
@@ -69,10 +70,7 @@ func (f *forgetCommand) run(ctx context.Context, out io.Writer) error {
 			return usagef("--gone-before: %w", err)
 		}
 	}
-	var documents func(*archive.Archive) error
-	if f.goneBefore == "" {
-		documents = func(a *archive.Archive) error { return a.Forget(f.provider) }
-	}
+	documents := func(a *archive.Archive) error { return ingest.ForgetDocuments(a, what) }
 	done, err := edit(ctx, &f.editFlags, what, store.Store.Forget, (*control.Client).Forget, documents)
 	if err != nil {
 		return err

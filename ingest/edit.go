@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"fever/archive"
 	"fever/store"
 )
 
@@ -15,8 +16,8 @@ import (
 // ErrBusy, ErrClosed or the store's.
 func (g *Ingester) Forget(ctx context.Context, f store.Forgetting) (done store.Forgotten, err error) {
 	err = g.edit(ctx, store.Forget, f.DryRun, []string{f.Provider}, func() (store.Job, error) {
-		if g.Archive != nil && !f.DryRun && f.GoneBefore.IsZero() {
-			if err := g.Archive.Forget(f.Provider); err != nil {
+		if g.Archive != nil && !f.DryRun {
+			if err := ForgetDocuments(g.Archive, f); err != nil {
 				return store.Job{}, err
 			}
 		}
@@ -24,6 +25,14 @@ func (g *Ingester) Forget(ctx context.Context, f store.Forgetting) (done store.F
 		return done.Record, err
 	})
 	return done, err
+}
+
+// ForgetDocuments has the archive forget what a store is to forget, before that does.
+func ForgetDocuments(a *archive.Archive, f store.Forgetting) error {
+	if f.GoneBefore.IsZero() {
+		return a.Forget(f.Provider)
+	}
+	return a.ForgetGone(f.Provider, f.GoneBefore.String())
 }
 
 // Rename is Rename of the [store.Store] beside jobs, as [Ingester.Forget] is: searches find the
