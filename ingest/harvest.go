@@ -97,13 +97,10 @@ func (g *Ingester) harvest(ctx context.Context, j *job) error {
 		return &feed.Error{Provider: j.Name, Kind: feed.KindDecode, Op: "take a document", Err: errors.New(
 			"the provider has a feed of changes, of which one document tells too little: fetch it, or look at the document with fever try")}
 	}
-	h := &harvester{Ingester: g, job: j, asked: make(map[[32]byte]bool)}
-	stream, err := g.store.Stream(ctx, j.Name)
+	h, known, err := g.harvester(ctx, j)
 	if err != nil {
-		return storeError(ctx, j, err)
+		return err
 	}
-	h.generation = stream.Generation
-	known := json.Unmarshal(stream.Cursor, &h.cursor) == nil
 	over := h.overdue(known, j.record.Started)
 	if over != "" {
 		h.startOver(ctx, over)
@@ -114,6 +111,18 @@ func (g *Ingester) harvest(ctx context.Context, j *job) error {
 		err = h.take(ctx)
 	}
 	return err
+}
+
+// harvester makes a job one of a feed of changes, and reports whether the place where that goes on is
+// known.
+func (g *Ingester) harvester(ctx context.Context, j *job) (h *harvester, known bool, err error) {
+	h = &harvester{Ingester: g, job: j, asked: make(map[[32]byte]bool)}
+	stream, err := g.store.Stream(ctx, j.Name)
+	if err != nil {
+		return nil, false, storeError(ctx, j, err)
+	}
+	h.generation = stream.Generation
+	return h, json.Unmarshal(stream.Cursor, &h.cursor) == nil, nil
 }
 
 // overdue returns why a harvest cannot go on, and has to begin from the first page; "" if it can.
@@ -169,7 +178,7 @@ func (h *harvester) takePage(ctx context.Context, table string) (upToDate bool, 
 		return false, err
 	}
 	got, err := h.persist(ctx, page.Number, h.record.Seen, func(p *feed.Progress) (*feed.Document, error) {
-		doc, err := h.GetPage(ctx, page, p)
+		doc, err := h.page(ctx, page, p)
 		if err == nil {
 			doc.Table, doc.Parent = table, h.parent(ctx, nil)
 		}
@@ -388,9 +397,9 @@ func placeOf(page *feed.Feed) place {
 }
 
 // spent reports whether so much of what the job may take is used that the next page is for the
-// next job.
+// next job. Of a job that is run again each page has one.
 func (h *harvester) spent() bool {
-	return len(h.asked) >= feed.MaxPages ||
+	return h.replayed != nil || len(h.asked) >= feed.MaxPages ||
 		float64(h.now().Sub(h.record.Started)) >= harvestPart*float64(h.JobTime) ||
 		float64(h.record.Bytes) >= harvestPart*float64(h.JobBytes)
 }

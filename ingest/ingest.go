@@ -152,6 +152,7 @@ type target struct {
 
 	generation uint64 // of a feed of changes
 	at         cursor // of that
+	replaying  uint64 // generation, by the archive, of the harvest that is replayed
 }
 
 // background is what the jobs share that nobody waits for.

@@ -105,12 +105,14 @@ type job struct {
 	*target
 	record   store.Job
 	document func(context.Context, feed.Validators, *feed.Progress) (*feed.Document, error)
-	digests  func() (*store.Digests, error) // of what is stored of the provider; nil: keep all values
+	page     func(context.Context, *feed.Page, *feed.Progress) (*feed.Document, error) // another one
+	digests  func() (*store.Digests, error)                                            // of what is stored of the provider; nil: keep all values
 	attempts int
-	force    bool         // get, decode and apply the feed whatever is known of it
-	imported bool         // its end says nothing of the provider
-	archive  *archive.Job // nil: nobody keeps the documents
-	unkept   error        // why a document that was decoded cannot be kept
+	force    bool              // get, decode and apply the feed whatever is known of it
+	imported bool              // its end says nothing of the provider
+	replayed *archive.Document // the first one of the job that is run again; nil: none is
+	archive  *archive.Job      // nil: nobody keeps the documents
+	unkept   error             // why a document that was decoded cannot be kept
 	// generation is that of the harvest that the documents are of; 0: they are of no feed of changes.
 	generation uint64
 	begun      chan store.Job // gets the record as soon as the job waits for a worker, or runs; nil: nobody asked
@@ -139,6 +141,7 @@ func (t *target) claim(trigger store.Trigger, due time.Time) (*job, error) {
 		target:   t,
 		record:   store.Job{Provider: t.Name, Trigger: trigger, State: store.Pending, Scheduled: due},
 		document: t.Get,
+		page:     t.GetPage,
 		attempts: cmp.Or(t.Attempts, usualAttempts),
 	}, nil
 }
@@ -271,10 +274,15 @@ func (g *Ingester) collect(ctx context.Context, j *job) (err error) {
 			err = &feed.Error{Provider: j.Name, Kind: feed.KindInternal, Op: "run the job", Err: fmt.Errorf("panic: %v", p)}
 		}
 	}()
-	if j.Changes {
+	switch {
+	case j.replayed != nil && j.Changes != (j.replayed.Generation > 0):
+		return j.notReplayed(feed.KindDecode, errOtherKind)
+	case j.replayed != nil && j.Changes:
+		return g.replayPage(ctx, j)
+	case j.Changes:
 		return g.harvest(ctx, j)
 	}
-	if !j.force {
+	if !j.force || j.replayed != nil {
 		j.digests = sync.OnceValues(func() (*store.Digests, error) { return g.store.Digests(ctx, j.Name) })
 	}
 	last, err := g.validators(ctx, j)
@@ -352,7 +360,7 @@ func (j *job) get(ctx context.Context, last feed.Validators) (*feed.Feed, error)
 		if next == nil {
 			break
 		}
-		if got, err = j.persist(ctx, next.Number, rows, func(p *feed.Progress) (*feed.Document, error) { return j.GetPage(ctx, next, p) }); err != nil {
+		if got, err = j.persist(ctx, next.Number, rows, func(p *feed.Progress) (*feed.Document, error) { return j.page(ctx, next, p) }); err != nil {
 			return nil, err
 		}
 	}
@@ -455,6 +463,9 @@ func (g *Ingester) commit(ctx context.Context, j *job, got *feed.Feed) error {
 	g.syncArchive(ctx, j)
 	record := j.record
 	record.State = store.Completed
+	if j.replayed != nil {
+		record.Finished = j.replayed.Outcome.At
+	}
 	record.Seen, record.Ignored, record.Rejected, record.Rejections = got.Seen, got.Ignored, got.Rejected, got.Rejections
 	record.Turn = g.turn(j, &record)
 	snap := store.Snapshot{
