@@ -21,7 +21,7 @@ import (
 // Tests may import more: a benchmark of the store loads an index, too.
 var allowed = map[string][]string{
 	".":                     {"cli"},
-	"cli":                   {"archive", "config", "explain", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "provider/inspect", "store", "store/bolt", "store/postgres", "index", "index/follow", "event"},
+	"cli":                   {"archive", "config", "explain", "ops", "ops/control", "ops/human", "httpapi", "httpapi/server", "ingest", "provider", "provider/feed", "provider/inspect", "replay", "store", "store/bolt", "store/postgres", "index", "index/follow", "event"},
 	"archive":               {"provider/feed", "event"},
 	"config":                {"provider", "provider/feed", "provider/feed/dump", "provider/feed/feverup", "provider/feed/ical", "provider/feed/mapped", "provider/feed/rpde", "provider/feed/schemaorg", "provider/xmlscan", "event"},
 	"internal/caches":       {"internal/harness"},
@@ -62,6 +62,7 @@ var allowed = map[string][]string{
 	"event":                 {},
 	"internal/postgrestest": {}, // for tests, too
 	"internal/replicas":     {"internal/harness", "internal/plot", "internal/postgrestest"},
+	"replay":                {"archive", "ingest", "provider/feed", "store", "event"},
 	"explain":               {"store", "provider/feed", "event"},
 	"internal/torture":      {"internal/harness", "archive", "store", "store/bolt"}, // to check the files that it has a process leave behind
 

@@ -79,17 +79,20 @@ func (b *backupCommand) toOutput(ctx context.Context, out, errOut io.Writer) (er
 
 func (b *backupCommand) toFile(ctx context.Context, path string, out, errOut io.Writer) error {
 	file := newFile{path: path, of: b.DB, replace: b.force, flag: "--force"}
-	size, err := file.write(ctx, func(f *os.File) error {
-		if b.DB.Database() {
-			return b.copyDatabase(ctx, f, errOut)
-		}
-		return b.copyFile(ctx, f)
-	})
+	size, err := file.write(ctx, func(f *os.File) error { return b.write(ctx, f, errOut) })
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
 	_, err = fmt.Fprintf(out, "%s: %s, checked\n", path, humanize.Bytes(uint64(size)))
 	return err
+}
+
+// write makes f a copy of what is stored.
+func (b *backupCommand) write(ctx context.Context, f *os.File, errOut io.Writer) error {
+	if b.DB.Database() {
+		return b.copyDatabase(ctx, f, errOut)
+	}
+	return b.copyFile(ctx, f)
 }
 
 // copyFile writes a copy of the data file to w. While a fever serve holds the file, that makes

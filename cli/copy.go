@@ -93,16 +93,28 @@ func (c *copyCommand) toDatabase(ctx context.Context, parts iter.Seq2[store.Part
 	}
 	defer closing(st, &err)
 	if !c.replace {
-		for p, err := range st.Parts(ctx, false) {
-			switch {
-			case err != nil:
-				return err
-			case p.Kind != store.HeadPart || p.Revision > 0:
-				return errors.New("something is stored there; add --replace to replace all of it")
-			}
+		if err := isEmpty(ctx, st); errors.Is(err, errNotEmpty) {
+			return fmt.Errorf("%w; add --replace to replace all of it", err)
+		} else if err != nil {
+			return err
 		}
 	}
 	return st.Fill(ctx, parts)
+}
+
+var errNotEmpty = errors.New("something is stored there")
+
+// isEmpty returns an error, errNotEmpty perhaps, unless the store has nothing.
+func isEmpty(ctx context.Context, st store.Store) error {
+	for p, err := range st.Parts(ctx, false) {
+		switch {
+		case err != nil:
+			return err
+		case p.Kind != store.HeadPart || p.Revision > 0:
+			return errNotEmpty
+		}
+	}
+	return nil
 }
 
 func (c *copyCommand) toFile(ctx context.Context, parts iter.Seq2[store.Part, error]) (err error) {

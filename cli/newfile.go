@@ -22,7 +22,7 @@ type newFile struct {
 	path    string
 	of      config.Place // what it is a copy of
 	replace bool         // a file that is there already
-	flag    string       // that says so
+	flag    string       // that says so; empty: there is none
 }
 
 // write has f write a temporary file beside the path, checks it, and gives it its name at the
@@ -78,6 +78,8 @@ func (n *newFile) may() error {
 		return err
 	case !there.Mode().IsRegular():
 		return fmt.Errorf("%s is there, and no file", n.path)
+	case n.flag == "":
+		return fmt.Errorf("%s is there; choose another name", n.path)
 	case !n.replace:
 		return fmt.Errorf("%s is there; choose another name, or add %s to replace it", n.path, n.flag)
 	}

@@ -90,11 +90,7 @@ type streams struct {
 }
 
 func (s *syncCommand) run(ctx context.Context, files []string, std streams) (err error) {
-	var known []string
-	for i := range s.Providers {
-		known = append(known, s.Providers[i].Name)
-	}
-	names, unknown := choose(known, s.names, files)
+	names, unknown := choose(namesOf(s.Providers), s.names, files)
 	s.Providers = slices.DeleteFunc(s.Providers, func(p config.Provider) bool { return !slices.Contains(names, p.Name) })
 	open := func() (store.Store, error) { return openStore(ctx, s.DB, s.KeepJobs) }
 	var st store.Store
@@ -119,6 +115,14 @@ func (s *syncCommand) run(ctx context.Context, files []string, std streams) (err
 	}
 	defer closing(st, &err)
 	return s.collect(ctx, st, names, files, std)
+}
+
+// namesOf returns the names of providers.
+func namesOf(providers []config.Provider) (names []string) {
+	for i := range providers {
+		names = append(names, providers[i].Name)
+	}
+	return names
 }
 
 // choose returns the known providers that were asked for, or all, in the order of known. If

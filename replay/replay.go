@@ -1,0 +1,207 @@
+// Package replay rebuilds what is stored from the documents in the archive, and says what differs
+// from what is stored now.
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"fever/archive"
+	"fever/ingest"
+	"fever/provider/feed"
+	"fever/store"
+)
+
+// A Range says which jobs of a provider are replayed. The zero value is all that are in the archive.
+type Range struct {
+	Until time.Time // only jobs that began before; zero: all
+	// Job is the number of the last job; 0: no job is. With Alone it is the only one. Its snapshot is
+	// applied even if it was refused as suspect.
+	Job   uint64
+	Alone bool
+	// Store is what is stored now, as it was at the moment At; nil: nothing is. It says what became of
+	// a job if the archive does not, and which jobs are not in the archive. Later ones are left.
+	Store store.Store
+	At    time.Time
+}
+
+// A Result says what came of the jobs of a provider.
+type Result struct {
+	Committed int // jobs
+	Failed    int // also then
+	Left      int // not run: they were stopped, or could not be stored, or nothing says that they were
+	// From and To are when the first and the last of the committed jobs began; zero: there is none.
+	From, To time.Time
+	// Wrong says what could not be read or run again, or is not in the archive: the first ones, and how
+	// many More there are.
+	Wrong []error
+	More  int
+}
+
+// maxWrong bounds [Result.Wrong].
+const maxWrong = 10
+
+func (r *Result) wrong(err error) {
+	if len(r.Wrong) < maxWrong {
+		r.Wrong = append(r.Wrong, err)
+	} else {
+		r.More++
+	}
+}
+
+// Provider runs jobs of a provider again with their documents from the archive in a folder. The
+// store of g should have nothing of the provider. A job that cannot be run again is in the result; the
+// error says that nothing more could be done.
+func Provider(ctx context.Context, g *ingest.Ingester, dir, name string, of Range) (Result, error) {
+	r := replayer{g: g, name: name, of: of, stored: make(map[uint64]store.Job), seen: make(map[uint64]bool)}
+	if of.Store != nil {
+		for job, err := range of.Store.Jobs(ctx, store.JobFilter{Provider: name}) {
+			if err != nil {
+				return r.Result, err
+			}
+			r.stored[job.ID] = job
+		}
+	}
+	for docs, err := range jobs(dir, name) {
+		switch {
+		case err != nil:
+			r.wrong(err)
+			continue
+		case ctx.Err() != nil:
+			return r.Result, ctx.Err()
+		}
+		if err := r.job(ctx, docs); err != nil {
+			return r.Result, err
+		}
+	}
+	for _, job := range r.stored {
+		if !r.From.IsZero() && !job.Started.Before(r.From) && !r.after(job.Started) && !r.seen[job.ID] &&
+			job.Applied() && job.New+job.Changed+job.Gone > 0 {
+			r.wrong(fmt.Errorf("job %d of %s: its documents are not in the archive", job.ID, job.Started.Format(time.RFC3339)))
+		}
+	}
+	return r.Result, nil
+}
+
+// jobs yields the documents of one job after the other, or, of a feed of changes, those that were committed
+// together.
+func jobs(dir, name string) func(yield func([]archive.Document, error) bool) {
+	return func(yield func([]archive.Document, error) bool) {
+		var docs []archive.Document
+		for doc, err := range archive.Documents(dir, name) {
+			if err != nil {
+				if !yield(nil, err) {
+					return
+				}
+				continue
+			}
+			if len(docs) > 0 && (docs[0].Job != doc.Job || !docs[0].Started.Equal(doc.Started) || docs[0].Outcome != doc.Outcome) {
+				if !yield(docs, nil) {
+					return
+				}
+				docs = nil
+			}
+			docs = append(docs, doc)
+		}
+		if len(docs) > 0 {
+			yield(docs, nil)
+		}
+	}
+}
+
+// A replayer replays jobs of a provider.
+type replayer struct {
+	Result
+	g      *ingest.Ingester
+	name   string
+	of     Range
+	stored map[uint64]store.Job // what is stored now of its jobs
+	seen   map[uint64]bool      // jobs with documents
+	ended  bool                 // the last job of the range was run
+}
+
+// after reports whether a job that began at a time is not replayed since it is too late.
+func (r *replayer) after(started time.Time) bool {
+	return !r.of.Until.IsZero() && !started.Before(r.of.Until)
+}
+
+func (r *replayer) job(ctx context.Context, docs []archive.Document) error {
+	first := &docs[0]
+	r.seen[first.Job] = true
+	chosen := r.of.Job > 0 && first.Job == r.of.Job
+	switch {
+	case r.after(first.Started) || r.of.Alone && !chosen || r.ended && !chosen:
+		return nil
+	case first.GoneBefore != "":
+		return r.forget(ctx, first)
+	}
+	r.ended = r.ended || chosen
+	committed, run := r.fate(first)
+	switch {
+	case !run:
+		r.Left++
+		return nil
+	case first.Outcome.Failure == feed.KindSuspect && r.Committed == 0 && !chosen: // what it was compared with is not there
+		r.Failed++
+		return nil
+	}
+	job, err := r.g.Replay(ctx, r.name, docs, committed || chosen)
+	switch {
+	case err != nil:
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case job.State == store.Completed:
+		r.Committed++
+		if r.From.IsZero() {
+			r.From = first.Started
+		}
+		r.To = first.Started
+	case committed || chosen:
+		r.wrong(fmt.Errorf("job %d of %s, which %s: %s", first.Job, first.Started.UTC().Format(time.RFC3339), was(committed), job.Message))
+	default:
+		r.Failed++
+	}
+	return nil
+}
+
+func was(committed bool) string {
+	if committed {
+		return "completed then"
+	}
+	return "failed then, too"
+}
+
+// forget forgets again what a person had forgotten.
+func (r *replayer) forget(ctx context.Context, doc *archive.Document) error {
+	before, err := store.ParseCutoff(doc.GoneBefore)
+	if err != nil {
+		r.wrong(fmt.Errorf("forget what was gone: %w", err))
+		return nil
+	}
+	_, err = r.g.Forget(ctx, store.Forgetting{Provider: r.name, GoneBefore: before})
+	if errors.Is(err, store.ErrNothing) {
+		return nil
+	}
+	return err
+}
+
+// fate returns whether a job was committed, given its first document, and whether it is to be run again.
+func (r *replayer) fate(doc *archive.Document) (committed, run bool) {
+	job, known := r.stored[doc.Job]
+	known = known && job.Started.Equal(doc.Started.Truncate(time.Millisecond)) && job.State == store.Completed
+	outcome := &doc.Outcome
+	switch {
+	case !outcome.Known() || r.of.Store != nil && outcome.At.After(r.of.At):
+		return known, known
+	case outcome.Failure == "":
+		return true, true
+	}
+	switch outcome.Failure {
+	case feed.KindCanceled, feed.KindStore, feed.KindInterrupted:
+		return false, false
+	}
+	return false, true
+}

@@ -1,0 +1,331 @@
+package replay_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"fever/archive"
+	"fever/event"
+	"fever/ingest"
+	"fever/provider/feed"
+	"fever/replay"
+	"fever/store"
+	"fever/store/bolt"
+)
+
+// text is a format: each line has the id of an event and its title.
+var text = feed.Format{Name: "text", Decode: func(doc *feed.Document, b *feed.Builder) error {
+	start, err := event.ParseLocal("2030-01-01T20:00:00")
+	if err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(doc.Body)
+	for lines.Scan() {
+		id, title, ok := strings.Cut(lines.Text(), " ")
+		if !ok {
+			return feed.Errorf(feed.KindMalformed, "the line has no title")
+		}
+		err := b.Keep(event.Event{Key: event.Key{Provider: "p", BaseID: "1", EventID: id}, Title: title, Start: start, Zones: []event.Zone{}}, 1)
+		if err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}}
+
+// loud is the format with another mapping: titles are in capitals, and an event is not read.
+var loud = feed.Format{Name: "text", Decode: func(doc *feed.Document, b *feed.Builder) error {
+	body, err := io.ReadAll(doc.Body)
+	if err != nil {
+		return err
+	}
+	var lines []string
+	for line := range strings.Lines(strings.ToUpper(string(body))) {
+		if !strings.HasPrefix(line, "1 ") {
+			lines = append(lines, line)
+		}
+	}
+	other := *doc
+	other.Body = io.NopCloser(strings.NewReader(strings.Join(lines, "")))
+	return text.Decode(&other, b)
+}}
+
+func openStore(t testing.TB, path string) *bolt.Store {
+	t.Helper()
+	st, err := bolt.Open(path, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	return st
+}
+
+// newIngester returns an ingester that gets the document that is asked for next.
+func newIngester(st store.Store, format feed.Format, next *string) *ingest.Ingester {
+	return ingest.New(st, slog.New(slog.DiscardHandler), 1, ingest.Provider{
+		Name: "p", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Suspect: ingest.Refuse,
+		Begin: func(string) *feed.Page { return &feed.Page{Number: 1} },
+		Get: func(_ context.Context, last feed.Validators, _ *feed.Progress) (*feed.Document, error) {
+			if *next == "away" {
+				return nil, &feed.Error{Provider: "p", Kind: feed.KindConnection, Op: "fetch", Err: errors.New("nobody is there")}
+			}
+			return documentOf(*next, last), nil
+		},
+		Decode: func(doc *feed.Document) (*feed.Feed, error) { return feed.Decode(doc, format, "p", time.UTC) },
+	})
+}
+
+func documentOf(body string, last feed.Validators) *feed.Document {
+	tag := fmt.Sprintf("%q", body)
+	return &feed.Document{
+		Body: io.NopCloser(strings.NewReader(body)), Op: "fetch from example.com", Page: feed.Page{Number: 1, Began: time.Now()},
+		Validators: feed.Validators{ETag: tag, Digest: [32]byte{1: byte(len(body)), 2: 1}}, NotModified: last.ETag == tag,
+	}
+}
+
+// A history is a store with an archive, to which things happen.
+type history struct {
+	testing.TB
+	dir  string
+	next string
+	st   *bolt.Store
+	g    *ingest.Ingester
+}
+
+func newHistory(t testing.TB) *history {
+	h := &history{TB: t, dir: filepath.Join(t.TempDir(), "archive")}
+	h.st = openStore(t, filepath.Join(t.TempDir(), "stored.db"))
+	h.g = newIngester(h.st, text, &h.next)
+	return h
+}
+
+func (h *history) archive() {
+	h.Helper()
+	a, err := archive.Open(h.dir, 0, 0)
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.g.Archive = a
+}
+
+func (h *history) close() {
+	h.Helper()
+	if h.g.Archive == nil {
+		return
+	}
+	if err := h.g.Archive.Close(); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// fetch runs a job that gets a document, or fails if that is "away".
+func (h *history) fetch(document string) store.Job {
+	h.Helper()
+	time.Sleep(time.Minute)
+	h.next = document
+	job, err := h.g.RunNow(h.Context(), "p", store.Schedule, false)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return job
+}
+
+func (h *history) give(document string) {
+	h.Helper()
+	time.Sleep(time.Minute)
+	_, err := h.g.Import(h.Context(), "p", false, func(context.Context, *feed.Progress) (*feed.Document, error) {
+		return documentOf(document, feed.Validators{}), nil
+	})
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+func (h *history) forget(before string) {
+	h.Helper()
+	time.Sleep(time.Minute)
+	f := store.Forgetting{Provider: "p"}
+	if before != "" {
+		var err error
+		if f.GoneBefore, err = store.ParseCutoff(before); err != nil {
+			h.Fatal(err)
+		}
+	}
+	if _, err := h.g.Forget(h.Context(), f); err != nil && !errors.Is(err, store.ErrNothing) {
+		h.Fatal(err)
+	}
+}
+
+// replay replays all with a format, and returns the merge with what is stored.
+func (h *history) replay(format feed.Format) (m replay.Merge, result replay.Result) {
+	h.Helper()
+	folder, err := os.MkdirTemp(h.TempDir(), "")
+	if err != nil {
+		h.Fatal(err)
+	}
+	made := openStore(h, filepath.Join(folder, "replayed.db"))
+	var none string
+	result, err = replay.Provider(h.Context(), newIngester(made, format, &none), h.dir, "p", replay.Range{Store: h.st, At: time.Now()})
+	if err != nil {
+		h.Fatal(err)
+	}
+	return replay.Merge{Stored: h.st, Replayed: made, Results: map[string]replay.Result{"p": result}}, result
+}
+
+// differences returns what differs, a line each.
+func differences(t testing.TB, m *replay.Merge) (all []string) {
+	t.Helper()
+	show := func(r *event.Record) string {
+		if r == nil {
+			return "none"
+		}
+		return fmt.Sprintf("%s %t %s %s", r.Title, r.Current, r.FirstSeen.Format(time.TimeOnly), r.LastChanged.Format(time.TimeOnly))
+	}
+	for d, err := range m.Differences(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := d.After
+		if r == nil {
+			r = d.Before
+		}
+		all = append(all, fmt.Sprintf("%s: %s, was %s", r.EventID, show(d.After), show(d.Before)))
+	}
+	return all
+}
+
+// A step is something that happens to a provider.
+type step struct{ what, document string }
+
+// run has the steps happen, with an archive from one of them on, and returns how a replay with the same format
+// differs from what is stored.
+func run(t *testing.T, steps []step, begins int) string {
+	h := newHistory(t)
+	for i, s := range steps {
+		if i == begins {
+			h.archive()
+		}
+		switch s.what {
+		case "give":
+			h.give(s.document)
+		case "forget gone":
+			h.forget("2031-01-01")
+		case "forget":
+			h.forget("")
+		case "restart":
+			h.close()
+			if i >= begins {
+				h.archive()
+			}
+		default:
+			h.fetch(s.document)
+		}
+	}
+	h.close()
+	m, result := h.replay(text)
+	defer func() { _ = errors.Join(m.Replayed.Close(), h.st.Close()) }() // before the next history
+	if len(result.Wrong) > 0 {
+		return fmt.Sprintf("wrong: %v", result.Wrong)
+	}
+	if got := differences(t, &m); len(got) > 0 {
+		return fmt.Sprintf("what differs: %q", got)
+	}
+	parts, compare := store.Compared(m.Parts(t.Context(), false))
+	for _, err := range parts {
+		if err != nil {
+			return err.Error()
+		}
+	}
+	if err := compare(h.st.Parts(t.Context(), false)); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// TestModel has random things happen to a provider. A replay with the same format gives the same bytes,
+// whenever the archive began.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		document := rapid.Custom(func(rt *rapid.T) string {
+			var lines strings.Builder
+			for id := range 4 {
+				if title := rapid.IntRange(0, 2).Draw(rt, "title"); title > 0 {
+					fmt.Fprintf(&lines, "%d title %d\n", id, title)
+				}
+			}
+			return lines.String()
+		})
+		steps := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) step {
+			what := rapid.SampledFrom([]string{"fetch", "fetch", "fetch", "give", "away", "broken", "forget gone", "forget", "restart"}).Draw(rt, "what")
+			switch what {
+			case "away", "broken":
+				return step{what, what}
+			}
+			return step{what, document.Draw(rt, "document")}
+		}), 1, 12).Draw(rt, "steps")
+		begins := rapid.IntRange(0, len(steps)-1).Draw(rt, "the archive begins") * rapid.IntRange(0, 1).Draw(rt, "late")
+		var differs string
+		synctest.Test(t, func(t *testing.T) { differs = run(t, steps, begins) })
+		if differs != "" {
+			rt.Fatal(differs)
+		}
+	})
+}
+
+// TestOtherFormat replays with another mapping: what the archive tells of is read anew, and what is
+// older stays.
+func TestOtherFormat(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHistory(t)
+		h.fetch("0 before\n1 a\n2 b\n")
+		h.fetch("1 a\n2 b\n")
+		h.archive()
+		h.fetch("1 a\n2 b\n3 c\n")
+		h.fetch("1 a\n2 b2\n")
+		h.close()
+		m, result := h.replay(loud)
+		if result.Committed != 2 || len(result.Wrong) > 0 {
+			t.Fatalf("result: %+v", result)
+		}
+		want := []string{
+			"1: none, was a true 00:01:00 00:01:00",
+			"2: B2 true 00:01:00 00:04:00, was b2 true 00:01:00 00:04:00",
+			"3: C false 00:03:00 00:03:00, was c false 00:03:00 00:03:00",
+		}
+		if got := differences(t, &m); !slices.Equal(got, want) {
+			t.Errorf("differences:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		if m.Kept != 1 {
+			t.Errorf("kept %d", m.Kept)
+		}
+		filled := openStore(t, filepath.Join(t.TempDir(), "filled.db"))
+		if err := filled.Fill(t.Context(), m.Parts(t.Context(), true)); err != nil {
+			t.Fatal(err)
+		}
+		if err := filled.Check(); err != nil {
+			t.Error(err)
+		}
+		_, revision, err := h.st.Load(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := filled.Changes(t.Context(), revision); !errors.Is(err, store.ErrRewritten) {
+			t.Errorf("changes since what was stored: %v", err)
+		}
+	})
+}
