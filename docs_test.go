@@ -95,7 +95,7 @@ func anchors(text string) map[string]bool {
 func flagNames(t *testing.T) map[string]bool {
 	t.Helper()
 	all := make(map[string]bool)
-	for _, command := range []string{"serve", "sync", "dump", "explain", "try", "backup", "copy", "check", "forget", "rename", "replay", "health", "version"} {
+	for _, command := range []string{"serve", "sync", "dump", "explain", "try", "backup", "copy", "check", "forget", "rename", "replay", "diff", "health", "version"} {
 		var help bytes.Buffer
 		if code := cli.Main(t.Context(), []string{command, "--help"}, strings.NewReader(""), &help, &help); code != 0 {
 			t.Fatalf("fever %s --help: exit code %d", command, code)

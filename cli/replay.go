@@ -86,6 +86,8 @@ does so, too, if anything differs.
 	return cmd
 }
 
+var errNoArchive = usagef("there is no archive: name its folder with --archive")
+
 // check returns an error unless the flags make sense together.
 func (r *replayCommand) check() error {
 	r.dryRun = r.dryRun || r.compare
@@ -97,7 +99,7 @@ func (r *replayCommand) check() error {
 	case r.asJSON && !r.dryRun:
 		return usagef("--json is for --dry-run and --compare")
 	case r.Archive.Dir == "":
-		return usagef("there is no archive: name its folder with --archive")
+		return errNoArchive
 	case config.Place(r.into) == r.DB:
 		return usagef("--into is what --db says: name another place")
 	}

@@ -17,8 +17,8 @@ import (
 // A Range says which jobs of a provider are replayed. The zero value is all that are in the archive.
 type Range struct {
 	Until time.Time // only jobs that began before; zero: all
-	// Job is the number of the last job; 0: no job is. With Alone it is the only one. Its snapshot is
-	// applied even if it was refused as suspect.
+	// Job is the id of the last job; 0: no job is. With Alone it is the only one. It is run whatever
+	// became of it then, and its snapshot is not refused as suspect.
 	Job   uint64
 	Alone bool
 	// Store is what is stored now, as it was at the moment At; nil: nothing is. It says what became of
@@ -140,7 +140,7 @@ func (r *replayer) job(ctx context.Context, docs []archive.Document) error {
 	r.ended = r.ended || chosen
 	committed, run := r.fate(first)
 	switch {
-	case !run:
+	case !run && !chosen:
 		r.Left++
 		return nil
 	case first.Outcome.Failure == feed.KindSuspect && r.Committed == 0 && !chosen: // what it was compared with is not there
@@ -205,3 +205,41 @@ func (r *replayer) fate(doc *archive.Document) (committed, run bool) {
 	}
 	return false, true
 }
+
+// An Archived is a job with documents in the archive.
+type Archived struct {
+	Provider string
+	Job      uint64
+	Started  time.Time
+	Failure  feed.Kind // why it was not committed; empty: it was, or nobody knows
+	Changes  bool      // it took pages of a feed of changes
+	Before   uint64    // the last job before it that was committed; 0: there is none in the archive
+}
+
+// Find returns the job with an id, of one of the providers. If several stores had one archive in turn, the
+// latest counts. The error is ErrNotArchived (wrapped) if the archive does not have it.
+func Find(dir string, providers []string, id uint64) (found Archived, err error) {
+	for _, provider := range providers {
+		before := uint64(0)
+		for docs, damaged := range jobs(dir, provider) {
+			if damaged != nil {
+				err = damaged // it may have had the job
+				continue
+			}
+			first := &docs[0]
+			if first.Job == id && !first.Started.Before(found.Started) && (found.Job == 0 || !first.Started.Equal(found.Started)) {
+				found = Archived{provider, id, first.Started, first.Outcome.Failure, first.Generation > 0, before}
+			}
+			if first.Job != 0 && first.Job != id && first.Outcome.Known() && first.Outcome.Failure == "" {
+				before = first.Job
+			}
+		}
+	}
+	if found.Job == 0 {
+		return found, errors.Join(fmt.Errorf("job %d: %w", id, ErrNotArchived), err)
+	}
+	return found, nil
+}
+
+// ErrNotArchived is returned for a job without documents.
+var ErrNotArchived = errors.New("the archive has no documents of it: it got none, or nothing new, or they were too old to be kept; fever dump --jobs says what it did")

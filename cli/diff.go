@@ -1,0 +1,170 @@
+package cli
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fever/archive"
+	"fever/config"
+	"fever/replay"
+	"fever/store"
+	"fever/store/bolt"
+)
+
+// diffCommand holds the settings of fever diff.
+type diffCommand struct {
+	config.Config
+	asJSON bool
+}
+
+func newDiff() *cobra.Command {
+	var d diffCommand
+	cmd := &cobra.Command{
+		Use:   "diff job [job]",
+		Short: "Say what differs between two snapshots of a provider",
+		Long: `Diff decodes the documents of two jobs of a provider again, from the archive and with
+the settings of now, and lists the events that are new, changed or removed in the second
+one. With one job the other one is the last that was completed before it in the archive.
+fever dump --jobs lists the jobs.
+
+The snapshot of a job that was refused as suspect is compared, too: so it says what that
+would have changed. Of a feed of changes it compares what was known after each of the
+jobs, and an event that is no longer sold is one whose value "current" has changed.
+
+It reads the archive of --archive, by default that beside --db, and nothing else.
+
+` + configHelp,
+		Example: `  fever diff 1432                     # what did this job change?
+  fever diff 1400 1432
+  fever diff --config fever.yaml 1432 --json | jq '.[] | select(.change == "removed") | .before.title'`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var ids []uint64
+			for _, arg := range args {
+				id, err := strconv.ParseUint(arg, 10, 64)
+				if err != nil || id == 0 {
+					return usagef("%.40q is no id of a job: fever dump --jobs lists them", arg)
+				}
+				ids = append(ids, id)
+			}
+			if err := d.Complete(cmd.Flags()); err != nil {
+				return &usageError{err}
+			}
+			logUnknownVariables(cmd, newLog(&d.Config, cmd.ErrOrStderr()), d.Variables)
+			return d.run(cmd.Context(), ids, cmd.OutOrStdout())
+		},
+	}
+	d.Register(cmd.Flags())
+	cmd.Flags().BoolVar(&d.asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (d *diffCommand) run(ctx context.Context, ids []uint64, out io.Writer) (err error) {
+	if d.Archive.Dir == "" {
+		return errNoArchive
+	}
+	older, newer, err := d.find(ids)
+	if err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "fever-diff-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, os.RemoveAll(folder)) }()
+	before, err := d.snapshot(ctx, filepath.Join(folder, "before.db"), &older)
+	if err != nil {
+		return err
+	}
+	defer closing(before, &err)
+	after, err := d.snapshot(ctx, filepath.Join(folder, "after.db"), &newer)
+	if err != nil {
+		return err
+	}
+	defer closing(after, &err)
+	m := replay.Merge{Stored: before, Replayed: after, Results: map[string]replay.Result{newer.Provider: {Committed: 1}}}
+	all := differences{all: m.Differences(ctx)}
+	buffered := bufio.NewWriterSize(out, 64<<10)
+	if d.asJSON {
+		err = differenceForms.write(buffered, "json", all.yield)
+		return cmp.Or(err, buffered.Flush())
+	}
+	p := &printer{w: buffered}
+	p.printf("%s: %s\n", newer.Provider, nameOf(&newer))
+	if older.Job == 0 {
+		p.printf("the archive has nothing that was completed before it\n")
+	} else {
+		p.printf("compared with %s\n", nameOf(&older))
+	}
+	err = cmp.Or(p.err, differenceForms.write(buffered, "table", all.yield))
+	p.printf("%s\n", &all)
+	return cmp.Or(err, p.err, buffered.Flush())
+}
+
+// find returns the two jobs. The older one has no id if there is none.
+func (d *diffCommand) find(ids []uint64) (older, newer replay.Archived, err error) {
+	names, err := archive.Providers(d.Archive.Dir)
+	if err != nil {
+		return older, newer, err
+	}
+	if newer, err = replay.Find(d.Archive.Dir, names, ids[len(ids)-1]); err != nil {
+		return older, newer, err
+	}
+	if _, err := choose(namesOf(d.Providers), []string{newer.Provider}, nil); err != nil {
+		return older, newer, fmt.Errorf("job %d is of %s, which is not in the settings", newer.Job, newer.Provider)
+	}
+	before := newer.Before
+	if len(ids) == 2 {
+		before = ids[0]
+	}
+	if before == 0 {
+		return older, newer, nil
+	}
+	older, err = replay.Find(d.Archive.Dir, names, before)
+	if err == nil && older.Provider != newer.Provider {
+		err = fmt.Errorf("job %d is of %s, and job %d of %s: only jobs of one provider can be compared", older.Job, older.Provider, newer.Job, newer.Provider)
+	}
+	return older, newer, err
+}
+
+// snapshot returns a new store with what a job brought or, of a feed of changes, with what was known
+// after it.
+func (d *diffCommand) snapshot(ctx context.Context, path string, job *replay.Archived) (store.Store, error) {
+	st, err := bolt.Open(path, 1)
+	if err != nil || job.Job == 0 {
+		return opened(st, err)
+	}
+	g := newIngester(&d.Config, st, slog.New(slog.DiscardHandler))
+	result, err := replay.Provider(ctx, g, d.Archive.Dir, job.Provider, replay.Range{Job: job.Job, Alone: !job.Changes})
+	switch {
+	case err != nil:
+	case len(result.Wrong) > 0:
+		err = errors.Join(result.Wrong...)
+	case result.Committed == 0:
+		err = fmt.Errorf("%s has no snapshot", nameOf(job))
+	}
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return st, nil
+}
+
+// nameOf names a job for people.
+func nameOf(job *replay.Archived) string {
+	text := fmt.Sprintf("job %d of %s", job.Job, job.Started.UTC().Format(time.RFC3339))
+	if job.Failure != "" {
+		text += fmt.Sprintf(", which failed (%s)", job.Failure)
+	}
+	return text
+}
