@@ -46,6 +46,9 @@ type Store interface {
 	// first.
 	Records(ctx context.Context, f Filter) iter.Seq2[event.Record, error]
 	Jobs(ctx context.Context, f JobFilter) iter.Seq2[Job, error]
+	// Versions yields what an event is, and what it was before each change that the store has kept,
+	// the present first. It yields nothing for an event that is not stored.
+	Versions(ctx context.Context, key event.Key) iter.Seq2[Version, error]
 	// Validators returns those of the provider's latest snapshot.
 	Validators(ctx context.Context, provider string) (feed.Validators, error)
 	// Digests returns those of the events in the provider's latest snapshot, as many as are known: see

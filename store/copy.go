@@ -51,6 +51,7 @@ const (
 	EventPart                // a [Value] under the event's key
 	ItemPart                 // a [StoredItem] under the key of [ItemKey]
 	JobPart                  // a [Job] under the key of [JobKey]
+	UndoPart                 // an [Undo] under the key of [UndoKey]
 )
 
 var errNotSame = errors.New("what was stored is not what was read: nothing of it is to be relied on")

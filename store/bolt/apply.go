@@ -59,7 +59,7 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 	var c *changes
 	before := s.Stats().Current[snap.Provider]
 	err = s.view(func(tx *bbolt.Tx) (err error) {
-		c, err = compare(ctx, tx, snap, rows, before)
+		c, err = compare(ctx, tx, snap, rows, before, job.ID)
 		return err
 	})
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 			return err
 		}
 		var err error
-		if applied.Revision, err = c.write(tx, snap.Provider); err != nil {
+		if applied.Revision, err = s.write(tx, c, snap.Provider); err != nil {
 			return err
 		}
 		if goesOn {
@@ -113,6 +113,8 @@ type changes struct {
 	keys     [][]byte
 	values   [][]byte         // for keys, of events that are new, changed, or in came or went
 	was      []store.Revision // of these before, 0 for none
+	undos    []*store.Undo    // of these, nil for a new one
+	change   store.Undo       // what all undos say of the change
 	next     store.Revision   // of these, unless another commit comes first
 	came     [][]byte         // keys of events that become current
 	went     [][]byte         // of those that are no longer
@@ -123,8 +125,9 @@ type changes struct {
 
 // compare finds the changes. They hold nothing of tx's pages.
 // Before is the number of events that are current.
-func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []store.Row, before int) (*changes, error) {
-	c, events := new(changes), tx.Bucket(eventsBucket)
+func compare(ctx context.Context, tx *bbolt.Tx, snap store.Snapshot, rows []store.Row, before int, job uint64) (*changes, error) {
+	events := tx.Bucket(eventsBucket)
+	c := &changes{change: store.Undo{At: snap.Taken.UnixMilli(), Job: job}}
 	c.applied.Known = hasAny(events, snap.Provider)
 	if err := c.compareProvider(tx, snap); err != nil {
 		return nil, err
@@ -272,6 +275,7 @@ func (c *changes) compareProvider(tx *bbolt.Tx, snap store.Snapshot) error {
 func (c *changes) compareEvent(events *bbolt.Bucket, r *store.Row, encoded []byte, taken time.Time) error {
 	v := store.Value{Revision: c.next, Event: encoded, FirstSeen: taken.UnixMilli(), LastChanged: taken.UnixMilli()}
 	var was store.Revision
+	var undo *store.Undo
 	if stored := events.Get(r.Key); stored == nil {
 		c.applied.New++
 	} else {
@@ -285,6 +289,8 @@ func (c *changes) compareEvent(events *bbolt.Bucket, r *store.Row, encoded []byt
 		}
 		c.applied.Changed++
 		v.FirstSeen, was = old.FirstSeen, old.Revision
+		undo = c.undo(events.Tx(), r.Key, &old)
+		undo.SetEvent(old.Event, encoded)
 	}
 	if err := r.Event.Validate(); err != nil { // it could not be read back
 		return fmt.Errorf("event %s: %w", r.Event.Key, err)
@@ -293,8 +299,19 @@ func (c *changes) compareEvent(events *bbolt.Bucket, r *store.Row, encoded []byt
 	if err != nil {
 		return err
 	}
-	c.keys, c.values, c.was = append(c.keys, r.Key), append(c.values, b), append(c.was, was)
+	c.put(r.Key, b, was, undo)
 	return nil
+}
+
+func (c *changes) put(key, value []byte, was store.Revision, undo *store.Undo) {
+	c.keys, c.values, c.was, c.undos = append(c.keys, key), append(c.values, value), append(c.was, was), append(c.undos, undo)
+}
+
+// undo returns what takes a change of an event back, but for its values, given what is stored.
+func (c *changes) undo(tx *bbolt.Tx, key []byte, before *store.Value) *store.Undo {
+	u := c.change
+	u.Current, u.LastChanged = tx.Bucket(currentBucket).Get(key) != nil, before.LastChanged
+	return &u
 }
 
 // compareSale gives the revision to those events, too, that come on sale or go off it with
@@ -316,13 +333,13 @@ func (c *changes) compareSale(events *bbolt.Bucket) error {
 			if err != nil {
 				return err
 			}
-			c.keys, c.values, c.was = append(c.keys, key), append(c.values, b), append(c.was, was)
+			c.put(key, b, was, c.undo(events.Tx(), key, &v))
 		}
 	}
 	return nil
 }
 
-func (c *changes) write(tx *bbolt.Tx, provider string) (store.Revision, error) {
+func (s *Store) write(tx *bbolt.Tx, c *changes, provider string) (store.Revision, error) {
 	events, current := tx.Bucket(eventsBucket), tx.Bucket(currentBucket)
 	events.FillPercent, current.FillPercent = fillPercent, fillPercent
 	var err error
@@ -343,6 +360,9 @@ func (c *changes) write(tx *bbolt.Tx, provider string) (store.Revision, error) {
 			err = errors.Join(err, err1, err2)
 		}
 		err = errors.Join(err, events.Put(key, b), revise(tx, key, c.was[i], h.Revision))
+		if c.undos[i] != nil {
+			err = errors.Join(err, s.remember(tx, key, c.undos[i]))
+		}
 	}
 	for _, m := range c.marks {
 		err = errors.Join(err, current.Put(m.key, m.value))

@@ -8,12 +8,14 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
 
 	"fever/event"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/storetest"
 )
 
 // TestApplyEqual makes sure that an equal snapshot writes its job and nothing else, so
@@ -241,4 +243,17 @@ func read(t *testing.T, path string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// TestHistoryOff changes an event while history is kept, while it is not, and while it is again.
+func TestHistoryOff(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	for n, history := range []time.Duration{storetest.History, storetest.History, 0, storetest.History} {
+		s.History = history
+		apply(t, s, snapshot("a", int64(n), with(sample("a", 1, 1), func(e *event.Event) { e.Zones[0].Capacity = int64(n) })))
+		if got, want := len(storetest.Versions(t, s, sample("a", 1, 1).Key)), []int{1, 2, 1, 2}[n]; got != want {
+			t.Errorf("after snapshot %d: %d versions, not %d", n, got, want)
+		}
+	}
 }

@@ -42,6 +42,7 @@ func (s *Store) Check() error {
 				f.checkCurrent(tx)
 				f.checkItems(tx)
 				f.checkJobs(tx)
+				f.checkHistory(tx)
 			}
 			if len(f) == 0 {
 				return nil
@@ -267,4 +268,44 @@ func (f *faults) checkJobs(tx *bbolt.Tx) {
 	if newest != jobs.Sequence() {
 		f.add(fmt.Errorf("the newest job is %d, not %d", newest, jobs.Sequence()))
 	}
+}
+
+// checkHistory takes back all changes of each event that has any.
+func (f *faults) checkHistory(tx *bbolt.Tx) {
+	b := tx.Bucket(historyBucket)
+	if b == nil {
+		return
+	}
+	cursor := b.Cursor()
+	for k, _ := cursor.First(); k != nil; {
+		key, _, err := store.ParseUndoKey(k)
+		if err != nil {
+			f.add(err)
+			return
+		}
+		f.add(checkUndos(tx, key))
+		k, _ = cursor.Seek(append(bytes.Clone(key), 1)) // beyond all of its keys
+	}
+}
+
+func checkUndos(tx *bbolt.Tx, key []byte) error {
+	v, err := store.DecodeValue(key, tx.Bucket(eventsBucket).Get(key))
+	if err != nil {
+		return fmt.Errorf("history of %q: the event: %w", key, err)
+	}
+	var undos []store.StoredUndo
+	size := uint64(0)
+	for position, value := range undosOf(tx, key) {
+		undos = append(undos, store.StoredUndo{Position: position, Value: value})
+		size += store.UndoSize(value)
+	}
+	if size > store.MaxHistory {
+		return fmt.Errorf("history of %q: %d bytes, more than %d", key, size, store.MaxHistory)
+	}
+	for _, err := range store.Versions(key, v, tx.Bucket(currentBucket).Get(key) != nil, undos) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

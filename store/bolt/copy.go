@@ -73,7 +73,10 @@ func parts(ctx context.Context, tx *bbolt.Tx, yield func(store.Part) bool) error
 	if err := sealed(store.ItemPart, itemsBucket); err != nil {
 		return err
 	}
-	return sealed(store.JobPart, jobsBucket)
+	if err := sealed(store.JobPart, jobsBucket); err != nil {
+		return err
+	}
+	return sealed(store.UndoPart, historyBucket)
 }
 
 // eventParts yields the events, with what is in the bucket of the current ones.
@@ -234,6 +237,9 @@ func (f *filling) put(tx *bbolt.Tx, p *store.Part) error {
 			err = errors.Join(err, jobs.SetSequence(id))
 		}
 		return errors.Join(err, put(jobsBucket, value))
+	case store.UndoPart:
+		_, err := store.DecodeUndo(p.Key, value)
+		return errors.Join(err, put(historyBucket, value))
 	}
 	return fmt.Errorf("kind %d of a part", p.Kind)
 }

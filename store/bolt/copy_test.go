@@ -14,6 +14,7 @@ import (
 	"fever/event"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/storetest"
 )
 
 // TestCopiedBuckets fails when somebody adds a bucket and forgets the copies: each bucket has
@@ -21,6 +22,7 @@ import (
 func TestCopiedBuckets(t *testing.T) {
 	t.Parallel()
 	from, to := newStore(t), newStore(t)
+	from.History = storetest.History
 	apply(t, from, snapshot("a", 1, sample("a", 1, 1), sample("a", 2, 1)))
 	apply(t, from, snapshot("a", 2, sample("a", 1, 3)))
 	page := snapshot("b", 3, sample("b", 1, 1), sample("b", 2, 1))
@@ -119,10 +121,11 @@ func TestCopyDamaged(t *testing.T) {
 func TestFillRefuses(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]store.Part{
-		"kind":  {Kind: store.JobPart + 1},
+		"kind":  {Kind: store.UndoPart + 1},
 		"event": {Kind: store.EventPart, Key: []byte("a"), Value: []byte("no event")},
 		"item":  {Kind: store.ItemPart, Key: []byte("a"), Value: []byte("no item")},
 		"job":   {Kind: store.JobPart, Key: []byte("a"), Value: []byte("no job")},
+		"undo":  {Kind: store.UndoPart, Key: []byte("a"), Value: []byte("no undo")},
 	} {
 		err := newStore(t).Fill(t.Context(), func(yield func(store.Part, error) bool) { yield(p, nil) })
 		if err == nil {

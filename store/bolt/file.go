@@ -15,7 +15,7 @@ import (
 
 // formatVersion is the version of the file's format that this package reads and
 // writes. A change of any kind in what the file holds raises it.
-const formatVersion = 4
+const formatVersion = 5
 
 // application says whose file it is.
 const application = "fever"
@@ -29,6 +29,7 @@ var (
 	revisionsBucket = []byte("revisions") // headKey -> head; revisionKey -> nothing. Format 1 has none
 	itemsBucket     = []byte("items")     // store.ItemKey -> store.StoredItem. Formats 1 to 3 have none; so is the next
 	namesBucket     = []byte("names")     // store.StoredItem.ItemNames -> nothing
+	historyBucket   = []byte("history")   // store.UndoKey -> store.Undo. Formats 1 to 4 have none
 
 	applicationKey = []byte("application")
 	formatKey      = []byte("format")
@@ -81,6 +82,9 @@ func bucketsOf(format uint64) [][]byte {
 	if format >= 4 {
 		names = append(names, itemsBucket, namesBucket)
 	}
+	if format >= 5 {
+		names = append(names, historyBucket)
+	}
 	return names
 }
 
@@ -124,7 +128,7 @@ func create(tx *bbolt.Tx) error {
 }
 
 // convert makes a file of an older format one of this format. It rewrites no event. Those of
-// format 1 have no revision, and count as changed by the first. All of formats 2 and 3 is as this
+// format 1 have no revision, and count as changed by the first. All of formats 2 to 4 is as this
 // format has it.
 func convert(tx *bbolt.Tx) error {
 	first := tx.Bucket(revisionsBucket) == nil

@@ -92,14 +92,14 @@ func (s *Store) forget(ctx context.Context, tx *bbolt.Tx, f store.Forgetting) (d
 	return done, err
 }
 
-// removeEvent deletes an event, and what tells its revision.
+// removeEvent deletes an event, its history, and what tells its revision.
 func removeEvent(tx *bbolt.Tx, key []byte) error {
 	events := tx.Bucket(eventsBucket)
 	r, err := store.VerifyValue(key, events.Get(key))
 	if err != nil {
 		return damaged(tx.DB().Path(), fmt.Sprintf("event %q: %v", key, err))
 	}
-	return errors.Join(events.Delete(key), revise(tx, key, r, 0))
+	return errors.Join(events.Delete(key), forgetHistory(tx, key), revise(tx, key, r, 0))
 }
 
 func deleteAll(b *bbolt.Bucket, keys [][]byte) error {

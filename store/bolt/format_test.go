@@ -20,6 +20,7 @@ import (
 	"fever/event"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/storetest"
 )
 
 // exampleRecord is the event of the examples in docs/store-format.md, and of the file
@@ -87,10 +88,14 @@ func TestFormat(t *testing.T) {
 		got[block[1]] = digits
 	}
 	s := newStore(t)
+	s.History = storetest.History
 	applyExample(t, s)
 	want := make(map[string]string)
 	err := s.view(func(tx *bbolt.Tx) error {
 		key := exampleRecord.Bytes()
+		undo := store.UndoKey(key, 0)
+		want["key of an undo"] = hex.EncodeToString(undo)
+		want["value of an undo"] = hex.EncodeToString(tx.Bucket(historyBucket).Get(undo))
 		want["key of an event"] = hex.EncodeToString(key)
 		want["value of an event"] = hex.EncodeToString(tx.Bucket(eventsBucket).Get(key))
 		want["mark of an event"] = hex.EncodeToString(tx.Bucket(currentBucket).Get(key))
@@ -178,6 +183,7 @@ func TestOldFile(t *testing.T) {
 		{format: 1, at: 1, changes: -1}, // they cannot be told
 		{format: 2, at: 2, changes: 1},
 		{format: 3, at: 2, changes: 1},
+		{format: 4, at: 2, changes: 1},
 	} {
 		t.Run(fmt.Sprintf("format %d", old.format), func(t *testing.T) {
 			t.Parallel()
@@ -247,6 +253,7 @@ func TestOldFile(t *testing.T) {
 			if _, _, err := s.Changes(t.Context(), old.at); !errors.Is(err, store.ErrRewritten) {
 				t.Errorf("the zone has changed: %v", err)
 			}
+			s.History = storetest.History
 			first := exampleRecord.Event
 			first.SoldOut = true
 			if got := apply(t, s, snapshot("feverup", 2, first, second)); got.Changed != 1 || got.Revision != old.at+2 {
@@ -254,6 +261,10 @@ func TestOldFile(t *testing.T) {
 			}
 			if got, at, err := s.Changes(t.Context(), old.at+1); err != nil || at != old.at+2 || len(got) != 1 || !reflect.DeepEqual(got[0], event.NewEntry(&first, utc)) {
 				t.Errorf("changes since %d: %d up to %d, %v", old.at+1, len(got), at, err)
+			}
+			versions := storetest.Versions(t, s, first.Key)
+			if len(versions) != 2 || !versions[0].SoldOut || versions[1].SoldOut || !versions[1].At.Equal(exampleRecord.LastChanged) {
+				t.Errorf("the versions are %+v", versions)
 			}
 			if err := s.Close(); err != nil {
 				t.Error(err)

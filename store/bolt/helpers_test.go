@@ -80,7 +80,7 @@ func TestStore(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			s.db.NoSync = true
+			s.db.NoSync, s.History = true, storetest.History
 			return s, nil
 		}
 	})

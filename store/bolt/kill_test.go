@@ -109,7 +109,7 @@ func TestKilled(t *testing.T) {
 		}
 		for stored < n {
 			stored++
-			m.Apply(world.snapshot(stored))
+			m.Apply(world.snapshot(stored), 0)
 		}
 		got := make(map[event.Key]event.Record)
 		for _, r := range records(t, s, everything) {

@@ -21,7 +21,7 @@ import (
 // new name from then on: what it says of the provider counts, and which events are current.
 // An event that both have is first seen when either was. Its values are those of the
 // latest snapshot if that holds it, or else those that changed last; of equal values, those
-// that are older.
+// that are older. Its history is that of the name whose values those are.
 //
 // No job of the two may run meanwhile. It looks at every event under the old name.
 func (s *Store) Rename(ctx context.Context, r store.Renaming) (store.Renamed, error) {
@@ -52,7 +52,7 @@ func (s *Store) rename(ctx context.Context, tx *bbolt.Tx, r store.Renaming) (don
 	if r.From == r.To {
 		return done, 0, errors.New("the names are the same")
 	}
-	m := &mover{Renaming: r, tx: tx, started: time.Now()}
+	m := &mover{Renaming: r, Store: s, tx: tx, started: time.Now()}
 	jobs, err := s.begin(m)
 	if err != nil {
 		return done, 0, err
@@ -81,6 +81,11 @@ func (s *Store) rename(ctx context.Context, tx *bbolt.Tx, r store.Renaming) (don
 		}
 	}
 	done.Revision = m.head.Revision
+	if retired && !r.DryRun {
+		if err := m.retire(); err != nil {
+			return done, 0, err
+		}
+	}
 	tx.Bucket(eventsBucket).FillPercent = fillPercent
 	for _, key := range keys {
 		if err := ctx.Err(); err != nil {
@@ -122,6 +127,7 @@ func (s *Store) zone(provider, recorded string) string {
 // A mover moves what is stored of one provider to another name.
 type mover struct {
 	store.Renaming
+	*Store
 	tx         *bbolt.Tx
 	started    time.Time
 	head       head
@@ -177,6 +183,7 @@ func (m *mover) moveEvent(key []byte) (known, changed bool, err error) {
 	if err != nil {
 		return false, false, err
 	}
+	kept := key            // the one whose history is that of the event from now on
 	var was store.Revision // that changed the event under the new name, if that had it
 	if events.Get(to) != nil {
 		there, err := m.value(to)
@@ -185,6 +192,9 @@ func (m *mover) moveEvent(key []byte) (known, changed bool, err error) {
 		}
 		known, was = true, there.Revision
 		moved, changed = m.merge(key, to, moved, there)
+		if moved.LastChanged == there.LastChanged && bytes.Equal(moved.Event, there.Event) {
+			kept = to
+		}
 	}
 	if m.DryRun {
 		return known, changed, nil
@@ -194,7 +204,44 @@ func (m *mover) moveEvent(key []byte) (known, changed bool, err error) {
 	if err != nil {
 		return known, changed, err
 	}
-	return known, changed, errors.Join(removeEvent(m.tx, key), events.Put(to, b), revise(m.tx, to, was, moved.Revision))
+	before, after := m.isCurrent(kept), m.isCurrent(to)
+	if m.fromCounts {
+		after = m.isCurrent(key)
+	}
+	if !bytes.Equal(kept, to) {
+		err = moveHistory(m.tx, key, to)
+	}
+	if before != after {
+		err = errors.Join(err, m.sale(to, &moved, before))
+	}
+	return known, changed, errors.Join(err, removeEvent(m.tx, key), events.Put(to, b), revise(m.tx, to, was, moved.Revision))
+}
+
+func (m *mover) isCurrent(key []byte) bool { return m.tx.Bucket(currentBucket).Get(key) != nil }
+
+// sale notes in the history of an event that it came on sale or went off it.
+func (m *mover) sale(key []byte, v *store.Value, before bool) error {
+	record := m.tx.Bucket(jobsBucket).Sequence() + 1
+	return m.remember(m.tx, key, &store.Undo{At: m.started.UnixMilli(), Job: record, Current: before, LastChanged: v.LastChanged})
+}
+
+// retire notes that the events go off sale that only the new name has: the snapshot of the old one
+// counts.
+func (m *mover) retire() error {
+	events := m.tx.Bucket(eventsBucket)
+	for key := range under(m.tx.Bucket(currentBucket), m.To) {
+		if events.Get(append([]byte(m.From), key[len(m.To):]...)) != nil {
+			continue // moveEvent does
+		}
+		v, err := m.value(key)
+		if err == nil {
+			err = m.sale(bytes.Clone(key), &v, true)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (m *mover) value(key []byte) (v store.Value, err error) {

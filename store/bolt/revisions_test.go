@@ -64,7 +64,7 @@ func convertAgain(path string) error {
 
 // unconvert makes a file one of format 1 if no event has a revision.
 func unconvert(tx *bbolt.Tx) error {
-	return errors.Join(tx.DeleteBucket(revisionsBucket), tx.DeleteBucket(itemsBucket), tx.DeleteBucket(namesBucket), tx.Bucket(metaBucket).Put(formatKey, must(store.Marshal(uint64(1)))))
+	return errors.Join(tx.DeleteBucket(revisionsBucket), tx.DeleteBucket(itemsBucket), tx.DeleteBucket(namesBucket), tx.DeleteBucket(historyBucket), tx.Bucket(metaBucket).Put(formatKey, must(store.Marshal(uint64(1)))))
 }
 
 // withoutRevisions makes a file one of format 1.

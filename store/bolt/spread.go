@@ -121,6 +121,7 @@ func (s *Store) verify() error {
 		}
 		err := cmp.Or(
 			s.verifyBucket(tx, providersBucket, store.Verify), s.verifyBucket(tx, jobsBucket, store.Verify),
+			s.verifyBucket(tx, historyBucket, store.Verify),
 			s.verifyBucket(tx, eventsBucket, event), s.verifyBucket(tx, revisionsBucket, revision),
 		)
 		if err != nil {

@@ -38,6 +38,11 @@ type Store struct {
 	// snapshot. Set it before anybody else uses the store.
 	Zones map[string]*time.Location
 
+	// History is how long to keep what an event was before a change; 0 keeps nothing. What is
+	// older is removed when the event changes again, and so is what is beyond [store.MaxHistory].
+	// Set it before anybody else uses the store.
+	History time.Duration
+
 	db   *bbolt.DB
 	file *os.File // db's own
 	path string

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -53,7 +54,7 @@ func (s *Store) apply(ctx context.Context, snap store.Snapshot, job store.Job) (
 	case snap.Changes == nil:
 		job.New, job.Changed, job.Unchanged, job.Gone = 0, 0, 0, 0
 	}
-	c := changes{snap: &snap, rows: rows}
+	c := changes{snap: &snap, rows: rows, change: store.Undo{At: snap.Taken.UnixMilli(), Job: job.ID}}
 	if err := c.hash(ctx, s.encodedLimit); err != nil {
 		return applied, job, err
 	}
@@ -104,14 +105,17 @@ type changes struct {
 	encoded [][]byte // the events of the first rows, as many as may be kept
 
 	applied  store.Applied
-	provider []byte   // what the snapshot says of the provider
-	rezoned  bool     // known events are in another time zone now
-	drop     bool     // the provider had a feed of changes, and this is a whole snapshot
-	values   []value  // of new and changed events
-	replaced [][]byte // the keys of the changed ones
-	marked   []int    // rows of unchanged events that become current, or are another item's
-	came     int      // events that become current
-	left     int      // past ones that were
+	provider []byte  // what the snapshot says of the provider
+	rezoned  bool    // known events are in another time zone now
+	drop     bool    // the provider had a feed of changes, and this is a whole snapshot
+	values   []value // of new and changed events
+	replaced []int   // rows of the changed ones
+	marked   []int   // rows of unchanged events that become current, or are another item's
+	came     int     // events that become current
+	left     int     // past ones that were
+
+	change store.Undo // what all undos say of the change
+	sales  []undo     // of events that come on sale or go off it, with the values that they had
 }
 
 // value is what is new of a row.
@@ -189,7 +193,7 @@ func (s *Store) write(ctx context.Context, t *tx, c *changes, was *claim) (err e
 			return err
 		}
 	}
-	if err := c.writeEvents(ctx, t); err != nil {
+	if err := s.writeEvents(ctx, t, c); err != nil {
 		return err
 	}
 	if c.snap.Changes != nil {
@@ -201,6 +205,9 @@ func (s *Store) write(ctx context.Context, t *tx, c *changes, was *claim) (err e
 		if err := c.accept(); err != nil {
 			return err
 		}
+	}
+	if err := s.remember(ctx, t, c.snap.Provider, c.sales); err != nil {
+		return err
 	}
 	if len(c.values) == 0 && c.came == 0 && c.applied.Gone == 0 && !c.rezoned {
 		t.mark.change = 0
@@ -260,7 +267,7 @@ func (c *changes) compareEvents(ctx context.Context, t *tx) error {
 			firstSeen = c.snap.Taken.UnixMilli()
 		case !same:
 			c.applied.Changed++
-			c.replaced = append(c.replaced, c.keys[row])
+			c.replaced = append(c.replaced, row)
 		case !c.past[row]:
 			c.marked = append(c.marked, row)
 		}
@@ -280,18 +287,13 @@ func (c *changes) compareEvents(ctx context.Context, t *tx) error {
 
 // writeEvents writes what has changed of the events in the snapshot, and for a whole snapshot
 // what has not: the others are not current.
-func (c *changes) writeEvents(ctx context.Context, t *tx) error {
-	var steps []step
-	if len(c.replaced) > 0 {
-		steps = append(steps, step{"delete from fever.event where key = any($1)", []any{c.replaced}})
-	}
-	if err := t.run(ctx, steps...); err != nil {
+func (s *Store) writeEvents(ctx context.Context, t *tx, c *changes) error {
+	if err := s.replace(ctx, t, c); err != nil {
 		return err
 	}
 	if err := c.copyValues(ctx, t); err != nil {
 		return err
 	}
-	steps = nil
 	first, last := keysOf(c.snap.Provider) // as in compareEvents
 	if len(c.marked) > 0 {
 		var keys [][]byte
@@ -299,21 +301,89 @@ func (c *changes) writeEvents(ctx context.Context, t *tx) error {
 		for _, row := range c.marked {
 			keys, items = append(keys, c.keys[row]), append(items, c.items[row])
 		}
-		steps = append(steps, step{`update fever.event as e set current = true, item = s.item, change = case when e.current then e.change else $3 end
-			from unnest($1::bytea[], $2::text[]) as s (key, item) where e.key = s.key and e.key > $4 and e.key < $5`, []any{keys, items, t.mark.change, first, last}})
+		_, err := c.sale(ctx, t, false, `update fever.event as e set current = true, item = s.item, change = case when e.current then e.change else $3 end
+			from unnest($1::bytea[], $2::text[]) as s (key, item) where e.key = s.key and e.key > $4 and e.key < $5`, keys, items, t.mark.change, first, last)
+		if err != nil {
+			return err
+		}
 	}
+	var err error
 	switch {
 	case c.snap.Changes != nil && c.left > 0:
-		steps = append(steps, step{`update fever.event as e set current = false, item = '', change = $3
-			from unnest($1::bytea[], $2::boolean[]) as s (key, past) where e.key = s.key and e.key > $4 and e.key < $5 and past and current`, []any{c.keys, c.past, t.mark.change, first, last}})
+		_, err = c.sale(ctx, t, true, `update fever.event as e set current = false, item = '', change = $3
+			from unnest($1::bytea[], $2::boolean[]) as s (key, past) where e.key = s.key and e.key > $4 and e.key < $5 and past and current`, c.keys, c.past, t.mark.change, first, last)
 	case c.snap.Changes == nil && c.applied.Gone > 0:
-		steps = append(steps, step{`update fever.event as e set current = false, item = '', change = $5 where current and key > $1 and key < $2 and not exists (
-			select from unnest($3::bytea[], $4::boolean[]) as s (key, past) where s.key = e.key and not past)`, []any{first, last, c.keys, c.past, t.mark.change}})
+		_, err = c.sale(ctx, t, true, `update fever.event as e set current = false, item = '', change = $5 where current and key > $1 and key < $2 and not exists (
+			select from unnest($3::bytea[], $4::boolean[]) as s (key, past) where s.key = e.key and not past)`, first, last, c.keys, c.past, t.mark.change)
 	}
-	if c.drop {
-		steps = append(steps, dropItems(c.snap.Provider)...)
+	if err == nil && c.drop {
+		err = t.run(ctx, dropItems(c.snap.Provider)...)
 	}
-	return t.run(ctx, steps...)
+	return err
+}
+
+// sale runs an update that takes events off sale or, if they were not before, puts them on it. It
+// keeps what takes that back, and returns the number of the events.
+func (c *changes) sale(ctx context.Context, t *tx, before bool, update string, arguments ...any) (n int, err error) {
+	rows, err := t.Query(ctx, update+" returning e.key, e.change, e.last_changed", arguments...)
+	if err != nil {
+		return 0, err
+	}
+	var key []byte
+	var change, lastChanged int64
+	_, err = pgx.ForEachRow(rows, []any{&key, &change, &lastChanged}, func() error {
+		if n++; change == t.mark.change { // else only the item is another
+			u := c.change
+			u.Current, u.LastChanged = before, lastChanged
+			c.sales = append(c.sales, undo{key, u})
+		}
+		return nil
+	})
+	return n, err
+}
+
+// replace removes the changed events, and keeps what they were.
+func (s *Store) replace(ctx context.Context, t *tx, c *changes) error {
+	var enc store.Encoder
+	for some := range slices.Chunk(c.replaced, mostUndos) {
+		now := make(map[string]int, len(some))
+		var keys [][]byte
+		for _, row := range some {
+			now[string(c.keys[row])], keys = row, append(keys, c.keys[row])
+		}
+		rows, err := t.Query(ctx, "delete from fever.event as e where key = any($1) returning "+wholeColumns, keys)
+		if err != nil {
+			return err
+		}
+		var undos []undo
+		var r wholeRow
+		_, err = pgx.ForEachRow(rows, r.into(), func() error {
+			before, err := r.encoded()
+			if err != nil {
+				return s.damaged("event %q: %v", r.key, err)
+			}
+			u := undo{r.key, c.change}
+			u.Current, u.LastChanged = r.current, r.lastChanged
+			u.SetEvent(before, c.encode(&enc, now[string(r.key)]))
+			undos = append(undos, u)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := s.remember(ctx, t, c.snap.Provider, undos); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encode returns the event of a row as it is encoded.
+func (c *changes) encode(enc *store.Encoder, row int) []byte {
+	if row < len(c.encoded) {
+		return c.encoded[row]
+	}
+	return enc.Encode(c.rows[row].Event)
 }
 
 // A step is a statement.
@@ -341,17 +411,9 @@ func (c *changes) copyValues(ctx context.Context, t *tx) error {
 		v := c.values[i]
 		r, item := &c.rows[v.row], c.items[v.row]
 		err := r.Event.Validate() // or it could not be read back
-		var encoded []byte
-		switch {
-		case err != nil:
-		case v.row < len(c.encoded):
-			encoded = c.encoded[v.row]
-		default:
-			encoded = enc.Encode(r.Event)
-		}
 		var columns store.Columns
 		if err == nil {
-			columns, err = store.SplitEvent(encoded)
+			columns, err = store.SplitEvent(c.encode(&enc, v.row))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("event %s: %w", r.Event.Key, err)

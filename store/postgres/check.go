@@ -27,7 +27,7 @@ func (s *Store) Check() error {
 	var f faults
 	ctx := context.Background()
 	err := s.moment(ctx, func(tx pgx.Tx) error {
-		return errors.Join(s.checkProviders(ctx, tx, &f), s.checkEvents(ctx, tx, &f), s.checkItems(ctx, tx, &f), s.checkJobs(ctx, tx, &f), checkRevisions(ctx, tx, &f))
+		return errors.Join(s.checkProviders(ctx, tx, &f), s.checkEvents(ctx, tx, &f), s.checkItems(ctx, tx, &f), s.checkJobs(ctx, tx, &f), s.checkHistory(ctx, tx, &f), checkRevisions(ctx, tx, &f))
 	})
 	if err == nil && len(f) > 0 {
 		err = s.damaged("%s", strings.Join(f, "; "))

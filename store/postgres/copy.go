@@ -125,6 +125,9 @@ func (s *Store) parts(ctx context.Context, q querier, yield func(store.Part) boo
 	read([]any{&name, &id, &value}, func() (store.Part, error) {
 		return sealed(store.JobPart, store.JobKey(name, uint64(id)))
 	}, "select provider, id, value from fever.job order by provider, id")
+	var key []byte
+	read([]any{&key, &id, &value}, func() (store.Part, error) { return sealed(store.UndoPart, store.UndoKey(key, uint64(id))) },
+		"select key, position, value from fever.history order by key, position")
 	return failed
 }
 
@@ -162,6 +165,14 @@ var copied = []struct {
 	{"job", store.JobPart, []string{"id", "provider", "state", "collects", "answered", "applied", "written", "value"}, func(p *store.Part) ([]any, error) {
 		job, err := store.DecodeJob(p.Key, p.Value)
 		return []any{int64(job.ID), job.Provider, string(job.State), job.Trigger.Collects(), job.Answered(), job.Applied(), "", p.Value}, err
+	}},
+	{"history", store.UndoPart, historyColumns, func(p *store.Part) ([]any, error) {
+		key, position, err := store.ParseUndoKey(p.Key)
+		if err != nil {
+			return nil, err
+		}
+		u, err := store.DecodeUndo(p.Key, p.Value)
+		return []any{key, int64(position), u.At, p.Value}, err
 	}},
 }
 

@@ -29,7 +29,14 @@ func TestCopyBetween(t *testing.T) {
 			return opens(postgrestest.Database(t))
 		}
 		path := filepath.Join(t.TempDir(), "fever.db")
-		return func(keep int) (store.Store, error) { return bolt.Open(path, keep) }
+		return func(keep int) (store.Store, error) {
+			s, err := bolt.Open(path, keep)
+			if err != nil {
+				return nil, err
+			}
+			s.History = storetest.History
+			return s, nil
+		}
 	})
 }
 

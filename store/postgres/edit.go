@@ -78,11 +78,13 @@ func (s *Store) forget(ctx context.Context, t *tx, f store.Forgetting, done *sto
 	if f.GoneBefore.IsZero() {
 		first, last := keysOf(f.Provider)
 		t.last.Queue("delete from fever.event "+ofProvider, first, last)
+		t.last.Queue("delete from fever.history "+ofProvider, first, last)
 		t.last.Queue("delete from fever.item where provider = $1", f.Provider)
 		t.last.Queue("delete from fever.job where provider = $1 and collects", f.Provider)
 		t.last.Queue("update fever.provider set value = null, current = 0 where name = $1", f.Provider)
 	} else {
 		t.last.Queue("delete from fever.event where key = any($1)", keys)
+		t.last.Queue("delete from fever.history where key = any($1)", keys)
 		if err := s.interruptNewest(t, f.Provider, c, started); err != nil {
 			return err
 		}
@@ -192,7 +194,7 @@ func (s *Store) putRecord(ctx context.Context, t *tx, job store.Job) (_ store.Jo
 // new name from then on: what it says of the provider counts, and which events are current.
 // An event that both have is first seen when either was. Its values are those of the
 // latest snapshot if that holds it, or else those that changed last; of equal values, those
-// that are older.
+// that are older. Its history is that of the name whose values those are.
 //
 // No job of the two may run meanwhile: if one of another store does, the error is store.ErrBusy
 // (wrapped).
@@ -261,6 +263,10 @@ func (m *mover) move(ctx context.Context, t *tx) error {
 	if err := t.run(ctx, steps...); err != nil {
 		return err
 	}
+	histories, err := m.histories(ctx, t)
+	if err != nil {
+		return err
+	}
 	if err := m.moveEvents(ctx, t); err != nil {
 		return err
 	}
@@ -268,6 +274,17 @@ func (m *mover) move(ctx context.Context, t *tx) error {
 		return err
 	}
 	if m.done.Record, err = m.putRecord(ctx, t, m.Record(m.done, m.started)); err != nil {
+		return err
+	}
+	for i := range histories.sales {
+		histories.sales[i].Job = m.done.Record.ID
+	}
+	if err := m.moveHistory(ctx, t, histories.from, histories.to); err != nil {
+		return err
+	}
+	first, last := keysOf(m.From)
+	t.last.Queue("delete from fever.history "+ofProvider, first, last) // of events whose history is that of the new name
+	if err := m.remember(ctx, t, m.To, histories.sales); err != nil {
 		return err
 	}
 	t.revise(true, &m.done.Revision)
@@ -396,6 +413,54 @@ func (m *mover) moveEvents(ctx context.Context, t *tx) error {
 		}
 	}
 	return nil
+}
+
+// moved is what a renaming does to the histories of events.
+type moved struct {
+	from, to [][]byte // keys of events whose history is that of another event from now on
+	sales    []undo   // of events that come on sale or go off it
+}
+
+// histories says whose history each event has from now on. It is to come before the events are moved.
+func (m *mover) histories(ctx context.Context, t *tx) (h moved, err error) {
+	sale := func(key []byte, before, after bool, lastChanged int64) {
+		if before != after {
+			h.sales = append(h.sales, undo{key, store.Undo{At: m.started.UnixMilli(), Current: before, LastChanged: lastChanged}})
+		}
+	}
+	rows, err := t.Query(ctx, `select old.key, old.current, old.last_changed, coalesce(new.current, false), coalesce(new.last_changed, 0),
+			coalesce(case when old.digest = new.digest then new.last_changed <= old.last_changed else not `+wins+` end, false)
+		from fever.event as old left join fever.event as new on new.key = @to::bytea || substr(old.key, @length::integer + 1) where old.key > @first and old.key < @last`, m.names(t))
+	if err != nil {
+		return h, err
+	}
+	var key []byte
+	var current, currentThere, stays bool
+	var changed, changedThere int64
+	_, err = pgx.ForEachRow(rows, []any{&key, &current, &changed, &currentThere, &changedThere, &stays}, func() error {
+		to := append([]byte(m.To), key[len(m.From):]...)
+		after := m.fromCounts && current || !m.fromCounts && currentThere
+		if stays {
+			sale(to, currentThere, after, changedThere)
+			return nil
+		}
+		h.from, h.to = append(h.from, key), append(h.to, to)
+		sale(to, current, after, changed)
+		return nil
+	})
+	if err != nil || !m.fromCounts {
+		return h, err
+	}
+	rows, err = t.Query(ctx, `select key, last_changed from fever.event as new where current and key > @firstTo and key < @lastTo and not exists (
+		select from fever.event as old where old.key > @first and old.key < @last and new.key = @to::bytea || substr(old.key, @length::integer + 1))`, m.names(t))
+	if err != nil {
+		return h, err
+	}
+	_, err = pgx.ForEachRow(rows, []any{&key, &changed}, func() error {
+		sale(key, true, false, changed)
+		return nil
+	})
+	return h, err
 }
 
 // moveRest has the transaction move the jobs, and what the latest snapshot says.

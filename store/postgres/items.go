@@ -134,8 +134,8 @@ func (s *Store) writePage(ctx context.Context, t *tx, c *changes) error {
 
 // leave makes the current events for which the condition is true no longer current.
 func (c *changes) leave(ctx context.Context, t *tx, condition string, arguments ...any) error {
-	tag, err := t.Exec(ctx, "update fever.event as e set current = false, item = '', change = $1 "+condition+" and current", append([]any{t.mark.change}, arguments...)...)
-	c.applied.Gone += int(tag.RowsAffected())
+	n, err := c.sale(ctx, t, true, "update fever.event as e set current = false, item = '', change = $1 "+condition+" and current", append([]any{t.mark.change}, arguments...)...)
+	c.applied.Gone += n
 	return err
 }
 

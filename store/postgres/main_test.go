@@ -91,7 +91,14 @@ func databaseOf(t *testing.T, place string) string {
 }
 
 func opens(url string) storetest.Place {
-	return func(keep int) (store.Store, error) { return Open(context.Background(), url, keep) }
+	return func(keep int) (store.Store, error) {
+		s, err := Open(context.Background(), url, keep)
+		if err != nil {
+			return nil, err
+		}
+		s.History = storetest.History
+		return s, nil
+	}
 }
 
 // with adds a parameter to the URL of a database.

@@ -23,7 +23,7 @@ var migrations embed.FS
 
 // formatVersion is the format that this package reads and writes. A change of the schema
 // raises it.
-const formatVersion = 1
+const formatVersion = 2
 
 // migrationLock keeps stores that open at the same time from each other's way.
 const migrationLock = 7353204881

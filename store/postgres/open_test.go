@@ -165,7 +165,7 @@ func TestNewerMeanwhile(t *testing.T) {
 	_, forget := old.Forget(t.Context(), store.Forgetting{Provider: "a"})
 	_, rename := old.Rename(t.Context(), store.Renaming{From: "a", To: "c"})
 	for what, err := range map[string]error{"begin": begin, "apply": apply, "forget": forget, "rename": rename} {
-		if !errors.Is(err, store.ErrNewer) || !strings.Contains(err.Error(), "format 99, this one knows 1); upgrade fever") {
+		if !errors.Is(err, store.ErrNewer) || !strings.Contains(err.Error(), "format 99, this one knows 2); upgrade fever") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -176,7 +176,7 @@ func TestNewerMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sql(t, place, "update fever.meta set format = 1")
+	sql(t, place, "update fever.meta set format = 2")
 	storetest.Apply(t, newer, storetest.Snapshot("a", 2, storetest.Sample("a", 1, 1), storetest.Sample("a", 2, 1)))
 	sql(t, place, "update fever.meta set format = 99")
 	if err := old.Wait(t.Context(), at); err != nil {

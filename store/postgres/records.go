@@ -202,13 +202,19 @@ func (s *Store) record(r *wholeRow) (record event.Record, err error) {
 // sealed makes what the file holds of an event that a revision changed last; 0: from before
 // revisions were counted.
 func (r *wholeRow) sealed(revision store.Revision) ([]byte, error) {
-	encoded, err := r.Event()
+	encoded, err := r.encoded()
 	if err != nil {
 		return nil, err
 	}
-	if digest := store.DigestOf(encoded); !bytes.Equal(digest[:], r.digest) {
-		return nil, errDigest
-	}
 	v := store.Value{Revision: revision, FirstSeen: r.firstSeen, LastChanged: r.lastChanged, Event: encoded}
 	return v.Encode(r.key)
+}
+
+// encoded returns the event as the file has it.
+func (r *wholeRow) encoded() ([]byte, error) {
+	encoded, err := r.Event()
+	if digest := store.DigestOf(encoded); err == nil && !bytes.Equal(digest[:], r.digest) {
+		err = errDigest
+	}
+	return encoded, err
 }

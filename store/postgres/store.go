@@ -48,6 +48,11 @@ const (
 
 // A Store is an open database. Its methods may be called from many goroutines.
 type Store struct {
+	// History is how long to keep what an event was before a change; 0 keeps nothing. What is
+	// older is removed when the event changes again, and so is what is beyond [store.MaxHistory].
+	// Set it before anybody else uses the store.
+	History time.Duration
+
 	pool   *pgxpool.Pool
 	place  string // of the database, for messages
 	holder string // names this store in claims

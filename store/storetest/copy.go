@@ -29,6 +29,9 @@ func copied(t interface {
 	said := func(s store.Store) (all []any) {
 		for r, err := range s.Records(ctx, Everything) {
 			all = append(all, r, err)
+			for v, err := range s.Versions(ctx, r.Key) {
+				all = append(all, v, err)
+			}
 		}
 		for job, err := range s.Jobs(ctx, store.JobFilter{}) {
 			all = append(all, job, err)

@@ -30,6 +30,15 @@ type Model struct {
 
 	revision, rewritten store.Revision
 	changed             map[event.Key]store.Revision
+
+	history map[event.Key][]change // the oldest first
+}
+
+// A change is what an event was before it, and what brought it.
+type change struct {
+	before event.Record
+	at     time.Time
+	job    uint64
 }
 
 // NewModel returns an empty one.
@@ -38,7 +47,7 @@ func NewModel() *Model {
 		Records: make(map[event.Key]event.Record), validators: make(map[string]feed.Validators),
 		zones: make(map[string]string), changed: make(map[event.Key]store.Revision),
 		streams: make(map[string]store.Stream), items: make(map[string]map[itemID]*modelItem), owners: make(map[event.Key]string),
-		digests: make(map[string]*store.Digests),
+		digests: make(map[string]*store.Digests), history: make(map[event.Key][]change),
 	}
 }
 
@@ -125,8 +134,9 @@ func (m *Model) knows(provider string) bool {
 	return false
 }
 
-// Apply makes snap its provider's latest snapshot, and says what the store must say of it.
-func (m *Model) Apply(snap store.Snapshot) (want store.Applied) {
+// Apply makes the snapshot of a job its provider's latest, and says what the store must say of it.
+func (m *Model) Apply(snap store.Snapshot, job uint64) (want store.Applied) {
+	before := maps.Clone(m.Records)
 	rezoned := m.zones[snap.Provider] != "" && m.zones[snap.Provider] != snap.TimeZone && m.knows(snap.Provider)
 	m.validators[snap.Provider], m.zones[snap.Provider] = snap.Validators, snap.TimeZone
 	want.Known = m.knows(snap.Provider)
@@ -173,6 +183,9 @@ func (m *Model) Apply(snap store.Snapshot) (want store.Applied) {
 	}
 	for key := range changed {
 		m.changed[key] = m.revision
+		if r, known := before[key]; known {
+			m.remember(key, change{r, snap.Taken.UTC(), job})
+		}
 	}
 	if rezoned {
 		m.rewritten = m.revision
@@ -250,7 +263,7 @@ func testModel(t *testing.T, place func(*testing.T) Place) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := m.Apply(snap)
+				want := m.Apply(snap, job.ID)
 				if !reflect.DeepEqual(got, want) {
 					t.Fatalf("applied %+v, not %+v", got, want)
 				}
@@ -342,6 +355,7 @@ func testModel(t *testing.T, place func(*testing.T) Place) {
 				m.checkCurrent(t, s)
 				m.checkRevisions(t, s)
 				m.checkItems(t, s)
+				m.checkHistory(t, s)
 				for _, provider := range providers {
 					if v, err := s.Validators(t.Context(), provider); err != nil || v != m.validators[provider] {
 						t.Fatalf("validators of %s are %+v, %v, not %+v", provider, v, err, m.validators[provider])

@@ -103,6 +103,7 @@ func (m *Model) forget(provider string, before *int64, record store.Job, keep in
 	for _, k := range keys {
 		delete(m.Records, k)
 		delete(m.changed, k)
+		delete(m.history, k)
 	}
 	if len(keys) > 0 {
 		m.revision++
@@ -141,9 +142,11 @@ func (m *Model) rename(from, to string, record store.Job, keep int) (want store.
 	rezoned := toKnown && want.TimeZone != m.zones[to] && m.knows(to)
 	retired := fromCounts && slices.ContainsFunc(m.of(to), func(k event.Key) bool { return m.Records[k].Current })
 	merged := make(map[event.Key]event.Record)
+	mine := make(map[event.Key]event.Key) // of merged: whose history is theirs
 	for _, k := range m.of(from) {
 		r := m.Records[k]
 		r.Provider = to
+		mine[r.Key] = k
 		if old, known := m.Records[r.Key]; known {
 			want.Known++
 			changed := false
@@ -163,6 +166,9 @@ func (m *Model) rename(from, to string, record store.Job, keep int) (want store.
 			case !equal:
 				r.Event, r.LastChanged = old.Event, old.LastChanged
 			}
+			if reflect.DeepEqual(r.Event, old.Event) && r.LastChanged.Equal(old.LastChanged) {
+				mine[r.Key] = r.Key
+			}
 			if old.FirstSeen.Before(r.FirstSeen) {
 				r.FirstSeen = old.FirstSeen
 			}
@@ -181,19 +187,30 @@ func (m *Model) rename(from, to string, record store.Job, keep int) (want store.
 		m.revision++
 		m.rewritten, want.Revision = m.revision, m.revision
 	}
+	before, history := maps.Clone(m.Records), maps.Clone(m.history)
 	for _, k := range m.of(from) {
 		delete(m.Records, k)
 		delete(m.changed, k)
+		delete(m.history, k)
 	}
 	for _, k := range m.of(to) {
 		if r := m.Records[k]; fromCounts {
 			r.Current = false
 			m.Records[k] = r
+			if _, is := merged[k]; !is {
+				mine[k] = k
+			}
 		}
 	}
 	for k, r := range merged {
 		m.Records[k] = r
 		m.changed[k] = m.revision
+	}
+	for k, old := range mine {
+		m.history[k] = history[old]
+		if r := before[old]; r.Current != m.Records[k].Current {
+			m.remember(k, change{r, record.Started, record.ID})
+		}
 	}
 	m.dropStream(from)
 	if fromCounts {

@@ -3,16 +3,20 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"fever/store"
 )
 
 // A Place opens what is stored in one place, which is empty at first, again and again. The
-// store keeps so many finished jobs of each provider. Nobody opens it twice at a time.
+// store keeps so many finished jobs of each provider, and [History]. Nobody opens it twice at a time.
 type Place func(keep int) (store.Store, error)
 
 // Keep is the number of jobs that stores keep where a test does not say another.
 const Keep = 3
+
+// History is how long stores keep the history of events.
+const History = 100 * 365 * 24 * time.Hour
 
 // Run runs the suite. Each test gets places of its own, which are there as long as it runs.
 func Run(t *testing.T, place func(*testing.T) Place) {
@@ -113,6 +117,11 @@ var tests = map[string]func(*testing.T, func(*testing.T) Place){
 	"PagesOfAJob":             testPagesOfAJob,
 	"PagesRefused":            testPagesRefused,
 	"Tables":                  testTables,
+	"History":                 testHistory,
+	"HistoryOfPages":          testHistoryOfPages,
+	"HistoryRenamed":          testHistoryRenamed,
+	"HistoryForgotten":        testHistoryForgotten,
+	"HistoryBounds":           testHistoryBounds,
 	"Copy":                    testCopy,
 	"CopyStopped":             testCopyStopped,
 }
