@@ -269,7 +269,7 @@ func testOpenOrReach(t *testing.T) {
 	folder := pipe.SocketFolder(t)
 	var ln net.Listener
 	for name, later := range map[string]func(db string) (store.Store, error){
-		"stops": func(db string) (store.Store, error) { return openStore(t.Context(), config.Place(db), 1) },
+		"stops": func(db string) (store.Store, error) { return openStore(t.Context(), config.Place(db), 1, 0) },
 		"starts": func(db string) (_ store.Store, err error) {
 			ln, err = control.ListenSocket(control.SocketPath(db))
 			return nil, errors.Join(err, store.ErrLocked)

@@ -87,7 +87,7 @@ func (c *copyCommand) refused(err error) error {
 }
 
 func (c *copyCommand) toDatabase(ctx context.Context, parts iter.Seq2[store.Part, error]) (err error) {
-	st, err := openStore(ctx, c.to, 1)
+	st, err := openStore(ctx, c.to, 1, 0)
 	if err != nil {
 		return err
 	}

@@ -57,8 +57,8 @@ func edit[What, Done any](ctx context.Context, e *editFlags, what What,
 	return done, err
 }
 
-// openToEdit opens what is there already. It keeps all outcomes of jobs, since --keep-jobs is a
-// setting of other commands.
+// openToEdit opens what is there already. It keeps all outcomes of jobs and all history, since
+// --keep-jobs and --history are settings of other commands.
 func openToEdit(ctx context.Context, db config.Place, dryRun bool) (store.Store, error) {
 	st, err := readStore(ctx, db)
 	if err != nil || dryRun {
@@ -67,7 +67,7 @@ func openToEdit(ctx context.Context, db config.Place, dryRun bool) (store.Store,
 	if err := st.Close(); err != nil {
 		return nil, err
 	}
-	return openStore(ctx, db, math.MaxInt)
+	return openStore(ctx, db, math.MaxInt, math.MaxInt64)
 }
 
 // first prints the first of the events.

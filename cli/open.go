@@ -17,12 +17,22 @@ import (
 )
 
 // openStore opens what is at a place, and makes it if nothing is there. It keeps so many outcomes
-// of jobs of each provider.
-func openStore(ctx context.Context, db config.Place, keep int) (store.Store, error) {
+// of jobs of each provider, and for so long what events were before they changed.
+func openStore(ctx context.Context, db config.Place, keep int, history time.Duration) (store.Store, error) {
 	if db.Database() {
-		return opened(postgres.Open(ctx, string(db), keep))
+		st, err := postgres.Open(ctx, string(db), keep)
+		if err != nil {
+			return nil, err
+		}
+		st.History = history
+		return st, nil
 	}
-	return opened(bolt.Open(string(db), keep))
+	st, err := bolt.Open(string(db), keep)
+	if err != nil {
+		return nil, err
+	}
+	st.History = history
+	return st, nil
 }
 
 // readStore opens what is at a place for reading.

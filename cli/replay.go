@@ -204,7 +204,7 @@ func (r *replayCommand) write(ctx context.Context, parts iter.Seq2[store.Part, e
 	}()
 	if into := config.Place(r.into); into.Database() {
 		var st store.Store
-		if st, err = openStore(ctx, into, 1); err != nil {
+		if st, err = openStore(ctx, into, 1, 0); err != nil {
 			return err
 		}
 		defer closing(st, &err)

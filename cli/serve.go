@@ -152,7 +152,7 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 	}
 
 	st, err := claim(ctx, until, log, func() (store.Store, error) {
-		return await(ctx, log, func() (store.Store, error) { return openStore(ctx, s.DB, s.KeepJobs) })
+		return await(ctx, log, func() (store.Store, error) { return openStore(ctx, s.DB, s.KeepJobs, s.History) })
 	})
 	if st == nil {
 		return err

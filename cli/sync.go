@@ -92,7 +92,7 @@ type streams struct {
 func (s *syncCommand) run(ctx context.Context, files []string, std streams) (err error) {
 	names, unknown := choose(namesOf(s.Providers), s.names, files)
 	s.Providers = slices.DeleteFunc(s.Providers, func(p config.Provider) bool { return !slices.Contains(names, p.Name) })
-	open := func() (store.Store, error) { return openStore(ctx, s.DB, s.KeepJobs) }
+	open := func() (store.Store, error) { return openStore(ctx, s.DB, s.KeepJobs, s.History) }
 	var st store.Store
 	var holder *control.Client
 	switch {

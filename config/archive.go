@@ -42,6 +42,19 @@ func (a *Archive) complete(flags *pflag.FlagSet, db Place) {
 	}
 }
 
+// daysOrNone is [days], or 0 for none.
+type daysOrNone days
+
+func (d daysOrNone) MarshalText() ([]byte, error) { return days(d).MarshalText() }
+
+func (d *daysOrNone) UnmarshalText(text []byte) error {
+	if string(text) == "0" {
+		*d = 0
+		return nil
+	}
+	return (*days)(d).UnmarshalText(text)
+}
+
 // days is a flag's value: a duration, of whole days perhaps, and of an hour at least.
 type days time.Duration
 

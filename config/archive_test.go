@@ -6,6 +6,21 @@ import (
 	"time"
 )
 
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for yaml, want := range map[string]time.Duration{"": 90 * day, "history: 0": 0, "history: 7d": 7 * day, "history: 36h": 36 * time.Hour} {
+		if s, err := complete(t, yaml); err != nil || s.History != want {
+			t.Errorf("%q: %s, %v", yaml, s.History, err)
+		}
+	}
+	for _, history := range []string{"0d", "59m", "-1d", "90", "none"} {
+		if _, err := complete(t, "history: "+history); err == nil {
+			t.Errorf("%q is accepted", history)
+		}
+	}
+}
+
 func TestArchive(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour

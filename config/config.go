@@ -9,6 +9,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -23,9 +24,10 @@ type Config struct {
 	File      string // the configuration file, or ""
 	DB        Place  // where the store is
 	Archive   Archive
-	Workers   int    // how many providers to collect from at once
-	KeepJobs  int    // how many outcomes to keep for each provider
-	LogFormat string // text or json
+	Workers   int           // how many providers to collect from at once
+	KeepJobs  int           // how many outcomes to keep for each provider
+	History   time.Duration // how long to keep what events were before they changed; 0 keeps nothing
+	LogFormat string        // text or json
 	LogLevel  slog.Level
 	Providers []Provider // the file's, or the only one; set by Complete
 	Variables []string   // environment variables that the file refers to; set by Complete
@@ -40,6 +42,9 @@ func (c *Config) Register(flags *pflag.FlagSet) {
 	c.Archive.register(flags)
 	flags.IntVar(&c.Workers, "workers", 8, "`number` of providers to collect from in parallel")
 	flags.IntVar(&c.KeepJobs, "keep-jobs", 100, "`number` of job outcomes to keep for each provider")
+	c.History = 90 * 24 * time.Hour
+	flags.TextVar((*daysOrNone)(&c.History), "history", daysOrNone(c.History), "how long to keep what events were before they changed: days such as 90d, or hours such as 36h (0: keep nothing)")
+	flags.Lookup("history").DefValue = "90d"
 	c.only.register(flags)
 	flags.StringVar(&c.LogFormat, "log-format", "text", "`form` of the log on standard error: text or json")
 	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "lowest `level` to log: debug, info, warn or error")

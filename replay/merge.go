@@ -18,7 +18,8 @@ import (
 //     archive;
 //   - events of which only documents that the archive does not have can have told: they are not current,
 //     and have not changed since the archive begins, or something in it is wrong;
-//   - the outcomes of jobs, and all of the other providers.
+//   - the outcomes of jobs, and all of the other providers;
+//   - the history of events that are as stored. The others have none.
 type Merge struct {
 	Stored   store.Store // nil: nothing is
 	Replayed store.Store
@@ -27,6 +28,8 @@ type Merge struct {
 	Results map[string]Result
 	// Kept is how many events the archive does not tell of, once Differences has yielded all.
 	Kept int
+
+	other map[string]bool // keys of events that are not as stored: their history leads elsewhere
 }
 
 // A Difference is a change of an event, or of a provider's time zone.
@@ -217,7 +220,20 @@ func (m *Merge) choose(p *pair) (*store.Part, error) {
 	case p.kind() == store.HeadPart || p.kind() == store.JobPart || result.Committed == 0:
 		return clone(p.stored), nil
 	case p.kind() == store.EventPart:
-		return chooseEvent(p, &result)
+		part, err := chooseEvent(p, &result)
+		if part == nil || p.stored == nil || part.Current != p.stored.Current || !bytes.Equal(part.Value, p.stored.Value) {
+			if m.other == nil {
+				m.other = make(map[string]bool)
+			}
+			m.other[string(p.any().Key)] = true
+		}
+		return part, err
+	case p.kind() == store.UndoPart: // which leads back from what is stored
+		key, _, err := store.ParseUndoKey(p.any().Key)
+		if m.other[string(key)] {
+			return nil, err
+		}
+		return clone(p.stored), err
 	case p.kind() == store.ProviderPart && p.stored != nil && p.replayed != nil:
 		return chooseProvider(p)
 	}

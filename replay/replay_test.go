@@ -108,6 +108,7 @@ type history struct {
 func newHistory(t testing.TB) *history {
 	h := &history{TB: t, dir: filepath.Join(t.TempDir(), "archive")}
 	h.st = openStore(t, filepath.Join(t.TempDir(), "stored.db"))
+	h.st.History = 90 * 24 * time.Hour
 	h.g = newIngester(h.st, text, &h.next)
 	return h
 }
@@ -319,6 +320,20 @@ func TestOtherFormat(t *testing.T) {
 		}
 		if err := filled.Check(); err != nil {
 			t.Error(err)
+		}
+		for r, err := range filled.Records(t.Context(), store.Filter{Window: event.Always}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			versions := 0 // the history leads back from the values that were stored
+			for _, err := range filled.Versions(t.Context(), r.Key) {
+				if versions++; err != nil {
+					t.Error(err)
+				}
+			}
+			if want := map[string]int{"0": 2, "2": 1, "3": 1}[r.EventID]; versions != want {
+				t.Errorf("%s has %d versions, not %d", r.EventID, versions, want)
+			}
 		}
 		_, revision, err := h.st.Load(t.Context())
 		if err != nil {
