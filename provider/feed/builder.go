@@ -28,6 +28,8 @@ type Builder struct {
 	expired  func() error              // of the document
 	trace    func(*Row)                // of the document; nil: nobody traces
 	row      *Row                      // the one that Row has begun, if somebody traces
+	offset   int64                     // where the next one is: see At
+	end      int64                     // likewise
 
 	item     int            // the index in feed.Items of the one that Item has begun; -1: none
 	items    map[string]int // the indexes in feed.Items of those that have ended, by id

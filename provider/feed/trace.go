@@ -12,12 +12,18 @@ import (
 // row with the same key.
 type Row struct {
 	Line       int           // in the document, from 1; 0 if unknown
+	Offset     int64         // bytes of the document before the row
+	Length     int64         // of the row, in bytes; 0: it is unknown, and so is Offset
 	Value      any           // the row as a mapping program reads it; nil in other formats
 	Events     []event.Event // kept
 	Past       int           // of Events, those that were sold before and are not now
 	Rejections []Rejection   // of the row, or of some of its events
 	Deleted    []string      // ids of items of a feed of changes that it says are no longer there
 	Notes      []string      // what was read in spite of a doubt
+
+	// Ignored are the ids of what was ignored, without the provider, if the format reads them. Without
+	// an event id it is all with that base id.
+	Ignored []event.Key
 }
 
 // maxNotes bounds the notes of a row.
@@ -31,7 +37,7 @@ func (b *Builder) Row(line int, value any) {
 	b.endItem()
 	if b.trace != nil {
 		b.endRow()
-		b.row = &Row{Line: line, Value: value}
+		b.row = b.traced(line, value)
 	}
 }
 
@@ -46,6 +52,25 @@ func (b *Builder) Note(format string, args ...any) {
 	}
 }
 
+// At says where in the document the row is that [Builder.Row] begins next. In a format without such
+// rows it is what is kept or rejected next. The end is the offset of the byte behind it.
+func (b *Builder) At(offset, end int64) { b.offset, b.end = offset, end }
+
+// traced returns a row at the place that At has said.
+func (b *Builder) traced(line int, value any) *Row {
+	row := &Row{Line: line, Value: value, Offset: b.offset, Length: b.end - b.offset}
+	b.offset, b.end = 0, 0
+	return row
+}
+
+// IgnoreEvent is [Builder.Ignore] where the ids were read. Without an event id all with that base id
+// are ignored.
+func (b *Builder) IgnoreEvent(baseID, eventID string, line int) {
+	b.see()
+	b.feed.Ignored++
+	b.note(line, func(r *Row) { r.Ignored = append(r.Ignored, event.Key{BaseID: baseID, EventID: eventID}) })
+}
+
 // note changes the row under way. Without one, the line is a row of its own.
 func (b *Builder) note(line int, change func(*Row)) {
 	switch {
@@ -53,7 +78,7 @@ func (b *Builder) note(line int, change func(*Row)) {
 	case b.row != nil:
 		change(b.row)
 	default:
-		row := &Row{Line: line}
+		row := b.traced(line, nil)
 		change(row)
 		b.trace(row)
 	}

@@ -14,19 +14,27 @@ func TestTrace(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("cut short")
 	format := Format{Decode: func(_ *Document, b *Builder) error {
+		b.At(10, 15)
 		b.Ignore(1)
 		b.Reject("1", "a\x1bb", 2, "why")
 		err := b.Keep(valid("1", "1"), 3)
 		b.Row(4, "many")
 		err = errors.Join(err, b.Keep(valid("1", "2"), 4), b.KeepPast(valid("1", "3"), 4), b.Keep(valid("", "4"), 4))
+		b.At(20, 21)
 		b.Row(5, "none")
-		b.Ignore(5)
+		b.IgnoreEvent("1", "", 5)
 		b.Row(6, "under way")
 		return errors.Join(err, b.Keep(valid("1", "1"), 6), broken)
 	}}
 	var got []string
 	doc := Document{Body: io.NopCloser(strings.NewReader("")), Op: "read", Trace: func(r *Row) {
 		row := fmt.Sprintf("%d %v", r.Line, r.Value)
+		if r.Length > 0 {
+			row += fmt.Sprintf(" %d+%d", r.Offset, r.Length)
+		}
+		for _, key := range r.Ignored {
+			row += " ignored " + key.String()
+		}
 		if r.Past > 0 {
 			row += fmt.Sprintf(" %d past:", r.Past)
 		}
@@ -42,11 +50,11 @@ func TestTrace(t *testing.T) {
 		t.Error(err)
 	}
 	want := []string{
-		"1 <nil>",
+		"1 <nil> 10+5",
 		"2 <nil> {BaseID:1 EventID:a b Line:2 Reason:why}",
 		"3 <nil> test/1/1",
 		"4 many 1 past: test/1/2 test/1/3 {BaseID: EventID:4 Line:4 Reason:no base id}",
-		"5 none",
+		"5 none 20+1 ignored /1/",
 		"6 under way test/1/1",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

@@ -41,6 +41,7 @@ func (s *Scanner) begin() error {
 		s.pos += len(mark)
 	case order != nil:
 		s.pos += markSize
+		s.converted = true
 		s.reread(func(r io.Reader) io.Reader { return transform.NewReader(r, utf16Decoder{order: order}) })
 	default:
 		certain = false
@@ -148,6 +149,7 @@ func (s *Scanner) transcode(declared string) error {
 		return fmt.Sprintf("the encoding is in doubt: HTTP says %.40q and the XML declaration %.40q, "+
 			"and %d characters beyond ASCII are UTF-8 while %d bytes are not", s.charset, declared, e.characters, e.others)
 	}
+	s.converted = true
 	s.reread(func(r io.Reader) io.Reader { return transform.NewReader(r, table.NewDecoder()) })
 	if !whole {
 		s.src = &judged{s.src, doubt}

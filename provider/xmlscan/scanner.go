@@ -74,6 +74,8 @@ type Scanner struct {
 	ended bool  // err is io.EOF
 	base  int64 // bytes of the document before buf[0]
 
+	converted bool // the document is in another encoding than UTF-8
+
 	counted int // lines counts the line feeds before buf[counted]
 	lines   int
 
@@ -271,6 +273,11 @@ func (s *Scanner) Line() int {
 func (s *Scanner) TagLine() int {
 	return s.Line() - bytes.Count(s.buf[s.tag:s.pos], []byte{'\n'})
 }
+
+// TagOffset returns the number of bytes before the last start tag. It must be called before the next
+// token. Ok is false if the document is not read as it came, but converted to UTF-8: then no offset
+// counts its bytes.
+func (s *Scanner) TagOffset() (offset int64, ok bool) { return s.base + int64(s.tag), !s.converted }
 
 // malformed returns an error about what is n bytes ahead.
 func (s *Scanner) malformed(n int, format string, args ...any) error {

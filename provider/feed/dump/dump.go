@@ -92,8 +92,9 @@ func (d *decoder) decode() error {
 // record reads a record and gives it to the builder.
 func (d *decoder) record() error {
 	d.Kind()
-	line := d.Line()
+	line, offset := d.Line(), d.Offset()
 	r := d.read()
+	d.At(offset, d.Offset())
 	switch {
 	case d.Err() != nil:
 		return nil //nolint:nilerr // decode returns the error of the scanner

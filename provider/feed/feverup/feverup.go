@@ -109,7 +109,7 @@ func (d *decoder) enter() error {
 		d.beginGroup(own)
 	case occurrence:
 		if !d.group.online {
-			d.Ignore(d.TagLine())
+			d.ignoreRow(own)
 			r = other
 			break
 		}

@@ -19,6 +19,8 @@ type groupValues struct {
 // occurrences have zones with the same texts as the one before, and share the string of these.
 type rowValues struct {
 	line       int
+	offset     int64 // if it is placed
+	placed     bool
 	bad        error // the reason to reject it, if one is known before its end
 	start, end event.Local
 	soldOut    bool
@@ -88,6 +90,7 @@ func (d *decoder) beginRow(own dialect) {
 	}
 	r := &d.row
 	r.line = d.TagLine()
+	r.offset, r.placed = d.TagOffset()
 	r.bad = nil
 	r.text = append(r.text[:0], feed.Trim(id.of(own))...)
 	r.idEnd = len(r.text)
@@ -105,6 +108,20 @@ func (d *decoder) beginRow(own dialect) {
 	r.end = r.local("end date", end.of(own))
 }
 
+// ignoreRow ignores the occurrence of a group that is not sold online.
+func (d *decoder) ignoreRow(own dialect) {
+	var id named
+	for _, a := range d.Attrs {
+		switch string(a.Name) {
+		case "event_id":
+			id[eventDialect] = a.Value
+		case "plan_id":
+			id[planDialect] = a.Value
+		}
+	}
+	d.IgnoreEvent(d.group.baseID, string(feed.Trim(id.of(own))), d.TagLine())
+}
+
 // local reads a date. If it is absent, local returns the zero value.
 func (r *rowValues) local(field string, value []byte) event.Local {
 	if value = feed.Trim(value); len(value) == 0 {
@@ -120,6 +137,9 @@ func (r *rowValues) local(field string, value []byte) event.Local {
 // endRow keeps the occurrence, or rejects it.
 func (d *decoder) endRow() error {
 	r := &d.row
+	if r.placed {
+		d.At(r.offset, d.Offset())
+	}
 	text := string(r.text[:r.toEnd])
 	if r.bad != nil {
 		d.Reject(d.group.baseID, text[:r.idEnd], r.line, r.bad.Error())

@@ -34,6 +34,7 @@ type calendar struct {
 // A vevent is a VEVENT, as it is written.
 type vevent struct {
 	line       int
+	from, to   int64 // offsets of its first byte, and of the byte behind it
 	calendar   *calendar
 	uid        string
 	summary    string
@@ -202,7 +203,7 @@ func (r *reader) begin(name string) error {
 		r.calendar = &calendar{zones: make(map[string]*vtimezone)}
 		r.calendars = append(r.calendars, r.calendar)
 	case name == "VEVENT":
-		r.event = &vevent{line: r.number, calendar: r.calendar}
+		r.event = &vevent{line: r.number, from: r.first, calendar: r.calendar}
 	case name == "VTIMEZONE" && parent == "VCALENDAR":
 		r.zone, r.zoneID = &vtimezone{}, ""
 	case (name == "STANDARD" || name == "DAYLIGHT") && parent == "VTIMEZONE":
@@ -238,6 +239,7 @@ func (r *reader) close(depth int) {
 		switch name {
 		case "VEVENT":
 			if r.event != nil {
+				r.event.to = r.offset
 				r.events = append(r.events, r.event)
 				r.event = nil
 			}

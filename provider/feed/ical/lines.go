@@ -18,6 +18,8 @@ type lineReader struct {
 	src    *bufio.Reader
 	number int    // of the line last read, in the document, from 1
 	lines  int    // physical lines read
+	offset int64  // bytes read
+	first  int64  // offset of the line last read
 	buf    []byte // the line last read, if it was folded
 }
 
@@ -25,6 +27,7 @@ func newLineReader(r io.Reader) *lineReader {
 	l := &lineReader{src: bufio.NewReaderSize(r, 64<<10)}
 	if start, _ := l.src.Peek(3); bytes.Equal(start, []byte("\ufeff")) {
 		_, _ = l.src.Discard(3) // as they are there
+		l.offset = 3
 	}
 	return l
 }
@@ -33,7 +36,7 @@ func newLineReader(r io.Reader) *lineReader {
 // call. The error is io.EOF after the last line.
 func (l *lineReader) next() ([]byte, error) {
 	for {
-		l.number = l.lines + 1
+		l.number, l.first = l.lines+1, l.offset
 		line, err := l.physical(nil)
 		if err != nil {
 			return nil, err
@@ -64,6 +67,7 @@ func (l *lineReader) physical(before []byte) ([]byte, error) {
 	start := len(l.buf)
 	for {
 		part, err := l.src.ReadSlice('\n')
+		l.offset += int64(len(part))
 		if err == nil && len(l.buf) == start && !folded && l.src.Buffered() > 0 {
 			l.lines++
 			return withoutEnd(part), nil // nothing is read until the next line

@@ -205,7 +205,9 @@ func (d *decoder) walk(s *jsonscan.Scanner, p path) error {
 	kind, line := s.Kind(), s.Line()
 	switch {
 	case len(p) == 0:
+		offset := s.Offset()
 		row := s.Any()
+		d.At(offset, s.Offset())
 		if s.Err() != nil {
 			return nil //nolint:nilerr // json returns it
 		}

@@ -68,9 +68,13 @@ func (d *decoder) elements(s *xmlscan.Scanner) error {
 			lines[on] = line
 			continue
 		}
+		offset, ok := s.TagOffset()
 		row, err := d.element(s)
 		if err != nil {
 			return err
+		}
+		if ok {
+			d.At(offset, s.Offset())
 		}
 		if err := d.row(line, row); err != nil {
 			return err

@@ -138,11 +138,12 @@ func (d *decoder) item() error {
 		return err
 	}
 	d.Kind()
-	line := d.Line()
+	line, offset := d.Line(), d.Offset()
 	row, ok := d.Any().(map[string]any)
 	if d.Err() != nil {
 		return nil //nolint:nilerr // decode returns it
 	}
+	d.At(offset, d.Offset())
 	d.Builder.Row(line, nil)
 	reject := func(reason string) error {
 		d.Reject("", "", line, reason)

@@ -42,13 +42,14 @@ func (d *decoder) event(n node) error {
 		}
 	}
 	if !d.begun {
+		d.At(d.offset, d.end)
 		d.Row(d.line, nil)
 	}
 	if current, ok := n["fever:current"].(bool); ok {
 		return d.published(n, current)
 	}
 	if n.off() {
-		d.Ignore(d.line)
+		d.IgnoreEvent(n.baseID(), n.ownID(), d.line)
 		return nil
 	}
 	e := event.Event{Key: event.Key{BaseID: n.baseID()}, Title: n.title(), TimeZone: n.text("scheduleTimezone")}

@@ -48,9 +48,12 @@ type decoder struct {
 	read   int                                          // values, and blocks of a page
 	from   int64
 	to     int64
+	html   bool // the document is a page
 	line   int  // of the value that is read
-	events int  // that schedules have given
-	begun  bool // the row of the events has begun
+	offset int64
+	end    int64 // of the byte behind it; 0: neither is known
+	events int   // that schedules have given
+	begun  bool  // the row of the events has begun
 
 	addresses int // that were seen in lists, and not followed
 }
@@ -65,6 +68,7 @@ func decode(doc *feed.Document, b *feed.Builder) error {
 		return fmt.Errorf("line 1: %w", err)
 	}
 	if bytes.HasPrefix(bytes.TrimLeft(first, "\t\n\r \xef\xbb\xbf"), []byte("<")) {
+		d.html = true
 		err = d.page(body, doc.Charset)
 	} else {
 		err = d.json(jsonscan.New(body), 0)
@@ -119,7 +123,7 @@ func (d *decoder) value(s *jsonscan.Scanner, before int) error {
 	if kind != jsonscan.Object {
 		return d.node(s.Any(), 0)
 	}
-	line := d.line
+	line, offset := d.line, s.Offset()
 	rest := make(map[string]any)
 	for s.Enter(); s.Member(); {
 		name := string(s.Name)
@@ -130,7 +134,10 @@ func (d *decoder) value(s *jsonscan.Scanner, before int) error {
 		for s.Enter(); s.Element(); {
 			s.Kind()
 			d.line = before + s.Line()
-			if err := d.node(s.Any(), 0); err != nil {
+			offset := s.Offset()
+			one := s.Any()
+			d.place(s, offset)
+			if err := d.node(one, 0); err != nil {
 				return err
 			}
 		}
@@ -139,7 +146,16 @@ func (d *decoder) value(s *jsonscan.Scanner, before int) error {
 		return nil //nolint:nilerr // json returns it
 	}
 	d.line = line
+	d.place(s, offset)
 	return d.node(rest, 0)
+}
+
+// place says where what comes next is, from an offset up to the next byte. In an HTML page the scanner
+// reads a block of it, whose offset is not known.
+func (d *decoder) place(s *jsonscan.Scanner, offset int64) {
+	if !d.html {
+		d.offset, d.end = offset, s.Offset()
+	}
 }
 
 // maxBlock bounds a script block of a page, in bytes.
