@@ -615,3 +615,79 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestChosen reads some documents of a provider, of which another one had the oldest before.
+func TestChosen(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := open(t, dir, 0, 0)
+	now := time.Now().Truncate(time.Millisecond)
+	for job, provider := range []string{"old", "old", "new", "new"} {
+		j := a.Begin(provider)
+		for page := range 2 {
+			w := j.Document()
+			_, _ = fmt.Fprint(w, job, page)
+			w.Keep(Head{Job: uint64(job), Page: page, Started: now.Add(time.Duration(job)*time.Second + 999*time.Microsecond)})
+		}
+		if err := errors.Join(j.Sync(), j.End(Outcome{At: now}), j.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Rename("old", "new"); err != nil {
+		t.Fatal(err)
+	}
+	for job := range 5 {
+		docs, err := DocumentsOf(dir, "new", now.Add(time.Duration(job)*time.Second))
+		if job == 4 && len(docs) == 0 && err == nil {
+			continue
+		}
+		if err != nil || len(docs) != 2 || docs[0].Job != uint64(job) || docs[0].Page != 0 || docs[1].Page != 1 || !docs[1].Outcome.Known() {
+			t.Errorf("job %d: %+v, %v", job, docs, err)
+		}
+	}
+	var order []string
+	for doc, err := range Newest(dir, "new") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		order = append(order, fmt.Sprint(doc.Job, ".", doc.Page))
+	}
+	slices.Sort(order[:4]) // the segments have begun in the same moment
+	slices.Sort(order[4:])
+	if got := strings.Join(order, " "); got != "2.0 2.1 3.0 3.1 0.0 0.1 1.0 1.1" && got != "0.0 0.1 1.0 1.1 2.0 2.1 3.0 3.1" {
+		t.Error(got)
+	}
+	for doc, err := range Newest(dir, "new") {
+		if err != nil || doc.Page != 1 {
+			t.Errorf("the newest is %+v, %v", doc.Head, err)
+		}
+		break
+	}
+	// The beginning of one segment is damaged: what can be read is there.
+	names, err := segmentNames(filepath.Join(dir, "new"))
+	if err != nil || len(names) != 2 {
+		t.Fatal(names, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "new", names[0]), []byte("something else, and longer"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read, damaged := 0, 0
+	for _, err := range Newest(dir, "new") {
+		if err != nil {
+			damaged++
+		} else {
+			read++
+		}
+	}
+	found := 0
+	for job := range 4 {
+		if docs, err := DocumentsOf(dir, "new", now.Add(time.Duration(job)*time.Second)); len(docs) == 2 && err == nil {
+			found++
+		} else if err == nil {
+			t.Errorf("job %d: no error for what is damaged", job)
+		}
+	}
+	if read != 4 || damaged != 1 || found != 2 {
+		t.Errorf("%d read, %d errors, %d jobs found", read, damaged, found)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -46,45 +47,114 @@ func Documents(dir, provider string) iter.Seq2[Document, error] {
 			yield(Document{}, err)
 			return
 		}
-		var open []*source // segments whose next jobs are known; of a provider that was renamed they may overlap
-		defer func() {
-			for _, s := range open {
-				s.close()
-			}
-		}()
-		for len(names) > 0 || len(open) > 0 {
-			for len(names) > 0 {
-				began, err := beganOf(names[0])
-				if len(open) > 0 && (err != nil || began.After(open[0].job[0].Started)) {
-					break
+		documents(folder, names, names, yield)
+	}
+}
+
+// DocumentsOf returns the documents of the job of a provider that began at a time, to the millisecond.
+// What is damaged is passed over if all that can be read of the job is there.
+func DocumentsOf(dir, provider string, started time.Time) (docs []Document, err error) {
+	folder := filepath.Join(dir, provider)
+	all, err := segmentNames(folder)
+	if err != nil {
+		return nil, err
+	}
+	var names []string // segments that the job can have written to: it may have begun a segment late
+	for _, name := range all {
+		if began, err := beganOf(name); err == nil && began.Sub(started).Abs() <= 2*maxAge {
+			names = append(names, name)
+		}
+	}
+	documents(folder, names, all, func(doc Document, failed error) bool {
+		switch at := doc.Started.Truncate(time.Millisecond); {
+		case failed != nil:
+			err = failed
+		case at.Equal(started):
+			docs = append(docs, doc)
+		case at.After(started):
+			return false
+		}
+		return true
+	})
+	if len(docs) > 0 {
+		err = nil
+	}
+	return docs, err
+}
+
+// Newest yields the documents of a provider as [Documents] does, but the last ones first. It holds what is
+// known of the documents of a segment.
+func Newest(dir, provider string) iter.Seq2[Document, error] {
+	return func(yield func(Document, error) bool) {
+		folder := filepath.Join(dir, provider)
+		names, err := segmentNames(folder)
+		if err != nil {
+			yield(Document{}, err)
+			return
+		}
+		for _, name := range slices.Backward(names) {
+			var docs []Document
+			stopped := false
+			documents(folder, []string{name}, names, func(doc Document, err error) bool {
+				if err == nil {
+					docs = append(docs, doc)
+					return true
 				}
-				s := newSource(filepath.Join(folder, names[0]), len(names) == 1)
-				names = names[1:]
-				if s.advance(yield) {
-					open = append(open, s)
-				} else if s.close(); s.stopped {
+				stopped = !yield(doc, err)
+				return !stopped
+			})
+			for _, doc := range slices.Backward(docs) {
+				if stopped || !yield(doc, nil) {
 					return
 				}
-				slices.SortFunc(open, func(a, b *source) int { return a.compare(b) })
 			}
-			if len(open) == 0 {
-				continue
+			if stopped {
+				return
 			}
-			s := open[0]
-			for _, doc := range s.job {
-				if !yield(doc, nil) {
-					return
-				}
+		}
+	}
+}
+
+// documents yields those in some of all segments of a provider.
+func documents(folder string, names, all []string, yield func(Document, error) bool) {
+	var open []*source // segments whose next jobs are known; of a provider that was renamed they may overlap
+	defer func() {
+		for _, s := range open {
+			s.close()
+		}
+	}()
+	for len(names) > 0 || len(open) > 0 {
+		for len(names) > 0 {
+			began, err := beganOf(names[0])
+			if len(open) > 0 && (err != nil || began.After(open[0].job[0].Started)) {
+				break
 			}
-			if !s.advance(yield) {
-				s.close()
-				open = open[1:]
-				if s.stopped {
-					return
-				}
+			s := newSource(filepath.Join(folder, names[0]), names[0] == all[len(all)-1])
+			names = names[1:]
+			if s.advance(yield) {
+				open = append(open, s)
+			} else if s.close(); s.stopped {
+				return
 			}
 			slices.SortFunc(open, func(a, b *source) int { return a.compare(b) })
 		}
+		if len(open) == 0 {
+			continue
+		}
+		s := open[0]
+		for _, doc := range s.job {
+			if !yield(doc, nil) {
+				return
+			}
+		}
+		if !s.advance(yield) {
+			s.close()
+			open = open[1:]
+			if s.stopped {
+				return
+			}
+		}
+		slices.SortFunc(open, func(a, b *source) int { return a.compare(b) })
 	}
 }
 
