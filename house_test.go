@@ -63,7 +63,7 @@ var allowed = map[string][]string{
 	"internal/postgrestest": {}, // for tests, too
 	"internal/replicas":     {"internal/harness", "internal/plot", "internal/postgrestest"},
 	"replay":                {"archive", "ingest", "provider/feed", "store", "event"},
-	"explain":               {"store", "provider/feed", "event"},
+	"explain":               {"archive", "store", "provider/feed", "event"},
 	"internal/torture":      {"internal/harness", "archive", "store", "store/bolt"}, // to check the files that it has a process leave behind
 
 	"provider/feed/dump":      {"provider/feed", "provider/jsonscan", "event"},

@@ -1,16 +1,20 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"fever/config"
 	"fever/explain"
 	"fever/ops/control"
+	"fever/store"
 )
 
 // explainCommand holds the settings of fever explain.
@@ -27,13 +31,17 @@ func newExplain() *cobra.Command {
 		Short: "Say what is known of an event, and why a search finds it or not",
 		Long: `Explain says what is stored of an event, since when, from which jobs, whether it is
 sold now, when it is and in which time zone its times count, and which zones make its
-price. With --starts-at, --ends-at or --match, the parameters of a search, it says
+price. If the archive has the document, explain says from which row its values come:
+the job, the page, the line and, where the format tells them, the bytes. With --starts-at, --ends-at or --match, the parameters of a search, it says
 whether that search finds the event, and why.
 
 The event is its public id, provider/base id/event id, or a part of its title in any
-case. If no such event is stored and you gave its ids, explain lists the rows with these
-ids that jobs have rejected, as far as their outcomes tell. A row that is not sold online
-is not kept, and no outcome tells of it: fever try shows it.`,
+case. If no such event is stored and you gave its id or ids, explain lists the rows with
+these ids that jobs have rejected, as far as their outcomes tell. Then it reads the
+documents of the archive again, the newest first and for at most a minute, and says
+whether such a row was rejected, ignored or deleted, and how far back it has looked. While
+fever serve runs, that looks for a few seconds. Documents are read with the settings of
+today.`,
 		Example: `  fever explain feverup/291/291
   fever explain camela --starts-at 2021-06-01T00:00:00Z --ends-at 2021-06-30T20:00:00Z
   fever explain 1b671a64-40d5-591e-99b0-da01ff1f3341 --match overlap --json`,
@@ -45,12 +53,13 @@ is not kept, and no outcome tells of it: fever try shows it.`,
 			if e.Event = args[0]; e.Event == "" {
 				return usagef("say which event: an id, provider/base id/event id, or a part of a title")
 			}
-			return e.run(cmd.Context(), cmd.OutOrStdout())
+			return e.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	flags := cmd.Flags()
 	e.Register(flags)
 	e.RegisterTimeZone(flags)
+	e.RegisterArchive(flags)
 	flags.StringVar(&e.StartsAt, "starts-at", "", "starts_at of a search: an RFC 3339 `time`")
 	flags.StringVar(&e.EndsAt, "ends-at", "", "ends_at of a search: an RFC 3339 `time`")
 	flags.StringVar(&e.Match, "match", "", "`match` of a search: within or overlap")
@@ -58,8 +67,8 @@ is not kept, and no outcome tells of it: fever try shows it.`,
 	return cmd
 }
 
-func (e *explainCommand) run(ctx context.Context, out io.Writer) error {
-	answer, err := e.answer(ctx)
+func (e *explainCommand) run(ctx context.Context, out, progress io.Writer) error {
+	answer, err := e.answer(ctx, progress)
 	if err != nil {
 		return err
 	}
@@ -80,7 +89,7 @@ func (e *explainCommand) run(ctx context.Context, out io.Writer) error {
 }
 
 // answer asks the store, or the fever serve that holds the data file.
-func (e *explainCommand) answer(ctx context.Context) (answer explain.Answer, err error) {
+func (e *explainCommand) answer(ctx context.Context, progress io.Writer) (answer explain.Answer, err error) {
 	search, err := explain.ParseSearch(e.StartsAt, e.EndsAt, e.Match)
 	if err != nil {
 		return answer, &usageError{err}
@@ -94,8 +103,45 @@ func (e *explainCommand) answer(ctx context.Context) (answer explain.Answer, err
 	}
 	defer closing(st, &err)
 	inZones(st, e.Locations)
-	return explain.Explain(ctx, st, e.Event, search)
+	docs, err := e.documents(ctx, st, progress)
+	if err != nil {
+		return answer, err
+	}
+	return explain.Explain(ctx, st, docs, e.Event, search)
 }
+
+const (
+	// longestSearch is how long the command reads documents of the archive.
+	longestSearch = time.Minute
+	// searchNews is after how long, and how often, it says how far it is.
+	searchNews = 5 * time.Second
+)
+
+// documents returns what is needed to read the documents of the archive again.
+func (e *explainCommand) documents(ctx context.Context, st store.Store, progress io.Writer) (*explain.Documents, error) {
+	formats, err := e.Formats()
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	locations, _, err := st.Locations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	readers := make(map[string]explain.Reader)
+	for name, format := range formats {
+		readers[name] = explain.Reader{Format: format, Location: cmp.Or(locations[name], e.Locations[name], time.UTC)}
+	}
+	told := time.Now()
+	return &explain.Documents{Dir: e.Archive.Dir, Readers: readers, Time: longestSearch, Looked: func(documents int, since time.Time) {
+		if time.Since(told) >= searchNews {
+			told = time.Now()
+			_, _ = fmt.Fprintf(progress, "fever: %d documents of the archive were searched, back to %s\n", documents, since.Format(millis)) // nobody needs it
+		}
+	}}, nil
+}
+
+// maxFact bounds the characters of a line: those of a row are the most.
+const maxFact = 5000
 
 // printAnswer prints an answer for people.
 func printAnswer(out io.Writer, asked string, answer *explain.Answer) error {
@@ -106,7 +152,7 @@ func printAnswer(out io.Writer, asked string, answer *explain.Answer) error {
 		}
 		p.printf("%s\n", cell(answer.Events[i].Title, 200))
 		for _, fact := range answer.Events[i].Facts() {
-			p.printf("  %-13s %s\n", fact.Name, cell(fact.Value, 1000))
+			p.printf("  %-13s %s\n", fact.Name, cell(fact.Value, maxFact))
 		}
 	}
 	if answer.More > 0 {
@@ -118,6 +164,11 @@ func printAnswer(out io.Writer, asked string, answer *explain.Answer) error {
 	p.printf("Nothing that is stored has this id or title: %s\n", cell(asked, 200))
 	for _, r := range answer.Rejections {
 		p.printf("Job %d, %s, rejected it: line %d: %s\n", r.Job, r.Started.Format(millis), r.Line, cell(r.Reason, 400))
+	}
+	if answer.Archive != nil {
+		for _, text := range answer.Archive.Lines() {
+			p.printf("%s\n", cell(text, maxFact))
+		}
 	}
 	if len(answer.Rejections) == 0 && strings.Count(asked, "/") >= 2 {
 		p.printf("No job on record has listed it among its rejected rows.\n")

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"fever/config"
+	"fever/explain"
 	"fever/httpapi"
 	httpserver "fever/httpapi/server"
 	"fever/index"
@@ -108,6 +109,19 @@ func (s *serveCommand) complete(flags *pflag.FlagSet) error {
 	return nil
 }
 
+// explainTime is how long an answer may read documents of the archive. Whoever asks waits for it.
+const explainTime = 5 * time.Second
+
+// documents returns what is needed to read the documents of the archive again.
+func (s *serveCommand) documents() explain.Documents {
+	readers := make(map[string]explain.Reader)
+	for i := range s.Providers {
+		p := &s.Providers[i]
+		readers[p.Name] = explain.Reader{Format: p.Format, Location: p.Location}
+	}
+	return explain.Documents{Dir: s.Archive.Dir, Readers: readers, Time: explainTime}
+}
+
 // opsGrace is how long a stop waits for answers of the ops listener. The slow ones end by
 // themselves when a stop begins.
 const opsGrace = time.Second
@@ -198,7 +212,7 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 		InFlight: &metrics.InFlight, Shed: &metrics.Shed, Observe: metrics.Search,
 	})
 	watched := ops.Ops{
-		Server: control.Server{Index: x, Ingester: c, Store: st, Draining: ctx.Done(), Stopping: stopping.Done(), Log: log},
+		Server: control.Server{Index: x, Ingester: c, Store: st, Documents: s.documents(), Draining: ctx.Done(), Stopping: stopping.Done(), Log: log},
 		Search: search, Metrics: metrics, OpenAPI: httpapi.OpenAPI,
 		Token: s.OpsToken, Version: buildVersion(), ReadyWhenLoaded: s.NoSync || s.ReadyAfter == config.AfterLoad,
 		Entry: config.ParseEntry,

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"fever/provider"
+	"fever/provider/feed"
 )
 
 // A DataFile holds the settings of the commands that use what is stored and do not collect.
@@ -34,6 +37,47 @@ func (d *DataFile) RegisterTimeZone(flags *pflag.FlagSet) {
 
 // RegisterArchive adds the flag --archive.
 func (d *DataFile) RegisterArchive(flags *pflag.FlagSet) { d.Archive.registerDir(flags) }
+
+// Formats returns how the documents of the providers are read, by their names. As Complete it reads
+// nothing of the settings that may be a secret.
+func (d *DataFile) Formats() (map[string]feed.Format, error) {
+	f, err := readFile(d.File)
+	if err != nil {
+		return nil, err
+	}
+	formats := make(map[string]feed.Format)
+	if len(f.providers) == 0 {
+		formats[defaultProvider], err = new(entry).feedFormat(nil)
+		return formats, err
+	}
+	for i, node := range f.providers {
+		path := fmt.Sprintf("providers[%d]", i)
+		e, flags, err := f.entry(node, path, append([]string{"name"}, readingKeys...)...)
+		if err != nil {
+			return nil, err
+		}
+		fields, err := f.fields(node, path)
+		if err != nil {
+			return nil, err
+		}
+		for _, of := range fields {
+			if of.key != "tables" {
+				continue
+			}
+			tables, err := f.fields(of.value, of.path)
+			if err != nil {
+				return nil, err
+			}
+			for _, table := range tables { // their URLs may have secrets
+				e.Tables = append(e.Tables, provider.Table{Name: table.key})
+			}
+		}
+		if formats[e.Name], err = e.feedFormat(flags); err != nil {
+			return nil, err
+		}
+	}
+	return formats, nil
+}
 
 // Complete takes the remaining values from the file and validates them. It reads only the
 // names and time zones of the providers: their secrets may be missing in the environment of

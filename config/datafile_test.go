@@ -91,3 +91,31 @@ func TestUnreadable(t *testing.T) {
 		}
 	}
 }
+
+// How documents are read needs no secret of the settings.
+func TestFormatsOfDataFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "fever.yaml")
+	text := `
+providers:
+  - {name: plain, url: "https://a.example/${env:FEVER_NO_SUCH}", headers: {Authorization: "${env:FEVER_NO_SUCH}"}}
+  - {name: mapped, url: "https://a.example", format: map, map: {to: "."}, tolerate: leading-blanks}
+  - {name: sessions, url: "https://a.example", format: rpde, tables: {superEvent: "https://a.example/${env:FEVER_NO_SUCH}"}}
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]map[string]string{
+		"":   {"feverup": "feverup"},
+		path: {"plain": "feverup", "mapped": "map", "sessions": "rpde"},
+	} {
+		formats, err := (&DataFile{File: file}).Formats()
+		got := make(map[string]string)
+		for name, format := range formats {
+			got[name] = format.Name
+		}
+		if err != nil || !maps.Equal(got, want) {
+			t.Errorf("%q: %v, %v", file, got, err)
+		}
+	}
+}

@@ -27,6 +27,9 @@ type Answer struct {
 	// Rejections are rows with the ids that were asked for, the newest first. The jobs on record
 	// tell of their first ones. They are looked for only if no such event is stored.
 	Rejections []Rejection `json:"rejections"`
+	// Archive is what documents tell of an event that is not stored. It is nil if none were searched:
+	// there are none, or the question is a title.
+	Archive *Searched `json:"archive,omitempty"`
 }
 
 // An Event is a stored event with what its answers are made of.
@@ -36,6 +39,9 @@ type Event struct {
 
 	FirstJob uint64 `json:"first_job,omitempty"` // brought it first; 0: it is no longer on record
 	LastJob  uint64 `json:"last_job,omitempty"`  // brought its values; likewise
+	// Origin is the row that its values come from. If it is nil, NoOrigin says why.
+	Origin   *Place `json:"origin,omitempty"`
+	NoOrigin string `json:"no_origin,omitempty"`
 
 	StartsAt  string `json:"starts_at"`  // when it starts, in UTC
 	EndsAt    string `json:"ends_at"`    // when it ends, in UTC; as it starts if the provider gave no end
@@ -68,8 +74,9 @@ type Rejection struct {
 // provider/base id/event id as [event.Key.String] has it, or a part of a title in any case. Of
 // several titles those that are the whole text count alone. S is a search to explain the answer
 // of, or nil. It reads all events to find a title, and all keys to find an id. No title begins
-// with the name of a stored provider and has ids after that.
-func Explain(ctx context.Context, st store.Store, text string, s *Search) (Answer, error) {
+// with the name of a stored provider and has ids after that. The documents tell where the values come
+// from and, of an id or a key that is not stored, what became of its rows.
+func Explain(ctx context.Context, st store.Store, docs *Documents, text string, s *Search) (Answer, error) {
 	answer := Answer{Events: []Event{}, Rejections: []Rejection{}}
 	locations, _, err := st.Locations(ctx)
 	if err != nil {
@@ -80,7 +87,11 @@ func Explain(ctx context.Context, st store.Store, text string, s *Search) (Answe
 		return answer, err
 	}
 	if len(found) == 0 {
-		return answer, answer.reject(ctx, st, text)
+		if err := answer.reject(ctx, st, text); err != nil {
+			return answer, err
+		}
+		answer.Archive, err = docs.search(ctx, st, text)
+		return answer, err
 	}
 	for i := range found {
 		e := explained(&found[i], locations[found[i].Provider])
@@ -89,7 +100,10 @@ func Explain(ctx context.Context, st store.Store, text string, s *Search) (Answe
 		}
 		answer.Events = append(answer.Events, e)
 	}
-	return answer, answer.findJobs(ctx, st)
+	if err := answer.findJobs(ctx, st); err != nil {
+		return answer, err
+	}
+	return answer, docs.origins(ctx, st, answer.Events)
 }
 
 // find returns the events that a text names, and counts those that are left out.

@@ -92,7 +92,7 @@ func TestExplain(t *testing.T) {
 		gone.String():        "Opera",
 		later.ID().URN()[9:]: "The Opera",
 	} {
-		answer, err := Explain(t.Context(), st, text, nil)
+		answer, err := Explain(t.Context(), st, new(Documents), text, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
-	answer, err := Explain(t.Context(), st, "a/b/1", nil)
+	answer, err := Explain(t.Context(), st, new(Documents), "a/b/1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestMany(t *testing.T) {
 	for i := range MaxEvents + 5 {
 		all = append(all, made(t, fmt.Sprint(i), fmt.Sprintf("Show %d", i), "2026-03-27", ""))
 	}
-	answer, err := Explain(t.Context(), filled(t, all, all), "show", nil)
+	answer, err := Explain(t.Context(), filled(t, all, all), new(Documents), "show", nil)
 	if err != nil || len(answer.Events) != MaxEvents || answer.More != 5 {
 		t.Errorf("%d events and %d more, %v", len(answer.Events), answer.More, err)
 	}

@@ -29,6 +29,12 @@ func (e *Event) Facts() (facts []Fact) {
 	add("event", "%s, id %s", e.Key, e.ID)
 	add("first seen", "%s, %s", e.FirstSeen.Format(moment), ofJob(e.FirstJob))
 	add("last changed", "%s, %s", e.LastChanged.Format(moment), ofJob(e.LastJob))
+	if e.Origin != nil {
+		add("read from", "%s", e.Origin)
+		add("", "%s%s", e.Origin.Text, more(e.Origin.Cut))
+	} else if e.NoOrigin != "" {
+		add("read from", "unknown: %s", e.NoOrigin)
+	}
 	if e.Current {
 		add("sold now", "yes: it is in the latest snapshot of %s", e.Provider)
 	} else {
@@ -56,6 +62,41 @@ func (e *Event) Facts() (facts []Fact) {
 		add("", "%s", zone(&e.Zones[i], e.Uncounted[i]))
 	}
 	return facts
+}
+
+// Lines says what was found, for people, and how far the archive was searched. The texts may hold
+// what a provider wrote.
+func (s *Searched) Lines() (lines []string) {
+	for i := range s.Sightings {
+		found := &s.Sightings[i]
+		line := fmt.Sprintf("%s, %s: %s", found.Started.Format(moment), found.String(), found.Fate)
+		if found.Why != "" {
+			line += ": " + found.Why
+		}
+		if found.Documents > 1 {
+			line += fmt.Sprintf("; as in the documents before, back to %s (%d in all)", found.Since.Format(moment), found.Documents)
+		}
+		lines = append(lines, line, found.Text+more(found.Cut))
+	}
+	looked := fmt.Sprintf("documents of the archive that were searched: %d", s.Documents)
+	if s.Documents > 0 {
+		looked += ", back to " + s.Since.Format(moment)
+	}
+	if s.Unreadable > 0 {
+		looked += fmt.Sprintf(", of which %d could not be read to the end", s.Unreadable)
+	}
+	if s.Ended != "" {
+		return append(lines, looked+". Older ones were not, as "+s.Ended+".")
+	}
+	return append(lines, looked+". That is all that the archive has.")
+}
+
+// more marks a text that was cut.
+func more(cut bool) string {
+	if cut {
+		return " …"
+	}
+	return ""
 }
 
 // zone describes a price zone, with why its price does not count, if it does not.

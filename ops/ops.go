@@ -49,7 +49,7 @@ func NewControl(o Ops, providers ...*provider.Provider) http.Handler {
 func (o *Ops) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	status := &page.Page{
-		Index: o.Index, Ingester: o.Ingester, Store: o.Store, Search: o.Search, Version: o.Version, Log: o.Log, Entry: o.Entry,
+		Index: o.Index, Ingester: o.Ingester, Store: o.Store, Documents: &o.Documents, Search: o.Search, Version: o.Version, Log: o.Log, Entry: o.Entry,
 		State: o.state, Traffic: o.Metrics.traffic,
 	}
 	if o.Metrics.Replicas != nil {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"fever/explain"
 	"fever/httpapi/server"
 	"fever/index"
 	"fever/ingest"
@@ -29,6 +30,7 @@ type Server struct {
 	Store    store.Store
 	// Spool makes a copy of the data file for GET /backup on the socket.
 	Spool     func(context.Context) (*os.File, error)
+	Documents explain.Documents    // that GET /explain reads
 	Providers []*provider.Provider // read the documents that commands send over the socket
 	// Draining is closed when a stop begins: from then on no job begins, and load balancers
 	// should send searches elsewhere. Stopping is closed when the service accepts no more

@@ -34,7 +34,7 @@ func (s *Server) explain(r *http.Request, q *Query) (status int, data any, err e
 	if q.Err != nil {
 		return 0, nil, q.Err
 	}
-	answer, err := explain.Explain(r.Context(), s.Store, event, search)
+	answer, err := explain.Explain(r.Context(), s.Store, &s.Documents, event, search)
 	if err != nil {
 		return 0, nil, s.failed(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"fever/explain"
 	"fever/index"
 	"fever/ingest"
 	"fever/ops/human"
@@ -37,12 +38,14 @@ type Page struct {
 	Index    *index.Index
 	Ingester *ingest.Ingester
 	Store    store.Store
-	Search   http.Handler // the public handler, for trying a search
-	Version  string
-	State    func() string   // the status of /readyz
-	Traffic  func() Traffic  // how searches went
-	Replicas func() Replicas // nil: the store is not shared
-	Log      *slog.Logger
+	// Documents are those that the search of the page reads, to explain why it finds an event or not.
+	Documents *explain.Documents
+	Search    http.Handler // the public handler, for trying a search
+	Version   string
+	State     func() string   // the status of /readyz
+	Traffic   func() Traffic  // how searches went
+	Replicas  func() Replicas // nil: the store is not shared
+	Log       *slog.Logger
 	// Entry makes a provider of settings that somebody tries, whose documents have at most so
 	// many bytes. It reads no file and no environment variable.
 	Entry func(settings []byte, most int64) (*provider.Provider, error)

@@ -12,7 +12,6 @@ import (
 	"fever/event"
 	"fever/explain"
 	"fever/index"
-	"fever/store"
 )
 
 // A trial is the form to try a search, with the answer.
@@ -62,7 +61,7 @@ func (p *Page) try(r *http.Request, s stored) trial {
 		query.Set("match", t.Match)
 	}
 	if t.Event != "" {
-		t.explain(r.Context(), p.Store, query)
+		t.explain(r.Context(), p, query)
 	}
 	sent := form.Has("starts_at") || form.Has("ends_at") || form.Has("match")
 	if t.Asked = sent && (t.Event == "" || len(query) > 0); !t.Asked { // the empty form searches for all
@@ -80,11 +79,11 @@ func (p *Page) try(r *http.Request, s stored) trial {
 }
 
 // explain finds out what is known of the event, and of a search for it.
-func (t *trial) explain(ctx context.Context, st store.Store, query url.Values) {
+func (t *trial) explain(ctx context.Context, p *Page, query url.Values) {
 	search, err := explain.ParseSearch(query.Get("starts_at"), query.Get("ends_at"), query.Get("match"))
 	var answer explain.Answer
 	if err == nil {
-		answer, err = explain.Explain(ctx, st, t.Event, search)
+		answer, err = explain.Explain(ctx, p.Store, p.Documents, t.Event, search)
 	}
 	if err != nil {
 		t.Unexplained = err.Error()

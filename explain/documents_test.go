@@ -1,0 +1,276 @@
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"fever/archive"
+	"fever/event"
+	"fever/provider/feed"
+	"fever/provider/feed/dump"
+	"fever/provider/feed/feverup"
+	"fever/provider/feed/ical"
+	"fever/provider/feed/mapped"
+	"fever/provider/feed/rpde"
+	"fever/provider/feed/schemaorg"
+	"fever/store"
+	"fever/store/bolt"
+	"fever/store/storetest"
+)
+
+// A page is a document of a job.
+type page struct {
+	head archive.Head
+	body string
+}
+
+// archived has the archive in a folder keep a job's documents, and returns when that began.
+func archived(t *testing.T, dir string, job uint64, failure feed.Kind, pages ...page) time.Time {
+	t.Helper()
+	a, err := archive.Open(dir, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := time.Now().Truncate(time.Millisecond).Add(time.Duration(job) * time.Second)
+	j := a.Begin("a")
+	for i, p := range pages {
+		w := j.Document()
+		_, _ = io.WriteString(w, p.body)
+		p.head.Job, p.head.Started, p.head.Began, p.head.Page = job, started, started, i+1
+		w.Keep(p.head)
+	}
+	if err := errors.Join(j.Sync(), j.End(archive.Outcome{At: started, Failure: failure}), j.Close(), a.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return started
+}
+
+// stored returns a store with an event that a job has brought.
+func stored(t *testing.T, key event.Key, started time.Time) *bolt.Store {
+	t.Helper()
+	st := filled(t, nil, nil)
+	e := storetest.Sample("a", 1, 2)
+	e.Key = key
+	storetest.Apply(t, st, store.Snapshot{Provider: "a", TimeZone: "UTC", Events: []event.Event{e}, Taken: started})
+	return st
+}
+
+func TestOrigin(t *testing.T) {
+	t.Parallel()
+	csv, err := mapped.New(mapped.Mapping{CSV: &mapped.CSV{Separator: ',', Header: true}, To: `{base_id: .id, event_id: .id, title: .name, start: .day}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := mapped.New(mapped.Mapping{Rows: ".l.e[]", To: `{base_id: ."@id", event_id: ."@id", title: "t", start: "2026-01-02"}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := func(id string) string {
+		return `{"provider":"a","base_id":"` + id + `","event_id":"` + id + `","title":"T","start":"2026-01-02","zones":[]}` + "\n"
+	}
+	const xml = `<?xml version="1.0" encoding="%s"?>
+<eventList><output>
+<base_event base_event_id="1" sell_mode="online" title="Caf%s"><event event_id="1" event_start_date="2026-01-02T10:00:00" event_end_date="2026-01-02T11:00:00"></event></base_event></output></eventList>`
+	vevent := func(id string) string {
+		return "BEGIN:VEVENT\r\nUID:" + id + "\r\nSUMMARY:T\r\nDTSTART;VALUE=DATE:" + time.Now().Format("20060102") + "\r\nEND:VEVENT\r\n"
+	}
+	node := func(id string) string {
+		return `{"@context":"https://schema.org","@type":"Event","@id":"` + id + `","name":"T","startDate":"2026-01-02"}`
+	}
+	for name, tc := range map[string]struct {
+		format feed.Format
+		pages  []string
+		ids    string // of the event
+		want   string // page, line, offset, and the text
+	}{
+		"dump":           {dump.New(), []string{plain("0") + plain("1")}, "1/1", "1 2 " + fmt.Sprint(len(plain("0"))) + " " + strings.TrimSpace(plain("1"))},
+		"the later row":  {dump.New(), []string{plain("1") + plain("0") + " " + plain("1")}, "1/1", "1 3 " + fmt.Sprint(2*len(plain("0"))+1) + " " + strings.TrimSpace(plain("1"))},
+		"the later page": {dump.New(), []string{plain("1"), plain("0") + plain("1")}, "1/1", "2 2 " + fmt.Sprint(len(plain("0"))) + " " + strings.TrimSpace(plain("1"))},
+		"feverup":        {feverup.New(0), []string{fmt.Sprintf(xml, "utf-8", "é")}, "1/1", `1 3 122 <event event_id="1" event_start_date="2026-01-02T10:00:00" event_end_date="2026-01-02T11:00:00"></event>`},
+		"converted":      {feverup.New(0), []string{fmt.Sprintf(xml, "iso-8859-1", "\xe9")}, "1/1", `1 3 - <base_event base_event_id="1" sell_mode="online" title="Caf\xe9"><event event_id="1"`},
+		"csv":            {csv, []string{"id,name,day\n0,T,2026-01-02\n1,T,2026-01-02\n"}, "1/1", "1 3 - 1,T,2026-01-02"},
+		"xml":            {rows, []string{"<l>\n<e id='0'/><e id='1'>x</e></l>"}, "1/1", "1 2 15 <e id='1'>x</e>"},
+		"ical": {ical.New(), []string{"BEGIN:VCALENDAR\r\n" + vevent("0") + vevent("1") + "END:VCALENDAR\r\n"}, "1/1", "1 7 " +
+			fmt.Sprint(len("BEGIN:VCALENDAR\r\n"+vevent("0"))) + ` BEGIN:VEVENT\r\nUID:1\r\n`},
+		"rpde": {rpde.New(nil), []string{`{"next":"x","items":[
+{"state":"updated","kind":"k","id":"1","modified":1,"data":` + node("1") + `}]}`}, "1/1", `1 2 22 {"state":"updated","kind":"k","id":"1"`},
+		"schema-org": {schemaorg.New(), []string{"[" + node("0") + ",\n" + node("1") + "]"}, "1/1", "1 2 " + fmt.Sprint(3+len(node("0"))) + " " + node("1")},
+		"graph":      {schemaorg.New(), []string{`{"@graph":[` + node("0") + "," + node("1") + "]}"}, "1/1", "1 1 " + fmt.Sprint(12+len(node("0"))) + " " + node("1")},
+		"html":       {schemaorg.New(), []string{"<p>\n<script type='application/ld+json'>" + node("1") + "</script>"}, "1/1", "1 2 - <script type='application/ld+json'>" + node("1")},
+		"controls":   {dump.New(), []string{plain("1") + strings.ReplaceAll(plain("1"), `"T"`, "\"T\u202e\"")}, "1/1", "1 2 " + fmt.Sprint(len(plain("1"))) + ` {"provider":"a","base_id":"1","event_id":"1","title":"T\u202e"`},
+		"other rows": {dump.New(), []string{plain("0")}, "1/1", "no document of that job has a row that is read as the event now"},
+		"unreadable": {dump.New(), []string{"<"}, "1/1", "a document of that job cannot be read: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			var pages []page
+			for _, body := range tc.pages {
+				pages = append(pages, page{body: body})
+			}
+			archived(t, dir, 1, feed.KindSuspect, page{body: "not of this job"})
+			started := archived(t, dir, 2, "", pages...)
+			base, id, _ := strings.Cut(tc.ids, "/")
+			key := event.Key{Provider: "a", BaseID: base, EventID: id}
+			docs := &Documents{Dir: dir, Readers: map[string]Reader{"a": {tc.format, time.UTC}}, Time: time.Minute}
+			answer, err := Explain(t.Context(), stored(t, key, started), docs, key.String(), nil)
+			if err != nil || len(answer.Events) != 1 {
+				t.Fatalf("%+v, %v", answer, err)
+			}
+			got := answer.Events[0].NoOrigin
+			if p := answer.Events[0].Origin; p != nil {
+				offset := fmt.Sprint(p.Offset)
+				if p.Length == 0 {
+					offset = "-"
+				}
+				got = fmt.Sprintf("%d %d %s %s", p.Page, p.Line, offset, p.Text)
+				if p.Length > 0 {
+					if p.Job != 2 || !p.Started.Equal(started) || !strings.HasPrefix(escaped([]byte(tc.pages[p.Page-1][p.Offset:][:p.Length])), p.Text) {
+						t.Errorf("%+v", p)
+					}
+				}
+			}
+			if !strings.HasPrefix(got, tc.want) {
+				t.Errorf("%s\nwant\n%s", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestNoOrigin has reasons why no document tells of an event.
+func TestNoOrigin(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	key := event.Key{Provider: "a", BaseID: "1", EventID: "1"}
+	started := archived(t, dir, 1, "", page{body: "{}"})
+	st := stored(t, key, started)
+	readers := map[string]Reader{"a": {dump.New(), time.UTC}}
+	for want, docs := range map[string]Documents{
+		"no archive is kept":         {Readers: readers, Time: time.Minute},
+		"the settings here do not":   {Dir: dir, Time: time.Minute},
+		"the archive does not have":  {Dir: t.TempDir(), Readers: readers, Time: time.Minute},
+		"there was no time to read ": {Dir: dir, Readers: readers},
+	} {
+		answer, err := Explain(t.Context(), st, &docs, key.String(), nil)
+		if err != nil || answer.Events[0].Origin != nil || !strings.HasPrefix(answer.Events[0].NoOrigin, want) {
+			t.Errorf("%s: %+v, %v", want, answer.Events[0].NoOrigin, err)
+		}
+	}
+}
+
+// TestSearched looks for events that are not stored, in documents of several jobs.
+func TestSearched(t *testing.T) {
+	t.Parallel()
+	picky, err := mapped.New(mapped.Mapping{Rows: ".", To: `select(.sold) | {base_id: .id, event_id: .id, title: .name, start: .day}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(id, day string) string {
+		return `{"provider":"a","base_id":"b","event_id":"` + id + `","title":"T","start":"` + day + `","zones":[]}` + "\n"
+	}
+	item := func(id, state string) string {
+		return `{"state":"` + state + `","kind":"k","id":"` + id + `","modified":1}`
+	}
+	for name, tc := range map[string]struct {
+		format feed.Format
+		jobs   [][2]string // bodies, with why the job failed
+		ask    string
+		want   string // of each sighting the job, the line, the fate, how many documents and why
+	}{
+		"rejected, then gone": {dump.New(), [][2]string{{row("1", "x")}, {row("1", "x")}, {row("2", "2026-01-02")}}, "a/b/1", "2 1 rejected 2 start date \"x\""},
+		"other reasons":       {dump.New(), [][2]string{{row("1", "y")}, {row("2", "2026-01-02") + row("1", "x")}}, "a/b/1", "2 2 rejected 1 start date \"x\"; 1 1 rejected 1 start date \"y\""},
+		"by its id":           {dump.New(), [][2]string{{row("1", "x")}}, event.Key{Provider: "a", BaseID: "b", EventID: "1"}.ID().String(), "1 1 rejected 1 start"},
+		"a job that failed":   {dump.New(), [][2]string{{row("1", "2026-01-02"), "suspect"}}, "a/b/1", "1 1 kept 1 it can be read, but its job has failed: suspect"},
+		"removed":             {dump.New(), [][2]string{{row("1", "2026-01-02")}}, "a/b/1", "1 1 kept 1 it can be read, and its job has completed"},
+		"a later row counts":  {dump.New(), [][2]string{{row("1", "x") + row("1", "2026-01-02"), "suspect"}}, "a/b/1", "1 2 kept 1"},
+		"a broken document":   {dump.New(), [][2]string{{row("1", "x") + "{", "malformed"}}, "a/b/1", "1 1 rejected 1"},
+		"not sold online": {
+			feverup.New(0),
+			[][2]string{{"<eventList><output>\n<base_event base_event_id='b' sell_mode='offline'>\n<event event_id='1'/></base_event></output></eventList>"}},
+			"a/b/1", "1 3 ignored 1",
+		},
+		"cancelled":         {ical.New(), [][2]string{{"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:b\nDTSTART:20260102\nSUMMARY:T\nSTATUS:CANCELLED\nEND:VEVENT\nEND:VCALENDAR\n"}}, "a/b/b", "1 2 ignored 1"},
+		"left out by a map": {picky, [][2]string{{`{"id":"0"}` + "\n" + `{"id":"1","sold":false}`}}, "a/1/1", "1 2 ignored 1 the row has both ids"},
+		"no record":         {picky, [][2]string{{`{"id":1,"sold":true,"name":7}`}}, "a/1/1", "1 1 rejected 1"},
+		"deleted":           {rpde.New(nil), [][2]string{{`{"next":"x","items":[` + item("0", "deleted") + "\n," + item("1", "deleted") + `]}`}}, "a/k/1", "1 2 deleted 1"},
+		"never there":       {dump.New(), [][2]string{{row("1", "x")}}, "a/b/2", ""},
+		"ids with slashes":  {dump.New(), [][2]string{{row("1/2", "x")}}, "a/b/1/2", "1 1 rejected 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for i, job := range tc.jobs {
+				archived(t, dir, uint64(i)+1, feed.Kind(job[1]), page{body: job[0]})
+			}
+			looked := 0
+			docs := &Documents{
+				Dir: dir, Readers: map[string]Reader{"a": {tc.format, time.UTC}}, Time: time.Minute,
+				Looked: func(int, time.Time) { looked++ },
+			}
+			answer, err := Explain(t.Context(), filled(t, nil, nil), docs, tc.ask, nil)
+			if err != nil || answer.Archive == nil {
+				t.Fatalf("%+v, %v", answer, err)
+			}
+			var got []string
+			for _, s := range answer.Archive.Sightings {
+				got = append(got, fmt.Sprintf("%d %d %s %d %s", s.Job, s.Line, s.Fate, s.Documents, s.Why))
+			}
+			wants := strings.Split(tc.want, "; ")
+			for i, text := range got {
+				if tc.want == "" || i >= len(wants) || !strings.HasPrefix(text, wants[i]) {
+					t.Errorf("%q, want %q", got, tc.want)
+				}
+			}
+			if tc.want != "" && len(got) != len(wants) {
+				t.Errorf("%q, want %q", got, tc.want)
+			}
+			if answer.Archive.Documents != len(tc.jobs) || looked != len(tc.jobs) || answer.Archive.Ended != "" || answer.Archive.Since.IsZero() {
+				t.Errorf("%+v after %d", answer.Archive, looked)
+			}
+			docs.Time = 0
+			answer, err = Explain(t.Context(), filled(t, nil, nil), docs, tc.ask, nil)
+			if err != nil || answer.Archive.Documents != 0 || !strings.HasPrefix(answer.Archive.Ended, "the search has taken") {
+				t.Errorf("without time: %+v, %v", answer.Archive, err)
+			}
+		})
+	}
+}
+
+// TestTornTail has a process killed while it wrote a document.
+func TestTornTail(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	body := `{"provider":"a","base_id":"b","event_id":"1","title":"T","start":"x","zones":[]}`
+	archived(t, dir, 1, "", page{body: body})
+	archived(t, dir, 2, "", page{body: body + "\n"})
+	paths, err := filepath.Glob(filepath.Join(dir, "a", "*"))
+	if err != nil || len(paths) != 1 {
+		t.Fatal(paths, err)
+	}
+	info, err := os.Stat(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs := &Documents{Dir: dir, Readers: map[string]Reader{"a": {dump.New(), time.UTC}}, Time: time.Minute}
+	before := 2
+	for size := info.Size(); size > 0; size-- {
+		if err := os.Truncate(paths[0], size); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := Explain(t.Context(), filled(t, nil, nil), docs, "a/b/1", nil)
+		if err != nil || answer.Archive.Documents > before || answer.Archive.Unreadable > 0 {
+			t.Fatalf("%d bytes: %+v, %v", size, answer.Archive, err)
+		}
+		before = answer.Archive.Documents
+		size -= 20
+	}
+	if before != 0 {
+		t.Errorf("%d documents are left", before)
+	}
+}
