@@ -81,6 +81,10 @@ func TestScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	documents, err := filepath.Abs(filepath.Join("testdata", "archive"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
@@ -88,6 +92,7 @@ func TestScript(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("FEEDS", feeds)
+			env.Setenv("DOCUMENTS", documents)
 			env.Setenv("GORACE", os.Getenv("GORACE"))
 			env.Values[running{}] = &server{}
 			env.Values[other{}] = &server{}

@@ -44,11 +44,7 @@ func lastAttempts(docs []archive.Document) (last []archive.Document) {
 
 func (g *Ingester) replay(ctx context.Context, name string, docs []archive.Document, force bool) (store.Job, error) {
 	first := &docs[0]
-	at := first.Started
-	if first.Generation > 0 {
-		at = first.Began
-	}
-	g.clock = func() time.Time { return at }
+	g.clock = func() time.Time { return first.Started }
 	trigger := store.Schedule
 	if first.Imported {
 		trigger = store.Document

@@ -55,13 +55,13 @@ func (r *Result) wrong(err error) {
 // store of g should have nothing of the provider. A job that cannot be run again is in the result; the
 // error says that nothing more could be done.
 func Provider(ctx context.Context, g *ingest.Ingester, dir, name string, of Range) (Result, error) {
-	r := replayer{g: g, name: name, of: of, stored: make(map[uint64]store.Job), seen: make(map[uint64]bool)}
+	r := replayer{g: g, name: name, of: of, stored: make(map[int64]store.Job), seen: make(map[int64]bool)}
 	if of.Store != nil {
 		for job, err := range of.Store.Jobs(ctx, store.JobFilter{Provider: name}) {
 			if err != nil {
 				return r.Result, err
 			}
-			r.stored[job.ID] = job
+			r.stored[job.Started.UnixMilli()] = job
 		}
 	}
 	for docs, err := range jobs(dir, name) {
@@ -76,8 +76,8 @@ func Provider(ctx context.Context, g *ingest.Ingester, dir, name string, of Rang
 			return r.Result, err
 		}
 	}
-	for _, job := range r.stored {
-		if !r.From.IsZero() && !job.Started.Before(r.From) && !r.after(job.Started) && !r.seen[job.ID] &&
+	for started, job := range r.stored {
+		if !r.From.IsZero() && started >= r.From.UnixMilli() && !r.after(job.Started) && !r.seen[started] &&
 			job.Applied() && job.New+job.Changed+job.Gone > 0 {
 			r.wrong(fmt.Errorf("job %d of %s: its documents are not in the archive", job.ID, job.Started.Format(time.RFC3339)))
 		}
@@ -117,9 +117,9 @@ type replayer struct {
 	g      *ingest.Ingester
 	name   string
 	of     Range
-	stored map[uint64]store.Job // what is stored now of its jobs
-	seen   map[uint64]bool      // jobs with documents
-	ended  bool                 // the last job of the range was run
+	stored map[int64]store.Job // what is stored now of its jobs, by the milliseconds at which they began
+	seen   map[int64]bool      // likewise, jobs with documents
+	ended  bool                // the last job of the range was run
 }
 
 // after reports whether a job that began at a time is not replayed since it is too late.
@@ -129,7 +129,7 @@ func (r *replayer) after(started time.Time) bool {
 
 func (r *replayer) job(ctx context.Context, docs []archive.Document) error {
 	first := &docs[0]
-	r.seen[first.Job] = true
+	r.seen[first.Started.UnixMilli()] = true
 	chosen := r.of.Job > 0 && first.Job == r.of.Job
 	switch {
 	case r.after(first.Started) || r.of.Alone && !chosen || r.ended && !chosen:
@@ -190,8 +190,7 @@ func (r *replayer) forget(ctx context.Context, doc *archive.Document) error {
 
 // fate returns whether a job was committed, given its first document, and whether it is to be run again.
 func (r *replayer) fate(doc *archive.Document) (committed, run bool) {
-	job, known := r.stored[doc.Job]
-	known = known && job.Started.Equal(doc.Started.Truncate(time.Millisecond)) && job.State == store.Completed
+	known := r.stored[doc.Started.UnixMilli()].State == store.Completed
 	outcome := &doc.Outcome
 	switch {
 	case !outcome.Known() || r.of.Store != nil && outcome.At.After(r.of.At):
