@@ -51,7 +51,8 @@ type Archive struct {
 	keep time.Duration
 	size int64
 	lock *os.File
-	zstd *zstd.Encoder // of blocks, by several jobs at a time
+	zstd *zstd.Encoder                           // of blocks, by several jobs at a time
+	room func(folder string) (size, free uint64) // roomOf, except in tests
 
 	mu       sync.Mutex
 	segments map[string]*segment // the open ones, by provider
@@ -63,7 +64,7 @@ type Archive struct {
 // the oldest when all take more than size bytes; 0 means no limit. An archive has one writer: for
 // another one the error wraps ErrLocked.
 func Open(dir string, keep time.Duration, size int64) (*Archive, error) {
-	a := &Archive{dir: dir, keep: keep, size: size, segments: make(map[string]*segment)}
+	a := &Archive{dir: dir, keep: keep, size: size, segments: make(map[string]*segment), room: roomOf}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open the archive: %w", err)
 	}
@@ -80,6 +81,19 @@ func Open(dir string, keep time.Duration, size int64) (*Archive, error) {
 		return nil, fmt.Errorf("open the archive %s: %w", dir, ErrLocked)
 	}
 	return a, nil
+}
+
+// mostSpared is the most that is spared: see spared.
+const mostSpared = 1 << 30
+
+// spared returns an error if the volume has so little room that it must be left to others, such as the
+// data file: a tenth of the volume, or mostSpared.
+func (a *Archive) spared() error {
+	size, free := a.room(a.dir)
+	if least := min(size/10, mostSpared); free < least {
+		return fmt.Errorf("the volume has %d MiB left, and the last %d MiB are not for the archive: give it more room, or make --archive-size smaller", free>>20, least>>20)
+	}
+	return nil
 }
 
 // Close releases the archive. No job may be under way.

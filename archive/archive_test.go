@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -433,6 +434,42 @@ func TestCannotWrite(t *testing.T) {
 	put(t, a, 3, []byte("three"))
 	docs, got, errs := all(t, dir, "feverup")
 	if !slices.Equal(got, []string{"one", "three"}) || errs != nil || docs[1].Job != 3 {
+		t.Errorf("it has %q, %v", got, errs)
+	}
+}
+
+// A volume that others need is not filled. Once it has room again, the next job's documents are there.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := open(t, dir, 0, 0)
+	if size, free := a.room(dir); runtime.GOOS == "linux" && (size == 0 || free > size) {
+		t.Errorf("the volume has %d bytes, and %d are free", size, free)
+	}
+	put(t, a, 1, []byte("one"))
+	left := 3 // blocks that there is room for
+	a.room = func(string) (size, free uint64) {
+		left--
+		if left < 0 {
+			return 50 << 30, 1<<30 - 1
+		}
+		return 50 << 30, 1 << 30
+	}
+	j := a.Begin("feverup")
+	w := j.Document()
+	_, _ = w.Write(newMarket(4 << 20).next(0))
+	w.Keep(Head{Job: 2})
+	if err := j.Sync(); err == nil || !strings.Contains(err.Error(), "has 1023 MiB left, and the last 1024 MiB are not for the archive") {
+		t.Errorf("the error is %v", err)
+	}
+	if err := errors.Join(j.End(Outcome{}), j.Close()); err != nil {
+		t.Error(err)
+	}
+	a.room = func(string) (size, free uint64) { return 1 << 30, 1 << 30 / 10 }
+	put(t, a, 3, []byte("three"))
+	a.room = func(string) (size, free uint64) { return 0, 0 } // unknown
+	put(t, a, 4, []byte("four"))
+	if docs, got, errs := all(t, dir, "feverup"); !slices.Equal(got, []string{"one", "three", "four"}) || errs != nil || docs[1].Job != 3 {
 		t.Errorf("it has %q, %v", got, errs)
 	}
 }

@@ -327,6 +327,9 @@ func (w *Writer) step() error {
 func (w *Writer) flush() error {
 	var out []byte
 	if w.block.pieces > 0 {
+		if err := w.job.archive.spared(); err != nil {
+			return err
+		}
 		out = appendRecord(out, blockRecord, binary.AppendUvarint(nil, uint64(w.block.pieces)), w.block.table,
 			w.job.archive.zstd.EncodeAll(w.block.contents, nil))
 	}
