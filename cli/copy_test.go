@@ -29,7 +29,7 @@ func TestCopyThereAndBack(t *testing.T) {
 	file, database, folder := synced(t, "event-list"), postgrestest.Database(t), t.TempDir()
 	want := dumps(t, file)
 	stdout, _ := run(t, exitDone, "copy", file, database)
-	if !strings.Contains(stdout, "3 events, 1 provider, 3 outcomes of jobs, checked") {
+	if !strings.Contains(stdout, "3 events, 1 provider, 3 outcomes of jobs, 5 changes kept, checked") {
 		t.Errorf("copied: %s", stdout)
 	}
 	back, backup, again := filepath.Join(folder, "back.db"), filepath.Join(folder, "backup.db"), filepath.Join(folder, "again.db")
@@ -44,7 +44,7 @@ func TestCopyThereAndBack(t *testing.T) {
 			t.Errorf("%s dumps\n%s\nnot\n%s", place, got, want)
 		}
 		stdout, _ := run(t, exitDone, "check", "--db", place)
-		if !strings.Contains(stdout, ": 3 events, 1 provider, 3 outcomes of jobs, at revision 3: all in order\n") {
+		if !strings.Contains(stdout, ": 3 events, 1 provider, 3 outcomes of jobs, 5 changes kept, at revision 3: all in order\n") {
 			t.Errorf("checked: %s", stdout)
 		}
 	}

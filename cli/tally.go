@@ -13,8 +13,8 @@ import (
 
 // A tally counts the parts of a store.
 type tally struct {
-	n   [store.JobPart + 1]atomic.Int64 // by kind
-	all atomic.Bool                     // there are no more
+	n   [store.Kinds]atomic.Int64 // by kind
+	all atomic.Bool               // there are no more
 }
 
 // String lists what was counted.
@@ -27,6 +27,9 @@ func (t *tally) String() string {
 	}
 	if n := n(store.ItemPart); n > 0 {
 		all = append(all, count(n, "item of a feed of changes", "items of feeds of changes"))
+	}
+	if n := n(store.UndoPart); n > 0 {
+		all = append(all, count(n, "change kept", "changes kept"))
 	}
 	return strings.Join(all, ", ")
 }

@@ -52,6 +52,7 @@ const (
 	ItemPart                 // a [StoredItem] under the key of [ItemKey]
 	JobPart                  // a [Job] under the key of [JobKey]
 	UndoPart                 // an [Undo] under the key of [UndoKey]
+	Kinds                    // how many kinds there are
 )
 
 var errNotSame = errors.New("what was stored is not what was read: nothing of it is to be relied on")

@@ -121,7 +121,7 @@ func TestCopyDamaged(t *testing.T) {
 func TestFillRefuses(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]store.Part{
-		"kind":  {Kind: store.UndoPart + 1},
+		"kind":  {Kind: store.Kinds},
 		"event": {Kind: store.EventPart, Key: []byte("a"), Value: []byte("no event")},
 		"item":  {Kind: store.ItemPart, Key: []byte("a"), Value: []byte("no item")},
 		"job":   {Kind: store.JobPart, Key: []byte("a"), Value: []byte("no job")},
