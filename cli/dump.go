@@ -13,6 +13,7 @@ import (
 
 	"fever/config"
 	"fever/event"
+	"fever/explain"
 	"fever/ops/control"
 	"fever/store"
 )
@@ -21,6 +22,7 @@ import (
 type dumpCommand struct {
 	config.DataFile
 	jobs     bool
+	history  string
 	format   string
 	provider string
 	startsAt string
@@ -38,6 +40,11 @@ func newDump() *cobra.Command {
 table for people, json (one array), ndjson (one a line, between a first and a last line
 of its own) or csv. The json forms of a job list the rejected rows of its feed.
 
+With --history it prints what one event is and was, as far as it is kept (see --history
+of fever serve): the newest change first, since when each counts, and which job brought it. The
+table says what changed, and of the oldest version what it was. The other forms have each
+version as it was.
+
 Of a database, times count in the time zones of the latest snapshots.
 
 While fever serve holds the data file, it is asked for the events, and times count in
@@ -50,6 +57,7 @@ number of tickets says that there are more, and that the provider does not say h
   fever dump --starts-at 2021-02-01T00:00:00Z --ends-at 2022-07-03T00:00:00Z
   fever dump --format ndjson | jq -r 'select(.current) | .title'
   fever dump --format csv --limit 1000 > events.csv
+  fever dump --history feverup/291/291
   fever dump --jobs --limit 20
   fever dump --jobs --provider feverup --format ndjson | jq 'select(.state == "failed") | .kind'`,
 		Args: cobra.NoArgs,
@@ -68,11 +76,12 @@ func (d *dumpCommand) register(flags *pflag.FlagSet) {
 	d.Register(flags)
 	d.RegisterTimeZone(flags)
 	flags.BoolVar(&d.jobs, "jobs", false, "print the outcomes of jobs instead of events")
+	flags.StringVar(&d.history, "history", "", "print the versions of one `event` instead: its public id, or provider/base id/event id")
 	flags.StringVar(&d.format, "format", "", "`form`: table, json, ndjson or csv (default table on a terminal, else ndjson)")
 	flags.StringVar(&d.provider, "provider", "", "only events or jobs of the provider with this `name`")
 	flags.StringVar(&d.startsAt, "starts-at", "", "only events that start at this RFC 3339 `time` or later")
 	flags.StringVar(&d.endsAt, "ends-at", "", "only events that end at this RFC 3339 `time` or earlier")
-	flags.IntVar(&d.limit, "limit", 0, "at most this `number` of events or jobs (0: all)")
+	flags.IntVar(&d.limit, "limit", 0, "at most this `number` of events, jobs or versions (0: all)")
 }
 
 func (d *dumpCommand) run(ctx context.Context, out, errOut io.Writer) (err error) {
@@ -86,6 +95,7 @@ func (d *dumpCommand) run(ctx context.Context, out, errOut io.Writer) (err error
 	}
 	var events iter.Seq2[event.Record, error]
 	var jobs iter.Seq2[store.Job, error]
+	var versions iter.Seq2[store.Version, error]
 	newest := store.JobFilter{Provider: d.provider, Limit: d.limit}
 	st, client, err := readOrReach(ctx, d.DB)
 	switch {
@@ -94,15 +104,18 @@ func (d *dumpCommand) run(ctx context.Context, out, errOut io.Writer) (err error
 	case st != nil:
 		defer closing(st, &err)
 		inZones(st, d.Locations)
-		events, jobs = st.Records(ctx, filter), st.Jobs(ctx, newest)
+		events, jobs, versions = st.Records(ctx, filter), st.Jobs(ctx, newest), explain.Versions(ctx, st, d.history)
 	default:
 		asked := control.Events{Provider: d.provider, StartsAt: d.startsAt, EndsAt: d.endsAt, Limit: d.limit}
-		events, jobs = client.Records(ctx, asked), client.Jobs(ctx, newest)
+		events, jobs, versions = client.Records(ctx, asked), client.Jobs(ctx, newest), client.Versions(ctx, d.history)
 	}
 	buffered := bufio.NewWriterSize(out, 64<<10)
-	if d.jobs {
+	switch {
+	case d.jobs:
 		err = jobForms.write(buffered, form, jobs)
-	} else {
+	case d.history != "":
+		err = historyForms.write(buffered, form, withBefore(versions, d.limit))
+	default:
 		if !isTerminal(out) {
 			var stop func()
 			events, stop = showCount(ctx, errOut, events)
@@ -123,6 +136,9 @@ func (d *dumpCommand) filter() (store.Filter, error) {
 	}
 	if d.provider != "" && event.ValidProvider(d.provider) != nil {
 		return f, usagef("--provider: %w", event.ValidProvider(d.provider))
+	}
+	if d.history != "" && (d.jobs || d.provider != "" || d.startsAt != "" || d.endsAt != "") {
+		return f, usagef("--history is about one event: leave out --jobs, --provider, --starts-at and --ends-at")
 	}
 	if d.jobs && (d.startsAt != "" || d.endsAt != "") {
 		return f, usagef("--starts-at and --ends-at are about events: leave them out with --jobs")

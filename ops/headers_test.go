@@ -36,6 +36,7 @@ var everything = map[string]string{
 	"GET /debug/pprof/symbol":  "/debug/pprof/symbol",
 	"GET /debug/pprof/trace":   "/debug/pprof/trace?seconds=x",
 	"GET /events":              "/events",
+	"GET /versions":            "/versions?event=x",
 	"POST /snapshots":          "/snapshots?provider=a",
 	"GET /backup":              "/backup",
 	"POST /forget":             "/forget?provider=a",

@@ -27,8 +27,8 @@ type Version struct {
 
 	// At is when the change came that made it so, and Job the job that brought it, or the record of
 	// [Rename]. The oldest version that is known has the time at which its values came, and no job.
-	At  time.Time
-	Job uint64
+	At  time.Time `json:"at"`
+	Job uint64    `json:"job,omitempty"`
 }
 
 // An Undo takes back one change of an event: it has what the event was before, without what it

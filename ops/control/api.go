@@ -51,6 +51,7 @@ func (s *Server) Routes(mux *http.ServeMux) {
 // use a data file that this process holds.
 func (s *Server) SocketRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /events", s.Long(longestTransfer, http.HandlerFunc(s.events)))
+	mux.Handle("GET /versions", s.Long(longestTransfer, http.HandlerFunc(s.versions)))
 	mux.Handle("POST /snapshots", s.Long(longestTransfer, s.patient(s.handle(s.snapshot))))
 	mux.Handle("POST /forget", s.bodiless(s.Long(longestWait, s.handle(s.forget))))
 	mux.Handle("POST /rename", s.bodiless(s.Long(longestWait, s.handle(s.rename))))

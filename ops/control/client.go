@@ -133,23 +133,34 @@ func (c *Client) failed(ctx context.Context, err error) error {
 
 // Records yields stored events as [store.Store.Records] does.
 func (c *Client) Records(ctx context.Context, e Events) iter.Seq2[event.Record, error] {
-	return func(yield func(event.Record, error) bool) {
-		res, err := c.do(ctx, http.MethodGet, "/events", e.values(), nil)
+	return lines[event.Record](ctx, c, "/events", e.values())
+}
+
+// Versions yields those of an event as [explain.Versions] does.
+func (c *Client) Versions(ctx context.Context, event string) iter.Seq2[store.Version, error] {
+	return lines[store.Version](ctx, c, "/versions", values("event", event))
+}
+
+// lines yields what the server answers as JSON, one value a line.
+func lines[T any](ctx context.Context, c *Client, path string, query url.Values) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		res, err := c.do(ctx, http.MethodGet, path, query, nil)
 		if err != nil {
-			yield(event.Record{}, err)
+			yield(none, err)
 			return
 		}
 		defer func() { _ = res.Body.Close() }() // it was read to its end, or an error ended that
 		for lines := json.NewDecoder(res.Body); ; {
-			var r event.Record
-			err := lines.Decode(&r)
+			var one T
+			err := lines.Decode(&one)
 			switch {
 			case errors.Is(err, io.EOF):
 				return
 			case err != nil:
-				yield(event.Record{}, c.failed(ctx, err))
+				yield(none, c.failed(ctx, err))
 				return
-			case !yield(r, nil):
+			case !yield(one, nil):
 				return
 			}
 		}

@@ -7,19 +7,22 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
 
+	"fever/event"
+	"fever/explain"
 	"fever/httpapi/server"
 	"fever/provider"
 	"fever/provider/feed"
+	"fever/store"
 )
 
-// events sends the records for fever dump while it reads them. After an error it breaks the
-// connection, so it needs no line that marks the end, as a dump does.
+// events sends the records for fever dump.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	q, err := ParseQuery(r)
 	if err != nil {
@@ -31,19 +34,40 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		server.WriteError(w, r, s.Log, q.Err)
 		return
 	}
+	stream(s, w, r, s.Store.Records(r.Context(), filter), func(record event.Record) any { return line{record.ID(), record} })
+}
+
+// versions sends those of one event: see [explain.Versions].
+func (s *Server) versions(w http.ResponseWriter, r *http.Request) {
+	q, err := ParseQuery(r)
+	if err != nil {
+		server.WriteError(w, r, s.Log, err)
+		return
+	}
+	name, _ := q.Text("event")
+	if q.Err != nil {
+		server.WriteError(w, r, s.Log, q.Err)
+		return
+	}
+	stream(s, w, r, explain.Versions(r.Context(), s.Store, name), func(v store.Version) any { return v })
+}
+
+// stream sends values as JSON, one a line, while it reads them. After an error it breaks the
+// connection, so it needs no line that marks the end, as a dump does.
+func stream[T any](s *Server, w http.ResponseWriter, r *http.Request, all iter.Seq2[T, error], line func(T) any) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	buffered := bufio.NewWriterSize(w, 64<<10)
 	lines := json.NewEncoder(buffered)
 	lines.SetEscapeHTML(false)
 	begun := false
-	for record, err := range s.Store.Records(r.Context(), filter) {
+	for one, err := range all {
 		if err != nil && !begun {
 			server.WriteError(w, r, s.Log, s.storeFailed(r, err))
 			return
 		}
 		begun = true
 		if err == nil {
-			err = lines.Encode(line{record.ID(), record})
+			err = lines.Encode(line(one))
 		}
 		if err != nil {
 			s.BreakOff(r, err)
