@@ -149,6 +149,7 @@ func (r *replayCommand) run(ctx context.Context, out, errOut io.Writer) (err err
 		return err
 	}
 	defer closing(made, &err)
+	made.History = r.History
 	p := &printer{w: out}
 	if r.asJSON {
 		p.w = errOut

@@ -368,7 +368,7 @@ func (d *Documents) search(ctx context.Context, st store.Store, text string) (*S
 	for _, provider := range providers {
 		var last *Sighting
 		for doc, err := range archive.Newest(d.Dir, provider) {
-			if err == nil {
+			if err == nil && doc.GoneBefore == "" {
 				last, err = d.searchIn(limited, st, provider, &doc, &w, s, last)
 			}
 			switch {
