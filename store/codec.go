@@ -308,21 +308,39 @@ func DecodeRecord(key, b []byte) (r event.Record, err error) {
 	if err != nil {
 		return r, err
 	}
-	var err1, err2, err3 error
-	r.Key, err1 = event.ParseKey(key)
-	r.Start, r.TimeZone, err2 = parseZoned(v.Event.Start)
-	r.End, err3 = parseLocal(v.Event.End)
-	if err := cmp.Or(err1, err2, err3); err != nil {
+	if r.Key, err = event.ParseKey(key); err != nil {
 		return r, err
 	}
-	r.Title, r.OrganizerID = v.Event.Title, v.Event.Organizer
-	r.SellFrom, r.SellTo, r.SoldOut = v.Event.SellFrom, v.Event.SellTo, v.Event.SoldOut
 	r.FirstSeen = time.UnixMilli(v.FirstSeen).UTC()
 	r.LastChanged = time.UnixMilli(v.LastChanged).UTC()
-	if r.Zones, err = decodeZones(v.Event.Zones); err != nil {
-		return r, fmt.Errorf("zones: %w", err)
+	err = v.Event.decode(&r.Event)
+	return r, err
+}
+
+// DecodeEvent decodes what [Encoder.Encode] returned for the event with a key.
+func DecodeEvent(key event.Key, encoded []byte) (event.Event, error) {
+	e := event.Event{Key: key}
+	var f eventFields
+	err := decoding.Unmarshal(encoded, &f)
+	if err == nil {
+		err = f.decode(&e)
 	}
-	return r, nil
+	return e, err
+}
+
+// decode sets all of an event but its key.
+func (f *eventFields) decode(e *event.Event) (err error) {
+	var err1, err2 error
+	e.Start, e.TimeZone, err1 = parseZoned(f.Start)
+	e.End, err2 = parseLocal(f.End)
+	if err := cmp.Or(err1, err2); err != nil {
+		return err
+	}
+	e.Title, e.OrganizerID, e.SellFrom, e.SellTo, e.SoldOut = f.Title, f.Organizer, f.SellFrom, f.SellTo, f.SoldOut
+	if e.Zones, err = decodeZones(f.Zones); err != nil {
+		return fmt.Errorf("zones: %w", err)
+	}
+	return nil
 }
 
 func decodeZones(b []byte) ([]event.Zone, error) {

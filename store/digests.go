@@ -22,8 +22,12 @@ func DigestOf(encoded []byte) Digest {
 // snapshot. A decoder need not keep such events, nor does the store read them: see
 // [Snapshot.Unchanged]. The zero value recognises nothing. Find must not be called at the same time.
 type Digests struct {
-	enc Encoder
-	all map[event.Key]*feed.Stored
+	// All are the events, by key and digest, in any order. Find knows those that are there when it is
+	// called first.
+	All []*feed.Stored
+
+	enc   Encoder
+	byKey map[event.Key]*feed.Stored
 }
 
 // Add is called by stores with an event of the latest snapshot.
@@ -32,27 +36,30 @@ func (d *Digests) Add(key []byte, digest Digest) error {
 	if err != nil {
 		return err
 	}
-	if d.all == nil {
-		d.all = make(map[event.Key]*feed.Stored)
-	}
-	d.all[k] = &feed.Stored{Key: k, Digest: digest}
+	d.All = append(d.All, &feed.Stored{Key: k, Digest: digest})
 	return nil
 }
 
 // Find returns what the store has of an event, or nil if it has other values of it or none.
 func (d *Digests) Find(e *event.Event) *feed.Stored {
-	s := d.all[e.Key]
+	if d.byKey == nil {
+		d.byKey = make(map[event.Key]*feed.Stored, len(d.All))
+		for _, s := range d.All {
+			d.byKey[s.Key] = s
+		}
+	}
+	s := d.byKey[e.Key]
 	if s == nil || Digest(s.Digest) != DigestOf(d.enc.Encode(e)) {
 		return nil
 	}
 	return s
 }
 
-// Row encodes the event of a row, and notes its digest. It returns nil for a row without an event.
+// Row encodes the event of a row, and notes its digest. It returns nil for a row without values.
 // The bytes are good until the next call.
 func (c *Encoder) Row(r *Row) []byte {
 	if r.Event == nil {
-		return nil
+		return r.Values
 	}
 	encoded := c.Encode(r.Event)
 	r.Digest = DigestOf(encoded)

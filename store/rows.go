@@ -13,9 +13,21 @@ import (
 // A Row is an event of a [Snapshot] with its key.
 type Row struct {
 	Key    []byte
-	Event  *event.Event // nil: it is one of Unchanged
-	Digest Digest       // of the event; Rows knows that of the unchanged ones alone
+	Event  *event.Event // nil: it is one of Unchanged or Encoded
+	Values []byte       // of the event as it is encoded; Rows knows those of the encoded ones alone
+	Digest Digest       // of these; Rows knows that of the unchanged and the encoded ones alone
 	Past   bool
+}
+
+// Validate returns why the event of a row cannot be kept, or nil. Who has encoded one has validated it.
+func (r *Row) Validate() error {
+	if r.Event == nil {
+		return nil
+	}
+	if err := r.Event.Validate(); err != nil {
+		return fmt.Errorf("event %s: %w", r, err)
+	}
+	return nil
 }
 
 // String returns the key for people: see [event.Key.String].
@@ -27,10 +39,10 @@ func (s *Snapshot) Rows() ([]Row, error) {
 	if err := event.ValidProvider(s.Provider); err != nil {
 		return nil, err
 	}
-	if s.Changes != nil && len(s.Unchanged) > 0 {
+	if s.Changes != nil && len(s.Unchanged)+len(s.Encoded) > 0 {
 		return nil, errors.New("a page of a feed of changes, without the values of some of its events")
 	}
-	rows := make([]Row, 0, len(s.Events)+len(s.Past)+len(s.Unchanged))
+	rows := make([]Row, 0, len(s.Events)+len(s.Past)+len(s.Unchanged)+len(s.Encoded))
 	add := func(key event.Key, r Row) error {
 		if key.Provider != s.Provider {
 			return fmt.Errorf("event %s belongs to another provider", key)
@@ -48,6 +60,10 @@ func (s *Snapshot) Rows() ([]Row, error) {
 	}
 	for _, same := range s.Unchanged {
 		err = cmp.Or(err, add(same.Key, Row{Digest: same.Digest}))
+	}
+	for i := range s.Encoded {
+		e := &s.Encoded[i]
+		err = cmp.Or(err, add(e.Key, Row{Values: e.Values, Digest: e.Digest, Past: e.Past}))
 	}
 	if err != nil {
 		return nil, err

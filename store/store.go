@@ -30,7 +30,10 @@ type Snapshot struct {
 	// their digests, and read nothing else of them: see [Digests]. None is in Events or Past, and a
 	// snapshot with Changes has none.
 	Unchanged []*feed.Stored
-	Taken     time.Time // becomes FirstSeen and LastChanged, to the millisecond
+	// Encoded are events that were encoded already, with the digests of their values. None is in the
+	// others, and a snapshot with Changes has none.
+	Encoded []feed.Encoded
+	Taken   time.Time // becomes FirstSeen and LastChanged, to the millisecond
 
 	Validators feed.Validators // of the answer that it was decoded from
 

@@ -22,12 +22,15 @@ type Feed struct {
 	// Unchanged are the others of those sold online, of which [Document.Stored] has said that they are
 	// stored with the same values. These are not held. None is in Events or Past.
 	Unchanged []*Stored
+	// Encoded are the events of a document that another process has decoded. Events and Past are empty
+	// then. The order is that of both, first those sold online.
+	Encoded []Encoded
 
 	// Rows are the rows of the document, as its provider counts them: each may have any number
 	// of occurrences. In a format that does not tell them apart there is one for each. A row on
 	// a page of its own counts on the page of the listing that leads there.
 	Rows       int
-	Seen       int         // occurrences in the document: len(Events) + len(Past) + len(Unchanged) + Ignored + Rejected
+	Seen       int         // occurrences in the document: len(Events) + len(Past) + len(Unchanged) + len(Encoded) + Ignored + Rejected
 	Ignored    int         // occurrences that are not sold online
 	Rejected   int         // occurrences that cannot be kept
 	Rejections []Rejection // the first MaxRejections of them; without an occurrence, what is there instead
@@ -58,6 +61,15 @@ type Stored struct {
 	event.Key
 
 	Digest [16]byte
+}
+
+// An Encoded event is one of [Feed.Events] or, with Past, of [Feed.Past], with its values as stores
+// encode them.
+type Encoded struct {
+	Stored
+
+	Values []byte
+	Past   bool
 }
 
 // An Item is what a feed of changes lists: the provider tells it again, by its id, whenever it has

@@ -179,7 +179,7 @@ func (c *changes) compareSnapshot(ctx context.Context, tx *bbolt.Tx, snap store.
 		switch {
 		case same:
 			c.applied.Unchanged++
-		case r.Event == nil:
+		case encoded == nil:
 			return r.Stale()
 		default:
 			if err := c.compareEvent(events, r, encoded, snap.Taken); err != nil {
@@ -281,7 +281,7 @@ func (c *changes) compareEvent(events *bbolt.Bucket, r *store.Row, encoded []byt
 	} else {
 		old, err := store.DecodeValue(r.Key, stored)
 		if err != nil {
-			return damaged(events.Tx().DB().Path(), fmt.Sprintf("event %s: %v", r.Event.Key, err))
+			return damaged(events.Tx().DB().Path(), fmt.Sprintf("event %s: %v", r, err))
 		}
 		if bytes.Equal(old.Event, encoded) {
 			c.applied.Unchanged++
@@ -292,8 +292,8 @@ func (c *changes) compareEvent(events *bbolt.Bucket, r *store.Row, encoded []byt
 		undo = c.undo(events.Tx(), r.Key, &old)
 		undo.SetEvent(old.Event, encoded)
 	}
-	if err := r.Event.Validate(); err != nil { // it could not be read back
-		return fmt.Errorf("event %s: %w", r.Event.Key, err)
+	if err := r.Validate(); err != nil { // it could not be read back
+		return err
 	}
 	b, err := v.Encode(r.Key)
 	if err != nil {

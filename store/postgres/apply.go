@@ -100,6 +100,7 @@ type changes struct {
 	keys    [][]byte // of the rows; so are the next
 	digests [][]byte
 	past    []bool
+	pasts   int
 	items   []string
 	members []byte   // a hash of the first three; nil: the rows are not all
 	encoded [][]byte // the events of the first rows, as many as may be kept
@@ -135,7 +136,14 @@ func (c *changes) hash(ctx context.Context, limit int) error {
 		}
 		r := &c.rows[i]
 		encoded := enc.Row(r)
-		if limit -= len(encoded); limit >= 0 {
+		if r.Past {
+			c.pasts++
+		}
+		switch limit -= len(encoded); {
+		case limit < 0:
+		case r.Values != nil: // they stay
+			c.encoded = append(c.encoded, nil)
+		default:
 			c.encoded = append(c.encoded, bytes.Clone(encoded))
 		}
 		c.keys, c.digests, c.past = append(c.keys, r.Key), append(c.digests, r.Digest[:]), append(c.past, r.Past)
@@ -182,7 +190,7 @@ func (s *Store) write(ctx context.Context, t *tx, c *changes, was *claim) (err e
 	c.applied.Unchanged = len(c.rows) - c.applied.New - c.applied.Changed
 	c.applied.Before = was.current
 	if c.snap.Changes == nil {
-		c.applied.Current = len(c.snap.Events) + len(c.snap.Unchanged)
+		c.applied.Current = len(c.rows) - c.pasts
 		c.applied.Gone = was.current + c.came - c.applied.Current
 		if err := c.accept(); err != nil {
 			return err
@@ -260,7 +268,7 @@ func (c *changes) compareEvents(ctx context.Context, t *tx) error {
 	_, err = pgx.ForEachRow(rows, []any{&n, &known, &same, &current, &firstSeen}, func() error {
 		row := n - 1
 		switch {
-		case c.rows[row].Event == nil:
+		case c.rows[row].Event == nil && c.rows[row].Values == nil:
 			return c.rows[row].Stale()
 		case !known:
 			c.applied.New++
@@ -380,10 +388,14 @@ func (s *Store) replace(ctx context.Context, t *tx, c *changes) error {
 
 // encode returns the event of a row as it is encoded.
 func (c *changes) encode(enc *store.Encoder, row int) []byte {
-	if row < len(c.encoded) {
+	switch r := &c.rows[row]; {
+	case r.Values != nil:
+		return r.Values
+	case row < len(c.encoded):
 		return c.encoded[row]
+	default:
+		return enc.Encode(r.Event)
 	}
-	return enc.Encode(c.rows[row].Event)
 }
 
 // A step is a statement.
@@ -410,13 +422,12 @@ func (c *changes) copyValues(ctx context.Context, t *tx) error {
 	_, err := t.CopyFrom(ctx, pgx.Identifier{"fever", "event"}, eventColumns, pgx.CopyFromSlice(len(c.values), func(i int) ([]any, error) {
 		v := c.values[i]
 		r, item := &c.rows[v.row], c.items[v.row]
-		err := r.Event.Validate() // or it could not be read back
-		var columns store.Columns
-		if err == nil {
-			columns, err = store.SplitEvent(c.encode(&enc, v.row))
+		if err := r.Validate(); err != nil { // it could not be read back
+			return nil, err
 		}
+		columns, err := store.SplitEvent(c.encode(&enc, v.row))
 		if err != nil {
-			return nil, fmt.Errorf("event %s: %w", r.Event.Key, err)
+			return nil, fmt.Errorf("event %s: %w", r, err)
 		}
 		if r.Past {
 			item = ""

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"reflect"
@@ -25,6 +26,24 @@ func Known(snap store.Snapshot, digests *store.Digests) store.Snapshot {
 			snap.Events = append(snap.Events, events[i])
 		}
 	}
+	return snap
+}
+
+// Encoded returns a snapshot as another process decodes it: with its events encoded.
+func Encoded(snap store.Snapshot) store.Snapshot {
+	var enc store.Encoder
+	for _, of := range []struct {
+		events []event.Event
+		past   bool
+	}{{snap.Events, false}, {snap.Past, true}} {
+		for i := range of.events {
+			values := bytes.Clone(enc.Encode(&of.events[i]))
+			snap.Encoded = append(snap.Encoded, feed.Encoded{
+				Stored: feed.Stored{Key: of.events[i].Key, Digest: store.DigestOf(values)}, Values: values, Past: of.past,
+			})
+		}
+	}
+	snap.Events, snap.Past = nil, nil
 	return snap
 }
 
@@ -157,6 +176,9 @@ func (m *Model) applyKnown(ctx context.Context, t *rapid.T, s store.Store, snap 
 		known = Known(snap, fresh)
 	case used == 2 && old != nil:
 		known = Known(snap, old)
+	}
+	if rapid.Bool().Draw(t, "encoded") {
+		known = Encoded(known)
 	}
 	applied, ended, err := s.Apply(ctx, known, job)
 	if errors.Is(err, store.ErrStale) && used == 2 {
