@@ -41,7 +41,7 @@ func (p *Provider) newTransfer(caller context.Context, limit time.Duration, page
 		t.limit = limit
 		t.ctx, t.cancel = context.WithDeadline(caller, end)
 	}
-	t.doc = &feed.Document{Body: t, Page: page, Op: op, Progress: cmp.Or(progress, new(feed.Progress)), Expired: t.expired}
+	t.doc = &feed.Document{Body: t, Page: page, Op: op, Progress: cmp.Or(progress, new(feed.Progress)), Expired: t.expired, Done: t.ctx.Done()}
 	return t
 }
 

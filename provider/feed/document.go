@@ -18,21 +18,24 @@ type Document struct {
 	// A failed read returns an [*Error] with its kind, and returns it again.
 	Body io.ReadCloser
 
-	Op          string       // how it was got, for errors: "fetch from example.com"
-	URL         *url.URL     // where it came from, after redirects; nil if it was not fetched
-	Page        Page         // where the provider was asked for it
-	Links       []string     // the Link fields of the HTTP header (RFC 8288)
-	ContentType string       // the media type in the HTTP header, without parameters; empty if there is none
-	Charset     string       // the encoding in the HTTP header; empty if there is none
-	HTTPStatus  int          // of the response; 0 if it was not fetched
-	Expired     func() error // says why not to read on, such as a time limit that has passed; nil: nothing ends it
-	Progress    *Progress    // counts the rows; nil counts nothing
-	MaxEvents   int          // of the feed, and four times as many zones; 0 means what a feed may hold
-	Trace       func(*Row)   // gets each row when it has ended; nil: nobody traces
+	Op          string          // how it was got, for errors: "fetch from example.com"
+	URL         *url.URL        // where it came from, after redirects; nil if it was not fetched
+	Page        Page            // where the provider was asked for it
+	Links       []string        // the Link fields of the HTTP header (RFC 8288)
+	ContentType string          // the media type in the HTTP header, without parameters; empty if there is none
+	Charset     string          // the encoding in the HTTP header; empty if there is none
+	HTTPStatus  int             // of the response; 0 if it was not fetched
+	Expired     func() error    // says why not to read on, such as a time limit that has passed; nil: nothing ends it
+	Done        <-chan struct{} // closed when Expired has something to say; nil: nobody closes it
+	Progress    *Progress       // counts the rows; nil counts nothing
+	MaxEvents   int             // of the feed, and four times as many zones; 0 means what a feed may hold
+	Trace       func(*Row)      // gets each row when it has ended; nil: nobody traces
 
 	// Stored returns what is stored of an event if it has the same values, and else nil. It must not
 	// keep the event. The result shares no memory with it. Stored is nil if nothing is known.
 	Stored func(*event.Event) *Stored
+	// Latest are all that Stored may return, for another process that decodes the document.
+	Latest []*Stored
 
 	// Table is the name of the table that the document is a page of: see [Format]. It is empty
 	// if the document is of the feed itself.
