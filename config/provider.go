@@ -31,6 +31,8 @@ type Provider struct {
 	MaxInterval time.Duration             // the longest time between two fetches while it fails
 	Suspect     string                    // what to do with a suspect feed: warn, refuse or off
 	Refresh     time.Duration             // after which a feed of changes is read from its beginning again
+
+	recipe recipe
 }
 
 // An entry holds the settings of one provider, from flags or from an entry of the list.
@@ -284,6 +286,7 @@ func (e *entry) provider(flags *pflag.FlagSet, urlFlag string) (Provider, error)
 		}
 		return p, fmt.Errorf("%s: %w", cmp.Or(e.at[field], Origin(flags, field)), err)
 	}
+	p.recipe = e.recipeOf(p.Provider)
 	return p, nil
 }
 
