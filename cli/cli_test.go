@@ -28,7 +28,7 @@ import (
 const asProgram = "TEST_AS_FEVER"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	if os.Getenv(asProgram) != "" || len(os.Args) > 1 && os.Args[1] == decodeName {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		code := Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 		stop()
@@ -154,6 +154,9 @@ func TestHelp(t *testing.T) {
 	root := newRoot()
 	mendDefaults(root)
 	for _, cmd := range root.Commands() {
+		if cmd.Hidden {
+			continue
+		}
 		if !strings.Contains(cmd.Example, "  fever ") && cmd.Name() != "completion" {
 			t.Errorf("%s has no example", cmd.CommandPath())
 		}

@@ -46,8 +46,7 @@ value is encoded for its position.`
 
 // newIngester returns what runs the jobs of the configured providers. From now on local times
 // in a data file count in the locations that are configured.
-func newIngester(c *config.Config, st store.Store, log *slog.Logger) *ingest.Ingester {
-	all := collected(c)
+func newIngester(c *config.Config, st store.Store, log *slog.Logger, all ...ingest.Provider) *ingest.Ingester {
 	zones := make(map[string]*time.Location)
 	for _, p := range all {
 		zones[p.Name] = p.Location

@@ -107,7 +107,7 @@ settings are wrong.`,
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(withoutValue)
-	root.AddCommand(newServe(), newSync(), newDump(), newExplain(), newTry(), newBackup(), newCopy(), newCheck(), newForget(), newRename(), newReplay(), newDiff(), newHealth(), newVersion())
+	root.AddCommand(newServe(), newSync(), newDump(), newExplain(), newDecode(), newTry(), newBackup(), newCopy(), newCheck(), newForget(), newRename(), newReplay(), newDiff(), newHealth(), newVersion())
 	return root
 }
 

@@ -192,7 +192,11 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 	defer stop()
 	x := index.New()
 	follower := follow.New(st, x, log)
-	c := newIngester(&s.Config, st, log)
+	providers, err := sandboxed(&s.Config, log)
+	if err != nil {
+		return err
+	}
+	c := newIngester(&s.Config, st, log, providers...)
 	c.Publish = follower.CatchUp
 	closeArchive, err := keepDocuments(c, &s.Archive, log)
 	if err != nil {

@@ -55,6 +55,8 @@ type Provider struct {
 	GetPage func(context.Context, *feed.Page, *feed.Progress) (*feed.Document, error)
 	// Decode makes a feed of a document.
 	Decode func(*feed.Document) (*feed.Feed, error)
+	// Done is called at the end of each job, after the last call of Decode and Again. It may be nil.
+	Done func()
 	// Paged says that the feed may have several pages. Then its first page does not tell
 	// whether the others have changed, unless FirstPageTells is set as well.
 	Paged, FirstPageTells bool

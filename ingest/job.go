@@ -242,6 +242,9 @@ func (g *Ingester) run(ctx context.Context, j *job) error {
 	defer release()
 	g.beginArchive(held, j)
 	err = g.collect(held, j)
+	if j.Done != nil {
+		j.Done()
+	}
 	fenced := errors.Is(err, store.ErrFenced) || err != nil && errors.Is(context.Cause(held), store.ErrFenced)
 	if fenced {
 		err = &feed.Error{Provider: j.Name, Kind: feed.KindInterrupted, Op: "keep the claim", Err: store.ErrFenced}
@@ -422,7 +425,7 @@ func (j *job) try(ctx context.Context, get func(*feed.Progress) (*feed.Document,
 		if err != nil {
 			return nil, storeError(ctx, j, err)
 		}
-		doc.Stored = digests.Find
+		doc.Stored, doc.Latest = digests.Find, digests.All
 	}
 	return j.decode(doc)
 }
@@ -474,6 +477,7 @@ func (g *Ingester) commit(ctx context.Context, j *job, got *feed.Feed) error {
 		Events:     got.Events,
 		Past:       got.Past,
 		Unchanged:  got.Unchanged,
+		Encoded:    got.Encoded,
 		Taken:      record.Started,
 		Validators: j.validatorsOf(got),
 		Accept:     func(a store.Applied) error { return j.accept(&record, &a) },
