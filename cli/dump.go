@@ -41,9 +41,9 @@ table for people, json (one array), ndjson (one a line, between a first and a la
 of its own) or csv. The json forms of a job list the rejected rows of its feed.
 
 With --history it prints what one event is and was, as far as it is kept (see --history
-of fever serve): the newest change first, since when each counts, and which job brought it. The
-table says what changed, and of the oldest version what it was. The other forms have each
-version as it was.
+of fever serve): the newest change first, since when each counts, and which job brought
+it. The table says what changed, and of the oldest version what it was. The other forms
+have each version as it was.
 
 Of a database, times count in the time zones of the latest snapshots.
 
