@@ -44,9 +44,9 @@ flags that describe the only provider:
 Headers, URLs and ops-token take secrets from the environment, as shown. In a URL each
 value is encoded for its position.`
 
-// newIngester returns what runs the jobs of the configured providers. From now on local times
+// newIngester returns what runs the jobs of the providers, which are those that are configured. From now on local times
 // in a data file count in the locations that are configured.
-func newIngester(c *config.Config, st store.Store, log *slog.Logger, all ...ingest.Provider) *ingest.Ingester {
+func newIngester(c *config.Config, st store.Store, log *slog.Logger, all []ingest.Provider) *ingest.Ingester {
 	zones := make(map[string]*time.Location)
 	for _, p := range all {
 		zones[p.Name] = p.Location

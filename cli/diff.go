@@ -145,7 +145,7 @@ func (d *diffCommand) snapshot(ctx context.Context, path string, job *replay.Arc
 	if err != nil || job.Job == 0 {
 		return opened(st, err)
 	}
-	g := newIngester(&d.Config, st, slog.New(slog.DiscardHandler))
+	g := newIngester(&d.Config, st, slog.New(slog.DiscardHandler), collected(&d.Config))
 	result, err := replay.Provider(ctx, g, d.Archive.Dir, job.Provider, replay.Range{Job: job.Job, Alone: !job.Changes})
 	switch {
 	case err != nil:

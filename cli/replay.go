@@ -155,7 +155,7 @@ func (r *replayCommand) run(ctx context.Context, out, errOut io.Writer) (err err
 		p.w = errOut
 	}
 	m := replay.Merge{Stored: of.Store, Replayed: made, Results: make(map[string]replay.Result)}
-	g := newIngester(&r.Config, made, slog.New(slog.DiscardHandler), collected(&r.Config)...)
+	g := newIngester(&r.Config, made, slog.New(slog.DiscardHandler), collected(&r.Config))
 	var failed error
 	for _, name := range archived {
 		if !slices.Contains(names, name) {

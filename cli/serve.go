@@ -196,7 +196,7 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	c := newIngester(&s.Config, st, log, providers...)
+	c := newIngester(&s.Config, st, log, providers)
 	c.Publish = follower.CatchUp
 	closeArchive, err := keepDocuments(c, &s.Archive, log)
 	if err != nil {

@@ -151,7 +151,7 @@ func (s *syncCommand) collect(ctx context.Context, st store.Store, names, files 
 	if s.once {
 		log = slog.New(slog.DiscardHandler) // the outcomes are printed instead
 	}
-	g := newIngester(&s.Config, st, log, collected(&s.Config)...)
+	g := newIngester(&s.Config, st, log, collected(&s.Config))
 	closeArchive, err := keepDocuments(g, &s.Archive, newLog(&s.Config, std.err))
 	if err != nil {
 		return err
