@@ -8,6 +8,7 @@ import (
 
 	"fever/index"
 	"fever/store"
+	"fever/store/storetest"
 )
 
 // BenchmarkApply applies 5,000 events of 300 zones each over themselves, with some of
@@ -147,6 +148,7 @@ func benchStore(b *testing.B) *Store {
 			b.Error(err)
 		}
 	})
+	s.History = storetest.History
 	return s
 }
 
