@@ -219,7 +219,7 @@ func (s *Sandbox) explain(p *process, err error) error {
 			return feed.Errorf(feed.KindInternal, "the process that decodes has ended: %s", line)
 		}
 	}
-	if killed(p.cmd.ProcessState) {
+	if gone := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); gone && killed(p.cmd.ProcessState) { // and not by us
 		return feed.Errorf(feed.KindTooLarge, "the process that decodes was killed: the machine may have too little memory for it")
 	}
 	return feed.Errorf(feed.KindInternal, "the process that decodes has ended: %w", err)

@@ -24,7 +24,7 @@ import (
 const asFever = "REPLICAS_TEST_AS_FEVER"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asFever) != "" {
+	if os.Getenv(asFever) != "" || len(os.Args) == 2 && os.Args[1] == "decode" { // which fever starts itself as
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		code := cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 		stop()
