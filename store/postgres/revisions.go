@@ -313,6 +313,7 @@ func (s *Store) hearsOf(n *pgconn.Notification) {
 		return
 	}
 	if revision, err := strconv.ParseUint(n.Payload, 10, 63); err == nil {
+		s.told(store.Revision(revision))
 		s.notified.Store(revision)
 	}
 	s.bell.ring()

@@ -52,6 +52,13 @@ func (s *Store) reached(r store.Revision) {
 	s.stats.Revision = r
 }
 
+// told is reached for what a notification says: it may come after a newer answer.
+func (s *Store) told(r store.Revision) {
+	s.stats.Lock()
+	defer s.stats.Unlock()
+	s.stats.Revision = max(s.stats.Revision, r)
+}
+
 // committed counts a commit that took so long.
 func (s *Store) committed(took time.Duration) {
 	s.stats.Lock()
