@@ -3,11 +3,10 @@ package cli
 import (
 	"fmt"
 	"iter"
-	"strconv"
 	"strings"
-	"time"
 
 	"fever/event"
+	"fever/explain"
 	"fever/replay"
 )
 
@@ -82,36 +81,7 @@ func differenceRow(d difference) string {
 	}
 	what := "-"
 	if d.Before != nil && d.After != nil {
-		what = strings.Join(changedValues(d.Before, d.After), "; ")
+		what = strings.Join(explain.Changed(&d.Before.Record, &d.After.Record), "; ")
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", d.Change, when(r.Start, r.TimeZone), cell(r.Title, 60), cell(what, 400), r.Key)
-}
-
-// changedValues says which values of an event have changed, each with what it was.
-func changedValues(before, after *dumped) (all []string) {
-	compare := func(name, was, is string) {
-		if was != is {
-			all = append(all, fmt.Sprintf("%s %s, was %s", name, is, was))
-		}
-	}
-	values := func(r *dumped) []string {
-		return []string{
-			strconv.Quote(r.Title), when(r.Start, r.TimeZone), when(r.End, r.TimeZone), prices(&r.Event), tickets(&r.Event),
-			strconv.Quote(r.OrganizerID), strconv.Quote(r.SellFrom), strconv.Quote(r.SellTo), yes(r.SoldOut), yes(r.Current),
-			r.FirstSeen.Format(time.RFC3339Nano),
-		}
-	}
-	was, is := values(before), values(after)
-	for i, name := range []string{
-		"title", "start", "end", "prices", "tickets", "organizer", "sell from", "sell to", "sold out", "current", "first seen",
-	} {
-		compare(name, was[i], is[i])
-	}
-	if len(all) == 0 {
-		compare("last changed", before.LastChanged.Format(millis), after.LastChanged.Format(millis))
-	}
-	if fmt.Sprint(before.Zones) != fmt.Sprint(after.Zones) && len(all) < 2 {
-		compare("zones", strconv.Itoa(len(before.Zones)), strconv.Itoa(len(after.Zones)))
-	}
-	return all
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s", d.Change, explain.When(r.Start, r.TimeZone), cell(r.Title, 60), cell(what, 400), r.Key)
 }

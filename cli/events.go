@@ -4,13 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"math"
 	"strconv"
-	"strings"
 
 	"github.com/google/uuid"
 
 	"fever/event"
+	"fever/explain"
 )
 
 // millis is RFC 3339 with the milliseconds, which is the precision of the store.
@@ -59,56 +58,6 @@ func eventRecord(r dumped) ([]string, error) {
 }
 
 func eventRow(r dumped) string {
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", when(r.Start, r.TimeZone), when(r.End, r.TimeZone), prices(&r.Event), tickets(&r.Event),
-		yes(r.Current), cell(r.Title, event.MaxTextBytes), r.Key, r.ID)
-}
-
-// when writes a local time, with the name of the time zone if the event has one of its own.
-func when(l event.Local, timeZone string) string {
-	if l.IsZero() {
-		return "-"
-	}
-	return strings.TrimSuffix(strings.Replace(l.String(), "T", " ", 1)+" "+timeZone, " ")
-}
-
-// prices writes the price range, with the currency if the event has one.
-func prices(e *event.Event) string {
-	lowest, highest := e.PriceRange()
-	if !lowest.Known() {
-		return "-"
-	}
-	text := lowest.String()
-	if lowest != highest {
-		text += " to " + highest.String()
-	}
-	for i := range e.Zones {
-		if c := e.Zones[i].Currency; c != "" {
-			return text + " " + c // the zones have no other
-		}
-	}
-	return text
-}
-
-// tickets returns the number of tickets left in all zones. Zones that are available add a plus:
-// nobody knows how many there are.
-func tickets(e *event.Event) string {
-	if e.SoldOut {
-		return "sold out"
-	}
-	var n int64
-	plus := ""
-	for i := range e.Zones {
-		n += min(e.Zones[i].Capacity, math.MaxInt64-n) // a provider's capacities have no bound
-		if e.Zones[i].Available {
-			plus = "+"
-		}
-	}
-	return strconv.FormatInt(n, 10) + plus
-}
-
-func yes(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", explain.When(r.Start, r.TimeZone), explain.When(r.End, r.TimeZone), explain.Prices(&r.Event), explain.Tickets(&r.Event),
+		explain.Yes(r.Current), cell(r.Title, event.MaxTextBytes), r.Key, r.ID)
 }

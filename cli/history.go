@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"fever/explain"
 	"fever/store"
 )
 
@@ -56,12 +57,12 @@ var historyForms = forms[printedVersion]{
 }
 
 func versionRow(v printedVersion) string {
-	job, what := "-", fmt.Sprintf("%q, prices %s, tickets %s", v.Title, prices(&v.Event), tickets(&v.Event))
+	job, what := "-", fmt.Sprintf("%q, prices %s, tickets %s", v.Title, explain.Prices(&v.Event), explain.Tickets(&v.Event))
 	if v.Job > 0 {
 		job = strconv.FormatUint(v.Job, 10)
 	}
 	if v.before != nil {
-		what = strings.Join(changedValues(v.before, &v.dumped), "; ")
+		what = strings.Join(explain.Changed(&v.before.Record, &v.Record), "; ")
 	}
 	return fmt.Sprintf("%s\t%s\t%s", v.At.Format(millis), job, cell(what, 400))
 }

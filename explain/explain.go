@@ -43,6 +43,9 @@ type Event struct {
 	Origin   *Place `json:"origin,omitempty"`
 	NoOrigin string `json:"no_origin,omitempty"`
 
+	// History has the latest changes that the store has kept, the newest first, at most MaxChanges.
+	History []Change `json:"history,omitempty"`
+
 	StartsAt  string `json:"starts_at"`  // when it starts, in UTC
 	EndsAt    string `json:"ends_at"`    // when it ends, in UTC; as it starts if the provider gave no end
 	CountedIn string `json:"counted_in"` // the IANA name of the zone in which its local times count
@@ -102,6 +105,11 @@ func Explain(ctx context.Context, st store.Store, docs *Documents, text string, 
 	}
 	if err := answer.findJobs(ctx, st); err != nil {
 		return answer, err
+	}
+	for i := range answer.Events {
+		if err := answer.Events[i].addHistory(ctx, st); err != nil {
+			return answer, err
+		}
 	}
 	return answer, docs.origins(ctx, st, answer.Events)
 }

@@ -29,6 +29,17 @@ func (e *Event) Facts() (facts []Fact) {
 	add("event", "%s, id %s", e.Key, e.ID)
 	add("first seen", "%s, %s", e.FirstSeen.Format(moment), ofJob(e.FirstJob))
 	add("last changed", "%s, %s", e.LastChanged.Format(moment), ofJob(e.LastJob))
+	for i, c := range e.History {
+		name := ""
+		if i == 0 {
+			name = "changes"
+		}
+		by := ""
+		if c.Job > 0 {
+			by = fmt.Sprintf(", by job %d", c.Job)
+		}
+		add(name, "%s%s: %s", c.At.Format(moment), by, strings.Join(c.What, "; "))
+	}
 	if e.Origin != nil {
 		add("read from", "%s", e.Origin)
 		add("", "%s%s", e.Origin.Text, more(e.Origin.Cut))

@@ -3,6 +3,7 @@ package explain
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -45,4 +46,31 @@ func keyOf(ctx context.Context, st store.Store, text string) (key event.Key, err
 		key = found[0].Key
 	}
 	return key, nil
+}
+
+// MaxChanges is the most changes of an event that [Explain] tells.
+const MaxChanges = 10
+
+// A Change says what changed in an event, and when.
+type Change struct {
+	At   time.Time `json:"at"`
+	Job  uint64    `json:"job,omitempty"` // brought it; 0: no job did
+	What []string  `json:"what"`          // for people: "prices 25, was 20"
+}
+
+// addHistory adds the latest changes of an event.
+func (e *Event) addHistory(ctx context.Context, st store.Store) error {
+	var later *store.Version
+	for v, err := range st.Versions(ctx, e.Key) {
+		switch {
+		case err != nil:
+			return err
+		case later != nil && len(e.History) == MaxChanges:
+			return nil
+		case later != nil:
+			e.History = append(e.History, Change{later.At, later.Job, Changed(&v.Record, &later.Record)})
+		}
+		later = &v
+	}
+	return nil
 }
