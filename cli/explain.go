@@ -34,7 +34,8 @@ sold now, what changed last and when (fever dump --history prints all that is ke
 it is and in which time zone its times count, and which zones make its price. If the
 archive has the document, explain says from which row its values come: the job, the page,
 the line and, where the format tells them, the bytes. With --starts-at, --ends-at or
---match, the parameters of a search, it says whether that search finds the event, and why.
+--match, the parameters of a search, it says whether that search finds the event, and
+why.
 
 The event is its public id, provider/base id/event id, or a part of its title in any
 case. If no such event is stored and you gave its id or ids, explain lists the rows with

@@ -43,7 +43,8 @@ type Event struct {
 	Origin   *Place `json:"origin,omitempty"`
 	NoOrigin string `json:"no_origin,omitempty"`
 
-	// History has the latest changes that the store has kept, the newest first, at most MaxChanges.
+	// History has the latest changes that the store has kept, the newest first, at most MaxChanges, and
+	// then the oldest version if these are all.
 	History []Change `json:"history,omitempty"`
 
 	StartsAt  string `json:"starts_at"`  // when it starts, in UTC

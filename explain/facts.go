@@ -16,6 +16,9 @@ type Fact struct{ Name, Value string }
 // moment is RFC 3339 with the milliseconds, which is the precision of the store.
 const moment = "2006-01-02T15:04:05.000Z07:00"
 
+// listedChanges is the most changes that Facts lists.
+const listedChanges = 10
+
 // Facts returns what is known of the event but for its title. What the search finds comes first.
 func (e *Event) Facts() (facts []Fact) {
 	add := func(name, format string, args ...any) {
@@ -29,16 +32,17 @@ func (e *Event) Facts() (facts []Fact) {
 	add("event", "%s, id %s", e.Key, e.ID)
 	add("first seen", "%s, %s", e.FirstSeen.Format(moment), ofJob(e.FirstJob))
 	add("last changed", "%s, %s", e.LastChanged.Format(moment), ofJob(e.LastJob))
-	for i, c := range e.History {
-		name := ""
-		if i == 0 {
-			name = "changes"
+	name := "changes"
+	for _, c := range e.History[:min(len(e.History), listedChanges)] {
+		if len(c.What) == 0 {
+			break
 		}
 		by := ""
 		if c.Job > 0 {
 			by = fmt.Sprintf(", by job %d", c.Job)
 		}
 		add(name, "%s%s: %s", c.At.Format(moment), by, strings.Join(c.What, "; "))
+		name = ""
 	}
 	if e.Origin != nil {
 		add("read from", "%s", e.Origin)

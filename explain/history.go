@@ -49,13 +49,17 @@ func keyOf(ctx context.Context, st store.Store, text string) (key event.Key, err
 }
 
 // MaxChanges is the most changes of an event that [Explain] tells.
-const MaxChanges = 10
+const MaxChanges = 100
 
-// A Change says what changed in an event, and when.
+// A Change says what changed in an event, when, and what it was then. The oldest version that is known
+// has no What: nobody knows what it was before.
 type Change struct {
 	At   time.Time `json:"at"`
-	Job  uint64    `json:"job,omitempty"` // brought it; 0: no job did
-	What []string  `json:"what"`          // for people: "prices 25, was 20"
+	Job  uint64    `json:"job,omitempty"`  // brought it; 0: no job did
+	What []string  `json:"what,omitempty"` // for people: "prices 25, was 20"
+
+	MinPrice event.Price `json:"min_price"`
+	Tickets  int64       `json:"tickets"` // left in all zones, as far as its provider said; 0 if it is sold out
 }
 
 // addHistory adds the latest changes of an event.
@@ -65,12 +69,24 @@ func (e *Event) addHistory(ctx context.Context, st store.Store) error {
 		switch {
 		case err != nil:
 			return err
-		case later != nil && len(e.History) == MaxChanges:
+		case len(e.History) == MaxChanges:
 			return nil
 		case later != nil:
-			e.History = append(e.History, Change{later.At, later.Job, Changed(&v.Record, &later.Record)})
+			e.History = append(e.History, changeOf(later, Changed(&v.Record, &later.Record)))
 		}
 		later = &v
 	}
+	if len(e.History) > 0 {
+		e.History = append(e.History, changeOf(later, nil))
+	}
 	return nil
+}
+
+func changeOf(v *store.Version, what []string) Change {
+	lowest, _ := v.PriceRange()
+	c := Change{At: v.At, Job: v.Job, What: what, MinPrice: lowest}
+	if !v.SoldOut {
+		c.Tickets, _ = left(&v.Event)
+	}
+	return c
 }

@@ -44,15 +44,20 @@ func Tickets(e *event.Event) string {
 	if e.SoldOut {
 		return "sold out"
 	}
-	var n int64
-	plus := ""
+	n, more := left(e)
+	if more {
+		return strconv.FormatInt(n, 10) + "+"
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// left returns the number of tickets in all zones, and whether there are more, nobody knows how many.
+func left(e *event.Event) (n int64, more bool) {
 	for i := range e.Zones {
 		n += min(e.Zones[i].Capacity, math.MaxInt64-n) // a provider's capacities have no bound
-		if e.Zones[i].Available {
-			plus = "+"
-		}
+		more = more || e.Zones[i].Available
 	}
-	return strconv.FormatInt(n, 10) + plus
+	return n, more
 }
 
 // Yes writes a truth.

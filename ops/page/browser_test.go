@@ -269,6 +269,9 @@ func TestPageInBrowser(t *testing.T) {
 	if text := evaluate[string](b, `document.getElementById("answer").textContent`); !regexp.MustCompile(`(?s)found\s*no: it starts 2030-05-.*days before starts_at.*sold now\s*yes`).MatchString(text) {
 		t.Errorf("it explains %q", text)
 	}
+	if !evaluate[bool](b, "document.documentElement.scrollWidth <= document.documentElement.clientWidth") {
+		t.Error("what is known of an event is wider than the page")
+	}
 	b.shoot("explained-light")
 	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("[name=starts_at]").value = "2030-05-01T00:00"; document.querySelector("[name=event]").value = ""`))
 	b.do(chromedp.Click("#try button"))

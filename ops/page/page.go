@@ -29,6 +29,7 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMa
 	"rough":  rough,
 	"span":   human.Duration,
 	"number": number,
+	"past":   func(history []explain.Change) past { return newPast(history, time.Now()) },
 }).ParseFS(files, "*.html"))
 
 // A Page answers "/" with everything that a person on call wants to know, and "/page/" with
