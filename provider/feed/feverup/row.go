@@ -53,9 +53,8 @@ func (d *decoder) beginGroup(own dialect) {
 			mode = a.Value
 		}
 	}
-	d.group = groupValues{online: string(feed.Trim(mode)) == "online"}
+	d.group = groupValues{online: string(feed.Trim(mode)) == "online", baseID: string(feed.Trim(id.of(own)))}
 	if d.group.online {
-		d.group.baseID = string(feed.Trim(id.of(own)))
 		d.group.title = string(feed.Text(title))
 		d.group.organizerID = string(feed.Optional(organizer, event.MaxIDBytes))
 	}
