@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -94,7 +96,7 @@ func (d *diffCommand) run(ctx context.Context, ids []uint64, out io.Writer) (err
 	}
 	defer closing(after, &err)
 	m := replay.Merge{Stored: before, Replayed: after, Results: map[string]replay.Result{newer.Provider: {Committed: 1}}}
-	all := differences{all: m.Differences(ctx)}
+	all := differences{all: ofSnapshots(m.Differences(ctx))}
 	buffered := bufio.NewWriterSize(out, 64<<10)
 	if d.asJSON {
 		err = differenceForms.write(buffered, "json", all.yield)
@@ -158,6 +160,29 @@ func (d *diffCommand) snapshot(ctx context.Context, path string, job *replay.Arc
 		return nil, errors.Join(err, st.Close())
 	}
 	return st, nil
+}
+
+// ofSnapshots leaves out what is no difference between two snapshots: since when their events are
+// known. The earlier time counts for both.
+func ofSnapshots(all iter.Seq2[replay.Difference, error]) iter.Seq2[replay.Difference, error] {
+	return func(yield func(replay.Difference, error) bool) {
+		for d, err := range all {
+			if err == nil && d.Before != nil && d.After != nil {
+				before, after := *d.Before, *d.After
+				if after.FirstSeen.Before(before.FirstSeen) {
+					before.FirstSeen = after.FirstSeen
+				}
+				after.FirstSeen = before.FirstSeen
+				if before.Current == after.Current && reflect.DeepEqual(before.Event, after.Event) {
+					continue
+				}
+				d.Before, d.After = &before, &after
+			}
+			if !yield(d, err) {
+				return
+			}
+		}
+	}
 }
 
 // nameOf names a job for people.

@@ -28,6 +28,7 @@ type zoneChange struct {
 type differences struct {
 	all                          iter.Seq2[replay.Difference, error]
 	added, changed, removed, any int
+	timeZones                    []string // what changed of them, for people
 }
 
 func (d *differences) yield(yield func(difference, error) bool) {
@@ -37,6 +38,7 @@ func (d *differences) yield(yield func(difference, error) bool) {
 		case err != nil:
 		case one.TimeZone != "":
 			out.Change, out.TimeZone = "timezone", &zoneChange{one.OldTimeZone, one.TimeZone}
+			d.timeZones = append(d.timeZones, fmt.Sprintf("all times of %s count in %s, were in %s", one.Provider, one.TimeZone, one.OldTimeZone))
 		case one.Before == nil:
 			out.Change = "new"
 			d.added++
@@ -55,7 +57,8 @@ func (d *differences) yield(yield func(difference, error) bool) {
 }
 
 func (d *differences) String() string {
-	return fmt.Sprintf("%d new, %d changed, %d removed", d.added, d.changed, d.removed)
+	counts := fmt.Sprintf("%d new, %d changed, %d removed", d.added, d.changed, d.removed)
+	return strings.Join(append([]string{counts}, d.timeZones...), "; ")
 }
 
 func withID(r *event.Record) *dumped {
