@@ -157,6 +157,7 @@ func (r *replayCommand) run(ctx context.Context, out, errOut io.Writer) (err err
 	m := replay.Merge{Stored: of.Store, Replayed: made, Results: make(map[string]replay.Result)}
 	g := newIngester(&r.Config, made, slog.New(slog.DiscardHandler), collected(&r.Config))
 	var failed error
+	replayed := 0 // jobs
 	for _, name := range archived {
 		if !slices.Contains(names, name) {
 			if len(r.names) == 0 {
@@ -169,8 +170,14 @@ func (r *replayCommand) run(ctx context.Context, out, errOut io.Writer) (err err
 			return fmt.Errorf("replay %s: %w", name, err)
 		}
 		m.Results[name] = result
+		replayed += result.Committed
 		if p.result(name, &result); len(result.Wrong) > 0 {
 			failed = errReported
+		}
+	}
+	if replayed == 0 && len(m.Results) >= min(len(archived), 1) { // and some provider is in the settings
+		if err := r.missing(ctx, of.Store); err != nil {
+			return cmp.Or(p.err, err)
 		}
 	}
 	all := differences{all: m.Differences(ctx)}
@@ -220,6 +227,17 @@ func (r *replayCommand) write(ctx context.Context, parts iter.Seq2[store.Part, e
 	}
 	_, err = file.write(ctx, func(f *os.File) error { return fillFile(ctx, f.Name(), parts) })
 	return err
+}
+
+// missing returns an error if no job was replayed, unless that is right: all was forgotten.
+func (r *replayCommand) missing(ctx context.Context, stored store.Store) error {
+	if stored != nil {
+		known, _, err := stored.Locations(ctx)
+		if err != nil || len(known) == 0 {
+			return err
+		}
+	}
+	return fmt.Errorf("nothing was replayed: the archive in %s has no job that completed, of these providers and in that time", r.Archive.Dir)
 }
 
 // list prints the differences in a dry run, and otherwise counts them.
