@@ -373,9 +373,9 @@ func end(ts *testscript.TestScript, _ bool, args []string) {
 
 func insist(ts *testscript.TestScript, _ bool, args []string) {
 	s := sendSignal(ts, args)
+	process := s.cmd.Process // ended forgets it
 	gone := make(chan error, 1)
 	go func() { gone <- s.ended(ts) }()
-	process := s.cmd.Process
 	for {
 		select {
 		case err := <-gone:
