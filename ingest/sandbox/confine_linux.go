@@ -15,8 +15,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// program is this one, also after another was put in its place.
-const program = "/proc/self/exe"
+// program returns the path of this one, also after another was put in its place. Where /proc is
+// missing, as in a bare chroot, it is the path by which this one was started.
+func program() string {
+	const self = "/proc/self/exe"
+	if _, err := os.Stat(self); err == nil {
+		return self
+	}
+	return os.Args[0]
+}
 
 // apart keeps the signals of a terminal from the child: the parent says when it ends.
 func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -7,8 +7,14 @@ import (
 	"syscall"
 )
 
-// program is this one.
-var program, _ = os.Executable() // without its path the child does not start, and each job says so
+// program returns the path of this one.
+func program() string {
+	path, err := os.Executable()
+	if err != nil {
+		return os.Args[0]
+	}
+	return path
+}
 
 func apart() *syscall.SysProcAttr { return nil }
 

@@ -53,7 +53,7 @@ func (s *Sandbox) start() (err error) {
 	if s.child != nil {
 		return nil
 	}
-	p := &process{cmd: exec.Command(program, s.Command...)} //nolint:noctx // it is this program; run ends it
+	p := &process{cmd: exec.Command(program(), s.Command...)} //nolint:noctx // it is this program; run ends it
 	p.cmd.Args[0] = os.Args[0]
 	p.cmd.Env = []string{"GOMAXPROCS=1"} // and no secret of ours
 	for _, name := range []string{"GOMEMLIMIT", "ZONEINFO"} {
