@@ -11,6 +11,7 @@ type figures struct {
 	searches    int // answers compared with the stored events, or checked for mixed versions
 	completed   int // jobs, each with its snapshot
 	archived    int // of these, whose document is in the archive
+	replayed    int // of these, from the archive
 	interrupted int // jobs that ran when the process was killed
 	starved     int // processes that had no room
 	failed      int // jobs that failed for that
@@ -66,10 +67,11 @@ seed %d, %s
 %6d   between jobs
 %6d jobs completed, each in the file with exactly its snapshot
 %6d of their documents in the archive, each as it was sent; only processes without room left some out
+%6d of these run again from the archive, with the same result
 %6d jobs interrupted, each recorded as that by the next process
 %6d jobs failed for want of room in %d of the processes; searches went on, and so did the next process
 %6d answers of searches compared
 `, seed, took.Round(time.Second), f.creating+f.starting+f.fetching+f.committing+f.untold+f.idle, f.creating, f.starting, f.fetching,
-		f.committing, f.untold, f.idle, f.completed, f.archived, f.interrupted, f.failed, f.starved, f.searches)
+		f.committing, f.untold, f.idle, f.completed, f.archived, f.replayed, f.interrupted, f.failed, f.starved, f.searches)
 	return err
 }

@@ -4,9 +4,12 @@
 //
 //   - it has every job that the log called completed, or whose data a search has shown;
 //   - it has exactly the events that its completed jobs make;
+//   - it has the history of an event that they make; every other file keeps none;
 //   - the archive has the document of each completed job, as it was sent;
 //   - jobs that ran become interrupted;
 //   - a search in the next process finds all that is stored.
+//
+// After the last kill of a file, fever replay must make of the archive what the file has.
 //
 // It fails at the first violation, and keeps the file.
 package main
@@ -81,6 +84,11 @@ func run(ctx context.Context, out io.Writer, fever string, kills, perFile int, s
 		if err := v.examine(ctx); err != nil {
 			return fmt.Errorf("after kill %d: %w", n+1, err)
 		}
+		if last := n+1 == kills; last || (n+1)%perFile == 0 {
+			if err := v.replay(ctx); err != nil {
+				return fmt.Errorf("after kill %d: %w", n+1, err)
+			}
+		}
 		if (n+1)%50 == 0 || n+1 == kills {
 			if _, err := fmt.Fprintf(out, "%d kills, %d jobs completed, %s\n", n+1, v.figures.completed, time.Since(v.began).Round(time.Second)); err != nil {
 				return err
@@ -101,8 +109,9 @@ type victim struct {
 	figures figures
 
 	created  bool // a process has said that it had loaded the file
+	history  bool // the file keeps what events were
 	model    *model
-	archived map[uint64]bool // jobs whose documents were found in the archive
+	archived map[uint64]bool // of completed jobs, whether the archive has their documents
 	stored   []record        // at the last examination
 	shown    [providers]int  // versions that a search has shown
 	process  *process        // the last
@@ -114,9 +123,14 @@ type victim struct {
 func (v *victim) renew(n int) error {
 	v.db = filepath.Join(v.dir, fmt.Sprintf("%d.db", n))
 	v.config = filepath.Join(v.dir, fmt.Sprintf("%d.yaml", n))
+	v.history = n%2 == 0
 	v.created, v.model, v.archived, v.stored, v.shown = false, newModel(), make(map[uint64]bool), nil, [providers]int{}
 	var b strings.Builder
-	fmt.Fprintf(&b, "listen: 127.0.0.1:0\ndb: %s\nkeep-jobs: %d\nproviders:\n", v.db, keepJobs)
+	fmt.Fprintf(&b, "listen: 127.0.0.1:0\ndb: %s\nkeep-jobs: %d\n", v.db, keepJobs)
+	if !v.history {
+		b.WriteString("history: 0\n")
+	}
+	b.WriteString("providers:\n")
 	for p := range providers {
 		fmt.Fprintf(&b, "  - name: %s\n    url: %s%[1]s\n    every: 1s\n", providerName(p), v.feeds.url)
 	}
@@ -208,7 +222,7 @@ func (v *victim) use(ctx context.Context, process *process, open func()) error {
 	if err != nil {
 		return err
 	}
-	return wait(ctx, v.draw(120*time.Millisecond))
+	return wait(ctx, v.draw(max(v.usual, 120*time.Millisecond))) // longer on a slow machine
 }
 
 func (v *victim) draw(most time.Duration) time.Duration {
@@ -253,7 +267,13 @@ func (v *victim) examine(ctx context.Context) error {
 	if err := v.model.compare(v.stored); err != nil {
 		return err
 	}
-	if err := errors.Join(check(v.db), v.examineArchive()); err != nil {
+	at := place{v.random.IntN(providers), v.random.IntN(events)}
+	past, err := dump[past](ctx, v.fever, v.db, "--history", fmt.Sprintf("%s/%06d/%06[2]d", providerName(at.provider), at.event))
+	if err != nil {
+		return err
+	}
+	err = v.model.compareHistory(at, past, v.history)
+	if err := errors.Join(err, check(v.db), v.examineArchive()); err != nil {
 		return err
 	}
 	v.figures.count(v, completed, running)

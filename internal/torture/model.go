@@ -60,8 +60,16 @@ type model struct {
 	finished [providers]int
 	last     uint64 // the newest job
 	version  [providers]int
+	applied  [providers][]applied
 	events   [providers][events]kept
 	ids      map[string]string // of an event, by its provider and its own ids
+}
+
+// An applied job has completed with a version of its provider's feed.
+type applied struct {
+	job     uint64
+	version int
+	started time.Time
 }
 
 // kept is an event in the model. A version of 0 means that it was never on sale.
@@ -69,6 +77,19 @@ type kept struct {
 	version            int
 	current            bool
 	firstSeen, changed time.Time
+}
+
+// apply makes of an event what a job made of it, and reports whether that is something else.
+func (e *kept) apply(event int, a applied) (changed bool) {
+	before := *e
+	e.current = shows(event, a.version)
+	if e.current {
+		if e.version == 0 {
+			e.firstSeen = a.started
+		}
+		e.version, e.changed = a.version, a.started
+	}
+	return *e != before
 }
 
 func newModel() *model { return &model{jobs: make(map[uint64]job), ids: make(map[string]string)} }
@@ -142,24 +163,22 @@ func (m *model) apply(p int, j job) error {
 	want := job{
 		ID: j.ID, Provider: j.Provider, State: "completed", Started: j.Started, Finished: j.Finished, Attempts: 1, Bytes: j.Bytes,
 	}
+	a := applied{j.ID, version, j.Started}
 	for i := range m.events[p] {
 		e := &m.events[p][i]
-		if !shows(i, version) {
-			if e.current {
-				want.Gone++
-			}
-			e.current = false
-			continue
-		}
-		want.Seen++
-		if e.version == 0 {
+		before := *e
+		e.apply(i, a)
+		switch {
+		case before.current && !e.current:
+			want.Gone++
+		case e.current && before.version == 0:
 			want.New++
-			e.firstSeen = j.Started
-		} else {
+		case e.current:
 			want.Changed++
 		}
-		e.version, e.current, e.changed = version, true, j.Started
 	}
+	want.Seen = want.New + want.Changed
+	m.applied[p] = append(m.applied[p], a)
 	m.version[p] = version
 	if j != want {
 		return fmt.Errorf("job %+v is not %+v", j, want)
@@ -183,26 +202,87 @@ func (m *model) compare(found []record) error {
 	seen := make(map[string]bool)
 	for i := range found {
 		r := &found[i]
-		p := providerNumber(r.Provider)
-		n, err := strconv.Atoi(r.BaseID)
-		if err != nil || p < 0 || n < 0 || n >= events {
+		at := r.place()
+		if at.event < 0 {
 			return fmt.Errorf("event %+v", r)
 		}
-		e := &m.events[p][n]
-		o := occurrenceOf(p, n, e.version)
-		good := r.BaseID == r.EventID && r.Title == o.title && r.Start == o.start && r.End == o.end &&
-			r.Current == e.current && r.FirstSeen.Equal(e.firstSeen) && r.LastChanged.Equal(e.changed) && len(r.Zones) == zones
-		for z := range r.Zones {
-			good = good && r.Zones[z] == zone{int64(1_000_000 + e.version), json.Number(fmt.Sprintf("%d.5", o.price+z))}
-		}
-		if !good {
-			return fmt.Errorf("event %+v is not %+v of %+v", r, o, e)
+		if err := r.compare(at, m.events[at.provider][at.event]); err != nil {
+			return err
 		}
 		key := r.Provider + "/" + r.BaseID
 		if seen[r.ID] || m.ids[key] != "" && m.ids[key] != r.ID {
 			return fmt.Errorf("event %s has the id %s of another, or had %s", key, r.ID, m.ids[key])
 		}
 		seen[r.ID], m.ids[key] = true, r.ID
+	}
+	return nil
+}
+
+// A place is the number of a provider and that of one of its events.
+type place struct{ provider, event int }
+
+// place returns the place of an event, or {-1, -1} if there is no such event.
+func (r *record) place() place {
+	p := providerNumber(r.Provider)
+	n, err := strconv.Atoi(r.BaseID)
+	if err != nil || p < 0 || n < 0 || n >= events {
+		return place{-1, -1}
+	}
+	return place{p, n}
+}
+
+// compare returns an error unless the record is that of an event in the model.
+func (r *record) compare(at place, e kept) error {
+	o := occurrenceOf(at.provider, at.event, e.version)
+	good := r.BaseID == r.EventID && r.Title == o.title && r.Start == o.start && r.End == o.end &&
+		r.Current == e.current && r.FirstSeen.Equal(e.firstSeen) && r.LastChanged.Equal(e.changed) && len(r.Zones) == zones
+	for z := range r.Zones {
+		good = good && r.Zones[z] == zone{int64(1_000_000 + e.version), json.Number(fmt.Sprintf("%d.5", o.price+z))}
+	}
+	if !good {
+		return fmt.Errorf("event %+v is not %+v of %+v", r, o, e)
+	}
+	return nil
+}
+
+// A past is a version of an event in fever dump --history.
+type past struct {
+	record
+	At  time.Time
+	Job uint64
+}
+
+// compareHistory returns an error unless the versions of an event, the newest first, are those that the
+// completed jobs make or, without a history, the last one of these.
+func (m *model) compareHistory(at place, found []past, history bool) error {
+	var e kept
+	type version struct {
+		kept
+		applied
+	}
+	var want []version
+	for _, a := range m.applied[at.provider] {
+		if e.apply(at.event, a) {
+			want = append(want, version{e, a})
+		}
+	}
+	if n := len(want); n > 0 && !history {
+		want = want[n-1:]
+	}
+	if len(found) != len(want) {
+		return fmt.Errorf("%+v has %d versions, not %d: %+v", at, len(found), len(want), found)
+	}
+	for i := range found {
+		w := want[len(want)-1-i]
+		if i == len(want)-1 { // nothing tells what made the oldest one
+			w.started, w.job = w.changed, 0
+		}
+		if err := found[i].compare(at, w.kept); err != nil {
+			return fmt.Errorf("in the history: %w", err)
+		}
+		if !found[i].At.Equal(w.started) || found[i].Job != w.job {
+			return fmt.Errorf("the history has %+v, and it is %+v", found[i], w)
+		}
 	}
 	return nil
 }
@@ -238,17 +318,17 @@ func whole(answer []byte) (versions [providers]int, err error) {
 	if err != nil {
 		return versions, err
 	}
-	type place struct{ event, provider, version int }
-	places := make([]place, len(found))
+	type shown struct{ event, provider, version int }
+	all := make([]shown, len(found))
 	for i := range found {
-		at := &places[i]
+		at := &all[i]
 		if _, err := fmt.Sscanf(found[i].Title, "Concert %d of p%d, version %d", &at.event, &at.provider, &at.version); err != nil {
 			return versions, fmt.Errorf("title %q: %w", found[i].Title, err)
 		}
 		versions[at.provider] = max(versions[at.provider], at.version)
 	}
 	var current [providers]int
-	for _, at := range places {
+	for _, at := range all {
 		latest := versions[at.provider]
 		switch {
 		case shows(at.event, latest) != (at.version == latest):
