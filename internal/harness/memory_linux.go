@@ -16,8 +16,11 @@ type Memory struct {
 }
 
 // Memory looks at what the process holds, the way that Linux offers it.
-func (p *Process) Memory() (Memory, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID))
+func (p *Process) Memory() (Memory, error) { return MemoryOf(p.PID) }
+
+// MemoryOf looks at what any process holds. One that has ended holds nothing: that is an error.
+func MemoryOf(pid int) (Memory, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return Memory{}, err
 	}

@@ -66,13 +66,13 @@ func serveBare(ctx context.Context, sizes string) error {
 	return nil
 }
 
-// bareQuestions returns the questions for the n-th body of the bare handler, with the same
-// queries as for fever.
+// bareQuestions returns the questions for the n-th body of the bare handler or of nginx, with
+// the same queries as for fever.
 func bareQuestions(n, size int, windows []window) []question {
 	sum := crc32.Checksum(bareBody(size), castagnoli)
 	var questions []question
 	for _, w := range windows {
-		questions = append(questions, question{request: w.request(barePath(n), false), length: size, sum: sum})
+		questions = append(questions, question{request: request(barePath(n), w.query(0), false), length: size, sum: sum})
 	}
 	return questions
 }

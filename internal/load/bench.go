@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,34 +21,45 @@ type bench struct {
 	*settings
 	dir, self string
 
-	plainBare, alikeBare *process
-	stored               map[int]*served // by how many
-	collecting           *collecting
-	measures             []*measure // in the order of a turn
+	nginxPath  string              // "": it is not installed
+	others     map[string]*process // that fever is compared with
+	stored     map[stock]*served
+	collecting *collecting
+	weighJobs  bool
+	measures   []*measure // in the order of a turn
 }
 
 // A served is fever with a dataset that does not change.
 type served struct {
 	*process
 	data    dataset
-	lessons map[int]*lesson // by the mean size of an answer
+	lessons map[lessonKey]*lesson
 	harness.Memory
 	summaries int64 // bytes of an answer with all of them
 }
 
+// A lessonKey says which answers a lesson is about.
+type lessonKey struct {
+	kind string
+	size int // events in an answer, on the average
+}
+
 // prepare starts all servers that the plan needs, and learns the right answers.
 func (b *bench) prepare(ctx context.Context) error {
+	if b.nginxPath = findNginx(); b.nginxPath == "" {
+		progress("nginx is not installed: it is not measured")
+	}
 	if err := b.plan(); err != nil {
 		return err
 	}
-	b.stored = make(map[int]*served)
+	b.stored = make(map[stock]*served)
 	sizes := make(map[int]int) // of bodies, by events
 	for _, m := range b.measures {
 		if m.Server != fever {
 			continue
 		}
 		var err error
-		if m.attack.rate > 0 && m.Stored == storedCounts[0] {
+		if m.Rate > 0 && m.Stored == storedCounts[0] {
 			err = b.useCollecting(ctx, m)
 		} else {
 			err = b.useStored(ctx, m)
@@ -59,32 +71,43 @@ func (b *bench) prepare(ctx context.Context) error {
 			sizes[m.Size] = int(m.lesson.bytes + 0.5)
 		}
 	}
-	return b.startBare(ctx, sizes)
+	if b.weighJobs {
+		if err := b.startCollecting(ctx); err != nil {
+			return err
+		}
+	}
+	return b.startOthers(ctx, sizes)
 }
 
 // useStored gives m a server with its dataset, and its questions.
 func (b *bench) useStored(ctx context.Context, m *measure) error {
-	s := b.stored[m.Stored]
+	s := b.stored[m.stock]
 	if s == nil {
-		progress("making %d events", m.Stored)
-		s = &served{data: generate(0, m.Stored), lessons: make(map[int]*lesson)}
-		db, err := b.store(ctx, strconv.Itoa(m.Stored), m.Stored)
+		progress("making %s events", m.label())
+		first := m.first()
+		s = &served{data: generate(first, first+m.Stored), lessons: make(map[lessonKey]*lesson)}
+		db, err := b.store(ctx, m.label(), m.stock)
 		if err != nil {
 			return err
 		}
 		if s.process, err = start(ctx, nil, b.fever, "serve", "--no-sync", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--db", db, "--log-format", "json"); err != nil {
 			return err
 		}
-		b.stored[m.Stored] = s
+		b.stored[m.stock] = s
 	}
-	if s.lessons[m.Size] == nil {
-		progress("verifying answers of about %d events of %d", m.Size, m.Stored)
+	about := lessonKey{m.Kind, m.Size}
+	if s.lessons[about] == nil {
+		progress("verifying answers of about %d events of %s (%s)", m.Size, m.label(), m.Kind)
+		limit, size, count := 0, m.Size, b.count(m.Size)
+		if m.Kind == pages {
+			limit, size, count = m.Size, m.Size*pagesOfAnswer, count/pagesOfAnswer+1
+		}
 		var err error
-		if s.lessons[m.Size], err = learn(ctx, s.process, s.data, 0, windows(s.data, m.Size, b.count(m.Size))); err != nil {
+		if s.lessons[about], err = learn(ctx, s.process, s.data, 0, limit, windows(s.data, m.Kind == overlap, size, count)); err != nil {
 			return err
 		}
 	}
-	m.use(s.process, s.lessons[m.Size])
+	m.use(s.process, s.lessons[about])
 	return nil
 }
 
@@ -96,51 +119,57 @@ func (m *measure) use(server *process, l *lesson) {
 	m.attack.questions = l.questions[m.Encoding]
 }
 
-// store makes a data file with so many events.
-func (b *bench) store(ctx context.Context, name string, events int) (db string, err error) {
+// store makes a data file with the events.
+func (b *bench) store(ctx context.Context, name string, events stock) (db string, err error) {
 	db = filepath.Join(b.dir, name+".db")
 	return db, b.fill(ctx, db, events)
 }
 
-// fill brings so many events into a data file or a database.
-func (b *bench) fill(ctx context.Context, db string, events int) error {
+// fill brings the events into a data file or a database.
+func (b *bench) fill(ctx context.Context, db string, events stock) error {
 	feed := filepath.Join(b.dir, "feed.xml")
-	if err := writeFeed(feed, events); err != nil {
+	if err := writeFeed(feed, events.first(), events.Stored); err != nil {
 		return err
 	}
 	out, err := harness.Output(harness.Command(ctx, b.fever, "sync", "--once", "--db", db, feed))
 	if err != nil {
 		return err
 	}
-	if want := fmt.Sprintf(" %d new,", events); !strings.Contains(out, want) {
-		return fmt.Errorf("%s sync --once did not take all of %d events: %s", b.fever, events, out)
+	if want := fmt.Sprintf(" %d new,", events.Stored); !strings.Contains(out, want) {
+		return fmt.Errorf("%s sync --once did not take all of %d events: %s", b.fever, events.Stored, out)
 	}
 	return os.Remove(feed)
 }
 
-// startBare starts the bare handlers, with bodies as long as the mean answers.
-func (b *bench) startBare(ctx context.Context, sizes map[int]int) (err error) {
-	var order []int
+// startOthers starts what fever is compared with, with bodies as long as the mean answers.
+func (b *bench) startOthers(ctx context.Context, sizes map[int]int) (err error) {
+	b.others = make(map[string]*process)
+	order := slices.Sorted(maps.Keys(sizes)) // of events
+	lengths := make([]int, len(order))       // of their bodies
 	var list []string
-	for events, size := range sizes {
-		order = append(order, events)
-		list = append(list, strconv.Itoa(size))
-	}
-	if b.plainBare, err = start(ctx, nil, b.bare, "-bare", strings.Join(list, ",")); err != nil {
-		return err
-	}
-	if b.alikeBare, err = start(ctx, []string{"GOGC=" + strconv.Itoa(b.gogc)}, b.self, "-bare", strings.Join(list, ",")); err != nil {
-		return err
+	for i, events := range order {
+		lengths[i] = sizes[events]
+		list = append(list, strconv.Itoa(sizes[events]))
 	}
 	for _, m := range b.measures {
 		if m.Server == fever {
 			continue
 		}
-		m.attack.server = b.plainBare
-		if m.Server == alike {
-			m.attack.server = b.alikeBare
+		if b.others[m.Server] == nil {
+			switch m.Server {
+			case plain:
+				b.others[plain], err = start(ctx, nil, b.bare, "-bare", strings.Join(list, ","))
+			case alike:
+				b.others[alike], err = start(ctx, []string{"GOGC=" + strconv.Itoa(b.gogc)}, b.self, "-bare", strings.Join(list, ","))
+			case nginx:
+				b.others[nginx], err = startNginx(ctx, b.nginxPath, filepath.Join(b.dir, "nginx"), lengths)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		m.attack.questions = bareQuestions(slices.Index(order, m.Size), sizes[m.Size], windows(generate(0, storedCounts[0]), m.Size, b.count(m.Size)))
+		m.attack.server = b.others[m.Server]
+		m.attack.questions = bareQuestions(slices.Index(order, m.Size), sizes[m.Size], windows(generate(0, storedCounts[0]), false, m.Size, b.count(m.Size)))
 		m.lesson = &lesson{bytes: float64(sizes[m.Size])}
 	}
 	return nil
@@ -176,16 +205,21 @@ func (b *bench) measure(ctx context.Context) error {
 			return err
 		}
 	}
-	if b.collecting != nil {
-		return b.collecting.finish(ctx)
+	if b.collecting == nil {
+		return nil
 	}
-	return nil
+	if b.weighJobs {
+		if err := b.collecting.weighJobs(ctx, b.rounds); err != nil {
+			return err
+		}
+	}
+	return b.collecting.finish(ctx)
 }
 
 // stop ends all servers.
 func (b *bench) stop() error {
 	var failed error
-	for _, p := range []*process{b.plainBare, b.alikeBare} {
+	for _, p := range b.others {
 		if p != nil {
 			failed = errors.Join(failed, p.Stop())
 		}

@@ -54,7 +54,7 @@ func TestAttack(t *testing.T) {
 	for _, rate := range []int{0, 500} {
 		until(t, 200*time.Millisecond, func(length time.Duration) bool {
 			a := attack{
-				server: server, questions: bareQuestions(0, size, windows(generate(0, 100), 5, 10)), connections: 8,
+				server: server, questions: bareQuestions(0, size, windows(generate(0, 100), false, 5, 10)), connections: 8,
 				rate: rate, warm: 10 * time.Millisecond, length: length,
 			}
 			s, err := a.run(t.Context())
@@ -79,7 +79,7 @@ func TestAttackSeesWrongAnswers(t *testing.T) {
 		"the server closed a con": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		a := attack{
-			server: serve(t, handler), questions: bareQuestions(0, 5, windows(generate(0, 100), 5, 1)), connections: 1,
+			server: serve(t, handler), questions: bareQuestions(0, 5, windows(generate(0, 100), false, 5, 1)), connections: 1,
 			length: time.Minute,
 		}
 		_, err := a.run(t.Context())
@@ -129,7 +129,7 @@ func TestLatencyCountsFromWhenARequestIsDue(t *testing.T) {
 	})
 	until(t, 300*time.Millisecond, func(length time.Duration) bool {
 		a := attack{
-			server: server, questions: bareQuestions(0, 1, windows(generate(0, 100), 5, 1)), connections: 1,
+			server: server, questions: bareQuestions(0, 1, windows(generate(0, 100), false, 5, 1)), connections: 1,
 			rate: rate, length: length,
 		}
 		s, err := a.run(t.Context())

@@ -37,6 +37,14 @@ const (
 	weeksFrom, weeks  = 2, 7
 )
 
+// Of the events with numbers from monthsFrom on, one in monthsShare lasts for one to six months,
+// and none for weeks.
+const (
+	monthsFrom              = 1_000_000
+	monthsShare             = 100
+	monthsLeast, monthsMost = 30, 180 // days
+)
+
 // A dataset is what a server has stored, in the order of answers.
 type dataset []event
 
@@ -58,7 +66,9 @@ func newEvent(n int32) event {
 	quarter := int64(e.dice('q') % 4) // so many start at the same time
 	e.start = dawn.Unix() + hour*3600 + quarter*900
 	minutes := shortest + e.dice('m')%((longest-shortest)/5+1)*5
-	if e.dice('w')%longShare == 0 {
+	if n >= monthsFrom && e.dice('w')%monthsShare == 0 {
+		minutes = (monthsLeast + e.dice('d')%(monthsMost-monthsLeast+1)) * 24 * 60
+	} else if n < monthsFrom && e.dice('w')%longShare == 0 {
 		minutes = (weeksFrom*7 + e.dice('d')%(weeks*7)) * 24 * 60
 	}
 	e.end = e.start + int64(minutes)*60
@@ -70,15 +80,19 @@ func (e event) compare(f event) int {
 	return cmp.Or(cmp.Compare(e.start, f.start), cmp.Compare(e.end, f.end), bytes.Compare(e.id[:], f.id[:]))
 }
 
-// find returns the events that start at from or later and end at to or earlier.
-func (d dataset) find(from, to int64) dataset {
+// find returns the events that a search for the window finds.
+func (d dataset) find(w window) dataset {
 	var found dataset
+	from := w.from
+	if w.overlap {
+		from -= monthsMost * 24 * 3600 // no event that started earlier is still on
+	}
 	first := sort.Search(len(d), func(i int) bool { return d[i].start >= from })
 	for _, e := range d[first:] {
-		if e.start > to {
+		if e.start > w.to {
 			break
 		}
-		if e.end <= to {
+		if w.has(e) {
 			found = append(found, e)
 		}
 	}

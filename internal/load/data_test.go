@@ -13,12 +13,18 @@ import (
 
 func TestFindIsWhatAFilterFinds(t *testing.T) {
 	t.Parallel()
-	d := generate(-50, 3000)
-	for _, size := range []int{1, 5, 137, 1000, 5000} {
-		for _, w := range windows(d, size, 50) {
-			want := slices.DeleteFunc(slices.Clone(d), func(e event) bool { return e.start < w.from || e.end > w.to })
-			if got := d.find(w.from, w.to); !slices.Equal(got, want) {
-				t.Fatalf("%v: found %d events, a filter %d", w, len(got), len(want))
+	for _, d := range []dataset{generate(-50, 3000), generate(monthsFrom-50, monthsFrom+3000)} {
+		for _, size := range []int{50, 137, 1000, 5000} {
+			for _, w := range append(windows(d, false, size, 50), windows(d, true, size, 50)...) {
+				want := slices.DeleteFunc(slices.Clone(d), func(e event) bool {
+					if w.overlap {
+						return e.start > w.to || e.end < w.from
+					}
+					return e.start < w.from || e.end > w.to
+				})
+				if got := d.find(w); !slices.Equal(got, want) {
+					t.Fatalf("%v: found %d events, a filter %d", w, len(got), len(want))
+				}
 			}
 		}
 	}
@@ -51,15 +57,20 @@ func TestGenerateMakesTheHardCases(t *testing.T) {
 
 func TestWindowsHaveAnswersOfTheirSize(t *testing.T) {
 	t.Parallel()
-	for _, stored := range []int{5000, 20_000} {
-		d := generate(0, stored)
-		for _, size := range []int{5, 32, 137, 5000} {
-			all, sum := windows(d, size, 200), 0
-			for _, w := range all {
-				sum += len(d.find(w.from, w.to))
-			}
-			if mean := float64(sum) / float64(len(all)); math.Abs(mean/float64(size)-1) > 0.1 {
-				t.Errorf("of %d, the windows for %d events have %.1f", stored, size, mean)
+	for _, stored := range []stock{{Stored: 5000}, {Stored: 20_000}, {Stored: 100_000, Months: true}} {
+		d := generate(stored.first(), stored.first()+stored.Stored)
+		for _, size := range answerSizes {
+			for _, overlap := range []bool{false, true} {
+				if overlap && !slices.Contains(overlapSizes, size) {
+					continue
+				}
+				all, sum := windows(d, overlap, size, 200), 0
+				for _, w := range all {
+					sum += len(d.find(w))
+				}
+				if mean := float64(sum) / float64(len(all)); math.Abs(mean/float64(size)-1) > 0.1 {
+					t.Errorf("of %s, the windows for %d events have %.1f (overlap: %t)", stored.label(), size, mean, overlap)
+				}
 			}
 		}
 	}
@@ -68,7 +79,7 @@ func TestWindowsHaveAnswersOfTheirSize(t *testing.T) {
 func TestWriteFeedHasEveryEventOnce(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "feed.xml")
-	if err := writeFeed(path, 5000); err != nil {
+	if err := writeFeed(path, monthsFrom, 5000); err != nil {
 		t.Fatal(err)
 	}
 	feed, err := os.ReadFile(path)

@@ -41,8 +41,8 @@ func appendBase(b []byte, plans []event, version int, priced func(number int32, 
 	return append(b, "</base_plan>\n"...)
 }
 
-// writeFeed writes a feed of the events with numbers from 0 to n, in no order of time.
-func writeFeed(path string, n int) (err error) {
+// writeFeed writes a feed of n events with numbers from first on, in no order of time.
+func writeFeed(path string, first, n int) (err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func writeFeed(path string, n int) (err error) {
 	bases := n / 2
 	var b []byte
 	for i := range bases {
-		number := int32(i * stride % bases * 2)
+		number := int32(first + i*stride%bases*2)
 		b = appendBase(b[:0], []event{newEvent(number), newEvent(number + 1)}, 0, nil)
 		_, _ = w.Write(b)
 	}

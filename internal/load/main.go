@@ -1,9 +1,10 @@
 //go:build linux
 
 // Load measures fever from outside. It starts the real binary on generated data, and the
-// "bare handler", a net/http server that writes ready bodies. It attacks both in turn with
-// the same requests, checks the answers, and prints what a request costs each of them, as
-// figures and as ratios. With -overload it asks fever alone for more than it can answer,
+// "bare handler", a net/http server that writes ready bodies, and nginx with the same bodies as
+// files if it is installed. It attacks them in turn with the same requests, checks the answers,
+// and prints what a request costs each of them, as figures and as ratios. It also watches the
+// memory of a job that brings few changes. With -overload it asks fever alone for more than it can answer,
 // beside slow clients, and prints the results. With -shared it compares a fever on a database with
 // one on a data file.
 //
@@ -49,8 +50,8 @@ type effort struct {
 }
 
 var (
-	full  = effort{200 * time.Millisecond, 1200 * time.Millisecond, 2 * time.Second, 4 * time.Second, 2 * time.Second, 400_000, 15 * time.Minute}
-	short = effort{100 * time.Millisecond, 300 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond, 500 * time.Millisecond, 80_000, 4 * time.Minute}
+	full  = effort{200 * time.Millisecond, 1200 * time.Millisecond, 2 * time.Second, 4 * time.Second, 2 * time.Second, 400_000, 25 * time.Minute}
+	short = effort{100 * time.Millisecond, 300 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond, 500 * time.Millisecond, 80_000, 8 * time.Minute}
 )
 
 func main() {

@@ -54,13 +54,13 @@ var offers = []offer{
 
 // runOverload measures and reports.
 func (s *settings) runOverload(ctx context.Context, dir string, out io.Writer) (err error) {
-	b := &bench{settings: s, dir: dir, stored: make(map[int]*served)}
+	b := &bench{settings: s, dir: dir, stored: make(map[stock]*served)}
 	defer func() { err = errors.Join(err, b.stop()) }()
-	m := &measure{Server: fever, Stored: storedCounts[0], Size: floodEvents, Encoding: identity}
+	m := &measure{key: key{Server: fever, stock: stock{Stored: storedCounts[0]}, Kind: within, Size: floodEvents, Encoding: identity}}
 	if err := b.useStored(ctx, m); err != nil {
 		return err
 	}
-	o := &overload{settings: s, server: b.stored[m.Stored], questions: m.attack.questions}
+	o := &overload{settings: s, server: b.stored[m.stock], questions: m.attack.questions}
 	turns := make([][]loaded, 0, s.rounds)
 	for n := range s.rounds {
 		progress("turn %d of %d", n+1, s.rounds)

@@ -33,7 +33,7 @@ func TestFlood(t *testing.T) {
 		})
 		until(t, 200*time.Millisecond, func(length time.Duration) bool {
 			f := flood{
-				server: server, questions: bareQuestions(0, 1, windows(generate(0, 100), 5, 10)), users: users, anew: anew,
+				server: server, questions: bareQuestions(0, 1, windows(generate(0, 100), false, 5, 10)), users: users, anew: anew,
 				rate: 20_000, length: length,
 			}
 			before := asked.Load()
@@ -55,7 +55,7 @@ func TestFlood(t *testing.T) {
 func TestFloodSeesWrongAnswers(t *testing.T) {
 	t.Parallel()
 	f := flood{
-		server: serve(t, answering("xy")), questions: bareQuestions(0, 1, windows(generate(0, 100), 5, 1)), users: 1,
+		server: serve(t, answering("xy")), questions: bareQuestions(0, 1, windows(generate(0, 100), false, 5, 1)), users: 1,
 		rate: 100, length: time.Minute,
 	}
 	_, err := f.run(t.Context())

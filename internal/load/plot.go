@@ -10,26 +10,28 @@ import (
 
 // picture draws what a search costs, compared with the bare handler.
 func (r *report) picture() string {
-	series := []row{
-		{Server: fever, Stored: storedCounts[0], Encoding: identity},
-		{Server: fever, Stored: storedCounts[1], Encoding: identity},
-		{Server: fever, Stored: storedCounts[0], Encoding: gzipped},
+	few, many := stock{Stored: storedCounts[0]}, stock{Stored: storedCounts[1]}
+	series := []key{
+		{Server: fever, stock: few, Kind: within, Encoding: identity},
+		{Server: fever, stock: many, Kind: within, Encoding: identity},
+		{Server: fever, stock: few, Kind: within, Encoding: gzipped},
+		{Server: nginx, Kind: within, Encoding: identity},
 	}
 	bars := plot.Bars{
 		Title:  "Processor time of a search, as a ratio to that of a handler that writes a ready body",
-		Series: []string{"fever", "fever, 1,000,000 stored", "fever, gzip"},
+		Series: []string{"fever", "fever, 1,000,000 stored", "fever, gzip", "nginx, a file"},
 		One:    "bare",
 	}
 	for _, size := range answerSizes {
-		bare := r.find(row{Server: plain, Size: size, Encoding: identity})
+		bare := r.find(key{Size: size}.of(plain))
 		if bare == nil {
 			continue
 		}
 		group := plot.Group{Labels: []string{fmt.Sprintf("%d events", size), fmt.Sprintf("bare: %.3g us", bare.CPU)}}
-		for _, like := range series {
-			like.Size = size
+		for _, k := range series {
+			k.Size = size
 			ratio := 0.0
-			if found := r.find(like); found != nil {
+			if found := r.find(k); found != nil {
 				ratio = found.ToPlain
 			}
 			group.Ratios = append(group.Ratios, ratio)

@@ -35,11 +35,14 @@ func (r *report) print(out io.Writer) error {
 		server, events := x.Server, "~"+strconv.Itoa(x.Size)
 		if x.Server == fever {
 			events = strconv.FormatFloat(x.Events, 'f', 1, 64)
+			if x.Kind != within {
+				server += ", " + x.Kind
+			}
 			if x.Encoding == gzipped {
 				server += ", gzip"
 			}
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", server, count(x.Stored), events, x.cells())
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", server, x.label(), events, x.cells())
 	}
 	_ = t.Flush()
 
@@ -53,17 +56,22 @@ func (r *report) print(out io.Writer) error {
 			fmt.Fprintf(t, "%s  SERVER\tSTATE\tSTORED\tRATE\t%s\n", title, heads)
 			title = ""
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\n", x.Server, x.State, count(x.Stored), x.Rate, x.cells())
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\n", x.Server, x.State, x.label(), x.Rate, x.cells())
 	}
 	_ = t.Flush()
 	if n := r.Ingested; n != nil {
 		fmt.Fprintf(&b, "  %d feeds of %.0f MB were ingested meanwhile, in %.2f s each\n", n.Jobs, megabytes(n.Bytes), n.Seconds)
 	}
 
+	if w := r.Job; w != nil {
+		fmt.Fprintf(&b, "\nA job of a feed of %.0f MB, of which %d events changed, without searches: fever grew by %.1f MB at most, and the process that decodes had %.1f MB (medians of %d jobs)\n",
+			megabytes(w.Bytes), w.Changed, megabytes(w.Serve), megabytes(w.Child), w.Jobs)
+	}
+
 	t = newTable(&b)
 	fmt.Fprint(t, "\nMemory in MB after all that\n  STORED\tSUMMARIES\tANONYMOUS\tFILE\tPEAK\t\n")
 	for _, w := range r.Memory {
-		fmt.Fprintf(t, "  %d\t%.1f\t%.1f\t%.1f\t%.1f\t\n", w.Stored, megabytes(w.Summaries), megabytes(w.Anonymous), megabytes(w.File), megabytes(w.Peak))
+		fmt.Fprintf(t, "  %s\t%.1f\t%.1f\t%.1f\t%.1f\t\n", w.label(), megabytes(w.Summaries), megabytes(w.Anonymous), megabytes(w.File), megabytes(w.Peak))
 	}
 	_ = t.Flush()
 
@@ -95,13 +103,6 @@ func (x *row) cells() string {
 	}
 	return fmt.Sprintf("%.0f\t%.1f\t%s\t%s\t%.2f\t%.2f\t%.2f\t%.1f\t%.0f\t",
 		x.PerSecond, x.CPU, ratio(x.ToPlain), ratio(x.ToAlike), x.P50, x.P99, x.P999, x.Slowest, x.Wire)
-}
-
-func count(n int) string {
-	if n == 0 {
-		return "-"
-	}
-	return strconv.Itoa(n)
 }
 
 // save writes the files that were asked for.

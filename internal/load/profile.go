@@ -23,7 +23,7 @@ const profileTime = 40 * time.Second
 
 // record writes a profile of the processor time of fever under all kinds of searches.
 func (b *bench) record(ctx context.Context) error {
-	server := b.stored[storedCounts[0]]
+	server := b.stored[stock{Stored: storedCounts[0]}]
 	if server == nil {
 		return errors.New("-profile: -only leaves no search to take a profile of")
 	}
@@ -34,7 +34,7 @@ func (b *bench) record(ctx context.Context) error {
 	go func() { fetched <- fetchProfile(ctx, server.Ops, b.fever, b.profile) }()
 	for {
 		for _, m := range b.measures {
-			if m.attack.server != server.process || m.attack.rate > 0 {
+			if m.attack.server != server.process || m.Rate > 0 {
 				continue
 			}
 			select {

@@ -20,17 +20,13 @@ type report struct {
 	Rows       []row      `json:"rows"`
 	Memory     []weight   `json:"memory"`
 	Ingested   *ingestion `json:"ingested,omitempty"`
+	Job        *jobWeight `json:"job,omitempty"`
 	Targets    []target   `json:"targets"`
 }
 
 // A row has the figures of one measure: medians of the turns.
 type row struct {
-	Server    string    `json:"server"`
-	Stored    int       `json:"stored,omitempty"`
-	Size      int       `json:"size"` // events in an answer, about
-	Encoding  string    `json:"encoding"`
-	Rate      int       `json:"rate,omitempty"` // at which requests were sent; 0: as they were answered
-	State     string    `json:"state,omitempty"`
+	key
 	Events    float64   `json:"events,omitempty"` // mean of an answer
 	PerSecond float64   `json:"requests_per_second"`
 	CPU       float64   `json:"cpu_us"`             // user and system time of the server, per request
@@ -46,7 +42,7 @@ type row struct {
 
 // A weight is the memory of a server after the attacks.
 type weight struct {
-	Stored    int   `json:"stored"`
+	stock
 	Ingested  bool  `json:"ingested,omitempty"` // a big feed meanwhile
 	Summaries int64 `json:"summaries"`          // bytes of all
 	harness.Memory
@@ -69,7 +65,7 @@ func (b *bench) report() *report {
 	})
 	for i := range r.Rows {
 		x := &r.Rows[i]
-		bare := row{Server: plain, Size: x.Size, Encoding: identity, Rate: x.Rate}
+		bare := x.of(plain)
 		if x.Rate > 0 {
 			bare.State = idle
 		}
@@ -77,16 +73,16 @@ func (b *bench) report() *report {
 		bare.Server = alike
 		x.ToAlike = x.to(r.find(bare))
 	}
-	for _, n := range storedCounts {
-		if s := b.stored[n]; s != nil {
-			r.Memory = append(r.Memory, weight{Stored: n, Summaries: s.summaries, Memory: s.Memory})
-		}
+	for events, s := range b.stored {
+		r.Memory = append(r.Memory, weight{stock: events, Summaries: s.summaries, Memory: s.Memory})
 	}
+	slices.SortFunc(r.Memory, func(v, w weight) int { return cmp.Compare(v.Stored+v.first(), w.Stored+w.first()) })
 	if c := b.collecting; c != nil {
-		r.Memory = append(r.Memory, weight{Stored: len(c.data), Ingested: true, Summaries: c.summaries, Memory: c.Memory})
+		r.Memory = append(r.Memory, weight{stock: stock{Stored: len(c.data)}, Ingested: true, Summaries: c.summaries, Memory: c.Memory})
 		if jobs := int64(c.jobs); jobs > 0 {
 			r.Ingested = &ingestion{c.jobs, c.ingested / jobs, c.took.Seconds() / float64(jobs)}
 		}
+		r.Job = c.weight
 	}
 	r.judge()
 	return r
@@ -105,8 +101,7 @@ func (m *measure) row() row {
 	}
 	each := func(total float64, s *sample) float64 { return total / float64(max(s.requests, 1)) }
 	x := row{
-		Server: m.Server, Stored: m.Stored, Size: m.Size, Encoding: m.Encoding, State: m.State,
-		Rate:      m.attack.rate,
+		key:       m.key,
 		Events:    m.lesson.events,
 		PerSecond: median(of(func(s *sample) float64 { return float64(s.requests) / s.elapsed.Seconds() })),
 		P50:       latency(0.5),
@@ -120,8 +115,8 @@ func (m *measure) row() row {
 	return x
 }
 
-// rank orders the servers: the bare handlers come before fever.
-func (x *row) rank() int { return slices.Index([]string{plain, alike, fever}, x.Server) }
+// rank orders the servers: fever comes last.
+func (x *row) rank() int { return slices.Index([]string{nginx, plain, alike, fever}, x.Server) }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
@@ -138,13 +133,11 @@ func (x *row) to(other *row) float64 {
 	return median(ratios)
 }
 
-// find returns the row of the same measure as like, or nil.
-func (r *report) find(like row) *row {
+// find returns the row of a measure, or nil.
+func (r *report) find(k key) *row {
 	for i := range r.Rows {
-		x := &r.Rows[i]
-		if x.Server == like.Server && x.Stored == like.Stored && x.Size == like.Size && x.Encoding == like.Encoding &&
-			x.Rate == like.Rate && x.State == like.State {
-			return x
+		if r.Rows[i].key == k {
+			return &r.Rows[i]
 		}
 	}
 	return nil

@@ -70,9 +70,9 @@ func (s *settings) runShared(ctx context.Context, dir string, out io.Writer) (er
 		}
 	}()
 	data := generate(0, storedCounts[0])
-	asked := windows(data, sharedEvents, r.count(sharedEvents))
+	asked := windows(data, false, sharedEvents, r.count(sharedEvents))
 	for i, db := range []string{filepath.Join(dir, "shared.db"), r.database.URL(sharedName)} {
-		if err := r.fill(ctx, db, storedCounts[0]); err != nil {
+		if err := r.fill(ctx, db, stock{Stored: storedCounts[0]}); err != nil {
 			return err
 		}
 		r.servers[i], err = start(ctx, nil, r.fever, "serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--db", db, "--log-format", "json",
@@ -81,7 +81,7 @@ func (s *settings) runShared(ctx context.Context, dir string, out io.Writer) (er
 			return err
 		}
 		<-r.servers[i].jobs
-		l, err := learn(ctx, r.servers[i], data, 0, asked)
+		l, err := learn(ctx, r.servers[i], data, 0, 0, asked)
 		if err != nil {
 			return err
 		}

@@ -97,7 +97,7 @@ type Group struct {
 // logarithmic, so that half as much and twice as much look alike.
 type Bars struct {
 	Title  string
-	Series []string // names of the bars of a group, up to three
+	Series []string // names of the bars of a group, up to four
 	One    string   // the name of what has the ratio 1
 	Groups []Group
 }
@@ -106,7 +106,7 @@ type Bars struct {
 func (b Bars) SVG() string {
 	const (
 		bottom   = 300
-		bar, gap = 40, 4
+		bar, gap = 34, 3
 	)
 	lowest, highest := 0.5, 2.0
 	for _, g := range b.Groups {
@@ -157,14 +157,14 @@ line { stroke: #8c959f; stroke-opacity: 0.5 }
 path { fill: none; stroke: currentColor; stroke-width: 2 }
 rect { fill: currentColor }
 .shade { fill: #8c959f; fill-opacity: 0.15 }
-.s0 { color: #0969da } .s1 { color: #8250df } .s2 { color: #1a7f37 }
+.s0 { color: #0969da } .s1 { color: #8250df } .s2 { color: #1a7f37 } .s3 { color: #9a6700 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 }
-.s0 { color: #58a6ff } .s1 { color: #bc8cff } .s2 { color: #3fb950 }
+.s0 { color: #58a6ff } .s1 { color: #bc8cff } .s2 { color: #3fb950 } .s3 { color: #d29922 }
 }
 </style>`)
 	for i, name := range series {
-		x := 20 + i*width/3
+		x := 20 + i*width/max(len(series), 3)
 		p.add(`<rect class="s%d" x="%d" y="14" width="12" height="12"/>`, i, x)
 		p.text(float64(x+18), 25, "start", name)
 	}
