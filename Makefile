@@ -41,8 +41,8 @@ test: ## run all tests that need nothing but Go
 	$(GOTEST) ./...
 
 .PHONY: browser
-browser: ## run the tests of the status page in a browser (chromium)
-	$(GOTEST) -tags browser -count=1 -run 'InBrowser$$' ./ops/page
+browser: ## run the tests in a browser: of the status page, and of pages that read answers (chromium)
+	$(GOTEST) -tags browser -count=1 -run 'InBrowser$$' ./ops/page ./httpapi
 
 .PHONY: screenshots
 screenshots: ## take pictures of the status page in Chromium, into bin/screenshots
