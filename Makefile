@@ -106,6 +106,10 @@ REPLICASFLAGS ?=
 replicas: build ## have three fever processes on one PostgreSQL survive every fault: some 15 minutes (ONLY=torture: 10 more; REPLICASFLAGS=-list)
 	go run ./internal/replicas -fever bin/fever -only '$(ONLY)' $(REPLICASFLAGS)
 
+.PHONY: faults
+faults: build ## play every fault of a provider to the binary beside 5,000 searches a second, and print their p99: some 10 minutes
+	$(GOTEST) ./internal/load -count=1 -v -timeout 45m -run '^TestFaultsBesideSearches$$' -faults -fever '$(CURDIR)/bin/fever'
+
 SOAKFLAGS ?=
 
 .PHONY: soak
