@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
+	"time"
 
 	"fever/event"
 	"fever/store"
@@ -19,17 +21,22 @@ import (
 //   - events of which only documents that the archive does not have can have told: they are not current,
 //     and have not changed since the archive begins, or something in it is wrong;
 //   - the outcomes of jobs, and all of the other providers;
-//   - the history of events that are as stored. The others have none.
+//   - the history of events that are as stored. Without one, and for the others, the documents tell it, if
+//     it leads to when the event last changed.
 type Merge struct {
 	Stored   store.Store // nil: nothing is
 	Replayed store.Store
+	KeepJobs int       // of what is stored, so many outcomes of each provider; 0: all
+	Since    time.Time // what events were before is left out if they changed earlier; zero: all is kept
 	// Results are those of the providers that were replayed. If nothing of one was committed it
 	// stays as it is stored.
 	Results map[string]Result
 	// Kept is how many events the archive does not tell of, once Differences has yielded all.
 	Kept int
 
-	other map[string]bool // keys of events that are not as stored: their history leads elsewhere
+	// Keys of events to which the history that is stored does not lead, or that which was replayed.
+	notStored, notReplayed map[string]bool
+	oldest                 map[string]uint64 // job with an outcome that is kept, by provider
 }
 
 // A Difference is a change of an event, or of a provider's time zone.
@@ -48,7 +55,7 @@ func (m *Merge) Differences(ctx context.Context) iter.Seq2[Difference, error] {
 			var d Difference
 			differs := false
 			if err == nil {
-				d, differs, err = m.difference(&p)
+				d, differs, err = m.difference(ctx, &p)
 			}
 			if err != nil {
 				yield(d, err)
@@ -61,8 +68,11 @@ func (m *Merge) Differences(ctx context.Context) iter.Seq2[Difference, error] {
 	}
 }
 
-func (m *Merge) difference(p *pair) (d Difference, differs bool, err error) {
-	now, err := m.choose(p)
+func (m *Merge) difference(ctx context.Context, p *pair) (d Difference, differs bool, err error) {
+	if p.kind() != store.ProviderPart && p.kind() != store.EventPart {
+		return d, false, nil
+	}
+	now, err := m.choose(ctx, p)
 	if err != nil {
 		return d, false, err
 	}
@@ -95,7 +105,7 @@ func (m *Merge) difference(p *pair) (d Difference, differs bool, err error) {
 }
 
 // recordOf returns the event that is a part, or nil.
-func recordOf(p *store.Part) (*event.Record, error) {
+func recordOf(p *piece) (*event.Record, error) {
 	if p == nil {
 		return nil, nil
 	}
@@ -113,19 +123,28 @@ func (m *Merge) Parts(ctx context.Context, differs bool) iter.Seq2[store.Part, e
 	}
 	return func(yield func(store.Part, error) bool) {
 		for p, err := range m.pairs(ctx) {
-			var part *store.Part
+			var chosen *piece
 			if err == nil {
-				part, err = m.choose(&p)
+				chosen, err = m.choose(ctx, &p)
 			}
-			if err == nil && part != nil && differs {
-				err = renew(part)
+			if err == nil && chosen != nil && differs {
+				err = renew(&chosen.Part)
 			}
 			if err != nil {
 				yield(store.Part{}, err)
 				return
 			}
-			if part != nil && !yield(*part, nil) {
-				return
+			if chosen == nil {
+				continue
+			}
+			parts := chosen.undos
+			if chosen.Kind != store.UndoPart {
+				parts = []store.Part{chosen.Part}
+			}
+			for _, part := range parts {
+				if !yield(part, nil) {
+					return
+				}
 			}
 		}
 	}
@@ -147,10 +166,47 @@ func renew(p *store.Part) (err error) {
 	return err
 }
 
-// A pair is what is stored under a key, and what was replayed; nil is nothing.
-type pair struct{ stored, replayed *store.Part }
+// A piece is a part, or all undos of an event under its key.
+type piece struct {
+	store.Part
+	undos []store.Part // the oldest first
+}
 
-func (p *pair) any() *store.Part {
+// pieces joins the undos of each event.
+func pieces(parts iter.Seq2[store.Part, error]) iter.Seq2[piece, error] {
+	return func(yield func(piece, error) bool) {
+		var of piece
+		for part, err := range parts {
+			if err != nil || part.Kind != store.UndoPart {
+				if !yield(piece{Part: part}, err) {
+					return
+				}
+				continue
+			}
+			key, _, err := store.ParseUndoKey(part.Key)
+			if err != nil {
+				yield(piece{}, err)
+				return
+			}
+			if len(of.undos) > 0 && !bytes.Equal(of.Key, key) {
+				if !yield(of, nil) {
+					return
+				}
+				of.undos = nil
+			}
+			of.Kind, of.Key = store.UndoPart, bytes.Clone(key)
+			of.undos = append(of.undos, store.Part{Kind: store.UndoPart, Key: bytes.Clone(part.Key), Value: bytes.Clone(part.Value)})
+		}
+		if len(of.undos) > 0 {
+			yield(of, nil)
+		}
+	}
+}
+
+// A pair is what is stored under a key, and what was replayed; nil is nothing.
+type pair struct{ stored, replayed *piece }
+
+func (p *pair) any() *piece {
 	if p.stored != nil {
 		return p.stored
 	}
@@ -164,16 +220,16 @@ func (p *pair) provider() string {
 	return string(name)
 }
 
-// pairs yields all parts of both stores in their order.
+// pairs yields all pieces of both stores in their order.
 func (m *Merge) pairs(ctx context.Context) iter.Seq2[pair, error] {
 	return func(yield func(pair, error) bool) {
 		var stored iter.Seq2[store.Part, error] = func(func(store.Part, error) bool) {}
 		if m.Stored != nil {
 			stored = m.Stored.Parts(ctx, false)
 		}
-		nextStored, stop := iter.Pull2(stored)
+		nextStored, stop := iter.Pull2(pieces(stored))
 		defer stop()
-		nextReplayed, stop := iter.Pull2(m.Replayed.Parts(ctx, false))
+		nextReplayed, stop := iter.Pull2(pieces(m.Replayed.Parts(ctx, false)))
 		defer stop()
 		s, err1, moreStored := nextStored()
 		r, err2, moreReplayed := nextReplayed()
@@ -213,36 +269,121 @@ func (m *Merge) pairs(ctx context.Context) iter.Seq2[pair, error] {
 	}
 }
 
-// choose returns the part of the merge, or nil if there is none.
-func (m *Merge) choose(p *pair) (*store.Part, error) {
+// choose returns the piece of the merge, or nil if there is none.
+func (m *Merge) choose(ctx context.Context, p *pair) (*piece, error) {
 	result := m.Results[p.provider()]
 	switch {
-	case p.kind() == store.HeadPart || p.kind() == store.JobPart || result.Committed == 0:
+	case p.kind() == store.JobPart:
+		return m.chooseJob(ctx, p)
+	case p.kind() == store.UndoPart:
+		return m.chooseHistory(p, &result)
+	case p.kind() == store.HeadPart || result.Committed == 0:
 		return clone(p.stored), nil
 	case p.kind() == store.EventPart:
-		part, err := chooseEvent(p, &result)
-		if part == nil || p.stored == nil || part.Current != p.stored.Current || !bytes.Equal(part.Value, p.stored.Value) {
-			if m.other == nil {
-				m.other = make(map[string]bool)
-			}
-			m.other[string(p.any().Key)] = true
-		}
-		return part, err
-	case p.kind() == store.UndoPart: // which leads back from what is stored
-		key, _, err := store.ParseUndoKey(p.any().Key)
-		if m.other[string(key)] {
-			return nil, err
-		}
-		return clone(p.stored), err
+		return m.chooseEvent(p, &result)
 	case p.kind() == store.ProviderPart && p.stored != nil && p.replayed != nil:
 		return chooseProvider(p)
 	}
 	return clone(p.replayed), nil
 }
 
+func note(keys *map[string]bool, key []byte) {
+	if *keys == nil {
+		*keys = make(map[string]bool)
+	}
+	(*keys)[string(key)] = true
+}
+
+// chooseJob chooses what is stored of a job, unless it is too old.
+func (m *Merge) chooseJob(ctx context.Context, p *pair) (*piece, error) {
+	if p.stored == nil || m.KeepJobs == 0 {
+		return clone(p.stored), nil
+	}
+	provider, id, err := store.ParseJobKey(p.stored.Key)
+	if err != nil {
+		return nil, err
+	}
+	oldest, known := m.oldest[provider]
+	if !known {
+		for job, err := range m.Stored.Jobs(ctx, store.JobFilter{Provider: provider, Limit: m.KeepJobs}) {
+			if err != nil {
+				return nil, err
+			}
+			oldest = job.ID
+		}
+		if m.oldest == nil {
+			m.oldest = make(map[string]uint64)
+		}
+		m.oldest[provider] = oldest
+	}
+	if id < oldest {
+		return nil, nil
+	}
+	return clone(p.stored), nil
+}
+
+// chooseHistory chooses the history that leads to the values of an event.
+func (m *Merge) chooseHistory(p *pair, result *Result) (*piece, error) {
+	key := p.any().Key
+	switch {
+	case p.stored != nil && !m.notStored[string(key)]:
+		return m.recent(p.stored)
+	case p.replayed != nil && !m.notReplayed[string(key)] && result.Committed > 0:
+		renumbered, err := renumber(p.replayed, result.jobs)
+		if err != nil {
+			return nil, err
+		}
+		return m.recent(renumbered)
+	}
+	return nil, nil
+}
+
+// recent leaves out changes that are too old.
+func (m *Merge) recent(history *piece) (*piece, error) {
+	kept := clone(history)
+	for len(kept.undos) > 0 && !m.Since.IsZero() {
+		u, err := store.DecodeUndo(kept.undos[0].Key, kept.undos[0].Value)
+		if err != nil {
+			return nil, err
+		}
+		if u.At >= m.Since.UnixMilli() {
+			break
+		}
+		kept.undos = kept.undos[1:]
+	}
+	return kept, nil
+}
+
+// renumber gives the changes of a history the jobs of then, for those of the replay. As that makes them longer,
+// the oldest may no longer have room.
+func renumber(history *piece, jobs map[uint64]uint64) (*piece, error) {
+	all := clone(history)
+	all.undos = slices.Clone(all.undos)
+	var size uint64
+	for i := range all.undos {
+		part := &all.undos[i]
+		u, err := store.DecodeUndo(part.Key, part.Value)
+		if err != nil {
+			return nil, err
+		}
+		u.Job = jobs[u.Job]
+		part.Key = store.UndoKey(all.Key, size)
+		if part.Value, err = u.Encode(part.Key); err != nil {
+			return nil, err
+		}
+		size += store.UndoSize(part.Value)
+	}
+	for size > store.MaxHistory {
+		size -= store.UndoSize(all.undos[0].Value)
+		all.undos = all.undos[1:]
+	}
+	return all, nil
+}
+
 // chooseEvent chooses an event of a provider that was replayed.
-func chooseEvent(p *pair, result *Result) (*store.Part, error) {
+func (m *Merge) chooseEvent(p *pair, result *Result) (chosen *piece, err error) {
 	if p.stored == nil {
+		note(&m.notStored, p.replayed.Key)
 		return clone(p.replayed), nil
 	}
 	was, err := store.DecodeValue(p.stored.Key, p.stored.Value)
@@ -251,28 +392,33 @@ func chooseEvent(p *pair, result *Result) (*store.Part, error) {
 	}
 	if p.replayed == nil {
 		if len(result.Wrong) == 0 && (p.stored.Current || was.LastChanged >= result.From.UnixMilli()) {
+			note(&m.notStored, p.stored.Key)
 			return nil, nil // the archive's documents would tell of it
 		}
-		part := clone(p.stored)
-		part.Item = ""
-		return part, nil
+		chosen = clone(p.stored)
+		chosen.Item = ""
+		return chosen, nil
 	}
 	is, err := store.DecodeValue(p.replayed.Key, p.replayed.Value)
 	if err != nil {
 		return nil, err
 	}
 	is.FirstSeen, is.Revision = min(is.FirstSeen, was.FirstSeen), was.Revision
-	if bytes.Equal(is.Event, was.Event) {
-		is.LastChanged = min(is.LastChanged, was.LastChanged)
+	if bytes.Equal(is.Event, was.Event) && was.LastChanged < is.LastChanged {
+		is.LastChanged = was.LastChanged
+		note(&m.notReplayed, p.replayed.Key)
 	}
-	part := clone(p.replayed)
-	part.Value, err = is.Encode(part.Key)
-	return part, err
+	chosen = clone(p.replayed)
+	chosen.Value, err = is.Encode(chosen.Key)
+	if chosen.Current != p.stored.Current || !bytes.Equal(chosen.Value, p.stored.Value) {
+		note(&m.notStored, chosen.Key)
+	}
+	return chosen, err
 }
 
 // chooseProvider chooses what is kept of a provider. A later answer may have brought other validators of
 // the same document.
-func chooseProvider(p *pair) (*store.Part, error) {
+func chooseProvider(p *pair) (*piece, error) {
 	was, err := store.DecodeProvider(p.stored.Key, p.stored.Value)
 	if err != nil {
 		return nil, err
@@ -288,7 +434,7 @@ func chooseProvider(p *pair) (*store.Part, error) {
 	return clone(p.replayed), nil
 }
 
-func clone(p *store.Part) *store.Part {
+func clone(p *piece) *piece {
 	if p == nil {
 		return nil
 	}

@@ -178,6 +178,7 @@ func (h *history) replay(format feed.Format) (m replay.Merge, result replay.Resu
 		h.Fatal(err)
 	}
 	made := openStore(h, filepath.Join(folder, "replayed.db"))
+	made.History = 90 * 24 * time.Hour
 	var none string
 	result, err = replay.Provider(h.Context(), newIngester(made, format, &none), h.dir, "p", replay.Range{Store: h.st, At: time.Now()})
 	if err != nil {
@@ -205,6 +206,24 @@ func differences(t testing.TB, m *replay.Merge) (all []string) {
 		}
 		all = append(all, fmt.Sprintf("%s: %s, was %s", r.EventID, show(d.After), show(d.Before)))
 	}
+	return all
+}
+
+// versions returns what the events of a store are and were, a line each.
+func versions(t testing.TB, st store.Store) (all []string) {
+	t.Helper()
+	for r, err := range st.Records(t.Context(), store.Filter{Window: event.Always}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for v, err := range st.Versions(t.Context(), r.Key) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, fmt.Sprintf("%s: %s %t %s by %d", r.EventID, v.Title, v.Current, v.At.Format(time.TimeOnly), v.Job))
+		}
+	}
+	slices.SortStableFunc(all, func(a, b string) int { return strings.Compare(a[:2], b[:2]) })
 	return all
 }
 
@@ -321,19 +340,14 @@ func TestOtherFormat(t *testing.T) {
 		if err := filled.Check(); err != nil {
 			t.Error(err)
 		}
-		for r, err := range filled.Records(t.Context(), store.Filter{Window: event.Always}) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			versions := 0 // the history leads back from the values that were stored
-			for _, err := range filled.Versions(t.Context(), r.Key) {
-				if versions++; err != nil {
-					t.Error(err)
-				}
-			}
-			if want := map[string]int{"0": 2, "2": 1, "3": 1}[r.EventID]; versions != want {
-				t.Errorf("%s has %d versions, not %d", r.EventID, versions, want)
-			}
+		// That of 0 is as it is stored, and the others are those of the documents.
+		wantVersions := []string{
+			"0: before false 00:02:00 by 2", "0: before true 00:01:00 by 0",
+			"2: B2 true 00:04:00 by 4", "2: B true 00:03:00 by 0",
+			"3: C false 00:04:00 by 4", "3: C true 00:03:00 by 0",
+		}
+		if got := versions(t, filled); !slices.Equal(got, wantVersions) {
+			t.Errorf("versions:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(wantVersions, "\n"))
 		}
 		_, revision, err := h.st.Load(t.Context())
 		if err != nil {
@@ -341,6 +355,63 @@ func TestOtherFormat(t *testing.T) {
 		}
 		if _, _, err := filled.Changes(t.Context(), revision); !errors.Is(err, store.ErrRewritten) {
 			t.Errorf("changes since what was stored: %v", err)
+		}
+	})
+}
+
+// TestHistoryOfDocuments replays what is stored without a history: the documents tell it. No more is kept
+// than is asked for, of changes and of outcomes.
+func TestHistoryOfDocuments(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHistory(t)
+		h.st.History = 0
+		h.fetch("1 before\n2 b\n")
+		h.archive()
+		h.fetch("away") // so the replay counts other jobs
+		h.fetch("1 a\n2 b\n")
+		h.fetch("1 a\n")
+		h.fetch("1 c\n")
+		h.close()
+		m, result := h.replay(text)
+		if result.Committed != 3 || len(result.Wrong) > 0 {
+			t.Fatalf("result: %+v", result)
+		}
+		if got := differences(t, &m); len(got) > 0 {
+			t.Errorf("differences: %q", got)
+		}
+		began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // in the bubble
+		for _, test := range []struct {
+			since time.Time
+			jobs  int
+			want  []string
+		}{
+			// The documents do not tell when the values of 2 came, so what they tell does not lead to them.
+			{time.Time{}, 5, []string{"1: c true 00:05:00 by 5", "1: a true 00:03:00 by 0", "2: b false 00:01:00 by 0"}},
+			{began.Add(5 * time.Minute), 1, []string{"1: c true 00:05:00 by 5", "1: a true 00:03:00 by 0", "2: b false 00:01:00 by 0"}},
+			{began.Add(6 * time.Minute), 3, []string{"1: c true 00:05:00 by 0", "2: b false 00:01:00 by 0"}},
+		} {
+			m := replay.Merge{Stored: h.st, Replayed: m.Replayed, Results: m.Results, Since: test.since, KeepJobs: test.jobs}
+			filled := openStore(t, filepath.Join(t.TempDir(), "filled.db"))
+			if err := filled.Fill(t.Context(), m.Parts(t.Context(), false)); err != nil {
+				t.Fatal(err)
+			}
+			if err := filled.Check(); err != nil {
+				t.Error(err)
+			}
+			if got := versions(t, filled); !slices.Equal(got, test.want) {
+				t.Errorf("since %s: versions:\n%s\nwant\n%s", test.since, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+			}
+			var jobs []uint64
+			for job, err := range filled.Jobs(t.Context(), store.JobFilter{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				jobs = append(jobs, job.ID)
+			}
+			if want := []uint64{5, 4, 3, 2, 1}[:test.jobs]; !slices.Equal(jobs, want) {
+				t.Errorf("outcomes of %d, not of %d", jobs, want)
+			}
 		}
 	})
 }
