@@ -56,3 +56,33 @@ func TestDatabase(t *testing.T) {
 		t.Errorf("health: %s", stderr)
 	}
 }
+
+// TestReplayDatabase replays what is stored in a file into a database, and what is stored in the database into a
+// file: each has the same events, outcomes and history.
+func TestReplayDatabase(t *testing.T) {
+	t.Parallel()
+	file, database := synced(t, "event-list"), postgrestest.Database(t)
+	archive := file + ".archive"
+	history := func(db string) string {
+		stdout, _ := run(t, exitDone, "dump", "--db", db, "--history", "feverup/291/291")
+		return stdout
+	}
+	want, wantHistory := dumps(t, file), history(file)
+	run(t, exitDone, "replay", "--db", file, "--into", database)
+	if got := dumps(t, database); got != want {
+		t.Errorf("the database dumps\n%s\nnot\n%s", got, want)
+	}
+	if got := history(database); got != wantHistory {
+		t.Errorf("the history in the database is\n%s\nnot\n%s", got, wantHistory)
+	}
+	run(t, exitDone, "check", "--db", database)
+	run(t, exitDone, "replay", "--db", database, "--archive", archive, "--compare")
+	if stdout, stderr := run(t, exitFailed, "replay", "--db", file, "--into", database); !strings.Contains(stderr, "something is stored there") || stdout != "" {
+		t.Errorf("into a database that is in use: %s%s", stdout, stderr)
+	}
+	back := filepath.Join(t.TempDir(), "back.db")
+	run(t, exitDone, "replay", "--db", database, "--archive", archive, "--into", back)
+	if got := dumps(t, back); got != want {
+		t.Errorf("back in a file it dumps\n%s\nnot\n%s", got, want)
+	}
+}

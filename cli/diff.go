@@ -18,17 +18,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"fever/archive"
-	"fever/config"
 	"fever/replay"
 	"fever/store"
 	"fever/store/bolt"
 )
 
 // diffCommand holds the settings of fever diff.
-type diffCommand struct {
-	config.Config
-	asJSON bool
-}
+type diffCommand struct{ replaying }
 
 func newDiff() *cobra.Command {
 	var d diffCommand
@@ -60,15 +56,13 @@ It reads the archive of --archive, by default that beside --db, and nothing else
 				}
 				ids = append(ids, id)
 			}
-			if err := d.Complete(cmd.Flags()); err != nil {
-				return &usageError{err}
+			if err := d.complete(cmd); err != nil {
+				return err
 			}
-			logUnknownVariables(cmd, newLog(&d.Config, cmd.ErrOrStderr()), d.Variables)
 			return d.run(cmd.Context(), ids, cmd.OutOrStdout())
 		},
 	}
-	d.Register(cmd.Flags())
-	cmd.Flags().BoolVar(&d.asJSON, "json", false, "print JSON")
+	d.register(cmd.Flags(), "print JSON")
 	return cmd
 }
 

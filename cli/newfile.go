@@ -68,6 +68,18 @@ func (n *newFile) write(ctx context.Context, f func(*os.File) error) (size int64
 	return size, err
 }
 
+// try returns an error if write would fail before it calls f.
+func (n *newFile) try() error {
+	if err := n.may(); err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(n.path), temporaryFiles)
+	if err != nil {
+		return err
+	}
+	return errors.Join(temporary.Close(), os.Remove(temporary.Name()))
+}
+
 // may returns an error if there is something at the path that must not be replaced.
 func (n *newFile) may() error {
 	there, err := os.Stat(n.path)

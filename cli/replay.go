@@ -17,6 +17,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"fever/archive"
 	"fever/config"
@@ -27,13 +28,12 @@ import (
 
 // replayCommand holds the settings of fever replay.
 type replayCommand struct {
-	config.Config
+	replaying
 	into    string
 	until   string
 	names   []string
 	dryRun  bool
 	compare bool
-	asJSON  bool
 }
 
 func newReplay() *cobra.Command {
@@ -44,7 +44,8 @@ func newReplay() *cobra.Command {
 		Long: `Replay makes a new data file, or fills an empty database, from the documents in the
 archive. It runs the jobs again that got them, as of then, with the settings and the
 decoders of now. So it is the remedy after a wrong time zone or a mended mapping: the new
-file is what fever would have stored. With the same settings it has what --db has.
+file is what fever would have stored. With the same settings it has what --db has, but
+for what --keep-jobs and --history do not keep.
 
 It changes neither the archive nor what is stored at --db, and a fever serve may run
 meanwhile. To use the new file, stop fever serve and name the file with --db.
@@ -52,8 +53,8 @@ meanwhile. To use the new file, stop fever serve and name the file with --db.
 What the archive cannot tell comes from --db: events that were gone before the first
 document in the archive, when others were first seen, the outcomes of jobs, and all of
 the providers that are not replayed. With --until, or if there is nothing at --db, the
-new file has what the archive tells, and nothing else. What fever forget has removed
-stays removed.
+new file has what the archive tells, and nothing else. Then there is nothing to compare
+it with. What fever forget has removed stays removed.
 
 Replay prints what it did for each provider, and how many events differ from --db. With
 --dry-run it lists them instead of writing anything. It exits with 1 if a job that
@@ -68,22 +69,42 @@ does so, too, if anything differs.
   fever replay --config fever.yaml --compare          # has a change of a mapping any effect?`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := r.Complete(cmd.Flags()); err != nil {
-				return &usageError{err}
+			if err := r.complete(cmd); err != nil {
+				return err
 			}
-			logUnknownVariables(cmd, newLog(&r.Config, cmd.ErrOrStderr()), r.Variables)
 			return r.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	flags := cmd.Flags()
-	r.Register(flags)
+	r.register(flags, "print what would differ as JSON")
 	flags.StringVar(&r.into, "into", "", "the new data `file`, or the URL of an empty PostgreSQL database")
 	flags.StringArrayVar(&r.names, "provider", nil, "only the provider with this `name`; may be repeated")
 	flags.StringVar(&r.until, "until", "", "only jobs that began before this RFC 3339 `time`")
 	flags.BoolVar(&r.dryRun, "dry-run", false, "list what would differ from --db, and write nothing")
 	flags.BoolVar(&r.compare, "compare", false, "--dry-run that exits with 1 if anything differs")
-	flags.BoolVar(&r.asJSON, "json", false, "print what would differ as JSON")
 	return cmd
+}
+
+// A replaying holds the common settings of fever replay and fever diff. They change neither what is
+// stored nor the archive.
+type replaying struct {
+	config.Config
+	asJSON bool
+}
+
+// register adds the flags. Help says what is printed as JSON.
+func (r *replaying) register(flags *pflag.FlagSet, help string) {
+	r.Register(flags)
+	flags.Lookup("db").Usage = "the data `file`, or the URL of a PostgreSQL database (postgres://...); nothing is written there"
+	flags.BoolVar(&r.asJSON, "json", false, help)
+}
+
+func (r *replaying) complete(cmd *cobra.Command) error {
+	if err := r.Complete(cmd.Flags()); err != nil {
+		return &usageError{err}
+	}
+	logUnknownVariables(cmd, newLog(&r.Config, cmd.ErrOrStderr()), r.Variables)
+	return nil
 }
 
 var errNoArchive = usagef("there is no archive: name its folder with --archive")
@@ -96,6 +117,8 @@ func (r *replayCommand) check() error {
 		return usagef("--into is where something is written: leave out --dry-run and --compare, or it")
 	case !r.dryRun && r.into == "":
 		return usagef("--into is missing: say where the new data file is to be, or add --dry-run")
+	case r.compare && r.until != "":
+		return usagef("--compare is with what is stored now: leave out --until, or say --dry-run")
 	case r.asJSON && !r.dryRun:
 		return usagef("--json is for --dry-run and --compare")
 	case r.Archive.Dir == "":
@@ -140,8 +163,11 @@ func (r *replayCommand) run(ctx context.Context, out, errOut io.Writer) (err err
 		if err != nil {
 			return err
 		}
-		if of.Store != nil {
+		switch {
+		case of.Store != nil:
 			defer closing(of.Store, &err)
+		case r.compare:
+			return fmt.Errorf("there is nothing at %s to compare with", r.DB)
 		}
 	}
 	made, err := bolt.Open(filepath.Join(folder, "replayed.db"), r.KeepJobs)
@@ -154,15 +180,21 @@ func (r *replayCommand) run(ctx context.Context, out, errOut io.Writer) (err err
 	if r.asJSON {
 		p.w = errOut
 	}
-	m := replay.Merge{Stored: of.Store, Replayed: made, Results: make(map[string]replay.Result)}
+	m := replay.Merge{
+		Stored: of.Store, Replayed: made, KeepJobs: r.KeepJobs, Since: of.At.Add(-r.History), Results: make(map[string]replay.Result),
+	}
 	g := newIngester(&r.Config, made, slog.New(slog.DiscardHandler), collected(&r.Config))
 	var failed error
 	replayed := 0 // jobs
-	for _, name := range archived {
-		if !slices.Contains(names, name) {
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(archived, names)))) {
+		switch {
+		case !slices.Contains(names, name):
 			if len(r.names) == 0 {
 				p.printf("%s: not replayed: it is not in the settings\n", name)
 			}
+			continue
+		case !slices.Contains(archived, name):
+			p.printf("%s: not replayed: the archive has no document of it\n", name)
 			continue
 		}
 		result, err := replay.Provider(ctx, g, r.Archive.Dir, name, of)
@@ -187,8 +219,13 @@ func (r *replayCommand) run(ctx context.Context, out, errOut io.Writer) (err err
 	if m.Kept > 0 {
 		p.printf("%s as stored: no document in the archive tells of %s\n", count(m.Kept, "event stays", "events stay"), english.PluralWord(m.Kept, "it", "them"))
 	}
-	if of.Store != nil {
+	switch {
+	case of.Store != nil:
 		p.printf("compared with %s: %s\n", r.DB, &all)
+	case r.until != "":
+		p.printf("compared with nothing, as of --until: %s\n", &all)
+	default:
+		p.printf("compared with nothing, since nothing is at %s: %s\n", r.DB, &all)
 	}
 	if r.dryRun {
 		if r.compare && all.any > 0 {
@@ -223,7 +260,7 @@ func (r *replayCommand) write(ctx context.Context, parts iter.Seq2[store.Part, e
 	}
 	file := newFile{path: r.into, of: r.DB}
 	if parts == nil {
-		return file.may()
+		return file.try()
 	}
 	_, err = file.write(ctx, func(f *os.File) error { return fillFile(ctx, f.Name(), parts) })
 	return err
