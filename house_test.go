@@ -32,13 +32,13 @@ var allowed = map[string][]string{
 	"httpapi":               {"httpapi/server", "index", "index/deflate", "event"},
 	"httpapi/server":        {},
 	"internal/pipe":         {}, // for tests, too
-	"ops":                   {"ops/page", "ops/control", "ops/publish", "httpapi/server", "ingest", "provider", "provider/feed", "store", "index", "index/follow"},
+	"ops":                   {"ops/page", "ops/control", "ops/publish", "httpapi/server", "ingest", "ingest/sandbox", "provider", "provider/feed", "store", "index", "index/follow"},
 	"ops/control":           {"httpapi/server", "explain", "ingest", "provider", "provider/feed", "store", "index", "event"},
 	"ops/human":             {},
 	"ops/publish":           {"ops/control", "httpapi/server", "store", "event"},
-	"ops/page":              {"httpapi/server", "ops/human", "explain", "event", "ingest", "provider", "provider/feed", "provider/inspect", "store", "index"},
+	"ops/page":              {"httpapi/server", "ops/human", "explain", "event", "ingest", "ingest/sandbox", "provider/feed", "provider/inspect", "store", "index"},
 	"ingest":                {"archive", "provider/feed", "store"},
-	"ingest/sandbox":        {"event", "provider", "provider/feed", "store"},
+	"ingest/sandbox":        {"event", "provider", "provider/feed", "provider/inspect", "store"},
 	"internal/leak":         {}, // for tests, which these rules leave alone
 	"internal/harness":      {},
 	"internal/load":         {"internal/harness", "internal/plot", "internal/postgrestest"},
@@ -64,7 +64,7 @@ var allowed = map[string][]string{
 	"internal/postgrestest": {}, // for tests, too
 	"internal/replicas":     {"internal/harness", "internal/plot", "internal/postgrestest"},
 	"replay":                {"archive", "ingest", "provider/feed", "store", "event"},
-	"explain":               {"archive", "store", "provider/feed", "event"},
+	"explain":               {"archive", "store", "provider/feed", "provider/inspect", "event"},
 	"internal/torture":      {"internal/harness", "archive", "store", "store/bolt"}, // to check the files that it has a process leave behind
 
 	"provider/feed/dump":      {"provider/feed", "provider/jsonscan", "event"},
@@ -205,6 +205,50 @@ func checkImports(t *testing.T, folder, path string, file *ast.File) {
 			if (imported == module || strings.HasPrefix(imported, module+"/")) && !slices.Contains(strings.Fields(owners), folder) {
 				t.Errorf("%s imports %s, which only %s may", path, imported, owners)
 			}
+		}
+	}
+}
+
+// decoding says which files alone may call a function that decodes documents in the process that
+// calls it. None of them is a part of fever serve but for its child.
+var decoding = map[string][]string{
+	"feed.Decode":       {"provider/changes.go", "provider/follow.go", "provider/provider.go", "provider/inspect/find.go", "internal/feedtest/golden.go"},
+	"inspect.Find":      {"ingest/sandbox/child.go", "explain/documents.go"},
+	"explain.NewReader": {"cli/explain.go"},
+	"sandbox.Serve":     {"cli/decode.go"},
+}
+
+// TestDecoding holds that nothing of fever serve decodes beside its child.
+func TestDecoding(t *testing.T) {
+	t.Parallel()
+	called := map[string][]string{}
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if function, is := n.(*ast.SelectorExpr); is {
+				if name, is := function.X.(*ast.Ident); is {
+					called[name.Name+"."+function.Sel.Name] = append(called[name.Name+"."+function.Sel.Name], filepath.ToSlash(path))
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for function, files := range decoding {
+		got := slices.Compact(called[function])
+		slices.Sort(got)
+		slices.Sort(files)
+		if !slices.Equal(got, files) {
+			t.Errorf("%s is called in %q, and may be in %q", function, got, files)
 		}
 	}
 }

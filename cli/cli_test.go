@@ -19,16 +19,27 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"fever/config"
 	"fever/event"
+	"fever/ingest/sandbox"
+	"fever/internal/feedtest"
 	"fever/internal/leak"
 	"fever/internal/postgrestest"
+	"fever/provider"
 )
 
 // asProgram is the environment variable that has the binary of these tests be the program.
 const asProgram = "TEST_AS_FEVER"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" || len(os.Args) > 1 && os.Args[1] == decodeName {
+	if len(os.Args) == 2 && os.Args[1] == decodeName {
+		if err := sandbox.Serve(os.Stdin, os.NewFile(3, "answers"), os.Stdout, fragile, sandbox.Confine()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(exitFailed)
+		}
+		os.Exit(exitDone)
+	}
+	if os.Getenv(asProgram) != "" {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		code := Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 		stop()
@@ -44,6 +55,16 @@ func TestMain(m *testing.M) {
 	}
 	runewidth.DefaultCondition.EastAsianWidth = false // whatever their language is
 	os.Exit(leak.Check(postgrestest.Run(m)))
+}
+
+// fragile makes a provider of a recipe whose format has bugs that the formats here do not have: so a test
+// can tell who decodes.
+func fragile(recipe []byte) (*provider.Provider, error) {
+	p, err := config.ReadRecipe(recipe)
+	if err == nil {
+		p.Format = feedtest.Fragile(p.Format)
+	}
+	return p, err
 }
 
 // feeds returns the paths of the three answers in one dialect.

@@ -31,16 +31,23 @@ func newDecode() *cobra.Command {
 	}
 }
 
+// newSandbox returns what decodes documents of a provider in a process of its own.
+func newSandbox(p *config.Provider, log *slog.Logger) (*sandbox.Sandbox, error) {
+	recipe, err := p.Recipe()
+	if err != nil {
+		return nil, fmt.Errorf("provider %s: tell another process how to decode: %w", p.Name, err)
+	}
+	return &sandbox.Sandbox{Provider: p.Provider, Recipe: recipe, Command: []string{decodeName}, Log: log}, nil
+}
+
 // sandboxed returns the settings of the providers' jobs, which decode in processes of their own.
 func sandboxed(c *config.Config, log *slog.Logger) ([]ingest.Provider, error) {
 	all := collected(c)
 	for i := range all {
-		p := &c.Providers[i]
-		recipe, err := p.Recipe()
+		s, err := newSandbox(&c.Providers[i], log)
 		if err != nil {
-			return nil, fmt.Errorf("provider %s: tell another process how to decode: %w", p.Name, err)
+			return nil, err
 		}
-		s := &sandbox.Sandbox{Provider: p.Provider, Recipe: recipe, Command: []string{decodeName}, Log: log}
 		all[i].Decode, all[i].Done = s.Decode, s.Close
 		if all[i].Again != nil {
 			all[i].Again = s.Again

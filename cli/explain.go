@@ -42,7 +42,7 @@ case. If no such event is stored and you gave its id or ids, explain lists the r
 these ids that jobs have rejected, as far as their outcomes tell. Then it reads the
 documents of the archive again, the newest first and for at most a minute, and says
 whether such a row was rejected, ignored or deleted, and how far back it has looked.
-While fever serve runs, that looks for a few seconds. Documents are read with the
+While fever serve runs, that looks for ten seconds. Documents are read with the
 settings of today.`,
 		Example: `  fever explain feverup/291/291
   fever explain camela --starts-at 2021-06-01T00:00:00Z --ends-at 2021-06-30T20:00:00Z
@@ -131,7 +131,7 @@ func (e *explainCommand) documents(ctx context.Context, st store.Store, progress
 	}
 	readers := make(map[string]explain.Reader)
 	for name, format := range formats {
-		readers[name] = explain.Reader{Format: format, Location: cmp.Or(locations[name], e.Locations[name], time.UTC)}
+		readers[name] = explain.NewReader(format, name, cmp.Or(locations[name], e.Locations[name], time.UTC))
 	}
 	told := time.Now()
 	return &explain.Documents{Dir: e.Archive.Dir, Readers: readers, Time: longestSearch, Looked: func(documents int, since time.Time) {

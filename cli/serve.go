@@ -21,6 +21,7 @@ import (
 	"fever/index"
 	"fever/index/follow"
 	"fever/ingest"
+	"fever/ingest/sandbox"
 	"fever/ops"
 	"fever/ops/control"
 	"fever/provider"
@@ -110,16 +111,21 @@ func (s *serveCommand) complete(flags *pflag.FlagSet) error {
 }
 
 // explainTime is how long an answer may read documents of the archive. Whoever asks waits for it.
-const explainTime = 5 * time.Second
+const explainTime = 10 * time.Second
 
-// documents returns what is needed to read the documents of the archive again.
-func (s *serveCommand) documents() explain.Documents {
-	readers := make(map[string]explain.Reader)
+// documents returns what is needed to read the documents of the archive again, in one process of their
+// own at a time.
+func (s *serveCommand) documents(log *slog.Logger) (d explain.Documents, err error) {
+	d = explain.Documents{Dir: s.Archive.Dir, Readers: make(map[string]explain.Reader), Time: explainTime, Turn: make(chan struct{}, 1)}
 	for i := range s.Providers {
 		p := &s.Providers[i]
-		readers[p.Name] = explain.Reader{Format: p.Format, Location: p.Location}
+		box, err := newSandbox(p, log)
+		if err != nil {
+			return d, err
+		}
+		d.Readers[p.Name] = explain.Reader{Find: box.Find, Tables: p.Format.Again != nil, Done: box.Close}
 	}
-	return explain.Documents{Dir: s.Archive.Dir, Readers: readers, Time: explainTime}
+	return d, nil
 }
 
 // opsGrace is how long a stop waits for answers of the ops listener. The slow ones end by
@@ -196,6 +202,10 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	documents, err := s.documents(log)
+	if err != nil {
+		return err
+	}
 	c := newIngester(&s.Config, st, log, providers)
 	c.Publish = follower.CatchUp
 	closeArchive, err := keepDocuments(c, &s.Archive, log)
@@ -216,10 +226,16 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 		InFlight: &metrics.InFlight, Shed: &metrics.Shed, Observe: metrics.Search,
 	})
 	watched := ops.Ops{
-		Server: control.Server{Index: x, Ingester: c, Store: st, Documents: s.documents(), Draining: ctx.Done(), Stopping: stopping.Done(), Log: log},
+		Server: control.Server{Index: x, Ingester: c, Store: st, Documents: documents, Draining: ctx.Done(), Stopping: stopping.Done(), Log: log},
 		Search: search, Metrics: metrics, OpenAPI: httpapi.OpenAPI,
 		Token: s.OpsToken, Version: buildVersion(), ReadyWhenLoaded: s.NoSync || s.ReadyAfter == config.AfterLoad,
-		Entry: config.ParseEntry,
+		Entry: func(settings []byte, most int64) (*sandbox.Sandbox, error) {
+			p, err := config.ParseEntry(settings, most)
+			if err != nil {
+				return nil, err
+			}
+			return newSandbox(&p, log)
+		},
 	}
 
 	setHandler(ops.New(watched))

@@ -123,14 +123,15 @@ var readingKeys = []string{"format", "timezone", "tolerate", "map"}
 // ParseEntry reads an entry of the list of providers that stands alone, for somebody who tries
 // how a document of at most so many bytes is read. Of the keys only those count that say how to
 // read it: no environment variable and no file is read.
-func ParseEntry(text []byte, most int64) (*provider.Provider, error) {
+func ParseEntry(text []byte, most int64) (Provider, error) {
 	p, err := (&file{path: "entry"}).single(text, readingKeys...)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
 	c := p.Config
 	c.MaxBytes = most
-	return provider.New(c)
+	p.Provider, err = provider.New(c)
+	return p, err
 }
 
 // single reads an entry that stands alone, or only the given keys of it.

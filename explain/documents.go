@@ -4,10 +4,11 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"fever/archive"
 	"fever/event"
 	"fever/provider/feed"
+	"fever/provider/inspect"
 	"fever/store"
 )
 
@@ -27,16 +29,29 @@ import (
 type Documents struct {
 	Dir     string            // of the archive; empty: there is none
 	Readers map[string]Reader // by provider
-	Time    time.Duration     // the most that reading them may take
+	Time    time.Duration     // the most that reading them for one question may take, and waiting for the turn
+	// Turn has room for an element: the question for which documents are read puts it there. The others
+	// wait. It is nil if there is never another one.
+	Turn chan struct{}
 	// Looked is called after each document that was searched, with their number and when the job of
 	// the last one began. It is nil if nobody wants to know.
 	Looked func(documents int, since time.Time)
 }
 
-// A Reader says how the documents of a provider are read.
+// A Reader reads the documents of a provider.
 type Reader struct {
-	Format   feed.Format
-	Location *time.Location
+	// Find is [inspect.Find] with the settings of the provider.
+	Find   func(doc *feed.Document, wanted []inspect.Wanted) ([]inspect.Found, error)
+	Tables bool   // rows of the documents take values from rows of tables
+	Done   func() // called after the last document of a question; nil: there is nothing to do
+}
+
+// NewReader returns a reader that decodes in this process. The provider's local times count in the
+// location.
+func NewReader(f feed.Format, provider string, location *time.Location) Reader {
+	return Reader{Tables: f.Again != nil, Find: func(doc *feed.Document, wanted []inspect.Wanted) ([]inspect.Found, error) {
+		return inspect.Find(doc, f, provider, location, wanted)
+	}}
 }
 
 const (
@@ -81,11 +96,12 @@ func (p *Place) String() string {
 // Searched says what was found in the archive of an event that is not stored, and how far it was
 // searched. The newest documents were first.
 type Searched struct {
-	Sightings  []Sighting `json:"sightings"` // the newest first
-	Documents  int        `json:"documents"` // that were searched
-	Unreadable int        `json:"unreadable"`
-	Since      time.Time  `json:"since,omitzero"` // when the job of the oldest one began
-	// Ended says why older documents were not searched. It is empty if all were.
+	Sightings  []Sighting `json:"sightings"`         // the newest first
+	Documents  int        `json:"documents"`         // that were searched
+	Unreadable int        `json:"unreadable"`        // of these, those that could not be read to their end
+	Damaged    int        `json:"damaged,omitempty"` // places in the archive that are not what was written
+	Since      time.Time  `json:"since,omitzero"`    // when the job of the oldest one began
+	// Ended says why older documents, or any, were not searched. It is empty if all were.
 	Ended string `json:"ended,omitempty"`
 }
 
@@ -102,93 +118,233 @@ type Sighting struct {
 	Since     time.Time `json:"since"`
 }
 
+// begin waits until documents may be read for a question, and reports false if the context has ended
+// before. Call end in the end if it is true.
+func (d *Documents) begin(ctx context.Context) bool {
+	if d.Turn == nil {
+		return true
+	}
+	select {
+	case d.Turn <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (d *Documents) end() {
+	if d.Turn != nil {
+		<-d.Turn
+	}
+}
+
+// done says that no more documents of a provider are read for a question.
+func (d *Documents) done(provider string) {
+	if done := d.Readers[provider].Done; done != nil {
+		done()
+	}
+}
+
+// busy says why no documents were read when the turn has not come in time.
+const busy = "documents are read for other questions: ask again in a moment"
+
+// none returns why the archive has no documents of providers, or "" if it may have some.
+func (d *Documents) none(providers ...string) string {
+	switch names, err := archive.Providers(d.Dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "there is no archive in the folder " + d.Dir
+	case err != nil:
+		return err.Error()
+	case !slices.ContainsFunc(providers, func(p string) bool { return slices.Contains(names, p) }):
+		return fmt.Sprintf("the archive in the folder %s has nothing of %s", d.Dir, strings.Join(providers, ", "))
+	}
+	return ""
+}
+
 // origins finds the rows that the values of events come from.
 func (d *Documents) origins(ctx context.Context, st store.Store, events []Event) error {
-	ctx, cancel := context.WithTimeout(ctx, d.Time)
+	limited, cancel := context.WithTimeout(ctx, d.Time)
 	defer cancel()
+	all := make(map[string][]*Event) // by provider
 	for i := range events {
 		e := &events[i]
-		_, known := d.Readers[e.Provider]
-		switch {
-		case e.Origin != nil || e.NoOrigin != "": // found with another one
+		switch _, known := d.Readers[e.Provider]; {
 		case d.Dir == "":
 			e.NoOrigin = "no archive is kept"
 		case !known:
 			e.NoOrigin = "the settings here do not say how documents of " + e.Provider + " are read"
 		default:
-			var same []*Event // that the same job brought
-			for j := range events[i:] {
-				if o := &events[i+j]; o.Provider == e.Provider && o.LastChanged.Equal(e.LastChanged) {
-					same = append(same, o)
-				}
-			}
-			if err := d.originsOf(ctx, st, same); err != nil {
-				return err
+			if e.NoOrigin = d.none(e.Provider); e.NoOrigin == "" {
+				all[e.Provider] = append(all[e.Provider], e)
 			}
 		}
 	}
-	return nil
+	if len(all) == 0 {
+		return nil
+	}
+	if !d.begin(limited) {
+		for _, of := range all {
+			for _, e := range of {
+				e.NoOrigin = busy
+			}
+		}
+		return ctx.Err()
+	}
+	defer d.end()
+	for provider, of := range all {
+		jobs := make(map[time.Time][]*Event) // by when the job began that brought them
+		for _, e := range of {
+			jobs[e.LastChanged] = append(jobs[e.LastChanged], e)
+		}
+		q := &question{Documents: d, st: st, provider: provider}
+		for started, brought := range jobs {
+			q.originsOf(limited, started, brought)
+		}
+		d.done(provider)
+	}
+	return ctx.Err()
 }
 
-// originsOf is origins for events that one job brought.
-func (d *Documents) originsOf(ctx context.Context, st store.Store, events []*Event) error {
-	of := events[0]
-	docs, err := archive.DocumentsOf(d.Dir, of.Provider, of.LastChanged)
+// A question is one about events of a provider, for which documents are read.
+type question struct {
+	*Documents
+
+	st       store.Store
+	provider string
+}
+
+// brought reports whether a job has committed what it made of a document.
+func brought(doc *archive.Document) bool {
+	return doc.GoneBefore == "" && doc.Failure == "" && doc.Outcome.Failure == ""
+}
+
+// originsOf is origins for events that the job brought which began at a time.
+func (q *question) originsOf(ctx context.Context, started time.Time, events []*Event) {
+	docs, err := archive.DocumentsOf(q.Dir, q.provider, started)
 	missing := "the archive does not have the documents of that job"
 	if err != nil {
 		missing += ", or they cannot be read: " + err.Error()
 	}
+	o := lookup{question: q, events: events, parents: make([]string, len(events))}
+	var tables []archive.Document
 	for i := range docs {
 		doc := &docs[i]
-		if doc.Failure != "" || doc.Outcome.Failure != "" {
-			continue // it brought nothing
-		}
-		missing = "no document of that job has a row that is read as the event now: the settings differ, or what has changed is in a table"
-		rows := make(map[*Event]*feed.Row)
-		err := d.read(ctx, st, of.Provider, doc, func(r *feed.Row) {
-			for _, e := range events {
-				if slices.ContainsFunc(r.Events, func(o event.Event) bool { return o.Key == e.Key }) {
-					rows[e] = r
-				}
-			}
-		})
 		switch {
-		case ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
-			missing = "there was no time to read the documents of that job"
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
+		case !brought(doc):
+			continue
+		case doc.Table != "":
+			tables = append(tables, *doc)
+			continue
+		}
+		missing = "no document of that job has a row that is read as the event now: the settings differ"
+		if err := o.find(ctx, doc, true); err != nil { // the last row counts, on the last page
 			missing = "a document of that job cannot be read: " + err.Error()
 		}
-		for e, row := range rows { // the last row counts, on the last page
-			if e.Origin, err = placeOf(doc, row); err != nil {
-				return err
-			}
+	}
+	if len(tables) > 0 && ctx.Err() == nil {
+		if !o.complete() {
+			missing = "the job has changed rows of tables, and no document before it that can be read has a row that is read as the event now"
 		}
+		if err := o.findTables(ctx, started, tables); err != nil {
+			missing = "a page of a table cannot be read: " + err.Error()
+		}
+	}
+	if ctx.Err() != nil {
+		missing = "there was no time to read the documents of that job"
 	}
 	for _, e := range events {
 		if e.Origin == nil {
 			e.NoOrigin = missing
 		}
 	}
+}
+
+// A lookup finds the origins of events that one job brought.
+type lookup struct {
+	*question
+
+	events  []*Event
+	parents []string // the names of the rows of tables that their rows take values from
+}
+
+func (o *lookup) complete() bool {
+	return !slices.ContainsFunc(o.events, func(e *Event) bool { return e.Origin == nil })
+}
+
+// find looks for the rows of the events in a document, or only for those that are not found yet.
+func (o *lookup) find(ctx context.Context, doc *archive.Document, again bool) error {
+	var wanted []inspect.Wanted
+	var of []int
+	for i, e := range o.events {
+		if again || e.Origin == nil {
+			wanted, of = append(wanted, inspect.Wanted{Keys: []event.Key{e.Key}, Kept: true}), append(of, i)
+		}
+	}
+	found, err := o.read(ctx, doc, wanted)
+	for n := range found {
+		if found[n].Fate == "" {
+			continue
+		}
+		place, failed := placeOf(doc, &found[n])
+		if failed != nil {
+			return failed
+		}
+		o.events[of[n]].Origin, o.parents[of[n]] = place, found[n].Parent
+	}
+	return err
+}
+
+// findTables finds the rows of tables from which the rows of events take values, in the pages of tables of
+// the job that began at a time. The rows of events that the job does not have come from jobs before it.
+func (o *lookup) findTables(ctx context.Context, started time.Time, tables []archive.Document) error {
+	for doc, err := range archive.Newest(o.Dir, o.provider) {
+		if o.complete() || ctx.Err() != nil {
+			break
+		}
+		if err == nil && brought(&doc) && doc.Table == "" && doc.Started.Before(started) {
+			_ = o.find(ctx, &doc, false) // what cannot be read has no row
+		}
+	}
+	var wanted []inspect.Wanted
+	var of []*Event
+	for i, e := range o.events {
+		if o.parents[i] != "" {
+			wanted, of = append(wanted, inspect.Wanted{Row: o.parents[i]}), append(of, e)
+		}
+	}
+	for i := range tables {
+		if len(wanted) == 0 {
+			break
+		}
+		found, err := o.read(ctx, &tables[i], wanted)
+		if err != nil {
+			return err
+		}
+		for n := range found {
+			if found[n].Fate == "" {
+				continue
+			}
+			if of[n].TableRow, err = placeOf(&tables[i], &found[n]); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
-// read decodes a document, and has trace see its rows. It holds no values of events.
-func (d *Documents) read(ctx context.Context, st store.Store, provider string, doc *archive.Document, trace func(*feed.Row)) error {
+// read decodes a document, and returns the last row about each that is wanted.
+func (q *question) read(ctx context.Context, doc *archive.Document, wanted []inspect.Wanted) ([]inspect.Found, error) {
 	body, err := doc.Open()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = body.Close() }() // opened for reading
-	from, reader := doc.Feed(feed.Page{}, body), d.Readers[provider]
-	from.Body, from.Expired, from.Trace = &ending{body, ctx}, ctx.Err, trace
-	from.Stored = func(e *event.Event) *feed.Stored { return &feed.Stored{Key: e.Key} }
-	if reader.Format.Again != nil {
-		from.Parent = func(name string) ([]byte, error) { return st.Row(ctx, provider, name) }
+	from, reader := doc.Feed(feed.Page{}, body), q.Readers[q.provider]
+	from.Body, from.Expired, from.Done = &ending{body, ctx}, ctx.Err, ctx.Done()
+	if reader.Tables {
+		from.Parent = func(name string) ([]byte, error) { return q.st.Row(ctx, q.provider, name) }
 	}
-	_, err = feed.Decode(from, reader.Format, provider, reader.Location)
-	return err
+	return reader.Find(from, wanted)
 }
 
 // An ending body ends with its context.
@@ -205,7 +361,7 @@ func (e *ending) Read(b []byte) (int, error) {
 }
 
 // placeOf returns the place of a row of a document, with its text.
-func placeOf(doc *archive.Document, r *feed.Row) (*Place, error) {
+func placeOf(doc *archive.Document, r *inspect.Found) (*Place, error) {
 	p := &Place{
 		Job: doc.Job, Started: doc.Started, Imported: doc.Imported, Page: doc.Page, Table: doc.Table,
 		Line: r.Line, Offset: r.Offset, Length: r.Length,
@@ -273,91 +429,15 @@ func escaped(b []byte) string {
 	return text.String()
 }
 
-// A wanted event is one that is looked for in documents, by its id or by the keys that a text may be.
-type wanted struct {
-	id   uuid.UUID
-	keys []event.Key
-}
-
-// is reports whether a key is of the event. Without one of its ids it is if the other one fits.
-func (w *wanted) is(key event.Key) bool {
-	if w.id != uuid.Nil {
-		return key.ID() == w.id
-	}
-	return key.BaseID+key.EventID != "" && slices.ContainsFunc(w.keys, func(k event.Key) bool {
-		return k.Provider == key.Provider && (key.BaseID == "" || key.BaseID == k.BaseID) && (key.EventID == "" || key.EventID == k.EventID)
-	})
-}
-
-// find returns what became of the event in a row, and why; "" if the row is of others.
-func (w *wanted) find(provider string, r *feed.Row) (fate, why string) {
-	for i := range r.Events {
-		if w.is(r.Events[i].Key) {
-			return "kept", ""
-		}
-	}
-	withIDs := false
-	for _, rejected := range r.Rejections {
-		key := event.Key{Provider: provider, BaseID: rejected.BaseID, EventID: rejected.EventID}
-		if w.is(key) {
-			return "rejected", rejected.Reason
-		}
-		withIDs = withIDs || key.BaseID+key.EventID != ""
-	}
-	const ignored = "such a row is not kept: it is not sold online, cancelled, or at no time that counts"
-	for _, key := range r.Ignored {
-		key.Provider = provider
-		if w.is(key) {
-			return "ignored", ignored
-		}
-		withIDs = true
-	}
-	for _, item := range r.Deleted {
-		if slices.ContainsFunc(w.keys, func(k event.Key) bool { return item == k.BaseID+"/"+k.EventID || item == k.EventID || item == k.BaseID }) {
-			return "deleted", "the provider says that it is no longer there"
-		}
-	}
-	if withIDs || len(r.Events) > 0 || !slices.ContainsFunc(w.keys, func(k event.Key) bool { return has(r.Value, k.BaseID) && has(r.Value, k.EventID) }) {
-		return "", ""
-	}
-	// The map made nothing of it that has ids.
-	if len(r.Rejections) > 0 {
-		return "rejected", r.Rejections[0].Reason
-	}
-	return "ignored", "the row has both ids, and the map makes no event of it"
-}
-
-// has reports whether a text or a number in a value is an id.
-func has(value any, id string) bool {
-	switch v := value.(type) {
-	case string:
-		return v == id
-	case json.Number:
-		return v.String() == id
-	case []any:
-		return slices.ContainsFunc(v, func(one any) bool { return has(one, id) })
-	case map[string]any:
-		for _, one := range v {
-			if has(one, id) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // search looks for an event that is not stored in the documents of its provider or, for an id, of all.
 func (d *Documents) search(ctx context.Context, st store.Store, text string) (*Searched, error) {
-	w := wanted{keys: slices.Collect(keys(text))}
+	w := inspect.Wanted{Keys: slices.Collect(keys(text))}
 	var providers []string
 	if id, err := uuid.Parse(text); err == nil {
-		w.id = id
-		for name := range d.Readers {
-			providers = append(providers, name)
-		}
-		slices.Sort(providers)
-	} else if len(w.keys) > 0 && d.Readers[w.keys[0].Provider].Location != nil {
-		providers = []string{w.keys[0].Provider}
+		w.ID = id
+		providers = slices.Sorted(maps.Keys(d.Readers))
+	} else if len(w.Keys) > 0 && d.Readers[w.Keys[0].Provider].Find != nil {
+		providers = []string{w.Keys[0].Provider}
 	}
 	if d.Dir == "" || len(providers) == 0 {
 		return nil, nil //nolint:nilnil // there is nothing to search
@@ -365,28 +445,20 @@ func (d *Documents) search(ctx context.Context, st store.Store, text string) (*S
 	s := &Searched{Sightings: []Sighting{}}
 	limited, cancel := context.WithTimeout(ctx, d.Time)
 	defer cancel()
+	if s.Ended = d.none(providers...); s.Ended != "" {
+		return s, nil
+	}
+	if !d.begin(limited) {
+		s.Ended = busy
+		return s, ctx.Err()
+	}
+	defer d.end()
 	for _, provider := range providers {
-		var last *Sighting
-		for doc, err := range archive.Newest(d.Dir, provider) {
-			if err == nil && doc.GoneBefore == "" {
-				last, err = d.searchIn(limited, st, provider, &doc, &w, s, last)
-			}
-			switch {
-			case ctx.Err() != nil:
-				return nil, ctx.Err()
-			case limited.Err() != nil:
-				s.Ended = fmt.Sprintf("the search has taken %s", d.Time)
-			case s.Documents == maxSearched:
-				s.Ended = fmt.Sprintf("%d documents were searched", s.Documents)
-			case len(s.Sightings) == MaxEvents:
-				s.Ended = fmt.Sprintf("%d rows were found", len(s.Sightings))
-			}
-			if err != nil {
-				s.Unreadable++
-			}
-			if s.Ended != "" {
-				break
-			}
+		q := &question{d, st, provider}
+		q.search(limited, &w, s)
+		d.done(provider)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
 		if s.Ended != "" {
 			break
@@ -396,18 +468,38 @@ func (d *Documents) search(ctx context.Context, st store.Store, text string) (*S
 	return s, nil
 }
 
+// search looks for an event in the documents of the provider, until something ends the search.
+func (q *question) search(ctx context.Context, w *inspect.Wanted, s *Searched) {
+	var last *Sighting
+	for doc, err := range archive.Newest(q.Dir, q.provider) {
+		switch {
+		case err != nil:
+			s.Damaged++
+		case doc.GoneBefore == "":
+			if last, err = q.searchIn(ctx, &doc, w, s, last); err != nil && ctx.Err() == nil {
+				s.Unreadable++
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			s.Ended = fmt.Sprintf("the search has taken %s", q.Time)
+		case s.Documents == maxSearched:
+			s.Ended = fmt.Sprintf("%d documents were searched", s.Documents)
+		case len(s.Sightings) == MaxEvents:
+			s.Ended = fmt.Sprintf("%d rows were found", len(s.Sightings))
+		}
+		if s.Ended != "" {
+			return
+		}
+	}
+}
+
 // searchIn searches a document, after one that had the event last, or nil. It returns the sighting in it.
-func (d *Documents) searchIn(ctx context.Context, st store.Store, provider string, doc *archive.Document, w *wanted, s *Searched, last *Sighting) (*Sighting, error) {
+func (q *question) searchIn(ctx context.Context, doc *archive.Document, w *inspect.Wanted, s *Searched, last *Sighting) (*Sighting, error) {
 	if err := ctx.Err(); err != nil || doc.Beyond || doc.Size == 0 {
 		return last, err
 	}
-	var row *feed.Row
-	var fate, why string
-	err := d.read(ctx, st, provider, doc, func(r *feed.Row) {
-		if f, y := w.find(provider, r); f != "" {
-			row, fate, why = r, f, y // the last row counts
-		}
-	})
+	found, err := q.read(ctx, doc, []inspect.Wanted{*w})
 	if ctx.Err() != nil {
 		return last, ctx.Err()
 	}
@@ -415,24 +507,25 @@ func (d *Documents) searchIn(ctx context.Context, st store.Store, provider strin
 	if s.Since.IsZero() || doc.Started.Before(s.Since) {
 		s.Since = doc.Started
 	}
-	if d.Looked != nil {
-		d.Looked(s.Documents, doc.Started)
+	if q.Looked != nil {
+		q.Looked(s.Documents, doc.Started)
 	}
-	if row == nil {
+	if len(found) == 0 || found[0].Fate == "" {
 		return nil, err
 	}
-	if fate == "kept" {
+	row := &found[0]
+	if row.Fate == inspect.Kept {
 		failure := cmp.Or(doc.Failure, doc.Outcome.Failure)
 		switch {
 		case failure != "":
-			why = "it can be read, but its job has failed: " + string(failure)
+			row.Why = "it can be read, but its job has failed: " + string(failure)
 		case !doc.Outcome.Known():
-			why = "it can be read, and it is not known what became of its job"
+			row.Why = "it can be read, and it is not known what became of its job"
 		default:
-			why = "it can be read, and its job has completed: it was removed since, or was read in another way then"
+			row.Why = "it can be read, and its job has completed: it was removed since, or was read in another way then"
 		}
 	}
-	if last != nil && last.Fate == fate && last.Why == why {
+	if last != nil && last.Fate == row.Fate && last.Why == row.Why {
 		last.Documents++
 		last.Since = doc.Started
 		return last, err
@@ -441,6 +534,6 @@ func (d *Documents) searchIn(ctx context.Context, st store.Store, provider strin
 	if failed != nil {
 		return nil, failed
 	}
-	s.Sightings = append(s.Sightings, Sighting{provider, *place, fate, why, 1, doc.Started})
+	s.Sightings = append(s.Sightings, Sighting{q.provider, *place, row.Fate, row.Why, 1, doc.Started})
 	return &s.Sightings[len(s.Sightings)-1], err
 }

@@ -118,7 +118,7 @@ func TestOrigin(t *testing.T) {
 			started := archived(t, dir, 2, "", pages...)
 			base, id, _ := strings.Cut(tc.ids, "/")
 			key := event.Key{Provider: "a", BaseID: base, EventID: id}
-			docs := &Documents{Dir: dir, Readers: map[string]Reader{"a": {tc.format, time.UTC}}, Time: time.Minute}
+			docs := &Documents{Dir: dir, Readers: map[string]Reader{"a": NewReader(tc.format, "a", time.UTC)}, Time: time.Minute}
 			answer, err := Explain(t.Context(), stored(t, key, started), docs, key.String(), nil)
 			if err != nil || len(answer.Events) != 1 {
 				t.Fatalf("%+v, %v", answer, err)
@@ -150,17 +150,47 @@ func TestNoOrigin(t *testing.T) {
 	key := event.Key{Provider: "a", BaseID: "1", EventID: "1"}
 	started := archived(t, dir, 1, "", page{body: "{}"})
 	st := stored(t, key, started)
-	readers := map[string]Reader{"a": {dump.New(), time.UTC}}
+	readers := map[string]Reader{"a": NewReader(dump.New(), "a", time.UTC)}
 	for want, docs := range map[string]Documents{
 		"no archive is kept":         {Readers: readers, Time: time.Minute},
 		"the settings here do not":   {Dir: dir, Time: time.Minute},
-		"the archive does not have":  {Dir: t.TempDir(), Readers: readers, Time: time.Minute},
+		"the archive in the folder":  {Dir: t.TempDir(), Readers: readers, Time: time.Minute},
+		"there is no archive in the": {Dir: filepath.Join(dir, "none"), Readers: readers, Time: time.Minute},
 		"there was no time to read ": {Dir: dir, Readers: readers},
 	} {
 		answer, err := Explain(t.Context(), st, &docs, key.String(), nil)
 		if err != nil || answer.Events[0].Origin != nil || !strings.HasPrefix(answer.Events[0].NoOrigin, want) {
 			t.Errorf("%s: %+v, %v", want, answer.Events[0].NoOrigin, err)
 		}
+	}
+}
+
+// TestTurn asks while documents are read for another question: all but the rows is answered.
+func TestTurn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	key := event.Key{Provider: "a", BaseID: "1", EventID: "1"}
+	body := `{"base_id":"1","event_id":"1","title":"T","start":"2026-01-02"}`
+	st := stored(t, key, archived(t, dir, 1, "", page{body: body}))
+	ended := 0
+	reader := NewReader(dump.New(), "a", time.UTC)
+	reader.Done = func() { ended++ }
+	docs := &Documents{Dir: dir, Readers: map[string]Reader{"a": reader}, Turn: make(chan struct{}, 1)}
+	docs.Turn <- struct{}{}
+	answer, err := Explain(t.Context(), st, docs, key.String(), nil)
+	if err != nil || answer.Events[0].NoOrigin != busy || ended > 0 {
+		t.Errorf("%+v, %v", answer, err)
+	}
+	if answer, err = Explain(t.Context(), st, docs, "a/1/2", nil); err != nil || answer.Archive.Ended != busy || ended > 0 {
+		t.Errorf("%+v, %v", answer, err)
+	}
+	<-docs.Turn
+	docs.Time = time.Minute
+	if answer, err = Explain(t.Context(), st, docs, key.String(), nil); err != nil || answer.Events[0].Origin.Text != body || ended != 1 {
+		t.Errorf("%+v, %v", answer, err)
+	}
+	if answer, err = Explain(t.Context(), st, docs, "a/1/2", nil); err != nil || answer.Archive.Documents != 1 || ended != 2 {
+		t.Errorf("%+v, %v", answer, err)
 	}
 }
 
@@ -210,7 +240,7 @@ func TestSearched(t *testing.T) {
 			}
 			looked := 0
 			docs := &Documents{
-				Dir: dir, Readers: map[string]Reader{"a": {tc.format, time.UTC}}, Time: time.Minute,
+				Dir: dir, Readers: map[string]Reader{"a": NewReader(tc.format, "a", time.UTC)}, Time: time.Minute,
 				Looked: func(int, time.Time) { looked++ },
 			}
 			answer, err := Explain(t.Context(), filled(t, nil, nil), docs, tc.ask, nil)
@@ -257,7 +287,7 @@ func TestTornTail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	docs := &Documents{Dir: dir, Readers: map[string]Reader{"a": {dump.New(), time.UTC}}, Time: time.Minute}
+	docs := &Documents{Dir: dir, Readers: map[string]Reader{"a": NewReader(dump.New(), "a", time.UTC)}, Time: time.Minute}
 	before := 2
 	for size := info.Size(); size > 0; size-- {
 		if err := os.Truncate(paths[0], size); err != nil {

@@ -42,6 +42,9 @@ type Event struct {
 	// Origin is the row that its values come from. If it is nil, NoOrigin says why.
 	Origin   *Place `json:"origin,omitempty"`
 	NoOrigin string `json:"no_origin,omitempty"`
+	// TableRow is the row of a table that the last job has brought, and that Origin takes values from. It
+	// is nil if there is none.
+	TableRow *Place `json:"table_row,omitempty"`
 
 	// History has the latest changes that the store has kept, the newest first, at most MaxChanges, and
 	// then the oldest version if these are all.

@@ -50,6 +50,10 @@ func (e *Event) Facts() (facts []Fact) {
 	} else if e.NoOrigin != "" {
 		add("read from", "unknown: %s", e.NoOrigin)
 	}
+	if e.TableRow != nil {
+		add("with values of", "%s", e.TableRow)
+		add("", "%s%s", e.TableRow.Text, more(e.TableRow.Cut))
+	}
 	if e.Current {
 		add("sold now", "yes: it is in the latest snapshot of %s", e.Provider)
 	} else {
@@ -93,12 +97,18 @@ func (s *Searched) Lines() (lines []string) {
 		}
 		lines = append(lines, line, found.Text+more(found.Cut))
 	}
+	if s.Documents == 0 && s.Damaged == 0 && s.Ended != "" {
+		return append(lines, "No document of the archive was searched: "+s.Ended+".")
+	}
 	looked := fmt.Sprintf("documents of the archive that were searched: %d", s.Documents)
 	if s.Documents > 0 {
 		looked += ", back to " + s.Since.Format(moment)
 	}
 	if s.Unreadable > 0 {
 		looked += fmt.Sprintf(", of which %d could not be read to the end", s.Unreadable)
+	}
+	if s.Damaged > 0 {
+		looked += fmt.Sprintf("; places where the archive is damaged: %d", s.Damaged)
 	}
 	if s.Ended != "" {
 		return append(lines, looked+". Older ones were not, as "+s.Ended+".")

@@ -6,6 +6,7 @@ package ops
 import (
 	"net/http"
 
+	"fever/ingest/sandbox"
 	"fever/ops/control"
 	"fever/ops/page"
 	"fever/ops/publish"
@@ -23,7 +24,7 @@ type Ops struct {
 	Token   string
 	Version string
 	// Entry is for the page to try a provider: see [page.Page].
-	Entry func(settings []byte, most int64) (*provider.Provider, error)
+	Entry func(settings []byte, most int64) (*sandbox.Sandbox, error)
 	// ReadyWhenLoaded makes the service ready as soon as the stored events are loaded.
 	ReadyWhenLoaded bool
 }

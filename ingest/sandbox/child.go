@@ -2,14 +2,17 @@ package sandbox
 
 import (
 	"encoding/gob"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"fever/event"
 	"fever/provider"
 	"fever/provider/feed"
+	"fever/provider/inspect"
 	"fever/store"
 )
 
@@ -88,15 +91,25 @@ func (c *child) decode(h *header) error {
 		parent = c.ask
 		doc.Parent = parent
 	}
-	var got *feed.Feed
+	got, seen := new(feed.Feed), new(fromChild)
 	var err error
-	if h.Again != nil {
-		got, err = c.provider.DecodeAgain(h.Again, parent)
-	} else {
-		got, err = c.provider.Decode(doc)
+	switch p := c.provider; {
+	case h.Again != nil:
+		got, err = p.DecodeAgain(h.Again, parent)
+	case h.Find != nil:
+		seen.Found, err = inspect.Find(doc, p.Format, p.Name, p.Location, h.Find)
+	case h.Try != nil:
+		seen.Trial, err = c.try(doc, h.Try)
+	default:
+		got, err = p.Decode(doc)
 	}
 	if b.broken != nil {
 		return b.broken
+	}
+	if seen.Found != nil || seen.Trial != nil {
+		if err := c.out.Encode(seen); err != nil {
+			return err
+		}
 	}
 	if err := c.write(got, err, places); err != nil {
 		return err
@@ -107,6 +120,22 @@ func (c *child) decode(h *header) error {
 		}
 	}
 	return nil
+}
+
+// maxTrial bounds what is told of a document that somebody tries, in bytes.
+const maxTrial = 8 << 20
+
+// try returns what became of the rows of a document, in JSON.
+func (c *child) try(doc *feed.Document, wanted *try) ([]byte, error) {
+	rows := inspect.New(wanted.List)
+	rows.Number, rows.Reads = wanted.Number, c.provider.Format.Reads
+	doc.Trace = rows.Trace
+	got, failed := c.provider.Decode(doc)
+	text, err := json.Marshal(rows.Trial(got, failed, c.provider.Location, time.Now()))
+	if err == nil && len(text) > maxTrial {
+		return nil, feed.Errorf(feed.KindTooLarge, "what its rows were read as has more than %d MiB", maxTrial>>20)
+	}
+	return text, err
 }
 
 // ask asks the parent for the row of a table.

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"os/exec"
 	"runtime/debug"
@@ -22,6 +23,7 @@ import (
 
 	"fever/provider"
 	"fever/provider/feed"
+	"fever/provider/inspect"
 	"fever/store"
 )
 
@@ -45,7 +47,8 @@ type process struct {
 	in      *gob.Encoder
 	answers *gob.Encoder
 	out     *gob.Decoder
-	said    head // on its standard error
+	room    *room // of what out reads
+	said    head  // on its standard error
 }
 
 // start starts the child, unless it is there.
@@ -79,7 +82,8 @@ func (s *Sandbox) start() (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("start the process that decodes: %w", err), pipe.Close())
 	}
-	p.stdin, p.in, p.answers, p.out = stdin, gob.NewEncoder(stdin), gob.NewEncoder(pipe), gob.NewDecoder(out)
+	p.room = &room{Reader: out}
+	p.stdin, p.in, p.answers, p.out = stdin, gob.NewEncoder(stdin), gob.NewEncoder(pipe), gob.NewDecoder(p.room)
 	s.child = p
 	return nil
 }
@@ -107,15 +111,43 @@ func (s *Sandbox) Decode(doc *feed.Document) (*feed.Feed, error) {
 	if doc.NotModified || doc.Beyond {
 		return s.Provider.Decode(doc) // there is nothing to decode
 	}
-	got, err := s.run(doc, &header{
-		Op: doc.Op, URL: doc.URL, Page: doc.Page, Links: doc.Links, ContentType: doc.ContentType, Charset: doc.Charset,
-		HTTPStatus: doc.HTTPStatus, Bytes: doc.Bytes, MaxEvents: doc.MaxEvents, Table: doc.Table, Parents: doc.Parent != nil,
-	})
+	told, err := s.run(doc, headerOf(doc), math.MaxInt64)
 	if err != nil {
 		return nil, err
 	}
+	got := told.feed
 	got.Page, got.Validators, got.HTTPStatus = doc.Page, doc.Validators, doc.HTTPStatus
 	return got, nil
+}
+
+// Find is [inspect.Find] of a document of the provider.
+func (s *Sandbox) Find(doc *feed.Document, wanted []inspect.Wanted) ([]inspect.Found, error) {
+	h := headerOf(doc)
+	h.Find = wanted
+	told, err := s.run(doc, h, maxTold)
+	if found := told.found; len(found) == len(wanted) {
+		return found, err
+	}
+	return make([]inspect.Found, len(wanted)), err
+}
+
+// Try returns what became of the rows of a document: see [inspect.Inspection]. It lists at most so many
+// rows of each kind, and has one row whole; 0: none. The error says that nothing is known of them.
+func (s *Sandbox) Try(doc *feed.Document, list, whole int) (*inspect.Trial, error) {
+	h := headerOf(doc)
+	h.Try = &try{list, whole}
+	told, err := s.run(doc, h, maxTold)
+	if err != nil {
+		return nil, err
+	}
+	return inspect.ReadTrial(told.trial, s.Provider.Location)
+}
+
+func headerOf(doc *feed.Document) *header {
+	return &header{
+		Op: doc.Op, URL: doc.URL, Page: doc.Page, Links: doc.Links, ContentType: doc.ContentType, Charset: doc.Charset,
+		HTTPStatus: doc.HTTPStatus, Bytes: doc.Bytes, MaxEvents: doc.MaxEvents, Table: doc.Table, Parents: doc.Parent != nil,
+	}
 }
 
 // Again is [provider.Provider.DecodeAgain], within the time limit of one document.
@@ -130,18 +162,32 @@ func (s *Sandbox) Again(rows [][]byte, parent func(name string) ([]byte, error))
 			return feed.Errorf(feed.KindTimeout, "not done within %s", s.Provider.Timeout)
 		},
 	}
-	return s.run(doc, &header{Again: rows, Parents: parent != nil})
+	told, err := s.run(doc, &header{Again: rows, Parents: parent != nil}, math.MaxInt64)
+	return told.feed, err
 }
 
-// run has the child decode a document. The error is nil or a [*feed.Error].
-func (s *Sandbox) run(doc *feed.Document, h *header) (*feed.Feed, error) {
-	got, err := s.decode(doc, h)
+// A told is what a child says of a document.
+type told struct {
+	feed  *feed.Feed // nil: there is none
+	found []inspect.Found
+	trial []byte // in JSON
+}
+
+// maxTold bounds what a child may say of a document that a person asks about, in bytes: a little more than
+// [maxTrial], or its questions for a million rows of tables.
+const maxTold = 64 << 20
+
+// run has the child decode a document, and say at most so many bytes of it. The error is nil or a
+// [*feed.Error].
+func (s *Sandbox) run(doc *feed.Document, h *header, most int64) (told, error) {
+	got, err := s.decode(doc, h, most)
 	if of := s.Provider; err == nil && (of.Pages != nil || of.Format.Paged || of.Format.Changes) {
-		err = values(got)
+		err = values(got.feed)
 	}
 	if err == nil {
 		return got, nil
 	}
+	got.feed = nil
 	failure := &feed.Error{Kind: feed.KindInternal, Err: err}
 	if cause, ok := errors.AsType[*feed.Error](err); ok {
 		*failure = *cause
@@ -150,16 +196,17 @@ func (s *Sandbox) run(doc *feed.Document, h *header) (*feed.Feed, error) {
 	if failure.Op == "" {
 		failure.Op = doc.Op
 	}
-	return nil, failure
+	return got, failure
 }
 
 // decode is run with errors that may not say where they come from.
-func (s *Sandbox) decode(doc *feed.Document, h *header) (*feed.Feed, error) {
+func (s *Sandbox) decode(doc *feed.Document, h *header, most int64) (told, error) {
 	fresh := s.child == nil
 	if err := s.start(); err != nil {
-		return nil, err
+		return told{}, err
 	}
 	p := s.child
+	p.room.left = most
 	enough := make(chan struct{}) // closed when the child wants no more of the document
 	var sender, watcher sync.WaitGroup
 	watcher.Go(func() {
@@ -181,22 +228,22 @@ func (s *Sandbox) decode(doc *feed.Document, h *header) (*feed.Feed, error) {
 	got, err := s.receive(doc)
 	close(enough)
 	watcher.Wait()
-	_, told := errors.AsType[*feed.Error](err)
-	if err != nil && !told {
+	_, said := errors.AsType[*feed.Error](err)
+	if err != nil && !said {
 		p.kill() // or the sender might wait for it
 	}
 	sender.Wait()
-	if told || err == nil && unsent == nil {
+	if said || err == nil && unsent == nil {
 		return got, err
 	}
 	ended := p.end()
 	s.child = nil
 	if doc.Expired != nil {
 		if err := doc.Expired(); err != nil {
-			return nil, err
+			return told{}, err
 		}
 	}
-	return nil, s.explain(p, errors.Join(ended, err, unsent))
+	return told{}, s.explain(p, errors.Join(ended, err, unsent))
 }
 
 // maxMemory bounds the memory of a child, beyond what it starts with. The largest feed that
@@ -209,6 +256,9 @@ func memory() int64 { return min(maxMemory, debug.SetMemoryLimit(-1)) }
 // explain returns why a child has ended in the middle of a document, given what came of that.
 func (s *Sandbox) explain(p *process, err error) error {
 	said := string(p.said)
+	if errors.Is(err, errTold) {
+		return feed.Errorf(feed.KindTooLarge, "%w", errTold)
+	}
 	s.Log.Error("the process that decodes has ended", "provider", s.Provider.Name, "error", err, "said", said)
 	for line := range strings.Lines(said) {
 		line = strings.TrimSpace(line)
@@ -270,12 +320,13 @@ func (p *process) send(doc *feed.Document, h *header, enough <-chan struct{}) er
 }
 
 // receive reads what the child says of a document. The error is a [*feed.Error] if it says that.
-func (s *Sandbox) receive(doc *feed.Document) (*feed.Feed, error) {
+func (s *Sandbox) receive(doc *feed.Document) (told, error) {
 	got := new(feed.Feed)
+	all := told{feed: got}
 	for {
 		var m fromChild
 		if err := s.child.out.Decode(&m); err != nil {
-			return nil, fmt.Errorf("read from the process that decodes: %w", err)
+			return all, fmt.Errorf("read from the process that decodes: %w", err)
 		}
 		if m.Unconfined != "" && !s.warned {
 			s.warned = true
@@ -284,16 +335,19 @@ func (s *Sandbox) receive(doc *feed.Document) (*feed.Feed, error) {
 		if m.Asks != nil {
 			row, err := doc.Parent(*m.Asks)
 			if err := s.child.answers.Encode(&answer{Row: row, Found: row != nil, End: endingOf(err)}); err != nil {
-				return nil, fmt.Errorf("answer the process that decodes: %w", err)
+				return all, fmt.Errorf("answer the process that decodes: %w", err)
 			}
 		}
 		for _, at := range m.Unchanged {
 			if int(at) >= len(doc.Latest) {
-				return nil, fmt.Errorf("the process that decodes names stored event %d of %d", at, len(doc.Latest))
+				return all, fmt.Errorf("the process that decodes names stored event %d of %d", at, len(doc.Latest))
 			}
 			got.Unchanged = append(got.Unchanged, doc.Latest[at])
 		}
 		got.Encoded = append(got.Encoded, m.Events...)
+		if m.Found != nil || m.Trial != nil {
+			all.found, all.trial = m.Found, m.Trial
+		}
 		rows := m.Rows
 		if m.Result != nil {
 			rows = int64(m.Result.Seen)
@@ -302,19 +356,19 @@ func (s *Sandbox) receive(doc *feed.Document) (*feed.Feed, error) {
 			doc.Progress.Rows.Store(rows)
 		}
 		if m.Result != nil {
-			return m.Result.feed(got)
+			return all, m.Result.take(got)
 		}
 	}
 }
 
-// feed adds all but the events to a feed, or returns why there is none.
-func (r *result) feed(got *feed.Feed) (*feed.Feed, error) {
+// take adds all but the events to a feed, or returns why there is none.
+func (r *result) take(got *feed.Feed) error {
 	if f := r.Failure; f != nil {
-		return nil, &feed.Error{Kind: f.Kind, Op: f.Op, Err: errors.New(f.Text), Whole: f.Whole, Bytes: f.Bytes}
+		return &feed.Error{Kind: f.Kind, Op: f.Op, Err: errors.New(f.Text), Whole: f.Whole, Bytes: f.Bytes}
 	}
 	got.Rows, got.Seen, got.Ignored, got.Rejected, got.Rejections = r.Rows, r.Seen, r.Ignored, r.Rejected, r.Rejections
 	got.Items, got.Next, got.UpToDate, got.Bytes = r.Items, r.Next, r.UpToDate, r.Bytes
-	return got, nil
+	return nil
 }
 
 // values decodes the events of a page, which is to be joined with others.
@@ -333,6 +387,23 @@ func values(got *feed.Feed) error {
 	}
 	got.Encoded = nil
 	return nil
+}
+
+// A room bounds what is read through it.
+type room struct {
+	io.Reader
+	left int64 // bytes
+}
+
+var errTold = fmt.Errorf("the process that decodes has said more than %d MiB of it", maxTold>>20)
+
+func (r *room) Read(p []byte) (int, error) {
+	if r.left <= 0 {
+		return 0, errTold
+	}
+	n, err := r.Reader.Read(p[:min(int64(len(p)), r.left)])
+	r.left -= int64(n)
+	return n, err
 }
 
 // A head is the beginning of what is written to it.

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ import (
 	"fever/provider/feed/mapped"
 	"fever/provider/feed/rpde"
 	"fever/provider/feed/schemaorg"
+	"fever/provider/inspect"
 	"fever/store"
 )
 
@@ -80,6 +82,14 @@ var providers = map[string]provider.Config{
 		}
 	}),
 	"overflows": broken(func(*feed.Document, *feed.Builder) error { return fmt.Errorf("depth %d", deeper(1)) }),
+	"asks": broken(func(doc *feed.Document, _ *feed.Builder) error {
+		for doc.Parent != nil {
+			if _, err := doc.Parent(strings.Repeat("x", 1<<20)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}),
 	"leaves": broken(func(_ *feed.Document, b *feed.Builder) error { // the rest of the document
 		b.Ignore(1)
 		return nil
@@ -315,9 +325,8 @@ func TestChild(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, log := newSandbox(t, name)
-			for range 2 {
-				doc := document(t, s.Provider, endlessText(3<<20))
-				_, err := s.Decode(doc)
+			for _, asks := range questions(s) {
+				err := asks(document(t, s.Provider, endlessText(3<<20)))
 				failure, ok := errors.AsType[*feed.Error](err)
 				if !ok || failure.Kind != want.kind || !strings.Contains(err.Error(), want.text) || failure.Provider != "p" || failure.Op != "read a document" {
 					t.Fatalf("error %v (%+v), want %s: %s", err, failure, want.kind, want.text)
@@ -327,6 +336,28 @@ func TestChild(t *testing.T) {
 				t.Errorf("the log says %q", log)
 			}
 		})
+	}
+}
+
+// questions returns what a sandbox can be asked of a document. Of one that cannot be read to its end a
+// trial says so itself.
+func questions(s *Sandbox) []func(*feed.Document) error {
+	return []func(*feed.Document) error{
+		func(doc *feed.Document) error { _, err := s.Decode(doc); return err },
+		func(doc *feed.Document) error {
+			found, err := s.Find(doc, make([]inspect.Wanted, 2))
+			if len(found) != 2 || found[0] != (inspect.Found{}) {
+				return fmt.Errorf("found %+v", found)
+			}
+			return err
+		},
+		func(doc *feed.Document) error {
+			trial, err := s.Try(doc, 1, 0)
+			if err == nil && trial.Error != "" {
+				return &feed.Error{Provider: "p", Kind: feed.KindDecode, Op: "read a document", Err: errors.New(trial.Error)}
+			}
+			return err
+		},
 	}
 }
 
@@ -344,6 +375,121 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
+}
+
+// TestChatty has a program ask for rows of tables without end. What a person may ask is bounded.
+func TestChatty(t *testing.T) {
+	t.Parallel()
+	s, _ := newSandbox(t, "asks")
+	for range 2 {
+		doc := document(t, s.Provider, endlessText(1))
+		doc.Parent = func(string) ([]byte, error) { return nil, nil }
+		_, err := s.Find(doc, make([]inspect.Wanted, 1))
+		if failure, ok := errors.AsType[*feed.Error](err); !ok || failure.Kind != feed.KindTooLarge || !strings.Contains(err.Error(), "has said more than 64 MiB") {
+			t.Fatalf("error %v", err)
+		}
+	}
+}
+
+// TestLongTrial has a program make more of a document than a trial may tell.
+func TestLongTrial(t *testing.T) {
+	t.Parallel()
+	s, _ := newSandbox(t, "map")
+	text := fmt.Sprintf(`{"id":"1","name":"T","at":"2027-01-01T00:00:00","texts":[%s""]}`, strings.Repeat(`"`+strings.Repeat("x", 997)+`",`, maxTrial/900))
+	for whole, want := range []string{"", "has more than 8 MiB"} {
+		_, err := s.Try(document(t, s.Provider, strings.NewReader(text)), 1, whole)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("row %d: error %v, want %q", whole, err, want)
+		}
+	}
+}
+
+// TestLook compares what a sandbox finds in documents of all formats, and what it says of their rows,
+// with what is found and said in the process.
+func TestLook(t *testing.T) {
+	t.Parallel()
+	for format, name := range map[string]string{
+		"feverup":    "../../testdata/feeds/event-list-2.xml",
+		"fever":      "../../provider/feed/dump/testdata/several.ndjson",
+		"ical":       "../../provider/feed/ical/testdata/community.ics",
+		"schema-org": "../../provider/feed/schemaorg/testdata/page.html",
+		"rpde":       "../../provider/feed/rpde/testdata/sessions.json",
+		"map":        "testdata/rows.ndjson",
+	} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range [][]byte{text, text[:len(text)*3/4]} { // also cut short
+				s, log := newSandbox(t, format)
+				compareLooks(t, s, text)
+				if log.Len() > 0 {
+					t.Errorf("the log says %s", log)
+				}
+			}
+		})
+	}
+}
+
+func compareLooks(t *testing.T, s *Sandbox, text []byte) {
+	t.Helper()
+	p := s.Provider
+	newDocument := func() *feed.Document {
+		doc := document(t, p, bytes.NewReader(text))
+		if p.Format.Again != nil {
+			doc.Parent = func(name string) ([]byte, error) {
+				return fmt.Appendf(nil, `{"data":{"id":%q,"name":"of a series"}}`, name), nil
+			}
+		}
+		return doc
+	}
+	rows := inspect.New(3)
+	rows.Number, rows.Reads = 2, p.Format.Reads
+	var wanted []inspect.Wanted
+	doc := newDocument()
+	doc.Trace = func(r *feed.Row) {
+		rows.Trace(r)
+		for i := range r.Events {
+			key := r.Events[i].Key
+			wanted = append(wanted, inspect.Wanted{ID: key.ID()}, inspect.Wanted{Keys: []event.Key{key}, Kept: true})
+		}
+		for _, i := range r.Ignored {
+			wanted = append(wanted, inspect.Wanted{Keys: []event.Key{{Provider: p.Name, BaseID: i.BaseID, EventID: i.EventID}}})
+		}
+		for _, r := range r.Rejections {
+			if r.BaseID+r.EventID == "" {
+				continue
+			}
+			wanted = append(wanted, inspect.Wanted{Keys: []event.Key{{Provider: p.Name, BaseID: r.BaseID, EventID: r.EventID}}})
+		}
+	}
+	got, failed := p.Decode(doc)
+	want := rows.Trial(got, failed, p.Location, time.Now())
+	if len(wanted) == 0 && failed == nil {
+		t.Fatalf("%d rows are wanted, of %+v", len(wanted), want)
+	}
+	trial, err := s.Try(newDocument(), 3, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err1 := json.Marshal(trial)
+	b, err2 := json.Marshal(want)
+	if err := errors.Join(err1, err2); err != nil || !bytes.Equal(a, b) {
+		t.Errorf("%s, %v\nwant %s", a, err, b)
+	}
+	for i := range trial.List {
+		if a, b := trial.List[i].Cells(), want.List[i].Cells(); !slices.Equal(a, b) {
+			t.Errorf("row %d is shown as %q, want %q", i+1, a, b)
+		}
+	}
+	sightings, wantErr := inspect.Find(newDocument(), p.Format, p.Name, p.Location, wanted)
+	found, err := s.Find(newDocument(), wanted)
+	if fmt.Sprint(err) != fmt.Sprint(wantErr) || !slices.Equal(found, sightings) ||
+		slices.ContainsFunc(found, func(f inspect.Found) bool { return f.Fate == "" }) {
+		t.Errorf("found %+v, %v\nwant %+v, %v", found, err, sightings, wantErr)
+	}
 }
 
 // TestExpired ends a document in the middle of a program that never ends.

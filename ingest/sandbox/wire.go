@@ -4,6 +4,7 @@ import (
 	"net/url"
 
 	"fever/provider/feed"
+	"fever/provider/inspect"
 )
 
 // The two processes write messages in the encoding of gob, each a struct of which one part is set.
@@ -21,7 +22,9 @@ type toChild struct {
 
 // A header is what is known of a document before it is read.
 type header struct {
-	Again [][]byte // rows to decode again, in the place of a document
+	Again [][]byte         // rows to decode again, in the place of a document
+	Find  []inspect.Wanted // to be found in the document, in the place of a feed of it
+	Try   *try             // no feed of the document is wanted, but what became of its rows
 
 	Op          string
 	URL         *url.URL
@@ -35,6 +38,9 @@ type header struct {
 	Table       string
 	Parents     bool // the rows of tables can be asked for
 }
+
+// A try says what is wanted of a document that somebody tries: see [inspect.Inspection].
+type try struct{ List, Number int }
 
 // An ending says how the body of a document ended, or what came of a question.
 type ending struct {
@@ -58,7 +64,9 @@ type fromChild struct {
 	Asks       *string        // the name of a row of a table
 	Unchanged  []uint32       // where the events are among the Latest
 	Events     []feed.Encoded // first those sold online
-	Result     *result        // the last one for a document
+	Found      []inspect.Found
+	Trial      []byte  // in JSON
+	Result     *result // the last one for a document
 }
 
 // A result is a feed without its events, or why there is none.

@@ -14,8 +14,8 @@ import (
 	"fever/explain"
 	"fever/index"
 	"fever/ingest"
+	"fever/ingest/sandbox"
 	"fever/ops/human"
-	"fever/provider"
 	"fever/store"
 )
 
@@ -47,9 +47,9 @@ type Page struct {
 	Traffic   func() Traffic  // how searches went
 	Replicas  func() Replicas // nil: the store is not shared
 	Log       *slog.Logger
-	// Entry makes a provider of settings that somebody tries, whose documents have at most so
-	// many bytes. It reads no file and no environment variable.
-	Entry func(settings []byte, most int64) (*provider.Provider, error)
+	// Entry makes a sandbox of settings that somebody tries, for documents that have at most so many
+	// bytes. It reads no file and no environment variable.
+	Entry func(settings []byte, most int64) (*sandbox.Sandbox, error)
 
 	trying chan struct{} // holds an element while a document is tried
 }

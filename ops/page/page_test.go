@@ -24,6 +24,7 @@ import (
 	"fever/index"
 	"fever/index/follow"
 	"fever/ingest"
+	"fever/ingest/sandbox"
 	"fever/internal/feedtest"
 	"fever/ops"
 	"fever/ops/control"
@@ -92,7 +93,7 @@ func showStore(t *testing.T, st store.Store, every time.Duration, providers ...s
 	s.Ops = ops.Ops{
 		Server: control.Server{Index: x, Ingester: g, Store: st, Log: quiet}, Metrics: m, Version: "v1.2.3", OpenAPI: httpapi.OpenAPI,
 		Search: httpapi.NewSearch(httpapi.Search{Index: x, Log: quiet, InFlight: &m.InFlight, Shed: &m.Shed, Observe: m.Search}),
-		Entry:  config.ParseEntry,
+		Entry:  sandboxOf,
 	}
 	server := httptest.NewServer(ops.New(s.Ops))
 	s.url, s.stop = server.URL, server.Close
@@ -104,6 +105,16 @@ func showStore(t *testing.T, st store.Store, every time.Duration, providers ...s
 		}
 	})
 	return s
+}
+
+// sandboxOf returns a sandbox of settings that somebody tries.
+func sandboxOf(settings []byte, most int64) (*sandbox.Sandbox, error) {
+	p, err := config.ParseEntry(settings, most)
+	if err != nil {
+		return nil, err
+	}
+	recipe, err := p.Recipe()
+	return &sandbox.Sandbox{Provider: p.Provider, Recipe: recipe, Command: []string{"decode"}, Log: slog.New(slog.DiscardHandler)}, err
 }
 
 // set says what a provider brings from now on.

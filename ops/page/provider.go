@@ -13,10 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"fever/event"
 	"fever/httpapi/server"
-	"fever/provider"
-	"fever/provider/feed"
+	"fever/ingest/sandbox"
 	"fever/provider/inspect"
 )
 
@@ -42,22 +40,12 @@ type providerTrial struct {
 	Document string
 	Number   int // the row to show; 0: none
 
-	Report  *inspect.Report // nil: nothing was tried
-	Failed  string          // why the document cannot be read to its end
-	Refused *server.Error   // why nothing was tried
-	Row     *triedRow
-}
-
-// A triedRow is the row that was asked for.
-type triedRow struct {
-	Line       int              `json:"line"`
-	In         any              `json:"in"` // as the mapping program reads it
-	Out        []event.Event    `json:"out"`
-	Rejections []feed.Rejection `json:"rejections"`
+	Trial   *inspect.Trial // what it was read as; nil: nothing was tried
+	Refused *server.Error  // why nothing was tried
 }
 
 // JSON returns a value for people.
-func (*triedRow) JSON(v any) string {
+func (*providerTrial) JSON(v any) string {
 	var text strings.Builder
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false) // the template does that
@@ -98,11 +86,7 @@ func (p *Page) tryProvider(w http.ResponseWriter, r *http.Request) {
 		p.write(w, r, http.StatusOK, "provider.html", t)
 	default:
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{"data": struct { // it fails when the client has gone
-			*inspect.Report
-			Error string    `json:"error,omitempty"`
-			Row   *triedRow `json:"row,omitempty"`
-		}{t.Report, t.Failed, t.Row}})
+		_ = json.NewEncoder(w).Encode(map[string]any{"data": t.Trial}) // it fails when the client has gone
 	}
 }
 
@@ -171,36 +155,31 @@ func (p *Page) run(ctx context.Context, t *providerTrial) error {
 	default:
 		return errTryingNow
 	}
-	of, err := p.Entry([]byte(t.Entry), maxDocument)
+	s, err := p.Entry([]byte(t.Entry), maxDocument)
 	if err != nil {
 		return &server.Error{Status: http.StatusBadRequest, Code: "invalid_entry", Message: err.Error()}
 	}
+	defer s.Close()
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
-	rows := inspect.New(triedRows)
-	rows.Number, rows.Reads = t.Number, of.Format.Reads
-	got, err := decodeTried(ctx, of, t.Document, rows)
-	t.Report = rows.Report(got, of.Location, time.Now())
-	if err != nil {
-		t.Failed = err.Error()
+	if t.Trial, err = tried(ctx, s, t); err != nil {
+		t.Trial = &inspect.Trial{Error: err.Error()}
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		t.Failed += fmt.Sprintf(" (it may take %s here, and longer with fever try)", tryTime)
-	}
-	if row, _ := rows.Row(); row != nil {
-		t.Row = &triedRow{row.Line, row.Value, row.Events, row.Rejections}
+		t.Trial.Error += fmt.Sprintf(" (it may take %s here, and longer with fever try)", tryTime)
 	}
 	return nil
 }
 
-func decodeTried(ctx context.Context, of *provider.Provider, document string, rows *inspect.Inspection) (*feed.Feed, error) {
-	doc, err := of.Read(ctx, io.NopCloser(strings.NewReader(document)), nil)
+// tried has a sandbox read the document.
+func tried(ctx context.Context, s *sandbox.Sandbox, t *providerTrial) (*inspect.Trial, error) {
+	doc, err := s.Provider.Read(ctx, io.NopCloser(strings.NewReader(t.Document)), nil)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = doc.Body.Close() }() // it is in memory
-	doc.Trace, doc.MaxEvents = rows.Trace, maxTried
-	return of.Decode(doc)
+	doc.MaxEvents = maxTried
+	return s.Try(doc, triedRows, t.Number)
 }
 
 // write shows a page.

@@ -93,6 +93,9 @@ type Format struct {
 	Reads func(name string) bool
 }
 
+// InWindow says for people when the times in a [Window] are.
+const InWindow = "between the month before the feed was fetched and 17 months after it"
+
 // Window returns the window in which a [Format] that is Monthly expands rules, as wall-clock
 // times in Unix seconds: from the first day of last month on, until 18 months after this one.
 // So what is just over is still there, and the months that people plan are.

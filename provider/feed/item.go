@@ -27,6 +27,9 @@ func (b *Builder) Item(item Item) error {
 	item.ID, item.Name, item.Parent = ID([]byte(item.ID)), ID([]byte(item.Name)), ID([]byte(item.Parent))
 	b.item = len(b.feed.Items)
 	b.feed.Items = append(b.feed.Items, item)
+	if b.row != nil {
+		b.row.Item, b.row.Name, b.row.Parent = item.ID, item.Name, item.Parent
+	}
 	return nil
 }
 

@@ -21,9 +21,17 @@ type Row struct {
 	Deleted    []string      // ids of items of a feed of changes that it says are no longer there
 	Notes      []string      // what was read in spite of a doubt
 
-	// Ignored are the ids of what was ignored, without the provider, if the format reads them. Without
-	// an event id it is all with that base id.
-	Ignored []event.Key
+	Ignored []Ignored // of what was ignored, if the format reads the ids
+
+	// Item is the id of the item of a feed of changes. Name and Parent are those of [Item].
+	Item, Name, Parent string
+}
+
+// An Ignored is something of a row that was ignored, with the ids that the provider wrote. Without an
+// event id it is all with that base id.
+type Ignored struct {
+	BaseID, EventID string
+	Why             string // for people: "it is cancelled"
 }
 
 // maxNotes bounds the notes of a row.
@@ -64,11 +72,11 @@ func (b *Builder) traced(line int, value any) *Row {
 }
 
 // IgnoreEvent is [Builder.Ignore] where the ids were read. Without an event id all with that base id
-// are ignored.
-func (b *Builder) IgnoreEvent(baseID, eventID string, line int) {
+// are ignored. Why is for people: "it is cancelled".
+func (b *Builder) IgnoreEvent(baseID, eventID string, line int, why string) {
 	b.see()
 	b.feed.Ignored++
-	b.note(line, func(r *Row) { r.Ignored = append(r.Ignored, event.Key{BaseID: baseID, EventID: eventID}) })
+	b.note(line, func(r *Row) { r.Ignored = append(r.Ignored, Ignored{baseID, eventID, why}) })
 }
 
 // note changes the row under way. Without one, the line is a row of its own.

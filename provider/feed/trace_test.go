@@ -22,7 +22,8 @@ func TestTrace(t *testing.T) {
 		err = errors.Join(err, b.Keep(valid("1", "2"), 4), b.KeepPast(valid("1", "3"), 4), b.Keep(valid("", "4"), 4))
 		b.At(20, 21)
 		b.Row(5, "none")
-		b.IgnoreEvent("1", "", 5)
+		err = errors.Join(err, b.Item(Item{ID: "i", Name: "n", Parent: "p"}))
+		b.IgnoreEvent("1", "", 5, "off")
 		b.Row(6, "under way")
 		return errors.Join(err, b.Keep(valid("1", "1"), 6), broken)
 	}}
@@ -32,8 +33,11 @@ func TestTrace(t *testing.T) {
 		if r.Length > 0 {
 			row += fmt.Sprintf(" %d+%d", r.Offset, r.Length)
 		}
-		for _, key := range r.Ignored {
-			row += " ignored " + key.String()
+		for _, ignored := range r.Ignored {
+			row += fmt.Sprintf(" ignored %+v", ignored)
+		}
+		if r.Item != "" {
+			row += fmt.Sprintf(" item %s, %s of %s", r.Item, r.Name, r.Parent)
 		}
 		if r.Past > 0 {
 			row += fmt.Sprintf(" %d past:", r.Past)
@@ -54,7 +58,7 @@ func TestTrace(t *testing.T) {
 		"2 <nil> {BaseID:1 EventID:a b Line:2 Reason:why}",
 		"3 <nil> test/1/1",
 		"4 many 1 past: test/1/2 test/1/3 {BaseID: EventID:4 Line:4 Reason:no base id}",
-		"5 none 20+1 ignored /1/",
+		"5 none 20+1 ignored {BaseID:1 EventID: Why:off} item i, n of p",
 		"6 under way test/1/1",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

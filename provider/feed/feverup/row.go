@@ -118,7 +118,7 @@ func (d *decoder) ignoreRow(own dialect) {
 			id[planDialect] = a.Value
 		}
 	}
-	d.IgnoreEvent(d.group.baseID, string(feed.Trim(id.of(own))), d.TagLine())
+	d.IgnoreEvent(d.group.baseID, string(feed.Trim(id.of(own))), d.TagLine(), "it is not sold online")
 }
 
 // local reads a date. If it is absent, local returns the zero value.

@@ -140,7 +140,7 @@ func (c *converter) series(s *series) error {
 	single, later, all := c.changes(s, base)
 	if len(starts) == 0 && s.master != nil && len(all) == 0 {
 		c.begin(s.master)
-		c.IgnoreEvent(s.master.uid, "", s.master.line) // its rule has no instance in the window
+		c.IgnoreEvent(s.master.uid, "", s.master.line, "its rule gives no time "+feed.InWindow)
 	}
 	if len(starts) > 0 {
 		c.begin(s.master)
@@ -199,7 +199,7 @@ func latest(later []*change, wall int64) *change {
 // emit gives an instance to the builder. It starts at wall, in the zone of the span.
 func (c *converter) emit(s *series, e *vevent, sp *span, wall int64, end ending, id string) error {
 	if e.cancelled {
-		c.IgnoreEvent(e.uid, id, e.line)
+		c.IgnoreEvent(e.uid, id, e.line, "it is cancelled")
 		return nil
 	}
 	ev := event.Event{Key: event.Key{BaseID: e.uid, EventID: id}, Title: e.summary}

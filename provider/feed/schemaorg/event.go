@@ -49,7 +49,7 @@ func (d *decoder) event(n node) error {
 		return d.published(n, current)
 	}
 	if n.off() {
-		d.IgnoreEvent(n.baseID(), n.ownID(), d.line)
+		d.IgnoreEvent(n.baseID(), n.ownID(), d.line, "it is cancelled, or postponed without a new date")
 		return nil
 	}
 	e := event.Event{Key: event.Key{BaseID: n.baseID()}, Title: n.title(), TimeZone: n.text("scheduleTimezone")}

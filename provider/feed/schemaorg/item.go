@@ -48,7 +48,7 @@ func (r *Reader) Event(data, whole map[string]any, id string, line int) error {
 	}
 	series := func(t string) bool { return strings.HasSuffix(t, "Series") || strings.HasSuffix(t, "FacilityUse") }
 	if n.text("startDate") == "" && n.nodes("subEvent") == nil && n.nodes("eventSchedule") == nil && slices.ContainsFunc(n.types(), series) {
-		r.d.IgnoreEvent(n.baseID(), n.ownID(), line)
+		r.d.IgnoreEvent(n.baseID(), n.ownID(), line, "it has no dates: it is a series or a facility, whose parts have them")
 		return nil
 	}
 	if elsewhere := Reference(n, "superEvent"); elsewhere != "" && whole == nil && n.title() == "" && n.nodes("subEvent") == nil && !n.off() {

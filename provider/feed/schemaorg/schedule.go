@@ -30,7 +30,7 @@ func (d *decoder) schedules(e event.Event, schedules []node) error {
 			continue
 		}
 		if len(dates) == 0 {
-			d.IgnoreEvent(e.BaseID, "", d.line) // all of it is outside the window
+			d.IgnoreEvent(e.BaseID, "", d.line, "its schedule gives no time "+feed.InWindow)
 		}
 		for _, date := range dates {
 			if d.events++; d.events > maxScheduled {

@@ -1,0 +1,129 @@
+package inspect
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"fever/event"
+	"fever/provider/feed"
+)
+
+// A Wanted is something that is looked for in the rows of a document.
+type Wanted struct {
+	ID   uuid.UUID   // the public id of an event; zero: its keys count
+	Keys []event.Key // that the event may have
+	Kept bool        // only rows that make the event are looked for
+	Row  string      // a row of a table, by its name or its id as [feed.Item] has them; empty: an event is looked for
+}
+
+// A Found is a row about something that was wanted. It is zero if there is none.
+type Found struct {
+	Line   int   // on which the row begins, from 1; 0: it is unknown
+	Offset int64 // bytes of the document before the row
+	Length int64 // of the row, in bytes; 0: it is unknown, and so is Offset
+	Fate   string
+	Why    string // for people; empty of rows that are kept
+	Parent string // the row of a table that the row takes values from, as [feed.Item] has it; empty: none
+}
+
+// What can become of a row.
+const (
+	Kept     = "kept"
+	Rejected = "rejected"
+	Ignored  = "ignored"
+	Deleted  = "deleted"
+)
+
+// Find decodes a document, and returns the last row about each that is wanted. It holds no values of
+// events. Of a document that cannot be read to its end it returns what was found before, and the
+// error, which is a [*feed.Error]. It may change the document, and does not close its body.
+func Find(doc *feed.Document, f feed.Format, provider string, location *time.Location, wanted []Wanted) ([]Found, error) {
+	found := make([]Found, len(wanted))
+	doc.Stored = func(e *event.Event) *feed.Stored { return &feed.Stored{Key: e.Key} }
+	doc.Trace = func(r *feed.Row) {
+		for i := range wanted {
+			if fate, why := wanted[i].fate(provider, r); fate != "" {
+				found[i] = Found{r.Line, r.Offset, r.Length, fate, why, r.Parent}
+			}
+		}
+	}
+	_, err := feed.Decode(doc, f, provider, location)
+	return found, err
+}
+
+// is reports whether a key is of the event. Without one of its ids it is if the other one fits.
+func (w *Wanted) is(key event.Key) bool {
+	if w.ID != uuid.Nil {
+		return key.ID() == w.ID
+	}
+	return key.BaseID+key.EventID != "" && slices.ContainsFunc(w.Keys, func(k event.Key) bool {
+		return k.Provider == key.Provider && (key.BaseID == "" || key.BaseID == k.BaseID) && (key.EventID == "" || key.EventID == k.EventID)
+	})
+}
+
+// fate returns what became of the wanted in a row, and why; "" if the row is of others.
+func (w *Wanted) fate(provider string, r *feed.Row) (fate, why string) {
+	if w.Row != "" {
+		if w.Row == r.Item || w.Row == r.Name {
+			return Kept, ""
+		}
+		return "", ""
+	}
+	for i := range r.Events {
+		if w.is(r.Events[i].Key) {
+			return Kept, ""
+		}
+	}
+	if w.Kept {
+		return "", ""
+	}
+	withIDs := false
+	for _, rejected := range r.Rejections {
+		key := event.Key{Provider: provider, BaseID: rejected.BaseID, EventID: rejected.EventID}
+		if w.is(key) {
+			return Rejected, rejected.Reason
+		}
+		withIDs = withIDs || key.BaseID+key.EventID != ""
+	}
+	for _, ignored := range r.Ignored {
+		if w.is(event.Key{Provider: provider, BaseID: ignored.BaseID, EventID: ignored.EventID}) {
+			return Ignored, ignored.Why
+		}
+		withIDs = true
+	}
+	for _, item := range r.Deleted {
+		if slices.ContainsFunc(w.Keys, func(k event.Key) bool { return item == k.BaseID+"/"+k.EventID || item == k.EventID || item == k.BaseID }) {
+			return Deleted, "the provider says that it is no longer there"
+		}
+	}
+	if withIDs || len(r.Events) > 0 || !slices.ContainsFunc(w.Keys, func(k event.Key) bool { return has(r.Value, k.BaseID) && has(r.Value, k.EventID) }) {
+		return "", ""
+	}
+	// The map made nothing of it that has ids.
+	if len(r.Rejections) > 0 {
+		return Rejected, r.Rejections[0].Reason
+	}
+	return Ignored, "the row has both ids, and the map makes no event of it"
+}
+
+// has reports whether a text or a number in a value is an id.
+func has(value any, id string) bool {
+	switch v := value.(type) {
+	case string:
+		return v == id
+	case json.Number:
+		return v.String() == id
+	case []any:
+		return slices.ContainsFunc(v, func(one any) bool { return has(one, id) })
+	case map[string]any:
+		for _, one := range v {
+			if has(one, id) {
+				return true
+			}
+		}
+	}
+	return false
+}
