@@ -63,9 +63,12 @@ func most(ctx context.Context, pid int) (peaks [2]int64) {
 	for {
 		own, _ := harness.MemoryOf(pid) // its end is noticed elsewhere
 		peaks[0] = max(peaks[0], own.Anonymous)
+		if child == 0 {
+			child = childOf(pid)
+		}
 		memory, err := harness.MemoryOf(child)
 		if err != nil {
-			child = childOf(pid)
+			child = 0 // there is none, or it has ended
 		}
 		peaks[1] = max(peaks[1], memory.Anonymous)
 		if !harness.Pause(ctx, lookEvery) {
