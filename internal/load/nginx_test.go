@@ -43,7 +43,7 @@ func TestNginxThatDoesNotStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	broken := filepath.Join(dir, "broken")
-	if err := os.WriteFile(broken, []byte("#!/bin/sh\necho no such setting >&2\nexit 1\n"), 0o700); err != nil { //nolint:gosec // it is to run
+	if err := os.WriteFile(broken, []byte("#!/bin/sh\necho no such setting >&2\nexit 1\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := startNginx(t.Context(), broken, filepath.Join(dir, "nginx"), []int{1}); err == nil || !strings.Contains(err.Error(), "no such setting") {
