@@ -19,8 +19,9 @@ type jobWeight struct {
 	Jobs    int   `json:"jobs"`
 	Bytes   int64 `json:"bytes"`   // of a feed
 	Changed int   `json:"changed"` // events
-	Serve   int64 `json:"serve"`   // by which fever grew at most, over what it had before; median of the jobs
-	Child   int64 `json:"child"`   // that the process that decodes had at most; median of the jobs
+	Before  int64 `json:"before"`  // that fever had; median of the jobs, as the next two
+	Serve   int64 `json:"serve"`   // by which fever grew at most, over what it had before the job
+	Child   int64 `json:"child"`   // that the process that decodes had at most
 }
 
 // lookEvery is how often memory is looked at. A job takes a second and more.
@@ -28,7 +29,7 @@ const lookEvery = 2 * time.Millisecond
 
 // weighJobs runs so many jobs while nothing else happens, and watches memory.
 func (c *collecting) weighJobs(ctx context.Context, jobs int) error {
-	var serve, child []float64
+	var had, serve, child []float64
 	w := &jobWeight{Jobs: jobs}
 	for n := range jobs {
 		progress("weighing job %d of %d", n+1, jobs)
@@ -49,9 +50,10 @@ func (c *collecting) weighJobs(ctx context.Context, jobs int) error {
 		if err != nil {
 			return err
 		}
+		had = append(had, float64(before.Anonymous))
 		serve, child = append(serve, float64(max(peaks[0]-before.Anonymous, 0))), append(child, float64(peaks[1]))
 	}
-	w.Serve, w.Child = int64(median(serve)), int64(median(child))
+	w.Before, w.Serve, w.Child = int64(median(had)), int64(median(serve)), int64(median(child))
 	c.weight = w
 	return nil
 }

@@ -64,8 +64,8 @@ func (r *report) print(out io.Writer) error {
 	}
 
 	if w := r.Job; w != nil {
-		fmt.Fprintf(&b, "\nA job of a feed of %.0f MB, of which %d events changed, without searches: fever grew by %.1f MB at most, and the process that decodes had %.1f MB (medians of %d jobs)\n",
-			megabytes(w.Bytes), w.Changed, megabytes(w.Serve), megabytes(w.Child), w.Jobs)
+		fmt.Fprintf(&b, "\nA job of a feed of %.0f MB, of which %d events changed, without searches: fever had %.1f MB before and grew by %.1f MB at most, and the process that decodes had %.1f MB (medians of %d jobs)\n",
+			megabytes(w.Bytes), w.Changed, megabytes(w.Before), megabytes(w.Serve), megabytes(w.Child), w.Jobs)
 	}
 
 	t = newTable(&b)
