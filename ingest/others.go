@@ -178,7 +178,7 @@ func (g *Ingester) hold(ctx context.Context, j *job) (_ context.Context, release
 	j.failures, j.blocked = begun.Turn.Failures, begun.Turn.Blocked // which may be news
 	// Whoever came late for one turn, which another process has had, may begin with the next.
 	if by := begun.Trigger; (by == store.Schedule || by == store.StartUp) && begun.Turn.Due.After(begun.Scheduled) {
-		j.record.Scheduled, j.last = begun.Turn.Due, begun.Turn.Due
+		j.record.Trigger, j.record.Scheduled, j.last = store.Schedule, begun.Turn.Due, begun.Turn.Due
 	}
 	ended := begun.ID
 	if begun.Turn.Job != j.others.job { // another process has run one meanwhile

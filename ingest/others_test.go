@@ -173,7 +173,8 @@ func TestTurnsAreShared(t *testing.T) {
 		if job.Trigger == store.StartUp {
 			startUps[job.Provider]++
 		}
-		if job.State != store.Completed || job.Started.Before(job.Scheduled.Truncate(time.Millisecond)) {
+		// One that began to wait for a turn of another process may have started before its own.
+		if job.State != store.Completed || job.Finished.Before(job.Scheduled.Truncate(time.Millisecond)) {
 			t.Errorf("job %+v", job)
 		}
 	}
