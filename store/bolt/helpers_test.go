@@ -75,12 +75,12 @@ func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Place {
 		path := filepath.Join(t.TempDir(), "fever.db")
-		return func(keep int) (store.Store, error) {
+		return func(keep int, history time.Duration) (store.Store, error) {
 			s, err := Open(path, keep)
 			if err != nil {
 				return nil, err
 			}
-			s.db.NoSync, s.History = true, storetest.History
+			s.db.NoSync, s.History = true, history
 			return s, nil
 		}
 	})

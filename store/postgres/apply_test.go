@@ -64,7 +64,7 @@ func TestCompression(t *testing.T) {
 // TestHistoryOff changes an event while history is kept, while it is not, and while it is again.
 func TestHistoryOff(t *testing.T) {
 	t.Parallel()
-	st, err := opens(postgrestest.Database(t))(keep)
+	st, err := opens(postgrestest.Database(t))(keep, storetest.History)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestHistoryDamaged(t *testing.T) {
 		"insert into fever.history select key, position + 70000, at, value from fever.history": "checksum",
 	} {
 		place := postgrestest.Database(t)
-		st, err := opens(place)(keep)
+		st, err := opens(place)(keep, storetest.History)
 		if err != nil {
 			t.Fatal(err)
 		}

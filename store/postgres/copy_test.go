@@ -29,12 +29,12 @@ func TestCopyBetween(t *testing.T) {
 			return opens(postgrestest.Database(t))
 		}
 		path := filepath.Join(t.TempDir(), "fever.db")
-		return func(keep int) (store.Store, error) {
+		return func(keep int, history time.Duration) (store.Store, error) {
 			s, err := bolt.Open(path, keep)
 			if err != nil {
 				return nil, err
 			}
-			s.History = storetest.History
+			s.History = history
 			return s, nil
 		}
 	})

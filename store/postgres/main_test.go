@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"fever/internal/leak"
 	"fever/internal/postgrestest"
@@ -91,12 +92,12 @@ func databaseOf(t *testing.T, place string) string {
 }
 
 func opens(url string) storetest.Place {
-	return func(keep int) (store.Store, error) {
+	return func(keep int, history time.Duration) (store.Store, error) {
 		s, err := Open(context.Background(), url, keep)
 		if err != nil {
 			return nil, err
 		}
-		s.History = storetest.History
+		s.History = history
 		return s, nil
 	}
 }

@@ -87,7 +87,7 @@ func testCopyStopped(t *testing.T, place func(*testing.T) Place) {
 		}
 	}
 	failure := errors.New("it cannot be read")
-	to := must(place(t)(Keep))
+	to := must(place(t)(Keep, History))
 	for n := range total {
 		ctx, cancel := context.WithCancel(t.Context())
 		parts := func(cause func() error) func(yield func(store.Part, error) bool) {

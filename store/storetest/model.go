@@ -32,6 +32,7 @@ type Model struct {
 	changed             map[event.Key]store.Revision
 
 	history map[event.Key][]change // the oldest first
+	keeps   time.Duration          // it is kept for so long
 }
 
 // A change is what an event was before it, and what brought it.
@@ -47,7 +48,7 @@ func NewModel() *Model {
 		Records: make(map[event.Key]event.Record), validators: make(map[string]feed.Validators),
 		zones: make(map[string]string), changed: make(map[event.Key]store.Revision),
 		streams: make(map[string]store.Stream), items: make(map[string]map[itemID]*modelItem), owners: make(map[event.Key]string),
-		digests: make(map[string]*store.Digests), history: make(map[event.Key][]change),
+		digests: make(map[string]*store.Digests), history: make(map[event.Key][]change), keeps: History,
 	}
 }
 
@@ -211,10 +212,10 @@ func (m *Model) current(provider string) map[event.Key]bool {
 func testModel(t *testing.T, place func(*testing.T) Place) {
 	outer := t
 	rapid.Check(t, func(t *rapid.T) {
-		s := &opened{place: place(outer), keep: Keep}
+		s := &opened{place: place(outer), keep: Keep, history: History}
 		again := func() {
 			var err error
-			if s.Store, err = s.place(s.keep); err != nil {
+			if s.Store, err = s.place(s.keep, s.history); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -321,6 +322,8 @@ func testModel(t *testing.T, place func(*testing.T) Place) {
 					t.Fatal(err)
 				}
 				s.keep = rapid.IntRange(1, 4).Draw(t, "keep")
+				s.history = rapid.SampledFrom([]time.Duration{History, 0}).Draw(t, "history")
+				m.keeps = s.history
 				again()
 				if err := s.Check(); err != nil {
 					t.Fatal(err)

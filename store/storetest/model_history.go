@@ -13,8 +13,12 @@ import (
 // remember adds a change to the history of an event, and forgets the oldest ones if their time is
 // over. The events of the model are too small for the bound of bytes.
 func (m *Model) remember(key event.Key, c change) {
+	if m.keeps == 0 {
+		delete(m.history, key)
+		return
+	}
 	all := append(slices.Clone(m.history[key]), c)
-	for all[0].at.Before(c.at.Add(-History)) {
+	for all[0].at.Before(c.at.Add(-m.keeps)) {
 		all = all[1:]
 	}
 	m.history[key] = all

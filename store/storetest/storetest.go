@@ -9,13 +9,14 @@ import (
 )
 
 // A Place opens what is stored in one place, which is empty at first, again and again. The
-// store keeps so many finished jobs of each provider, and [History]. Nobody opens it twice at a time.
-type Place func(keep int) (store.Store, error)
+// store keeps so many finished jobs of each provider, and for so long the history of events. Nobody opens it
+// twice at a time.
+type Place func(keep int, history time.Duration) (store.Store, error)
 
 // Keep is the number of jobs that stores keep where a test does not say another.
 const Keep = 3
 
-// History is how long stores keep the history of events.
+// History is how long stores keep the history of events where a test does not say otherwise.
 const History = 100 * 365 * 24 * time.Hour
 
 // Run runs the suite. Each test gets places of its own, which are there as long as it runs.
@@ -41,17 +42,18 @@ func RunCopies(t *testing.T, place func(*testing.T) Place) {
 // opened is a store that can be closed and opened again.
 type opened struct {
 	store.Store
-	place Place
-	keep  int
+	place   Place
+	keep    int
+	history time.Duration
 }
 
 // open opens a store in a place of its own. When the test ends it is closed, opened again,
 // and checked.
 func open(t *testing.T, place func(*testing.T) Place) *opened {
 	t.Helper()
-	o := &opened{place: place(t), keep: Keep}
+	o := &opened{place: place(t), keep: Keep, history: History}
 	var err error
-	if o.Store, err = o.place(Keep); err != nil {
+	if o.Store, err = o.place(o.keep, o.history); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -72,7 +74,7 @@ func reopen(t *testing.T, s *opened) {
 		t.Fatal(err)
 	}
 	var err error
-	if s.Store, err = s.place(s.keep); err != nil {
+	if s.Store, err = s.place(s.keep, s.history); err != nil {
 		t.Fatal(err)
 	}
 }
