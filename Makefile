@@ -124,6 +124,13 @@ soak-short: build ## the same in half a minute
 harvest-kills: ## kill fever 50 times during the first 600 pages of a feed of changes: half a minute
 	$(GOTEST) ./cli -count=1 -v -run '^TestHarvestKilled$$' -kills 50
 
+# The jobs of a week, of feeds of 1 MB, and how long their documents are kept.
+WEEKFLAGS ?= -jobs 10080 -events 3000 -keep 72h
+
+.PHONY: week
+week: ## play a week of a feed each minute, with the archive and without it, and replay it: half an hour (WEEKFLAGS="-jobs 60 -events 270000")
+	$(GOTEST) ./replay -count=1 -v -timeout 24h -run '^TestWeek$$' $(WEEKFLAGS)
+
 .PHONY: clients
 clients: build ## ask fever and a mock with clients generated from the OpenAPI document, and lint the document (node and npm; 2 minutes)
 	go run ./internal/clients -fever bin/fever
