@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,7 +55,7 @@ It reads the archive of --archive, by default that beside --db, and nothing else
 			for _, arg := range args {
 				id, err := strconv.ParseUint(arg, 10, 64)
 				if err != nil || id == 0 {
-					return usagef("%.40q is no id of a job: fever dump --jobs lists them", arg)
+					return usagef("%.40q is no id of a job, which is a number from 1 on: fever dump --jobs lists them", arg)
 				}
 				ids = append(ids, id)
 			}
@@ -111,11 +114,18 @@ func (d *diffCommand) run(ctx context.Context, ids []uint64, out io.Writer) (err
 // find returns the two jobs. The older one has no id if there is none.
 func (d *diffCommand) find(ids []uint64) (older, newer replay.Archived, err error) {
 	names, err := archive.Providers(d.Archive.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return older, newer, fmt.Errorf("there is no archive in the folder %s: name with --archive the one of the data file that the jobs were for", d.Archive.Dir)
+	}
 	if err != nil {
 		return older, newer, err
 	}
-	if newer, err = replay.Find(d.Archive.Dir, names, ids[len(ids)-1]); err != nil {
-		return older, newer, err
+	for _, id := range ids { // both, before one is decoded
+		if newer, err = replay.Find(d.Archive.Dir, names, id); errors.Is(err, replay.ErrNotArchived) {
+			return older, newer, fmt.Errorf("%w; there are documents %s", err, archivedJobs(d.Archive.Dir, names))
+		} else if err != nil {
+			return older, newer, err
+		}
 	}
 	if _, err := choose(namesOf(d.Providers), []string{newer.Provider}, nil); err != nil {
 		return older, newer, fmt.Errorf("job %d is of %s, which is not in the settings", newer.Job, newer.Provider)
@@ -132,6 +142,33 @@ func (d *diffCommand) find(ids []uint64) (older, newer replay.Archived, err erro
 		err = fmt.Errorf("job %d is of %s, and job %d of %s: only jobs of one provider can be compared", older.Job, older.Provider, newer.Job, newer.Provider)
 	}
 	return older, newer, err
+}
+
+// listedJobs bounds the jobs of a provider that archivedJobs names.
+const listedJobs = 10
+
+// archivedJobs says which jobs have documents in an archive, for people.
+func archivedJobs(dir string, providers []string) string {
+	var all []string
+	for _, provider := range providers {
+		var ids []string
+		for doc, err := range archive.Newest(dir, provider) {
+			if id := strconv.FormatUint(doc.Job, 10); err == nil && doc.Job > 0 && !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+			if len(ids) > listedJobs {
+				ids[listedJobs] = "older ones"
+				break
+			}
+		}
+		if len(ids) > 0 {
+			all = append(all, fmt.Sprintf("of %s from the jobs %s", provider, strings.Join(ids, ", ")))
+		}
+	}
+	if len(all) == 0 {
+		return "of none"
+	}
+	return strings.Join(all, "; ")
 }
 
 // snapshot returns a new store with what a job brought or, of a feed of changes, with what was known

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -20,7 +21,8 @@ type printedVersion struct {
 	before *dumped // the version before it; nil: none is known
 }
 
-// withBefore puts each version beside the one before it, at most so many; 0: all.
+// withBefore puts each version beside the one before it, at most so many; 0: all. Without a version there
+// is an error.
 func withBefore(all iter.Seq2[store.Version, error], limit int) iter.Seq2[printedVersion, error] {
 	return func(yield func(printedVersion, error) bool) {
 		var later *printedVersion
@@ -39,14 +41,17 @@ func withBefore(all iter.Seq2[store.Version, error], limit int) iter.Seq2[printe
 			}
 			later = this
 		}
-		if later != nil {
-			yield(*later, nil)
+		if later == nil {
+			yield(printedVersion{}, errNoEvent)
+			return
 		}
+		yield(*later, nil)
 	}
 }
 
+var errNoEvent = errors.New("no such event is stored: give its public id, or provider/base id/event id, as fever dump prints them")
+
 var historyForms = forms[printedVersion]{
-	none:    "No such event is stored.",
 	columns: "SINCE\tJOB\tWHAT",
 	row:     versionRow,
 	fields:  append([]string{"at", "job"}, eventForms.fields...),

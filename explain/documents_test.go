@@ -67,6 +67,10 @@ func TestOrigin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	latin, err := mapped.New(mapped.Mapping{CSV: &mapped.CSV{Separator: ',', Header: true, Charset: "iso-8859-1"}, To: `{base_id: .id, event_id: .id, title: .name, start: .day}`})
+	if err != nil {
+		t.Fatal(err)
+	}
 	rows, err := mapped.New(mapped.Mapping{Rows: ".l.e[]", To: `{base_id: ."@id", event_id: ."@id", title: "t", start: "2026-01-02"}`})
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +98,9 @@ func TestOrigin(t *testing.T) {
 		"the later page": {dump.New(), []string{plain("1"), plain("0") + plain("1")}, "1/1", "2 2 " + fmt.Sprint(len(plain("0"))) + " " + strings.TrimSpace(plain("1"))},
 		"feverup":        {feverup.New(0), []string{fmt.Sprintf(xml, "utf-8", "é")}, "1/1", `1 3 122 <event event_id="1" event_start_date="2026-01-02T10:00:00" event_end_date="2026-01-02T11:00:00"></event>`},
 		"converted":      {feverup.New(0), []string{fmt.Sprintf(xml, "iso-8859-1", "\xe9")}, "1/1", `1 3 - <base_event base_event_id="1" sell_mode="online" title="Caf\xe9"><event event_id="1"`},
-		"csv":            {csv, []string{"id,name,day\n0,T,2026-01-02\n1,T,2026-01-02\n"}, "1/1", "1 3 - 1,T,2026-01-02"},
+		"csv":            {csv, []string{"id,name,day\n0,T,2026-01-02\n1,T,2026-01-02\n"}, "1/1", "1 3 27 1,T,2026-01-02"},
+		"csv, marked":    {csv, []string{"\ufeffid,name,day\n\n1,T,2026-01-02\n"}, "1/1", "1 3 15 1,T,2026-01-02"},
+		"csv, converted": {latin, []string{"id,name,day\n1,\xc9t\xe9,2026-01-02\n"}, "1/1", `1 2 - 1,\xc9t\xe9,2026-01-02`},
 		"xml":            {rows, []string{"<l>\n<e id='0'/><e id='1'>x</e></l>"}, "1/1", "1 2 15 <e id='1'>x</e>"},
 		"ical": {ical.New(), []string{"BEGIN:VCALENDAR\r\n" + vevent("0") + vevent("1") + "END:VCALENDAR\r\n"}, "1/1", "1 7 " +
 			fmt.Sprint(len("BEGIN:VCALENDAR\r\n"+vevent("0"))) + ` BEGIN:VEVENT\r\nUID:1\r\n`},

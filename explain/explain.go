@@ -61,7 +61,8 @@ type Event struct {
 	// empty for a zone whose price does.
 	Uncounted []string `json:"uncounted"`
 
-	Search *Verdict `json:"search,omitempty"` // of the search that was asked about
+	FoundBy string   `json:"found_by"`         // a search that finds it: the path and the query
+	Search  *Verdict `json:"search,omitempty"` // of the search that was asked about
 }
 
 // A Verdict says whether a search finds an event, and why.
@@ -192,7 +193,7 @@ func explained(r *event.Record, loc *time.Location) Event {
 	e := Event{
 		ID: entry.ID, Record: *r,
 		StartsAt: instant(entry.Start), EndsAt: instant(entry.End),
-		CountedIn: loc.String(), MinPrice: lowest, MaxPrice: highest, Uncounted: []string{},
+		FoundBy: foundBy(entry), CountedIn: loc.String(), MinPrice: lowest, MaxPrice: highest, Uncounted: []string{},
 	}
 	if r.TimeZone != "" {
 		e.CountedIn, e.OwnZone = r.TimeZone, true
@@ -334,6 +335,18 @@ func (s *Search) reason(start, end int64) Verdict {
 		return Verdict{true, in}
 	}
 	return Verdict{false, strings.Join(against, ", and ")}
+}
+
+// lastSecond is the last one that a search can name: the end of the year 9999, in UTC.
+const lastSecond = 253402300799
+
+// foundBy returns a search that finds an event, and others only if they lie within its times.
+func foundBy(e *event.Entry) string {
+	search := "/search?starts_at=" + instant(min(e.Start, lastSecond))
+	if e.End <= lastSecond {
+		search += "&ends_at=" + instant(e.End)
+	}
+	return search
 }
 
 // instant writes a Unix second as RFC 3339 does. It is a text, since an event on the last day of

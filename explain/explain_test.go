@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -164,6 +165,37 @@ func TestVerdict(t *testing.T) {
 		}
 		if v := s.judge(test.e, madrid); fmt.Sprintf("%t: %s", v.Found, v.Why) != test.want {
 			t.Errorf("%s to %s %s: %t: %s\nwant %s", test.starts, test.ends, test.mode, v.Found, v.Why, test.want)
+		}
+	}
+}
+
+// TestFoundBy searches as an answer proposes.
+func TestFoundBy(t *testing.T) {
+	t.Parallel()
+	for _, times := range [][3]string{
+		{"2026-03-27T20:00:00", "2026-03-27T22:00:00", "Europe/Madrid"},
+		{"2026-03-27", "", "Europe/Madrid"},
+		{"1600-01-01", "9999-12-31", "Asia/Tokyo"},
+		{"9999-12-31", "9999-12-31T23:00:00", "America/Los_Angeles"},
+		{"9999-12-31T23:00:00", "", "America/Los_Angeles"},
+	} {
+		loc, err := time.LoadLocation(times[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := event.Record{Event: made(t, "1", "Opera", times[0], times[1])}
+		e := explained(&r, loc)
+		u, err := url.Parse(e.FoundBy)
+		if err != nil || u.Path != "/search" {
+			t.Fatal(e.FoundBy, err)
+		}
+		s, err := ParseSearch(u.Query().Get("starts_at"), u.Query().Get("ends_at"), "")
+		if err != nil {
+			t.Errorf("%s: %v", e.FoundBy, err)
+			continue
+		}
+		if v := s.judge(&r.Event, loc); !v.Found {
+			t.Errorf("%s does not find %v: %s", e.FoundBy, times, v.Why)
 		}
 	}
 }

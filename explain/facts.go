@@ -69,6 +69,7 @@ func (e *Event) Facts() (facts []Fact) {
 	} else {
 		add("ends", "%s in %s: %s", e.End, e.CountedIn, e.EndsAt)
 	}
+	add("found by", "GET %s", e.FoundBy)
 	switch {
 	case !e.MinPrice.Known():
 		add("price", "none")

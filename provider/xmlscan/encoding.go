@@ -178,12 +178,13 @@ func (j *judged) Read(p []byte) (int, error) {
 
 // UTF8 returns a reader of a text that is not XML, as UTF-8 without a byte order mark. Such a
 // mark tells the encoding; without one the label does, and without that it is UTF-8. Bytes
-// that are not UTF-8 are left to the caller.
-func UTF8(r io.Reader, label string) (io.Reader, error) {
+// that are not UTF-8 are left to the caller. Mark is the number of bytes of the mark, or -1 if the text is
+// converted, so that places in it are not those in r.
+func UTF8(r io.Reader, label string) (text io.Reader, mark int, err error) {
 	start := make([]byte, 4)
 	n, err := io.ReadFull(r, start)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, err
+		return nil, 0, err
 	}
 	start = start[:n]
 	whole := func(rest []byte) io.Reader {
@@ -192,23 +193,23 @@ func UTF8(r io.Reader, label string) (io.Reader, error) {
 		}
 		return io.MultiReader(bytes.NewReader(rest), r)
 	}
-	order, mark := utf16Of(start)
+	order, skipped := utf16Of(start)
 	switch rest, marked := bytes.CutPrefix(start, []byte("\xef\xbb\xbf")); {
 	case marked:
-		return whole(rest), nil
+		return whole(rest), len(start) - len(rest), nil
 	case order != nil:
-		return transform.NewReader(whole(start[mark:]), utf16Decoder{order: order}), nil
+		return transform.NewReader(whole(start[skipped:]), utf16Decoder{order: order}), -1, nil
 	case meansNothing(label):
-		return whole(start), nil
+		return whole(start), 0, nil
 	}
 	table, known := encodingOf(label)
 	switch {
 	case !known:
-		return nil, unknownEncoding(label)
+		return nil, 0, unknownEncoding(label)
 	case table == nil:
-		return whole(start), nil
+		return whole(start), 0, nil
 	}
-	return transform.NewReader(whole(start), table.NewDecoder()), nil
+	return transform.NewReader(whole(start), table.NewDecoder()), -1, nil
 }
 
 // Text returns a text as UTF-8. One that is not is taken to be in the encoding of a label, such as
@@ -218,7 +219,7 @@ func Text(text []byte, label string) []byte {
 	if label == "" || utf8.Valid(text) {
 		return text
 	}
-	decoded, err := UTF8(bytes.NewReader(text), label)
+	decoded, _, err := UTF8(bytes.NewReader(text), label)
 	if err != nil {
 		return text
 	}

@@ -71,7 +71,7 @@ func TestUTF8(t *testing.T) {
 		{"café", "utf-8", "café"},
 		{"caf\xe9", "", "caf\xe9"}, // as it is
 	} {
-		r, err := UTF8(iotest.OneByteReader(strings.NewReader(test.doc)), test.label)
+		r, _, err := UTF8(iotest.OneByteReader(strings.NewReader(test.doc)), test.label)
 		if err != nil {
 			t.Errorf("%q: %v", test.doc, err)
 			continue
@@ -80,11 +80,11 @@ func TestUTF8(t *testing.T) {
 			t.Errorf("%q in %q: %q, %v, want %q", test.doc, test.label, got, err, test.want)
 		}
 	}
-	if _, err := UTF8(bytes.NewReader(nil), "klingon"); err == nil || KnownEncoding("klingon") == nil || KnownEncoding("latin1") != nil || KnownEncoding("") != nil {
+	if _, _, err := UTF8(bytes.NewReader(nil), "klingon"); err == nil || KnownEncoding("klingon") == nil || KnownEncoding("latin1") != nil || KnownEncoding("") != nil {
 		t.Errorf("an unknown encoding: %v", err)
 	}
 	broken := errors.New("broken")
-	if _, err := UTF8(iotest.ErrReader(broken), ""); !errors.Is(err, broken) {
+	if _, _, err := UTF8(iotest.ErrReader(broken), ""); !errors.Is(err, broken) {
 		t.Errorf("a broken reader: %v", err)
 	}
 }

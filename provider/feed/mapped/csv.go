@@ -29,7 +29,7 @@ const (
 //
 // A document that was cut between two rows cannot be told from a whole one.
 func (d *decoder) csv(doc *feed.Document, c *CSV) error {
-	body, err := xmlscan.UTF8(doc.Body, c.Charset)
+	body, mark, err := xmlscan.UTF8(doc.Body, c.Charset)
 	if wrong, ok := errors.AsType[*xmlscan.Error](err); ok {
 		return feed.Errorf(feed.KindDecode, "%w", wrong)
 	} else if err != nil {
@@ -43,7 +43,11 @@ func (d *decoder) csv(doc *feed.Document, c *CSV) error {
 	var broken error // of a quote; the document is cut short if nothing follows
 	for n := 0; ; n++ {
 		limited.left = maxLine
+		begin := r.InputOffset()
 		fields, err := r.Read()
+		if mark >= 0 { // with the end of the line, and empty lines before it
+			d.At(int64(mark)+begin, int64(mark)+r.InputOffset())
+		}
 		syntax, isSyntax := errors.AsType[*csv.ParseError](err)
 		switch {
 		case errors.Is(err, io.EOF) && broken != nil:
