@@ -32,7 +32,7 @@ func newRouter(path string, h http.Handler, origins []string, log *slog.Logger) 
 	}
 	router.Handler(http.MethodGet, path, h)
 	router.Handler(http.MethodHead, path, h)
-	return server.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return server.Unwatched{Handler: server.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ambiguous(r) {
 			w.Header()["Connection"] = closes
 		}
@@ -40,7 +40,7 @@ func newRouter(path string, h http.Handler, origins []string, log *slog.Logger) 
 			allowOrigin(w.Header(), r, origins)
 		}
 		router.ServeHTTP(w, r)
-	}), log)
+	}), log)}
 }
 
 // ambiguous reports whether another server on the way may see the end of the request

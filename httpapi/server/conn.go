@@ -18,7 +18,8 @@ import (
 // others itself.
 type listener struct {
 	net.Listener
-	limiter *connLimiter
+	limiter   *connLimiter
+	unwatched bool // see [Unwatched]
 }
 
 func (l listener) Accept() (net.Conn, error) {
@@ -34,6 +35,7 @@ func (l listener) Accept() (net.Conn, error) {
 			d.wanted.Store(never)
 			d.armed.Store(never)
 		}
+		c.watch.unwatched, c.watch.changed.L = l.unwatched, &c.watch.mu
 		c.waits(forRequest)
 		if l.limiter.admit(c) {
 			return c, nil
@@ -47,6 +49,7 @@ func (l listener) Accept() (net.Conn, error) {
 type conn struct {
 	net.Conn
 	reading, writing deadline
+	watch            watch
 
 	holding bool        // the next write is held
 	held    []byte      // the header
@@ -69,14 +72,28 @@ func connOf(r *http.Request) *conn {
 	return c
 }
 
-func (c *conn) SetReadDeadline(t time.Time) error  { return c.reading.move(t) }
+func (c *conn) SetReadDeadline(t time.Time) error {
+	if c.watch.deadline(t) {
+		return nil
+	}
+	return c.reading.move(t)
+}
+
 func (c *conn) SetWriteDeadline(t time.Time) error { return c.writing.move(t) }
 
 func (c *conn) SetDeadline(t time.Time) error {
-	return errors.Join(c.reading.move(t), c.writing.move(t))
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+func (c *conn) Close() error {
+	c.watch.close()
+	return c.Conn.Close()
 }
 
 func (c *conn) Read(b []byte) (int, error) {
+	if err := c.watch.read(); err != nil {
+		return 0, err
+	}
 	for {
 		n, err := c.Conn.Read(b)
 		if err == nil || n > 0 || !c.reading.early(err) {

@@ -38,7 +38,7 @@ func lazy(t *testing.T) (near net.Conn, set *counted, far net.Conn) {
 	t.Helper()
 	a, far := net.Pipe()
 	set = &counted{Conn: a}
-	near, err := listener{piped{conn: set}, newConnLimiter(1, quiet, nil)}.Accept()
+	near, err := listener{piped{conn: set}, newConnLimiter(1, quiet, nil), false}.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,7 +107,7 @@ func (s *sender) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // handler returns the sender behind Guard.
-func (s *sender) handler() http.Handler { return Guard(s, quiet) }
+func (s *sender) handler() http.Handler { return Unwatched{Guard(s, quiet)} }
 
 // listen serves h on a free port of the loopback interface until the test ends, and
 // returns its URL.

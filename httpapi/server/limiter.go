@@ -94,7 +94,9 @@ func (l *connLimiter) changed(nc net.Conn, state http.ConnState) {
 		l.ended.Add(1)
 	case http.StateActive: // the header has come
 		c.waits(forReader)
+		c.watch.begin()
 	case http.StateIdle:
+		c.watch.end()
 		c.waits(forRequest)
 	case http.StateClosed, http.StateHijacked:
 		l.mu.Lock()

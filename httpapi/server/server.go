@@ -75,7 +75,8 @@ func serve(ctx context.Context, ln net.Listener, h http.Handler, grace time.Dura
 	defer limiter.ended.Wait()
 
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener{ln, limiter}) }()
+	_, unwatched := h.(Unwatched)
+	go func() { served <- server.Serve(listener{ln, limiter, unwatched}) }()
 	select {
 	case err := <-served:
 		return errors.Join(fmt.Errorf("serve on %s: %w", ln.Addr(), err), server.Close())
