@@ -82,10 +82,11 @@ type playedFault struct {
 // TestFaultsBesideSearches plays faults of a provider to the program, one after the other, each
 // between two good feeds, while it is searched at a rate that does not wait for answers. It
 // fails when a search fails, when an answer is wrong or a good feed is not found afterwards, when
-// a fault causes another failure than it must, or when memory grows. It prints what became of
-// each fault and the p99 of the seconds meanwhile, which it does not judge.
+// a fault causes another failure than it must. It prints what became of each fault and the p99 of
+// the seconds meanwhile, which it does not judge.
 //
-// It plays few faults. All of them take some ten minutes: make faults.
+// It plays few faults. All of them take some ten minutes: make faults. Then it also fails when
+// memory grows.
 //
 // Not parallel: until its program has begun, a process that is started shares the listeners of
 // this one, and nobody would be refused.
@@ -131,7 +132,7 @@ func TestFaultsBesideSearches(t *testing.T) {
 	}
 	x.report(t.Output())
 	before, after := x.held(x.rests[0]), x.held(x.rests[len(x.rests)-1])
-	if after > before+before/7+mayGrow {
+	if *playAll && after > before+before/7+mayGrow { // a few faults leave too little time, and these tests as the program may have the race detector
 		t.Errorf("memory grew from %.1f to %.1f MB", megabytes(before), megabytes(after))
 	}
 }
