@@ -45,7 +45,8 @@ func newReplay() *cobra.Command {
 archive. It runs the jobs again that got them, as of then, with the settings and the
 decoders of now. So it is the remedy after a wrong time zone or a mended mapping: the new
 file is what fever would have stored. With the same settings it has what --db has, but
-for what --keep-jobs and --history do not keep.
+for the history that --history does not keep. The next fever serve with the new file
+keeps as many outcomes of jobs as --keep-jobs says.
 
 It changes neither the archive nor what is stored at --db, and a fever serve may run
 meanwhile. To use the new file, stop fever serve and name the file with --db.
@@ -181,7 +182,7 @@ func (r *replayCommand) run(ctx context.Context, out, errOut io.Writer) (err err
 		p.w = errOut
 	}
 	m := replay.Merge{
-		Stored: of.Store, Replayed: made, KeepJobs: r.KeepJobs, Since: of.At.Add(-r.History), Results: make(map[string]replay.Result),
+		Stored: of.Store, Replayed: made, Since: of.At.Add(-r.History), Results: make(map[string]replay.Result),
 	}
 	g := newIngester(&r.Config, made, slog.New(slog.DiscardHandler), collected(&r.Config))
 	var failed error

@@ -26,7 +26,6 @@ import (
 type Merge struct {
 	Stored   store.Store // nil: nothing is
 	Replayed store.Store
-	KeepJobs int       // of what is stored, so many outcomes of each provider; 0: all
 	Since    time.Time // what events were before is left out if they changed earlier; zero: all is kept
 	// Results are those of the providers that were replayed. If nothing of one was committed it
 	// stays as it is stored.
@@ -36,7 +35,6 @@ type Merge struct {
 
 	// Keys of events to which the history that is stored does not lead, or that which was replayed.
 	notStored, notReplayed map[string]bool
-	oldest                 map[string]uint64 // job with an outcome that is kept, by provider
 }
 
 // A Difference is a change of an event, or of a provider's time zone.
@@ -55,7 +53,7 @@ func (m *Merge) Differences(ctx context.Context) iter.Seq2[Difference, error] {
 			var d Difference
 			differs := false
 			if err == nil {
-				d, differs, err = m.difference(ctx, &p)
+				d, differs, err = m.difference(&p)
 			}
 			if err != nil {
 				yield(d, err)
@@ -68,11 +66,11 @@ func (m *Merge) Differences(ctx context.Context) iter.Seq2[Difference, error] {
 	}
 }
 
-func (m *Merge) difference(ctx context.Context, p *pair) (d Difference, differs bool, err error) {
+func (m *Merge) difference(p *pair) (d Difference, differs bool, err error) {
 	if p.kind() != store.ProviderPart && p.kind() != store.EventPart {
 		return d, false, nil
 	}
-	now, err := m.choose(ctx, p)
+	now, err := m.choose(p)
 	if err != nil {
 		return d, false, err
 	}
@@ -125,7 +123,7 @@ func (m *Merge) Parts(ctx context.Context, differs bool) iter.Seq2[store.Part, e
 		for p, err := range m.pairs(ctx) {
 			var chosen *piece
 			if err == nil {
-				chosen, err = m.choose(ctx, &p)
+				chosen, err = m.choose(&p)
 			}
 			if err == nil && chosen != nil && differs {
 				err = renew(&chosen.Part)
@@ -270,14 +268,12 @@ func (m *Merge) pairs(ctx context.Context) iter.Seq2[pair, error] {
 }
 
 // choose returns the piece of the merge, or nil if there is none.
-func (m *Merge) choose(ctx context.Context, p *pair) (*piece, error) {
+func (m *Merge) choose(p *pair) (*piece, error) {
 	result := m.Results[p.provider()]
 	switch {
-	case p.kind() == store.JobPart:
-		return m.chooseJob(ctx, p)
 	case p.kind() == store.UndoPart:
 		return m.chooseHistory(p, &result)
-	case p.kind() == store.HeadPart || result.Committed == 0:
+	case p.kind() == store.HeadPart || p.kind() == store.JobPart || result.Committed == 0:
 		return clone(p.stored), nil
 	case p.kind() == store.EventPart:
 		return m.chooseEvent(p, &result)
@@ -292,34 +288,6 @@ func note(keys *map[string]bool, key []byte) {
 		*keys = make(map[string]bool)
 	}
 	(*keys)[string(key)] = true
-}
-
-// chooseJob chooses what is stored of a job, unless it is too old.
-func (m *Merge) chooseJob(ctx context.Context, p *pair) (*piece, error) {
-	if p.stored == nil || m.KeepJobs == 0 {
-		return clone(p.stored), nil
-	}
-	provider, id, err := store.ParseJobKey(p.stored.Key)
-	if err != nil {
-		return nil, err
-	}
-	oldest, known := m.oldest[provider]
-	if !known {
-		for job, err := range m.Stored.Jobs(ctx, store.JobFilter{Provider: provider, Limit: m.KeepJobs}) {
-			if err != nil {
-				return nil, err
-			}
-			oldest = job.ID
-		}
-		if m.oldest == nil {
-			m.oldest = make(map[string]uint64)
-		}
-		m.oldest[provider] = oldest
-	}
-	if id < oldest {
-		return nil, nil
-	}
-	return clone(p.stored), nil
 }
 
 // chooseHistory chooses the history that leads to the values of an event.
