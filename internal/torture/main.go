@@ -132,7 +132,7 @@ func (v *victim) renew(n int) error {
 	}
 	b.WriteString("providers:\n")
 	for p := range providers {
-		fmt.Fprintf(&b, "  - name: %s\n    url: %s%[1]s\n    every: 1s\n", providerName(p), v.feeds.url)
+		fmt.Fprintf(&b, "  - name: %s\n    url: %s%[1]s\n    every: 1s\n    timeout: 1h\n", providerName(p), v.feeds.url)
 	}
 	last := filepath.Join(v.dir, fmt.Sprintf("%d.db", n-1))
 	if err := errors.Join(os.RemoveAll(last), os.RemoveAll(last+archiveSuffix)); err != nil {
