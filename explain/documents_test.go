@@ -310,3 +310,78 @@ func TestTornTail(t *testing.T) {
 		t.Errorf("%d documents are left", before)
 	}
 }
+
+// TestTableOrigin has the row of a table change an event, whose own row came with an earlier job.
+func TestTableOrigin(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const (
+		own     = `{"state":"updated","kind":"Session","id":"1","modified":1,"data":{"@type":"Event","@id":"s","superEvent":"w","startDate":"2026-01-02"}}`
+		other   = `{"state":"updated","kind":"Series","id":"8","modified":1,"data":{"@type":"EventSeries","@id":"v","name":"Other"}}`
+		changed = `{"state":"updated","kind":"Series","id":"9","modified":2,"data":{"@type":"EventSeries","@id":"w","name":"New"}}`
+	)
+	body := func(items ...string) string { return `{"next":"x","items":[` + strings.Join(items, ",\n") + `]}` }
+	table := archive.Head{Table: "superEvent"}
+	archived(t, dir, 1, "", page{table, body(other)}, page{body: body(own)})
+	archived(t, dir, 2, "", page{body: "{"}) // it cannot be read
+	started := archived(t, dir, 3, "", page{table, body(other, changed)})
+	st := filled(t, nil, nil)
+	format := rpde.New([]string{"superEvent"})
+	e := made(t, "s", "New", "2026-01-02", "")
+	e.BaseID = "w"
+	storetest.Apply(t, st, store.Snapshot{Provider: "a", TimeZone: "UTC", Events: []event.Event{e}, Taken: started, Changes: &store.Changes{
+		Stream: store.Stream{Generation: 1, Cursor: []byte("{}")},
+		Items: []store.Item{
+			{Table: "superEvent", Item: feed.Item{ID: "Series/9", Name: "superEvent w", Row: []byte(changed)}},
+			{Item: feed.Item{ID: "Session/1", Keys: []event.Key{e.Key}, Parent: "superEvent w", Row: []byte(own)}},
+		},
+	}})
+	docs := &Documents{Dir: dir, Readers: map[string]Reader{"a": NewReader(format, "a", time.UTC)}, Time: time.Minute}
+	answer, err := Explain(t.Context(), st, docs, e.String(), nil)
+	if err != nil || len(answer.Events) != 1 {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	got := &answer.Events[0]
+	if got.Origin == nil || got.TableRow == nil {
+		t.Fatalf("%+v", got)
+	}
+	if p := got.Origin; p.Job != 1 || p.Page != 2 || p.Table != "" || p.Text != own {
+		t.Errorf("its own row is %+v", p)
+	}
+	if p := got.TableRow; p.Job != 3 || p.Page != 1 || p.Table != "superEvent" || p.Line != 2 || p.Text != changed {
+		t.Errorf("the row of the table is %+v", p)
+	}
+	if facts := fmt.Sprint(got.Facts()); !strings.Contains(facts, "{with values of job 3, page 1 of the table superEvent, line 2, ") {
+		t.Error(facts)
+	}
+}
+
+// TestDamaged has bits of the archive flipped: what is damaged is told apart from documents that cannot
+// be read.
+func TestDamaged(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	archived(t, dir, 1, "", page{body: `{"provider":"a","base_id":"b","event_id":"1","title":"T","start":"x","zones":[]}`})
+	archived(t, dir, 2, "", page{body: `{"provider":"a","base_id":"b","event_id":"2","title":"Other","start":"2026-01-02","zones":[]}`})
+	paths, err := filepath.Glob(filepath.Join(dir, "a", "*"))
+	if err != nil || len(paths) != 1 {
+		t.Fatal(paths, err)
+	}
+	text, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[40] ^= 1 // in the block of the first document
+	if err := os.WriteFile(paths[0], text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	docs := &Documents{Dir: dir, Readers: map[string]Reader{"a": NewReader(dump.New(), "a", time.UTC)}, Time: time.Minute}
+	answer, err := Explain(t.Context(), filled(t, nil, nil), docs, "a/b/1", nil)
+	if s := answer.Archive; err != nil || s.Documents != 2 || s.Damaged != 1 || s.Unreadable != 1 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	lines := answer.Archive.Lines()
+	if got := lines[len(lines)-1]; !strings.Contains(got, "of which 1 could not be read to the end; places where the archive is damaged: 1. That is all") {
+		t.Error(got)
+	}
+}

@@ -21,10 +21,13 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"fever/event"
 	"fever/internal/postgrestest"
 	"fever/provider/feed"
 	"fever/store"
+	"fever/store/bolt"
 	"fever/store/postgres"
+	"fever/store/storetest"
 )
 
 // A browser is one page of a real Chromium.
@@ -499,5 +502,94 @@ func TestReplicasInBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.until(`document.title === "All is well · fever" && document.querySelectorAll("#replicas tbody tr").length === 1`)
+	said()
+}
+
+// TestPastInBrowser looks at the picture of what an event cost and how many tickets it had, in a wide
+// window and on a phone.
+func TestPastInBrowser(t *testing.T) {
+	b := startBrowser(t)
+	t.Parallel()
+	st, err := bolt.Open(filepath.Join(t.TempDir(), "fever.db"), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.History = 90 * 24 * time.Hour
+	s := showStore(t, st, never)
+	now := time.Now()
+	for _, version := range []struct {
+		days     int
+		price    string
+		capacity int64
+	}{{10, "40", 100}, {5, "20", 50}, {2, "20", 0}} {
+		price, err := event.ParsePrice(version.price)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := gig("a", "1", "2030-05-03", "Aida")
+		e.Zones = []event.Zone{{Capacity: version.capacity, Price: price}}
+		storetest.Apply(t, s.Store, store.Snapshot{Provider: "a", TimeZone: "UTC", Events: []event.Event{e}, Taken: now.AddDate(0, 0, -version.days)})
+	}
+	s.load(t)
+	said := b.listen()
+	for _, look := range []struct {
+		name, scheme string
+		width        int64
+	}{{"past-light", "light", 1100}, {"past-dark", "dark", 1100}, {"past-narrow-light", "light", 360}, {"past-narrow-dark", "dark", 360}} {
+		b.look(look.width, look.scheme)
+		b.do(chromedp.Navigate(s.url + "/?event=aida"))
+		// Where it is on the screen: within the window, and no smaller than can be seen.
+		box := evaluate[struct{ Left, Right, Width, Height float64 }](b, `(({left, right, width, height}) => ({left, right, width, height}))(document.querySelector(".past svg").getBoundingClientRect())`)
+		if box.Left < 0 || box.Right > float64(look.width) || box.Width < 250 || box.Height < 40 {
+			t.Errorf("%s: the picture is at %+v", look.name, box)
+		}
+		if text := evaluate[string](b, `document.querySelector(".past figcaption").innerText`); text != "lowest price, up to 40\ntickets left, up to 100" {
+			t.Errorf("%s: it says %q", look.name, text)
+		}
+		if pixels := evaluate[float64](b, `parseFloat(getComputedStyle(document.querySelector(".past figcaption")).fontSize)`); pixels < 12 {
+			t.Errorf("%s: its text has %v pixels", look.name, pixels)
+		}
+		// Lines need a contrast of 3 (WCAG 2.2, success criterion 1.4.11).
+		for _, line := range []string{".past .price", ".past .tickets"} {
+			if c := contrast(b.colour(line, "stroke"), b.colour("body", "background-color")); c < 3 {
+				t.Errorf("%s: %s has a contrast of %.1f", look.name, line, c)
+			}
+		}
+		// In the middle of each version the lines have its values. No ticket has a price at last.
+		const height, margin = 80, 4
+		for _, point := range []struct {
+			line    string
+			version int
+			part    float64 // of the height; negative: there is no line
+		}{
+			{"price", 0, 1},
+			{"price", 1, 0.5},
+			{"price", 2, -1},
+			{"tickets", 0, 1},
+			{"tickets", 1, 0.5},
+			{"tickets", 2, 0},
+		} {
+			for _, part := range []float64{0, 0.5, 1} {
+				want := part == point.part
+				y := height - margin - part*(height-2*margin)
+				got := evaluate[bool](b, fmt.Sprintf(`(() => {
+					const step = document.querySelectorAll(".past .step")[%d].getBBox(), line = document.querySelector(".past .%s")
+					line.style.strokeDasharray = "none"
+					return line.isPointInStroke(new DOMPoint(step.x + step.width / 2, %v))
+				})()`, point.version, point.line, y))
+				if got != want {
+					t.Errorf("%s: version %d: the line of the %s is at %v of its height: %t, want %t", look.name, point.version, point.line, part, got, want)
+				}
+			}
+		}
+		titles := evaluate[string](b, `Array.from(document.querySelectorAll(".past .step title"), title => title.textContent).join("; ")`)
+		if !regexp.MustCompile(`^[^;]*: price 40, 100 tickets; [^;]*: price 20, 50 tickets; [^;]*: price none, 0 tickets$`).MatchString(titles) {
+			t.Errorf("%s: the versions are called %q", look.name, titles)
+		}
+		if width := evaluate[int64](b, "document.documentElement.scrollWidth"); width > look.width {
+			t.Errorf("%s: the page is %d wide", look.name, width)
+		}
+		b.shoot(look.name)
+	}
 	said()
 }
