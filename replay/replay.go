@@ -57,14 +57,14 @@ func (r *Result) wrong(err error) {
 // store of g should have nothing of the provider. A job that cannot be run again is in the result; the
 // error says that nothing more could be done.
 func Provider(ctx context.Context, g *ingest.Ingester, dir, name string, of Range) (Result, error) {
-	r := replayer{g: g, name: name, of: of, stored: make(map[jobKey]store.Job), seen: make(map[jobKey]bool)}
+	r := replayer{g: g, name: name, of: of, stored: make(map[int64]store.Job), seen: make(map[int64]bool)}
 	r.jobs = make(map[uint64]uint64)
 	if of.Store != nil {
 		for job, err := range of.Store.Jobs(ctx, store.JobFilter{Provider: name}) {
 			if err != nil {
 				return r.Result, err
 			}
-			r.stored[jobKey{job.ID, job.Started.UnixMilli()}] = job
+			r.stored[job.Started.UnixMilli()] = job
 		}
 	}
 	for docs, err := range jobs(dir, name) {
@@ -79,8 +79,8 @@ func Provider(ctx context.Context, g *ingest.Ingester, dir, name string, of Rang
 			return r.Result, err
 		}
 	}
-	for key, job := range r.stored {
-		if !r.From.IsZero() && key.started >= r.From.UnixMilli() && !r.after(job.Started) && !r.seen[key] &&
+	for started, job := range r.stored {
+		if !r.From.IsZero() && started >= r.From.UnixMilli() && !r.after(job.Started) && !r.seen[started] &&
 			job.Applied() && job.New+job.Changed+job.Gone > 0 {
 			r.wrong(fmt.Errorf("job %d of %s: its documents are not in the archive", job.ID, job.Started.Format(time.RFC3339)))
 		}
@@ -117,22 +117,15 @@ func jobs(dir, name string) func(yield func([]archive.Document, error) bool) {
 // A replayer replays jobs of a provider.
 type replayer struct {
 	Result
-	g      *ingest.Ingester
-	name   string
-	of     Range
-	stored map[jobKey]store.Job // what is stored now of its jobs
-	seen   map[jobKey]bool      // jobs with documents
-	ended  bool                 // the last job of the range was run
+	g    *ingest.Ingester
+	name string
+	of   Range
+	// What is stored now of its jobs, by the milliseconds at which they began: their ids are others if a
+	// replay has made the store.
+	stored map[int64]store.Job
+	seen   map[int64]bool // likewise, jobs with documents
+	ended  bool           // the last job of the range was run
 }
-
-// A jobKey tells jobs of a provider apart, also those of two that have one name since: their jobs may
-// have begun at the same time. The id alone does not, if several stores had one archive in turn.
-type jobKey struct {
-	id      uint64
-	started int64 // Unix milliseconds
-}
-
-func keyOf(doc *archive.Document) jobKey { return jobKey{doc.Job, doc.Started.UnixMilli()} }
 
 // after reports whether a job that began at a time is not replayed since it is too late.
 func (r *replayer) after(started time.Time) bool {
@@ -141,7 +134,7 @@ func (r *replayer) after(started time.Time) bool {
 
 func (r *replayer) job(ctx context.Context, docs []archive.Document) error {
 	first := &docs[0]
-	r.seen[keyOf(first)] = true
+	r.seen[first.Started.UnixMilli()] = true
 	chosen := r.of.Job > 0 && first.Job == r.of.Job
 	switch {
 	case r.after(first.Started) || r.of.Alone && !chosen || r.ended && !chosen:
@@ -203,7 +196,7 @@ func (r *replayer) forget(ctx context.Context, doc *archive.Document) error {
 
 // fate returns whether a job was committed, given its first document, and whether it is to be run again.
 func (r *replayer) fate(doc *archive.Document) (committed, run bool) {
-	known := r.stored[keyOf(doc)].State == store.Completed
+	known := r.stored[doc.Started.UnixMilli()].State == store.Completed
 	outcome := &doc.Outcome
 	switch {
 	case !outcome.Known() || r.of.Store != nil && outcome.At.After(r.of.At):
