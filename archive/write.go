@@ -64,7 +64,7 @@ func (j *Job) reach() (err error) {
 // Document begins a document. What is written to it must be its whole body, and then it is to be
 // kept or dropped, in any case before the next one begins. It never fails: see [Job.Sync].
 func (j *Job) Document() *Writer {
-	w := &Writer{job: j, sum: sha256.New(), full: make(chan []byte, 2)}
+	w := &Writer{job: j, sum: sha256.New(), full: make(chan []byte, 2), empty: make(chan []byte, 4)}
 	if j.reach() != nil {
 		w.full = nil
 		return w
@@ -157,6 +157,9 @@ func (j *Job) back(to int64, added []digest) error {
 	return j.segment.file.Truncate(to)
 }
 
+// bufferSize is that of the buffers of a [Writer], in bytes.
+const bufferSize = 64 << 10
+
 // A Writer writes the body of a document. A goroutine cuts and compresses it beside who writes.
 type Writer struct {
 	job  *Job
@@ -164,6 +167,7 @@ type Writer struct {
 
 	buffer []byte
 	full   chan []byte // buffers for the goroutine
+	empty  chan []byte // buffers that it is done with
 	work   sync.WaitGroup
 	ended  bool
 
@@ -192,7 +196,11 @@ func (w *Writer) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 && w.full != nil {
 		if w.buffer == nil {
-			w.buffer = make([]byte, 0, min(max(len(p), 64<<10), blockSize))
+			select {
+			case w.buffer = <-w.empty:
+			default:
+				w.buffer = make([]byte, 0, bufferSize)
+			}
 		}
 		taken := min(len(p), cap(w.buffer)-len(w.buffer))
 		w.buffer = append(w.buffer, p[:taken]...)
@@ -259,18 +267,18 @@ func (w *Writer) store() {
 		}
 		w.sum.Write(buffer)
 		w.size += int64(len(buffer))
-		if len(w.rest) > 0 {
-			buffer = append(w.rest, buffer...)
-		}
+		w.rest = append(w.rest, buffer...)
+		w.empty <- buffer[:0]
+		rest := w.rest
 		for w.err == nil {
-			n := cut(buffer)
+			n := cut(rest)
 			if n == 0 {
 				break
 			}
-			w.err = w.piece(buffer[:n])
-			buffer = buffer[n:]
+			w.err = w.piece(rest[:n])
+			rest = rest[n:]
 		}
-		w.rest = buffer
+		w.rest = w.rest[:copy(w.rest, rest)]
 	}
 	if w.err == nil && len(w.rest) > 0 {
 		w.err = w.piece(w.rest)
