@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ import (
 
 func open(tb testing.TB, dir string, keep time.Duration, size int64) *Archive {
 	tb.Helper()
-	a, err := Open(dir, keep, size)
+	a, err := Open(Folder(dir), keep, size)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -32,13 +33,13 @@ func open(tb testing.TB, dir string, keep time.Duration, size int64) *Archive {
 // all returns the documents of a provider with their bodies, and the errors among them.
 func all(tb testing.TB, dir, provider string) (docs []Document, bodies []string, errs []error) {
 	tb.Helper()
-	for doc, err := range Documents(dir, provider) {
+	for doc, err := range Documents(context.Background(), Folder(dir), provider) {
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		docs = append(docs, doc)
-		in, err := doc.Open()
+		in, err := doc.Open(context.Background())
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -304,7 +305,7 @@ func age(tb testing.TB, path string, a *Archive) (string, *Archive) {
 	if err := os.Rename(path, older); err != nil {
 		tb.Fatal(err)
 	}
-	return older, open(tb, a.dir, a.keep, a.size)
+	return older, open(tb, a.place.String(), a.keep, a.size)
 }
 
 func TestKeep(t *testing.T) {
@@ -375,7 +376,7 @@ func TestForgetRename(t *testing.T) {
 	if !slices.Equal(got, []string{"one", "two", "four", "five"}) || errs != nil || docs[2].Job != 4 {
 		t.Errorf("it has %q, %v", got, errs)
 	}
-	if names, err := Providers(dir); !slices.Equal(names, []string{"feverup"}) || err != nil {
+	if names, err := Folder(dir).Providers(t.Context()); !slices.Equal(names, []string{"feverup"}) || err != nil {
 		t.Errorf("providers %q, %v", names, err)
 	}
 	for range 2 {
@@ -383,7 +384,7 @@ func TestForgetRename(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if names, err := Providers(dir); len(names) > 0 || err != nil {
+	if names, err := Folder(dir).Providers(t.Context()); len(names) > 0 || err != nil {
 		t.Errorf("providers %q, %v", names, err)
 	}
 	put(t, a, 6, []byte("six"))
@@ -396,7 +397,7 @@ func TestLocked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	a := open(t, dir, 0, 0)
-	if _, err := Open(dir, 0, 0); !errors.Is(err, ErrLocked) {
+	if _, err := Open(Folder(dir), 0, 0); !errors.Is(err, ErrLocked) {
 		t.Errorf("a second writer: %v", err)
 	}
 	if err := a.Close(); err != nil {
@@ -413,7 +414,7 @@ func TestCannotWrite(t *testing.T) {
 	a := open(t, dir, 0, 0)
 	put(t, a, 1, []byte("one"))
 	s := a.segments["feverup"]
-	broken, err := os.Open(s.path) // cannot be written to
+	broken, err := os.Open(filepath.Join(dir, "feverup", s.name)) // cannot be written to
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -443,12 +444,12 @@ func TestRoom(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	a := open(t, dir, 0, 0)
-	if size, free := a.room(dir); runtime.GOOS == "linux" && (size == 0 || free > size) {
+	if size, free := a.room(); runtime.GOOS == "linux" && (size == 0 || free > size) {
 		t.Errorf("the volume has %d bytes, and %d are free", size, free)
 	}
 	put(t, a, 1, []byte("one"))
 	left := 3 // blocks that there is room for
-	a.room = func(string) (size, free uint64) {
+	a.room = func() (size, free uint64) {
 		left--
 		if left < 0 {
 			return 50 << 30, 1<<30 - 1
@@ -465,9 +466,9 @@ func TestRoom(t *testing.T) {
 	if err := errors.Join(j.End(Outcome{}), j.Close()); err != nil {
 		t.Error(err)
 	}
-	a.room = func(string) (size, free uint64) { return 1 << 30, 1 << 30 / 10 }
+	a.room = func() (size, free uint64) { return 1 << 30, 1 << 30 / 10 }
 	put(t, a, 3, []byte("three"))
-	a.room = func(string) (size, free uint64) { return 0, 0 } // unknown
+	a.room = func() (size, free uint64) { return 0, 0 } // unknown
 	put(t, a, 4, []byte("four"))
 	if docs, got, errs := all(t, dir, "feverup"); !slices.Equal(got, []string{"one", "three", "four"}) || errs != nil || docs[1].Job != 3 {
 		t.Errorf("it has %q, %v", got, errs)
@@ -483,7 +484,7 @@ func TestModel(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
-		a, err := Open(dir, 0, 0)
+		a, err := Open(Folder(dir), 0, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -529,7 +530,7 @@ func TestModel(t *testing.T) {
 					if err := a.Close(); err != nil {
 						t.Fatal(err)
 					}
-					if a, err = Open(dir, 0, 0); err != nil {
+					if a, err = Open(Folder(dir), 0, 0); err != nil {
 						t.Fatal(err)
 					}
 					j = a.Begin("p")
@@ -551,7 +552,7 @@ func TestModel(t *testing.T) {
 				if err := a.Close(); err != nil {
 					t.Fatal(err)
 				}
-				if a, err = Open(dir, 0, 0); err != nil {
+				if a, err = Open(Folder(dir), 0, 0); err != nil {
 					t.Fatal(err)
 				}
 			},
@@ -560,7 +561,7 @@ func TestModel(t *testing.T) {
 					if err := a.release("p"); err != nil {
 						t.Fatal(err)
 					}
-					if s, err = begin(filepath.Join(dir, "p"), time.Now()); err != nil {
+					if s, err = Folder(dir).begin(context.Background(), "p", time.Now()); err != nil {
 						t.Fatal(err)
 					}
 					a.segments["p"] = s
@@ -569,11 +570,11 @@ func TestModel(t *testing.T) {
 			"": func(t *rapid.T) {
 				var got []string
 				known := 0
-				for doc, err := range Documents(dir, "p") {
+				for doc, err := range Documents(context.Background(), Folder(dir), "p") {
 					if err != nil {
 						t.Fatal(err)
 					}
-					in, err := doc.Open()
+					in, err := doc.Open(context.Background())
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -628,11 +629,11 @@ func FuzzRead(f *testing.F) {
 		if err := os.WriteFile(path, segment, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for doc, err := range Documents(dir, "p") {
+		for doc, err := range Documents(context.Background(), Folder(dir), "p") {
 			if err != nil {
 				continue
 			}
-			in, err := doc.Open()
+			in, err := doc.Open(context.Background())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -645,7 +646,7 @@ func FuzzRead(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		if s, err := openSegment(path); err == nil {
+		if s, err := openSegment(&stored{path: path}); err == nil {
 			if err := s.file.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -674,7 +675,7 @@ func TestChosen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for job := range 5 {
-		docs, err := DocumentsOf(dir, "new", now.Add(time.Duration(job)*time.Second))
+		docs, err := DocumentsOf(t.Context(), Folder(dir), "new", now.Add(time.Duration(job)*time.Second))
 		if job == 4 && len(docs) == 0 && err == nil {
 			continue
 		}
@@ -683,7 +684,7 @@ func TestChosen(t *testing.T) {
 		}
 	}
 	var order []string
-	for doc, err := range Newest(dir, "new") {
+	for doc, err := range Newest(t.Context(), Folder(dir), "new") {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -694,22 +695,22 @@ func TestChosen(t *testing.T) {
 	if got := strings.Join(order, " "); got != "2.0 2.1 3.0 3.1 0.0 0.1 1.0 1.1" && got != "0.0 0.1 1.0 1.1 2.0 2.1 3.0 3.1" {
 		t.Error(got)
 	}
-	for doc, err := range Newest(dir, "new") {
+	for doc, err := range Newest(t.Context(), Folder(dir), "new") {
 		if err != nil || doc.Page != 1 {
 			t.Errorf("the newest is %+v, %v", doc.Head, err)
 		}
 		break
 	}
 	// The beginning of one segment is damaged: what can be read is there.
-	names, err := segmentNames(filepath.Join(dir, "new"))
-	if err != nil || len(names) != 2 {
-		t.Fatal(names, err)
+	segments, err := Folder(dir).segments(t.Context(), "new")
+	if err != nil || len(segments) != 2 {
+		t.Fatal(segments, err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "new", names[0]), []byte("something else, and longer"), 0o600); err != nil {
+	if err := os.WriteFile(segments[0].path, []byte("something else, and longer"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	read, damaged := 0, 0
-	for _, err := range Newest(dir, "new") {
+	for _, err := range Newest(t.Context(), Folder(dir), "new") {
 		if err != nil {
 			damaged++
 		} else {
@@ -718,7 +719,7 @@ func TestChosen(t *testing.T) {
 	}
 	found := 0
 	for job := range 4 {
-		if docs, err := DocumentsOf(dir, "new", now.Add(time.Duration(job)*time.Second)); len(docs) == 2 && err == nil {
+		if docs, err := DocumentsOf(t.Context(), Folder(dir), "new", now.Add(time.Duration(job)*time.Second)); len(docs) == 2 && err == nil {
 			found++
 		} else if err == nil {
 			t.Errorf("job %d: no error for what is damaged", job)

@@ -93,7 +93,7 @@ func BenchmarkArchive(b *testing.B) {
 	for _, size := range []int{20 << 10, 100 << 10, 1 << 20, 10 << 20, 100 << 20} {
 		b.Run(fmt.Sprintf("store-%dKiB", size>>10), func(b *testing.B) {
 			dir := b.TempDir()
-			a, err := Open(dir, 0, 0)
+			a, err := Open(Folder(dir), 0, 0)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -114,7 +114,7 @@ func BenchmarkArchive(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("read-%dKiB", size>>10), func(b *testing.B) {
 			dir := b.TempDir()
-			a, err := Open(dir, 0, 0)
+			a, err := Open(Folder(dir), 0, 0)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -126,7 +126,7 @@ func BenchmarkArchive(b *testing.B) {
 				b.Fatal(err)
 			}
 			var last Document
-			for doc, err := range Documents(dir, "feverup") {
+			for doc, err := range Documents(b.Context(), Folder(dir), "feverup") {
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -134,7 +134,7 @@ func BenchmarkArchive(b *testing.B) {
 			}
 			b.SetBytes(int64(size))
 			for b.Loop() {
-				in, err := last.Open()
+				in, err := last.Open(b.Context())
 				if err != nil {
 					b.Fatal(err)
 				}

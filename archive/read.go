@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"container/list"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -11,8 +12,7 @@ import (
 	"hash"
 	"io"
 	"iter"
-	"os"
-	"path/filepath"
+	"math"
 	"slices"
 	"time"
 
@@ -24,10 +24,11 @@ type Document struct {
 	Head
 	Outcome Outcome // zero if it is not known: the process ended before it was written
 
-	path   string
-	at     int64   // of the record in its segment
-	parts  []int64 // of the records with what comes before in its recipe
-	recipe []byte  // the rest
+	place   Place
+	segment *stored
+	at      int64   // of the record in its segment
+	parts   []int64 // of the records with what comes before in its recipe
+	recipe  []byte  // the rest
 }
 
 // maxDocuments bounds the documents of a job whose outcome is looked for.
@@ -39,33 +40,33 @@ const maxDocuments = 16 << 10
 // What a kill has left of a document at the end of the newest segment is passed over. For other bytes
 // that cannot be read there is an error without a document, and what follows them comes if it can
 // be found.
-func Documents(dir, provider string) iter.Seq2[Document, error] {
+func Documents(ctx context.Context, place Place, provider string) iter.Seq2[Document, error] {
 	return func(yield func(Document, error) bool) {
-		folder := filepath.Join(dir, provider)
-		names, err := segmentNames(folder)
+		all, err := place.segments(ctx, provider)
 		if err != nil {
 			yield(Document{}, err)
 			return
 		}
-		documents(folder, names, names, yield)
+		r := reader{ctx, place, all}
+		r.documents(all, yield)
 	}
 }
 
 // DocumentsOf returns the documents of the job of a provider that began at a time, to the millisecond.
 // What is damaged is passed over if all that can be read of the job is there.
-func DocumentsOf(dir, provider string, started time.Time) (docs []Document, err error) {
-	folder := filepath.Join(dir, provider)
-	all, err := segmentNames(folder)
+func DocumentsOf(ctx context.Context, place Place, provider string, started time.Time) (docs []Document, err error) {
+	all, err := place.segments(ctx, provider)
 	if err != nil {
 		return nil, err
 	}
-	var names []string // segments that the job can have written to: it may have begun a segment late
-	for _, name := range all {
-		if began, err := beganOf(name); err == nil && began.Sub(started).Abs() <= 2*maxAge {
-			names = append(names, name)
+	var some []stored // segments that the job can have written to: it may have begun a segment late
+	for _, s := range all {
+		if s.began.Sub(started).Abs() <= 2*maxAge {
+			some = append(some, s)
 		}
 	}
-	documents(folder, names, all, func(doc Document, failed error) bool {
+	r := reader{ctx, place, all}
+	r.documents(some, func(doc Document, failed error) bool {
 		switch at := doc.Started.Truncate(time.Millisecond); {
 		case failed != nil:
 			err = failed
@@ -84,18 +85,18 @@ func DocumentsOf(dir, provider string, started time.Time) (docs []Document, err 
 
 // Newest yields the documents of a provider as [Documents] does, but the last ones first. It holds what is
 // known of the documents of a segment.
-func Newest(dir, provider string) iter.Seq2[Document, error] {
+func Newest(ctx context.Context, place Place, provider string) iter.Seq2[Document, error] {
 	return func(yield func(Document, error) bool) {
-		folder := filepath.Join(dir, provider)
-		names, err := segmentNames(folder)
+		all, err := place.segments(ctx, provider)
 		if err != nil {
 			yield(Document{}, err)
 			return
 		}
-		for _, name := range slices.Backward(names) {
+		r := reader{ctx, place, all}
+		for i := range slices.Backward(all) {
 			var docs []Document
 			stopped := false
-			documents(folder, []string{name}, names, func(doc Document, err error) bool {
+			r.documents(all[i:i+1], func(doc Document, err error) bool {
 				if err == nil {
 					docs = append(docs, doc)
 					return true
@@ -115,22 +116,28 @@ func Newest(dir, provider string) iter.Seq2[Document, error] {
 	}
 }
 
-// documents yields those in some of all segments of a provider.
-func documents(folder string, names, all []string, yield func(Document, error) bool) {
+// A reader reads segments of a provider.
+type reader struct {
+	ctx   context.Context //nolint:containedctx // of one call
+	place Place
+	all   []stored
+}
+
+// documents yields those in some of the segments.
+func (r *reader) documents(some []stored, yield func(Document, error) bool) {
 	var open []*source // segments whose next jobs are known; of a provider that was renamed they may overlap
 	defer func() {
 		for _, s := range open {
 			s.close()
 		}
 	}()
-	for len(names) > 0 || len(open) > 0 {
-		for len(names) > 0 {
-			began, err := beganOf(names[0])
-			if len(open) > 0 && (err != nil || began.After(open[0].job[0].Started)) {
+	for len(some) > 0 || len(open) > 0 {
+		for len(some) > 0 {
+			if len(open) > 0 && some[0].began.After(open[0].job[0].Started) {
 				break
 			}
-			s := newSource(filepath.Join(folder, names[0]), names[0] == all[len(all)-1])
-			names = names[1:]
+			s := r.source(&some[0])
+			some = some[1:]
 			if s.advance(yield) {
 				open = append(open, s)
 			} else if s.close(); s.stopped {
@@ -160,9 +167,10 @@ func documents(folder string, names, all []string, yield func(Document, error) b
 
 // A source is a segment whose jobs are read in turn.
 type source struct {
-	path    string
+	place   Place
+	segment *stored
 	newest  bool
-	file    *os.File
+	file    contents
 	in      *records
 	err     error // of opening it
 	job     []Document
@@ -171,11 +179,15 @@ type source struct {
 	stopped bool
 }
 
-func newSource(path string, newest bool) *source {
-	s := &source{path: path, newest: newest}
-	if s.file, s.err = os.Open(path); s.err == nil {
-		s.in, s.err = readRecords(s.file)
+func (r *reader) source(segment *stored) *source {
+	s := &source{place: r.place, segment: segment, newest: segment.name == r.all[len(r.all)-1].name}
+	file, err := r.place.open(r.ctx, segment)
+	if err != nil {
+		s.err = err
+		return s
 	}
+	s.file = file
+	s.in, s.err = readRecords(io.NewSectionReader(file, 0, math.MaxInt64))
 	return s
 }
 
@@ -187,7 +199,7 @@ func (s *source) close() {
 }
 
 func (s *source) compare(o *source) int {
-	return cmp.Or(s.job[0].Started.Compare(o.job[0].Started), cmp.Compare(s.path, o.path))
+	return cmp.Or(s.job[0].Started.Compare(o.job[0].Started), cmp.Compare(s.segment.path, o.segment.path))
 }
 
 // advance reads the documents of the next job, and reports whether there are any. It yields what is
@@ -195,7 +207,7 @@ func (s *source) compare(o *source) int {
 func (s *source) advance(yield func(Document, error) bool) bool {
 	s.job = nil
 	report := func(err error) bool {
-		s.stopped = !yield(Document{}, fmt.Errorf("the segment %s of the archive: %w", s.path, err))
+		s.stopped = !yield(Document{}, fmt.Errorf("the segment %s of the archive: %w", s.segment.path, err))
 		return !s.stopped
 	}
 	for s.in != nil || s.err != nil {
@@ -241,7 +253,7 @@ func (s *source) take(rec *record) (bool, error) {
 	case recipeRecord:
 		s.parts = append(s.parts, rec.at)
 	case documentRecord:
-		doc := Document{path: s.path, at: rec.at, parts: s.parts}
+		doc := Document{place: s.place, segment: s.segment, at: rec.at, parts: s.parts}
 		s.parts = nil
 		recipe, err := readDocument(rec.content, &doc.Head)
 		if err != nil {
@@ -274,8 +286,8 @@ const maxCache = 16 << 20
 
 // Open returns the body of the document. Its last Read returns an error in place of io.EOF if
 // the body is not what was stored. It must be closed.
-func (d *Document) Open() (io.ReadCloser, error) {
-	file, err := os.Open(d.path)
+func (d *Document) Open(ctx context.Context) (io.ReadCloser, error) {
+	file, err := d.place.open(ctx, d.segment)
 	if err != nil {
 		return nil, fmt.Errorf("open a document of the archive: %w", err)
 	}
@@ -290,7 +302,7 @@ func (d *Document) Open() (io.ReadCloser, error) {
 // A body is that of a document.
 type body struct {
 	doc    *Document
-	file   *os.File
+	file   contents
 	zstd   *zstd.Decoder
 	parts  []int64 // of the recipe, that were not read
 	ended  bool    // so is the rest
@@ -378,7 +390,7 @@ func (b *body) goOn() error {
 }
 
 func (b *body) damaged(err error) error {
-	return fmt.Errorf("the document at byte %d of the segment %s of the archive: %w", b.doc.at, b.doc.path, err)
+	return fmt.Errorf("the document at byte %d of the segment %s of the archive: %w", b.doc.at, b.doc.segment.path, err)
 }
 
 // record returns the content of a record of a kind.

@@ -1,13 +1,13 @@
 package archive
 
 import (
+	"bufio"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -28,12 +28,13 @@ type span struct {
 
 // A segment is one that is appended to.
 type segment struct {
-	path  string
-	file  *os.File
-	began time.Time
-	size  int64
-	first int64           // its size after its first job; 0: there was none
-	index map[digest]span // all its pieces
+	provider, name string
+	file           *os.File // what is not stored elsewhere
+	base           int64    // where the file begins in the segment
+	began          time.Time
+	size           int64
+	first          int64           // its size after its first job; 0: there was none
+	index          map[digest]span // all its pieces
 
 	busy    bool  // a job writes to it
 	counted int64 // of its size, in that of the archive
@@ -42,48 +43,20 @@ type segment struct {
 	open *Head // of the last document, until it is known what became of its job
 }
 
-// begin makes a new segment.
-func begin(folder string, now time.Time) (*segment, error) {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, err
-	}
-	path, err := freeName(folder, now)
-	if err != nil {
-		return nil, err
-	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	s := &segment{path: path, file: file, began: now, index: make(map[digest]span)}
-	err = s.append([]byte(magic))
-	if err == nil {
-		err = errors.Join(syncFolder(folder), syncFolder(filepath.Dir(folder)))
-	}
-	if err != nil {
-		return nil, errors.Join(err, file.Close(), os.Remove(path))
-	}
-	s.counted = s.size
-	return s, nil
-}
-
-// openSegment opens a segment to go on with it. What follows the last whole document is cut off. If
+// openSegment opens a segment in a folder to go on with it. What follows the last whole document is cut off. If
 // something before the end is damaged the error wraps errDamaged.
-func openSegment(path string) (_ *segment, err error) {
-	file, err := os.OpenFile(path, os.O_RDWR, 0)
+func openSegment(of *stored) (_ *segment, err error) {
+	file, err := os.OpenFile(of.path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("open the segment %s: %w", path, err), file.Close())
+			err = errors.Join(fmt.Errorf("open the segment %s: %w", of.path, err), file.Close())
 		}
 	}()
-	s := &segment{path: path, file: file, index: make(map[digest]span)}
-	if s.began, err = beganOf(filepath.Base(path)); err != nil {
-		return nil, err
-	}
-	if err := s.scan(); err != nil {
+	s := &segment{provider: of.provider, name: of.name, file: file, began: of.began, index: make(map[digest]span)}
+	if err := s.scan(file); err != nil {
 		return nil, err
 	}
 	s.counted, s.pieces = s.size, len(s.index)
@@ -96,16 +69,19 @@ func openSegment(path string) (_ *segment, err error) {
 	return s, file.Truncate(s.size)
 }
 
-// scan reads the segment from its beginning: it sets what is known of it, and the size up to the end
+// scan reads the segment from its size on: it sets what is known of it, and the size up to the end
 // of the last whole document.
-func (s *segment) scan() error {
-	in, err := readRecords(s.file)
-	if errors.Is(err, errTorn) {
-		return nil
-	} else if err != nil {
-		return err
+func (s *segment) scan(r io.Reader) error {
+	in := &records{r: bufio.NewReaderSize(r, 256<<10), at: s.size}
+	if s.size == 0 {
+		var err error
+		if in, err = readRecords(r); errors.Is(err, errTorn) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		s.size = in.at
 	}
-	s.size = in.at
 	var added []digest // since the last document
 	for {
 		rec, err := in.next()
@@ -167,7 +143,7 @@ func (s *segment) drop(pieces []digest) {
 
 // append writes b at the end of the segment.
 func (s *segment) append(b []byte) error {
-	n, err := s.file.WriteAt(b, s.size)
+	n, err := s.file.WriteAt(b, s.size-s.base)
 	s.size += int64(n)
 	return err
 }

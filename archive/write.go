@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -35,14 +36,14 @@ func (a *Archive) Begin(provider string) *Job { return &Job{archive: a, provider
 // its job: the process ended before. [Job.End] says it then. Else the head is nil. It opens
 // the newest segment, and makes none.
 func (j *Job) Unsettled() (*Head, error) {
-	s, err := j.archive.newest(j.provider)
+	s, err := j.archive.latest(context.Background(), j.provider)
 	if err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
-	if s == nil || s.open == nil {
+	if s == nil {
 		return nil, nil
 	}
-	j.segment, j.start, j.open = s, s.size, true
+	j.segment, j.start, j.open = s, s.size, s.open != nil
 	return s.open, nil
 }
 
@@ -56,7 +57,6 @@ func (j *Job) reach() (err error) {
 		j.err = fmt.Errorf("archive: %w", err)
 		return j.err
 	}
-	j.segment.busy = true
 	j.start = j.segment.size
 	return nil
 }
@@ -78,7 +78,7 @@ func (j *Job) Document() *Writer {
 // outcome: then none of them is in the archive.
 func (j *Job) Sync() error {
 	if j.err == nil && j.open {
-		j.fail(j.segment.file.Sync())
+		j.fail(j.archive.place.sync(context.Background(), j.segment))
 	}
 	j.told = j.err != nil
 	return j.err
@@ -100,8 +100,12 @@ func (j *Job) End(outcome Outcome) error {
 	return j.settle()
 }
 
-// Drop drops the documents since the last outcome, as they brought nothing new.
+// Drop drops the documents since the last outcome, as they brought nothing new. What Sync has stored in a bucket
+// already stays, as if it had been committed.
 func (j *Job) Drop() error {
+	if j.err == nil && j.open && j.segment.base > j.start {
+		return j.End(Outcome{At: time.Now()})
+	}
 	if j.err == nil && j.open {
 		j.segment.open = nil
 		j.fail(j.back(j.start, j.added))
@@ -154,7 +158,7 @@ func (j *Job) back(to int64, added []digest) error {
 		return nil
 	}
 	j.segment.size = to
-	return j.segment.file.Truncate(to)
+	return j.segment.file.Truncate(max(to-j.segment.base, 0))
 }
 
 // bufferSize is that of the buffers of a [Writer], in bytes.

@@ -70,10 +70,15 @@ It reads the archive of --archive, by default that beside --db, and nothing else
 }
 
 func (d *diffCommand) run(ctx context.Context, ids []uint64, out io.Writer) (err error) {
-	if d.Archive.Dir == "" {
+	place, done, err := archiveAt(ctx, &d.Archive)
+	switch {
+	case err != nil:
+		return &usageError{err}
+	case place == nil:
 		return errNoArchive
 	}
-	older, newer, err := d.find(ids)
+	defer done()
+	older, newer, err := d.find(ctx, place, ids)
 	if err != nil {
 		return err
 	}
@@ -82,12 +87,12 @@ func (d *diffCommand) run(ctx context.Context, ids []uint64, out io.Writer) (err
 		return err
 	}
 	defer func() { err = cmp.Or(err, os.RemoveAll(folder)) }()
-	before, err := d.snapshot(ctx, filepath.Join(folder, "before.db"), &older)
+	before, err := d.snapshot(ctx, place, filepath.Join(folder, "before.db"), &older)
 	if err != nil {
 		return err
 	}
 	defer closing(before, &err)
-	after, err := d.snapshot(ctx, filepath.Join(folder, "after.db"), &newer)
+	after, err := d.snapshot(ctx, place, filepath.Join(folder, "after.db"), &newer)
 	if err != nil {
 		return err
 	}
@@ -112,17 +117,17 @@ func (d *diffCommand) run(ctx context.Context, ids []uint64, out io.Writer) (err
 }
 
 // find returns the two jobs. The older one has no id if there is none.
-func (d *diffCommand) find(ids []uint64) (older, newer replay.Archived, err error) {
-	names, err := archive.Providers(d.Archive.Dir)
+func (d *diffCommand) find(ctx context.Context, place archive.Place, ids []uint64) (older, newer replay.Archived, err error) {
+	names, err := place.Providers(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
-		return older, newer, fmt.Errorf("there is no archive in the folder %s: name with --archive the one of the data file that the jobs were for", d.Archive.Dir)
+		return older, newer, fmt.Errorf("there is no archive in the folder %s: name with --archive the one of the data file that the jobs were for", place)
 	}
 	if err != nil {
 		return older, newer, err
 	}
 	for _, id := range ids { // both, before one is decoded
-		if newer, err = replay.Find(d.Archive.Dir, names, id); errors.Is(err, replay.ErrNotArchived) {
-			return older, newer, fmt.Errorf("%w; there are documents %s", err, archivedJobs(d.Archive.Dir, names))
+		if newer, err = replay.Find(ctx, place, names, id); errors.Is(err, replay.ErrNotArchived) {
+			return older, newer, fmt.Errorf("%w; there are documents %s", err, archivedJobs(ctx, place, names))
 		} else if err != nil {
 			return older, newer, err
 		}
@@ -137,7 +142,7 @@ func (d *diffCommand) find(ids []uint64) (older, newer replay.Archived, err erro
 	if before == 0 {
 		return older, newer, nil
 	}
-	older, err = replay.Find(d.Archive.Dir, names, before)
+	older, err = replay.Find(ctx, place, names, before)
 	if err == nil && older.Provider != newer.Provider {
 		err = fmt.Errorf("job %d is of %s, and job %d of %s: only jobs of one provider can be compared", older.Job, older.Provider, newer.Job, newer.Provider)
 	}
@@ -148,11 +153,11 @@ func (d *diffCommand) find(ids []uint64) (older, newer replay.Archived, err erro
 const listedJobs = 10
 
 // archivedJobs says which jobs have documents in an archive, for people.
-func archivedJobs(dir string, providers []string) string {
+func archivedJobs(ctx context.Context, place archive.Place, providers []string) string {
 	var all []string
 	for _, provider := range providers {
 		var ids []string
-		for doc, err := range archive.Newest(dir, provider) {
+		for doc, err := range archive.Newest(ctx, place, provider) {
 			if id := strconv.FormatUint(doc.Job, 10); err == nil && doc.Job > 0 && !slices.Contains(ids, id) {
 				ids = append(ids, id)
 			}
@@ -173,13 +178,13 @@ func archivedJobs(dir string, providers []string) string {
 
 // snapshot returns a new store with what a job brought or, of a feed of changes, with what was known
 // after it.
-func (d *diffCommand) snapshot(ctx context.Context, path string, job *replay.Archived) (store.Store, error) {
+func (d *diffCommand) snapshot(ctx context.Context, place archive.Place, path string, job *replay.Archived) (store.Store, error) {
 	st, err := bolt.Open(path, 1)
 	if err != nil || job.Job == 0 {
 		return opened(st, err)
 	}
 	g := newIngester(&d.Config, st, slog.New(slog.DiscardHandler), collected(&d.Config))
-	result, err := replay.Provider(ctx, g, d.Archive.Dir, job.Provider, replay.Range{Job: job.Job, Alone: !job.Changes})
+	result, err := replay.Provider(ctx, g, place, job.Provider, replay.Range{Job: job.Job, Alone: !job.Changes})
 	switch {
 	case err != nil:
 	case len(result.Wrong) > 0:

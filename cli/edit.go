@@ -44,7 +44,7 @@ func edit[What, Done any](ctx context.Context, e *editFlags, what What,
 		defer closing(st, &err)
 		inZones(st, e.Locations)
 		if !e.dryRun {
-			if err := editArchive(e.Archive.Dir, documents); err != nil {
+			if err := editArchive(ctx, &e.Archive, documents); err != nil {
 				return done, err
 			}
 		}

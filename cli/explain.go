@@ -105,10 +105,16 @@ func (e *explainCommand) answer(ctx context.Context, progress io.Writer) (answer
 	}
 	defer closing(st, &err)
 	inZones(st, e.Locations)
+	place, done, err := archiveAt(ctx, &e.Archive)
+	if err != nil {
+		return answer, &usageError{err}
+	}
+	defer done()
 	docs, err := e.documents(ctx, st, progress)
 	if err != nil {
 		return answer, err
 	}
+	docs.Archive = place
 	return explain.Explain(ctx, st, docs, e.Event, search)
 }
 
@@ -134,7 +140,7 @@ func (e *explainCommand) documents(ctx context.Context, st store.Store, progress
 		readers[name] = explain.NewReader(format, name, cmp.Or(locations[name], e.Locations[name], time.UTC))
 	}
 	told := time.Now()
-	return &explain.Documents{Dir: e.Archive.Dir, Readers: readers, Time: longestSearch, Looked: func(documents int, since time.Time) {
+	return &explain.Documents{Readers: readers, Time: longestSearch, Looked: func(documents int, since time.Time) {
 		if time.Since(told) >= searchNews {
 			told = time.Now()
 			_, _ = fmt.Fprintf(progress, "fever: %d documents of the archive were searched, back to %s\n", documents, since.Format(millis)) // nobody needs it

@@ -59,13 +59,24 @@ func inZones(st store.Store, zones map[string]*time.Location) {
 	}
 }
 
+// archiveAt returns the place of the archive, which is nil if there is none, and what ends its use.
+func archiveAt(ctx context.Context, c *config.Archive) (place archive.Place, done func(), err error) {
+	if c.At == "" {
+		return nil, func() {}, nil
+	}
+	if place, err = archive.At(ctx, c.At); err != nil {
+		return nil, nil, err
+	}
+	return place, func() { _ = place.Close() }, nil // it was read
+}
+
 // keepDocuments has the jobs of g keep the documents that they get, and returns what ends that. If the
 // archive cannot be used, for another reason than a process that writes to it, jobs do without it.
-func keepDocuments(g *ingest.Ingester, c *config.Archive, log *slog.Logger) (func(), error) {
-	if c.Dir == "" {
+func keepDocuments(g *ingest.Ingester, place archive.Place, c *config.Archive, log *slog.Logger) (func(), error) {
+	if place == nil {
 		return func() {}, nil
 	}
-	a, err := archive.Open(c.Dir, c.Keep, c.Size)
+	a, err := archive.Open(place, c.Keep, c.Size)
 	switch {
 	case errors.Is(err, archive.ErrLocked):
 		return nil, err
@@ -73,6 +84,10 @@ func keepDocuments(g *ingest.Ingester, c *config.Archive, log *slog.Logger) (fun
 		g.Unarchived.Add(1)
 		log.Error("no documents will be kept", "error", err)
 		return func() {}, nil
+	}
+	a.Failed = func(err error) {
+		g.Unarchived.Add(1)
+		log.Error("the archive was not tidied up", "error", err)
 	}
 	g.Archive = a
 	return func() {
@@ -82,12 +97,22 @@ func keepDocuments(g *ingest.Ingester, c *config.Archive, log *slog.Logger) (fun
 	}, nil
 }
 
-// editArchive changes the archive in a folder, unless there is none.
-func editArchive(dir string, change func(*archive.Archive) error) error {
-	if _, err := os.Stat(dir); dir == "" || errors.Is(err, fs.ErrNotExist) {
+// editArchive changes the archive, unless there is none.
+func editArchive(ctx context.Context, c *config.Archive, change func(*archive.Archive) error) error {
+	place, done, err := archiveAt(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if folder, ok := place.(archive.Folder); ok {
+		if _, err := os.Stat(string(folder)); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+	}
+	if place == nil {
 		return nil
 	}
-	a, err := archive.Open(dir, 0, 0)
+	a, err := archive.Open(place, 0, 0)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"fever/archive"
 	"fever/config"
 	"fever/replay"
 	"fever/store"
@@ -108,7 +107,7 @@ func (r *replaying) complete(cmd *cobra.Command) error {
 	return nil
 }
 
-var errNoArchive = usagef("there is no archive: name its folder with --archive")
+var errNoArchive = usagef("there is no archive: say with --archive where it is")
 
 // check returns an error unless the flags make sense together.
 func (r *replayCommand) check() error {
@@ -122,7 +121,7 @@ func (r *replayCommand) check() error {
 		return usagef("--compare is with what is stored now: leave out --until, or say --dry-run")
 	case r.asJSON && !r.dryRun:
 		return usagef("--json is for --dry-run and --compare")
-	case r.Archive.Dir == "":
+	case r.Archive.At == "":
 		return errNoArchive
 	case config.Place(r.into) == r.DB:
 		return usagef("--into is what --db says: name another place")
@@ -144,7 +143,12 @@ func (r *replayCommand) run(ctx context.Context, out, errOut io.Writer) (err err
 	if err != nil {
 		return err
 	}
-	archived, err := archive.Providers(r.Archive.Dir)
+	place, done, err := archiveAt(ctx, &r.Archive)
+	if err != nil {
+		return &usageError{err}
+	}
+	defer done()
+	archived, err := place.Providers(ctx)
 	if err != nil {
 		return err
 	}
@@ -198,7 +202,7 @@ func (r *replayCommand) run(ctx context.Context, out, errOut io.Writer) (err err
 			p.printf("%s: not replayed: the archive has no document of it\n", name)
 			continue
 		}
-		result, err := replay.Provider(ctx, g, r.Archive.Dir, name, of)
+		result, err := replay.Provider(ctx, g, place, name, of)
 		if err != nil {
 			return fmt.Errorf("replay %s: %w", name, err)
 		}
@@ -275,7 +279,7 @@ func (r *replayCommand) missing(ctx context.Context, stored store.Store) error {
 			return err
 		}
 	}
-	return fmt.Errorf("nothing was replayed: the archive in %s has no job that completed, of these providers and in that time", r.Archive.Dir)
+	return fmt.Errorf("nothing was replayed: the archive in %s has no job that completed, of these providers and in that time", r.Archive.At)
 }
 
 // list prints the differences in a dry run, and otherwise counts them.

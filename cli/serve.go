@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"fever/archive"
 	"fever/config"
 	"fever/explain"
 	"fever/httpapi"
@@ -115,8 +116,8 @@ const explainTime = 10 * time.Second
 
 // documents returns what is needed to read the documents of the archive again, in one process of their
 // own at a time.
-func (s *serveCommand) documents(log *slog.Logger) (d explain.Documents, err error) {
-	d = explain.Documents{Dir: s.Archive.Dir, Readers: make(map[string]explain.Reader), Time: explainTime, Turn: make(chan struct{}, 1)}
+func (s *serveCommand) documents(place archive.Place, log *slog.Logger) (d explain.Documents, err error) {
+	d = explain.Documents{Archive: place, Readers: make(map[string]explain.Reader), Time: explainTime, Turn: make(chan struct{}, 1)}
 	for i := range s.Providers {
 		p := &s.Providers[i]
 		box, err := newSandbox(p, log)
@@ -202,13 +203,18 @@ func (s *serveCommand) run(ctx context.Context, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	documents, err := s.documents(log)
+	place, leavePlace, err := archiveAt(ctx, &s.Archive)
+	if err != nil {
+		return err
+	}
+	defer leavePlace()
+	documents, err := s.documents(place, log)
 	if err != nil {
 		return err
 	}
 	c := newIngester(&s.Config, st, log, providers)
 	c.Publish = follower.CatchUp
-	closeArchive, err := keepDocuments(c, &s.Archive, log)
+	closeArchive, err := keepDocuments(c, place, &s.Archive, log)
 	if err != nil {
 		return err
 	}

@@ -152,7 +152,12 @@ func (s *syncCommand) collect(ctx context.Context, st store.Store, names, files 
 		log = slog.New(slog.DiscardHandler) // the outcomes are printed instead
 	}
 	g := newIngester(&s.Config, st, log, collected(&s.Config))
-	closeArchive, err := keepDocuments(g, &s.Archive, newLog(&s.Config, std.err))
+	place, leavePlace, err := archiveAt(ctx, &s.Archive)
+	if err != nil {
+		return err
+	}
+	defer leavePlace()
+	closeArchive, err := keepDocuments(g, place, &s.Archive, newLog(&s.Config, std.err))
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 
 // An Archive says where the documents that jobs get are kept, and how many of them.
 type Archive struct {
-	Dir  string        // the folder; empty: there is none
+	At   string        // the folder; empty: there is none
 	Keep time.Duration // how long
 	Size int64         // bytes of all of them
 }
@@ -22,23 +22,23 @@ const archiveSuffix = ".archive"
 
 // register adds the settings of commands that write documents.
 func (a *Archive) register(flags *pflag.FlagSet) {
-	a.registerDir(flags)
+	a.registerPlace(flags)
 	a.Keep, a.Size = 90*24*time.Hour, 10<<30
 	flags.TextVar((*days)(&a.Keep), "archive-keep", days(a.Keep), "how long to keep documents: days such as 90d, or hours such as 36h")
 	flags.TextVar((*size)(&a.Size), "archive-size", size(a.Size), "`bytes` that all documents may take; the oldest go first")
 	flags.Lookup("archive-keep").DefValue, flags.Lookup("archive-size").DefValue = "90d", "10GiB"
 }
 
-// registerDir adds the flag --archive.
-func (a *Archive) registerDir(flags *pflag.FlagSet) {
-	flags.StringVar(&a.Dir, "archive", "", "`folder` for the documents that were got; by default the data file's name and "+archiveSuffix+", and none beside a database; empty for none")
+// registerPlace adds the flag --archive.
+func (a *Archive) registerPlace(flags *pflag.FlagSet) {
+	flags.StringVar(&a.At, "archive", "", "`folder` for the documents that were got; by default the data file's name and "+archiveSuffix+", and none beside a database; empty for none")
 	emptyCounts(flags, "archive")
 }
 
 // complete sets the default of --archive.
 func (a *Archive) complete(flags *pflag.FlagSet, db Place) {
 	if flag := flags.Lookup("archive"); flag != nil && !isSet(flag) && !db.Database() {
-		a.Dir = string(db) + archiveSuffix
+		a.At = string(db) + archiveSuffix
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 type DataFile struct {
 	File      string                    // the configuration file, or ""
 	DB        Place                     // where the store is
-	Archive   Archive                   // its folder alone, of the commands that have the flag
+	Archive   Archive                   // where it is alone, of the commands that have the flag
 	Locations map[string]*time.Location // the time zones that the settings give, by provider; set by Complete
 	Variables []string                  // environment variables that the file refers to; set by Complete
 
@@ -36,7 +36,7 @@ func (d *DataFile) RegisterTimeZone(flags *pflag.FlagSet) {
 }
 
 // RegisterArchive adds the flag --archive.
-func (d *DataFile) RegisterArchive(flags *pflag.FlagSet) { d.Archive.registerDir(flags) }
+func (d *DataFile) RegisterArchive(flags *pflag.FlagSet) { d.Archive.registerPlace(flags) }
 
 // Formats returns how the documents of the providers are read, by their names. As Complete it reads
 // nothing of the settings that may be a secret.

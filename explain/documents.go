@@ -27,7 +27,7 @@ import (
 
 // Documents are those of an archive, with what is needed to read them again.
 type Documents struct {
-	Dir     string            // of the archive; empty: there is none
+	Archive archive.Place     // nil: there is none
 	Readers map[string]Reader // by provider
 	Time    time.Duration     // the most that reading them for one question may take, and waiting for the turn
 	// Turn has room for an element: the question for which documents are read puts it there. The others
@@ -149,14 +149,14 @@ func (d *Documents) done(provider string) {
 const busy = "documents are read for other questions: ask again in a moment"
 
 // none returns why the archive has no documents of providers, or "" if it may have some.
-func (d *Documents) none(providers ...string) string {
-	switch names, err := archive.Providers(d.Dir); {
+func (d *Documents) none(ctx context.Context, providers ...string) string {
+	switch names, err := d.Archive.Providers(ctx); {
 	case errors.Is(err, fs.ErrNotExist):
-		return "there is no archive in the folder " + d.Dir
+		return "there is no archive in the folder " + d.Archive.String()
 	case err != nil:
 		return err.Error()
 	case !slices.ContainsFunc(providers, func(p string) bool { return slices.Contains(names, p) }):
-		return fmt.Sprintf("the archive in the folder %s has nothing of %s", d.Dir, strings.Join(providers, ", "))
+		return fmt.Sprintf("the archive in %s has nothing of %s", d.Archive, strings.Join(providers, ", "))
 	}
 	return ""
 }
@@ -169,12 +169,12 @@ func (d *Documents) origins(ctx context.Context, st store.Store, events []Event)
 	for i := range events {
 		e := &events[i]
 		switch _, known := d.Readers[e.Provider]; {
-		case d.Dir == "":
+		case d.Archive == nil:
 			e.NoOrigin = "no archive is kept"
 		case !known:
 			e.NoOrigin = "the settings here do not say how documents of " + e.Provider + " are read"
 		default:
-			if e.NoOrigin = d.none(e.Provider); e.NoOrigin == "" {
+			if e.NoOrigin = d.none(limited, e.Provider); e.NoOrigin == "" {
 				all[e.Provider] = append(all[e.Provider], e)
 			}
 		}
@@ -220,7 +220,7 @@ func brought(doc *archive.Document) bool {
 
 // originsOf is origins for events that the job brought which began at a time.
 func (q *question) originsOf(ctx context.Context, started time.Time, events []*Event) {
-	docs, err := archive.DocumentsOf(q.Dir, q.provider, started)
+	docs, err := archive.DocumentsOf(ctx, q.Archive, q.provider, started)
 	missing := "the archive does not have the documents of that job"
 	if err != nil {
 		missing += ", or they cannot be read: " + err.Error()
@@ -285,7 +285,7 @@ func (o *lookup) find(ctx context.Context, doc *archive.Document, again bool) er
 		if found[n].Fate == "" {
 			continue
 		}
-		place, failed := placeOf(doc, &found[n])
+		place, failed := placeOf(ctx, doc, &found[n])
 		if failed != nil {
 			return failed
 		}
@@ -297,7 +297,7 @@ func (o *lookup) find(ctx context.Context, doc *archive.Document, again bool) er
 // findTables finds the rows of tables from which the rows of events take values, in the pages of tables of
 // the job that began at a time. The rows of events that the job does not have come from jobs before it.
 func (o *lookup) findTables(ctx context.Context, started time.Time, tables []archive.Document) error {
-	for doc, err := range archive.Newest(o.Dir, o.provider) {
+	for doc, err := range archive.Newest(ctx, o.Archive, o.provider) {
 		if o.complete() || ctx.Err() != nil {
 			break
 		}
@@ -324,7 +324,7 @@ func (o *lookup) findTables(ctx context.Context, started time.Time, tables []arc
 			if found[n].Fate == "" {
 				continue
 			}
-			if of[n].TableRow, err = placeOf(&tables[i], &found[n]); err != nil {
+			if of[n].TableRow, err = placeOf(ctx, &tables[i], &found[n]); err != nil {
 				return err
 			}
 		}
@@ -334,7 +334,7 @@ func (o *lookup) findTables(ctx context.Context, started time.Time, tables []arc
 
 // read decodes a document, and returns the last row about each that is wanted.
 func (q *question) read(ctx context.Context, doc *archive.Document, wanted []inspect.Wanted) ([]inspect.Found, error) {
-	body, err := doc.Open()
+	body, err := doc.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -361,12 +361,12 @@ func (e *ending) Read(b []byte) (int, error) {
 }
 
 // placeOf returns the place of a row of a document, with its text.
-func placeOf(doc *archive.Document, r *inspect.Found) (*Place, error) {
+func placeOf(ctx context.Context, doc *archive.Document, r *inspect.Found) (*Place, error) {
 	p := &Place{
 		Job: doc.Job, Started: doc.Started, Imported: doc.Imported, Page: doc.Page, Table: doc.Table,
 		Line: r.Line, Offset: r.Offset, Length: r.Length,
 	}
-	body, err := doc.Open()
+	body, err := doc.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -439,13 +439,13 @@ func (d *Documents) search(ctx context.Context, st store.Store, text string) (*S
 	} else if len(w.Keys) > 0 && d.Readers[w.Keys[0].Provider].Find != nil {
 		providers = []string{w.Keys[0].Provider}
 	}
-	if d.Dir == "" || len(providers) == 0 {
+	if d.Archive == nil || len(providers) == 0 {
 		return nil, nil //nolint:nilnil // there is nothing to search
 	}
 	s := &Searched{Sightings: []Sighting{}}
 	limited, cancel := context.WithTimeout(ctx, d.Time)
 	defer cancel()
-	if s.Ended = d.none(providers...); s.Ended != "" {
+	if s.Ended = d.none(limited, providers...); s.Ended != "" {
 		return s, nil
 	}
 	if !d.begin(limited) {
@@ -471,7 +471,7 @@ func (d *Documents) search(ctx context.Context, st store.Store, text string) (*S
 // search looks for an event in the documents of the provider, until something ends the search.
 func (q *question) search(ctx context.Context, w *inspect.Wanted, s *Searched) {
 	var last *Sighting
-	for doc, err := range archive.Newest(q.Dir, q.provider) {
+	for doc, err := range archive.Newest(ctx, q.Archive, q.provider) {
 		switch {
 		case err != nil:
 			s.Damaged++
@@ -530,7 +530,7 @@ func (q *question) searchIn(ctx context.Context, doc *archive.Document, w *inspe
 		last.Since = doc.Started
 		return last, err
 	}
-	place, failed := placeOf(doc, row)
+	place, failed := placeOf(ctx, doc, row)
 	if failed != nil {
 		return nil, failed
 	}

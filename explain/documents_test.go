@@ -33,7 +33,7 @@ type page struct {
 // archived has the archive in a folder keep a job's documents, and returns when that began.
 func archived(t *testing.T, dir string, job uint64, failure feed.Kind, pages ...page) time.Time {
 	t.Helper()
-	a, err := archive.Open(dir, 0, 0)
+	a, err := archive.Open(archive.Folder(dir), 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestOrigin(t *testing.T) {
 			started := archived(t, dir, 2, "", pages...)
 			base, id, _ := strings.Cut(tc.ids, "/")
 			key := event.Key{Provider: "a", BaseID: base, EventID: id}
-			docs := &Documents{Dir: dir, Readers: map[string]Reader{"a": NewReader(tc.format, "a", time.UTC)}, Time: time.Minute}
+			docs := &Documents{Archive: archive.Folder(dir), Readers: map[string]Reader{"a": NewReader(tc.format, "a", time.UTC)}, Time: time.Minute}
 			answer, err := Explain(t.Context(), stored(t, key, started), docs, key.String(), nil)
 			if err != nil || len(answer.Events) != 1 {
 				t.Fatalf("%+v, %v", answer, err)
@@ -159,10 +159,10 @@ func TestNoOrigin(t *testing.T) {
 	readers := map[string]Reader{"a": NewReader(dump.New(), "a", time.UTC)}
 	for want, docs := range map[string]Documents{
 		"no archive is kept":         {Readers: readers, Time: time.Minute},
-		"the settings here do not":   {Dir: dir, Time: time.Minute},
-		"the archive in the folder":  {Dir: t.TempDir(), Readers: readers, Time: time.Minute},
-		"there is no archive in the": {Dir: filepath.Join(dir, "none"), Readers: readers, Time: time.Minute},
-		"there was no time to read ": {Dir: dir, Readers: readers},
+		"the settings here do not":   {Archive: archive.Folder(dir), Time: time.Minute},
+		"the archive in /":           {Archive: archive.Folder(t.TempDir()), Readers: readers, Time: time.Minute},
+		"there is no archive in the": {Archive: archive.Folder(filepath.Join(dir, "none")), Readers: readers, Time: time.Minute},
+		"there was no time to read ": {Archive: archive.Folder(dir), Readers: readers},
 	} {
 		answer, err := Explain(t.Context(), st, &docs, key.String(), nil)
 		if err != nil || answer.Events[0].Origin != nil || !strings.HasPrefix(answer.Events[0].NoOrigin, want) {
@@ -181,7 +181,7 @@ func TestTurn(t *testing.T) {
 	ended := 0
 	reader := NewReader(dump.New(), "a", time.UTC)
 	reader.Done = func() { ended++ }
-	docs := &Documents{Dir: dir, Readers: map[string]Reader{"a": reader}, Turn: make(chan struct{}, 1)}
+	docs := &Documents{Archive: archive.Folder(dir), Readers: map[string]Reader{"a": reader}, Turn: make(chan struct{}, 1)}
 	docs.Turn <- struct{}{}
 	answer, err := Explain(t.Context(), st, docs, key.String(), nil)
 	if err != nil || answer.Events[0].NoOrigin != busy || ended > 0 {
@@ -246,7 +246,7 @@ func TestSearched(t *testing.T) {
 			}
 			looked := 0
 			docs := &Documents{
-				Dir: dir, Readers: map[string]Reader{"a": NewReader(tc.format, "a", time.UTC)}, Time: time.Minute,
+				Archive: archive.Folder(dir), Readers: map[string]Reader{"a": NewReader(tc.format, "a", time.UTC)}, Time: time.Minute,
 				Looked: func(int, time.Time) { looked++ },
 			}
 			answer, err := Explain(t.Context(), filled(t, nil, nil), docs, tc.ask, nil)
@@ -293,7 +293,7 @@ func TestTornTail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	docs := &Documents{Dir: dir, Readers: map[string]Reader{"a": NewReader(dump.New(), "a", time.UTC)}, Time: time.Minute}
+	docs := &Documents{Archive: archive.Folder(dir), Readers: map[string]Reader{"a": NewReader(dump.New(), "a", time.UTC)}, Time: time.Minute}
 	before := 2
 	for size := info.Size(); size > 0; size-- {
 		if err := os.Truncate(paths[0], size); err != nil {
@@ -336,7 +336,7 @@ func TestTableOrigin(t *testing.T) {
 			{Item: feed.Item{ID: "Session/1", Keys: []event.Key{e.Key}, Parent: "superEvent w", Row: []byte(own)}},
 		},
 	}})
-	docs := &Documents{Dir: dir, Readers: map[string]Reader{"a": NewReader(format, "a", time.UTC)}, Time: time.Minute}
+	docs := &Documents{Archive: archive.Folder(dir), Readers: map[string]Reader{"a": NewReader(format, "a", time.UTC)}, Time: time.Minute}
 	answer, err := Explain(t.Context(), st, docs, e.String(), nil)
 	if err != nil || len(answer.Events) != 1 {
 		t.Fatalf("%+v, %v", answer, err)
@@ -375,7 +375,7 @@ func TestDamaged(t *testing.T) {
 	if err := os.WriteFile(paths[0], text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	docs := &Documents{Dir: dir, Readers: map[string]Reader{"a": NewReader(dump.New(), "a", time.UTC)}, Time: time.Minute}
+	docs := &Documents{Archive: archive.Folder(dir), Readers: map[string]Reader{"a": NewReader(dump.New(), "a", time.UTC)}, Time: time.Minute}
 	answer, err := Explain(t.Context(), filled(t, nil, nil), docs, "a/b/1", nil)
 	if s := answer.Archive; err != nil || s.Documents != 2 || s.Damaged != 1 || s.Unreadable != 1 {
 		t.Fatalf("%+v, %v", s, err)

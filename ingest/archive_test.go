@@ -26,7 +26,7 @@ import (
 // openArchive opens an archive that is closed at the end.
 func openArchive(t *testing.T, dir string) *archive.Archive {
 	t.Helper()
-	a, err := archive.Open(dir, 0, 0)
+	a, err := archive.Open(archive.Folder(dir), 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,11 +38,11 @@ func openArchive(t *testing.T, dir string) *archive.Archive {
 // was not committed ("?" if that is unknown), and the body.
 func documents(t *testing.T, dir string) (all []string) {
 	t.Helper()
-	for doc, err := range archive.Documents(dir, "feverup") {
+	for doc, err := range archive.Documents(t.Context(), archive.Folder(dir), "feverup") {
 		if err != nil {
 			t.Fatal(err)
 		}
-		in, err := doc.Open()
+		in, err := doc.Open(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,7 +242,7 @@ func TestArchiveChanges(t *testing.T) {
 	s.complete(t)
 	s.complete(t) // nothing new
 	pages := 0
-	for doc, err := range archive.Documents(dir, "feverup") {
+	for doc, err := range archive.Documents(t.Context(), archive.Folder(dir), "feverup") {
 		if err != nil || doc.Generation != 1 || doc.Outcome.Failure != "" || !doc.Outcome.Known() {
 			t.Errorf("%+v, %v", doc, err)
 		}
@@ -337,7 +337,7 @@ func TestArchiveEdit(t *testing.T) {
 	}
 	names := func(want ...string) {
 		t.Helper()
-		if got, err := archive.Providers(dir); !slices.Equal(got, want) || err != nil {
+		if got, err := archive.Folder(dir).Providers(t.Context()); !slices.Equal(got, want) || err != nil {
 			t.Errorf("the archive has documents of %q, %v", got, err)
 		}
 	}

@@ -53,10 +53,10 @@ func (r *Result) wrong(err error) {
 	}
 }
 
-// Provider runs jobs of a provider again with their documents from the archive in a folder. The
+// Provider runs jobs of a provider again with their documents from an archive. The
 // store of g should have nothing of the provider. A job that cannot be run again is in the result; the
 // error says that nothing more could be done.
-func Provider(ctx context.Context, g *ingest.Ingester, dir, name string, of Range) (Result, error) {
+func Provider(ctx context.Context, g *ingest.Ingester, place archive.Place, name string, of Range) (Result, error) {
 	r := replayer{g: g, name: name, of: of, stored: make(map[int64]store.Job), seen: make(map[int64]bool)}
 	r.jobs = make(map[uint64]uint64)
 	if of.Store != nil {
@@ -67,7 +67,7 @@ func Provider(ctx context.Context, g *ingest.Ingester, dir, name string, of Rang
 			r.stored[job.Started.UnixMilli()] = job
 		}
 	}
-	for docs, err := range jobs(dir, name) {
+	for docs, err := range jobs(ctx, place, name) {
 		switch {
 		case err != nil:
 			r.wrong(err)
@@ -90,10 +90,10 @@ func Provider(ctx context.Context, g *ingest.Ingester, dir, name string, of Rang
 
 // jobs yields the documents of one job after the other, or, of a feed of changes, those that were committed
 // together.
-func jobs(dir, name string) func(yield func([]archive.Document, error) bool) {
+func jobs(ctx context.Context, place archive.Place, name string) func(yield func([]archive.Document, error) bool) {
 	return func(yield func([]archive.Document, error) bool) {
 		var docs []archive.Document
-		for doc, err := range archive.Documents(dir, name) {
+		for doc, err := range archive.Documents(ctx, place, name) {
 			if err != nil {
 				if !yield(nil, err) {
 					return
@@ -223,10 +223,10 @@ type Archived struct {
 
 // Find returns the job with an id, of one of the providers. If several stores had one archive in turn, the
 // latest counts. The error is ErrNotArchived (wrapped) if the archive does not have it.
-func Find(dir string, providers []string, id uint64) (found Archived, err error) {
+func Find(ctx context.Context, place archive.Place, providers []string, id uint64) (found Archived, err error) {
 	for _, provider := range providers {
 		before := uint64(0)
-		for docs, damaged := range jobs(dir, provider) {
+		for docs, damaged := range jobs(ctx, place, provider) {
 			if damaged != nil {
 				err = damaged // it may have had the job
 				continue

@@ -115,7 +115,7 @@ func newHistory(t testing.TB) *history {
 
 func (h *history) archive() {
 	h.Helper()
-	a, err := archive.Open(h.dir, 0, 0)
+	a, err := archive.Open(archive.Folder(h.dir), 0, 0)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func (h *history) replay(format feed.Format) (m replay.Merge, result replay.Resu
 	made := openStore(h, filepath.Join(folder, "replayed.db"))
 	made.History = 90 * 24 * time.Hour
 	var none string
-	result, err = replay.Provider(h.Context(), newIngester(made, format, &none), h.dir, "p", replay.Range{Store: h.st, At: time.Now()})
+	result, err = replay.Provider(h.Context(), newIngester(made, format, &none), archive.Folder(h.dir), "p", replay.Range{Store: h.st, At: time.Now()})
 	if err != nil {
 		h.Fatal(err)
 	}

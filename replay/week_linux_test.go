@@ -176,7 +176,7 @@ func TestWeek(t *testing.T) {
 	t.Logf("%d jobs, one a minute, of feeds of %.1f MB with %d events, of which 1 %% change; documents are kept for %s", *weekJobs, float64(len(p.document))/mb, *weekEvents, *weekKeep)
 	synctest.Test(t, func(t *testing.T) {
 		with, without := newCollector(t, path, p), newCollector(t, filepath.Join(folder, "without.db"), p)
-		a, err := archive.Open(dir, *weekKeep, 10<<30)
+		a, err := archive.Open(archive.Folder(dir), *weekKeep, 10<<30)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +220,7 @@ func TestWeek(t *testing.T) {
 	made.History = 90 * 24 * time.Hour
 	g := ingest.New(made, slog.New(slog.DiscardHandler), 1, programmeProvider(p))
 	began, processor := time.Now(), processorTime(t)
-	result, err := replay.Provider(t.Context(), g, dir, "feverup", replay.Range{Store: stored, At: time.Now()})
+	result, err := replay.Provider(t.Context(), g, archive.Folder(dir), "feverup", replay.Range{Store: stored, At: time.Now()})
 	if err != nil || len(result.Wrong) > 0 || result.Committed == 0 || result.Committed < *weekJobs && *weekKeep > time.Duration(*weekJobs)*time.Minute {
 		t.Fatalf("replayed: %+v, %v", result, err)
 	}

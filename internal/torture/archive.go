@@ -22,14 +22,14 @@ const archiveSuffix = ".archive"
 // examineArchive checks that the archive has the document of each job that has completed since the
 // last examination, with the bytes that were sent, and says of no other job that it has. A
 // process without room may leave documents out.
-func (v *victim) examineArchive() error {
+func (v *victim) examineArchive(ctx context.Context) error {
 	dir := v.db + archiveSuffix
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return v.unarchived(nil)
 	}
 	found := make(map[uint64]bool)
 	for p := range providers {
-		for doc, err := range archive.Documents(dir, providerName(p)) {
+		for doc, err := range archive.Documents(ctx, archive.Folder(dir), providerName(p)) {
 			if err != nil {
 				return err
 			}
@@ -42,7 +42,7 @@ func (v *victim) examineArchive() error {
 			if _, examined := v.archived[doc.Job]; j.State != "completed" || examined {
 				continue
 			}
-			in, err := doc.Open()
+			in, err := doc.Open(ctx)
 			if err != nil {
 				return err
 			}

@@ -273,7 +273,7 @@ func (v *victim) examine(ctx context.Context) error {
 		return err
 	}
 	err = v.model.compareHistory(at, past, v.history)
-	if err := errors.Join(err, check(v.db), v.examineArchive()); err != nil {
+	if err := errors.Join(err, check(v.db), v.examineArchive(ctx)); err != nil {
 		return err
 	}
 	v.figures.count(v, completed, running)
