@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"fever/internal/leak"
@@ -64,6 +66,7 @@ func (l leakTested) Run() int {
 //	nohup              start the next one with SIGHUP ignored
 //	free NAME          set the variable to an address that is free
 //	database           make an empty PostgreSQL database. Its URL is $DB. [postgres] says whether there can be one.
+//	bucket             make an empty bucket named kept in an object store, and have the environment say where it is
 //	swap               have the commands go to the other one of two servers
 //	await MESSAGE      wait for a line with that message in the log of fever serve
 //	get TARGET         GET http://$ADDRESS/TARGET: the body and a line feed to stdout, the status, entity tag, cache control, Vary and Link to stderr
@@ -106,6 +109,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"database": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("DB", postgrestest.Database(t)) },
+			"bucket":   bucket,
 			"provide":  provide,
 			"hang":     hang,
 			"asked":    asked,
@@ -175,6 +179,16 @@ func provide(ts *testscript.TestScript, _ bool, files []string) {
 	}))
 	ts.Defer(provider.Close)
 	ts.Setenv("PROVIDER", provider.URL)
+}
+
+func bucket(ts *testscript.TestScript, _ bool, _ []string) {
+	backend := s3mem.New()
+	ts.Check(backend.CreateBucket("kept"))
+	objects := httptest.NewServer(gofakes3.New(backend).Server())
+	ts.Defer(objects.Close)
+	ts.Setenv("AWS_ENDPOINT_URL", objects.URL)
+	ts.Setenv("AWS_ACCESS_KEY_ID", "id")
+	ts.Setenv("AWS_SECRET_ACCESS_KEY", "very secret")
 }
 
 func hang(ts *testscript.TestScript, _ bool, _ []string) {

@@ -1,7 +1,7 @@
 // Package archive keeps the documents that jobs got from providers, as they came, so that what was
 // made of them can be made again, and traced to its bytes.
 //
-// An archive is in a [Place]. It has segments for each provider, to
+// An archive is in a [Place]: a folder, or a bucket of an object store. It has segments for each provider, to
 // which the documents of the provider's jobs are appended. A document is stored as pieces of its bytes, and
 // a piece that the segment has already is not stored again. So a feed that changes a
 // little costs little, and a segment needs no other one: the oldest can go at any time.
@@ -27,6 +27,7 @@ const (
 	sizeParts  = 8        // of all that the archive may take; twice as many as providers if that is more
 	firstTimes = 4
 	maxPieces  = 1 << 20
+	maxParts   = 4096 // objects in a bucket
 	// openPieces bounds the pieces of all segments that are open: each takes some 50 bytes of memory.
 	openPieces = 2 * maxPieces
 )
@@ -53,6 +54,7 @@ type Archive struct {
 	total    int64               // bytes of all segments
 	tidied   time.Time           // when the bucket was looked through
 	tidying  sync.WaitGroup
+	hurry    context.CancelFunc // ends that; nil: it has not begun
 }
 
 // Open makes an archive at a place, or goes on with it. Documents older than keep are dropped, and
@@ -86,6 +88,11 @@ func (a *Archive) spared() error {
 
 // Close releases the archive. No job may be under way.
 func (a *Archive) Close() error {
+	a.mu.Lock()
+	if a.hurry != nil {
+		a.hurry() // what is not done is left to the next process
+	}
+	a.mu.Unlock()
 	a.tidying.Wait()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -228,10 +235,14 @@ func (a *Archive) cut(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	a.tidied = now
+	if a.hurry != nil {
+		a.hurry() // it has had an hour
+	}
+	ctx, a.hurry = context.WithCancel(context.WithoutCancel(ctx))
 	a.tidying.Go(func() {
 		total, err := a.place.tidy(ctx, &l)
 		if err != nil {
-			if a.Failed != nil {
+			if a.Failed != nil && ctx.Err() == nil {
 				a.Failed(fmt.Errorf("tidy up the archive: %w", err))
 			}
 			return

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A Place is where an archive is: a [Folder]. Several goroutines may use it.
+// A Place is where an archive is: a [Folder] or a [Bucket]. Several goroutines may use it.
 type Place interface {
 	// Providers returns the names of those of which there are documents, in order.
 	Providers(ctx context.Context) ([]string, error)
@@ -50,8 +50,12 @@ type Place interface {
 	move(ctx context.Context, from, to string) error
 }
 
-// At returns the place that a setting names: a folder. It must be closed.
-func At(_ context.Context, text string) (Place, error) {
+// At returns the place that a setting names: a folder, or the beginning of the names of objects in a bucket as
+// s3://BUCKET/PREFIX. It must be closed.
+func At(ctx context.Context, text string) (Place, error) {
+	if strings.HasPrefix(text, bucketScheme) {
+		return newBucket(ctx, text)
+	}
 	return Folder(text), nil
 }
 
@@ -62,6 +66,9 @@ type stored struct {
 	began          time.Time
 	size           int64
 	last           time.Time // when it was written to
+	ended          bool      // no job goes on with it
+	parts          []part    // the objects of a bucket; none: it is one
+	leftover       []part    // those that are part of that one
 }
 
 // contents are the bytes of a segment.

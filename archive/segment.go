@@ -41,6 +41,9 @@ type segment struct {
 	pieces  int   // in the index when the last job ended
 
 	open *Head // of the last document, until it is known what became of its job
+
+	parts int   // objects that a bucket has of it
+	last  int64 // where the last one begins
 }
 
 // openSegment opens a segment in a folder to go on with it. What follows the last whole document is cut off. If
@@ -150,7 +153,7 @@ func (s *segment) append(b []byte) error {
 
 // full reports whether the next job must begin another segment, if this one may have a size.
 func (s *segment) full(now time.Time, most int64) bool {
-	return now.Sub(s.began) >= maxAge || len(s.index) >= maxPieces || s.size >= max(most, firstTimes*s.first)
+	return now.Sub(s.began) >= maxAge || len(s.index) >= maxPieces || s.parts >= maxParts || s.size >= max(most, firstTimes*s.first)
 }
 
 // A piece is one of a block.

@@ -31,10 +31,11 @@ func (e *editFlags) register(flags *pflag.FlagSet) {
 }
 
 // edit changes what is stored: here, or there, in the fever serve that holds the data file. Here
-// it changes the archive first: if this ends in between, it can be done again.
+// it changes the archive first: if this ends in between, it can be done again. Again says that the archive can be
+// changed twice.
 func edit[What, Done any](ctx context.Context, e *editFlags, what What,
 	here func(store.Store, context.Context, What) (Done, error), there func(*control.Client, context.Context, What) (Done, error),
-	documents func(*archive.Archive) error,
+	documents func(*archive.Archive) error, again bool,
 ) (done Done, err error) {
 	st, client, err := openOrReach(ctx, e.DB, func() (store.Store, error) { return openToEdit(ctx, e.DB, e.dryRun) })
 	switch {
@@ -48,7 +49,12 @@ func edit[What, Done any](ctx context.Context, e *editFlags, what What,
 				return done, err
 			}
 		}
-		return whenFree(ctx, func() (Done, error) { return here(st, ctx, what) })
+		done, err = whenFree(ctx, func() (Done, error) { return here(st, ctx, what) })
+		if _, shared := st.(store.Shared); shared && err == nil && !e.dryRun && again {
+			// Another process may have written documents of a job that ran until then.
+			err = editArchive(ctx, &e.Archive, documents)
+		}
+		return done, err
 	}
 	done, err = there(client, ctx, what)
 	if errors.Is(err, control.ErrBroken) {

@@ -71,7 +71,7 @@ func (f *forgetCommand) run(ctx context.Context, out io.Writer) error {
 		}
 	}
 	documents := func(a *archive.Archive) error { return ingest.ForgetDocuments(a, what) }
-	done, err := edit(ctx, &f.editFlags, what, store.Store.Forget, (*control.Client).Forget, documents)
+	done, err := edit(ctx, &f.editFlags, what, store.Store.Forget, (*control.Client).Forget, documents, what.GoneBefore.IsZero())
 	if err != nil {
 		return err
 	}

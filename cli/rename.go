@@ -66,7 +66,7 @@ func (r *renameCommand) run(ctx context.Context, out io.Writer) error {
 	}
 	names := store.Renaming{From: r.from, To: r.to, DryRun: r.dryRun}
 	documents := func(a *archive.Archive) error { return a.Rename(r.from, r.to) }
-	done, err := edit(ctx, &r.editFlags, names, store.Store.Rename, (*control.Client).Rename, documents)
+	done, err := edit(ctx, &r.editFlags, names, store.Store.Rename, (*control.Client).Rename, documents, true)
 	if err != nil {
 		return err
 	}

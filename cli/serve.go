@@ -61,8 +61,9 @@ serve over a socket beside the data file. Only the user of the process can use i
 no socket can be made, because its path would have more than some 100 bytes or its folder
 takes no new files, fever serve logs a warning and does without.
 
-The documents that were got are kept beside the data file, in a folder that --archive
-names: docs/archive.md.
+The documents that were got are kept beside the data file, or in the folder or the bucket
+that --archive names: docs/archive.md. The region, the endpoint and the keys of a bucket
+come from AWS_REGION, AWS_ENDPOINT_URL and so on, as for other programs.
 
 It stops on SIGTERM, SIGINT or SIGHUP. First, for the time of --drain, /readyz answers
 that it is draining; searches are still answered, and no job begins. Then it accepts no

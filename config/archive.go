@@ -12,7 +12,7 @@ import (
 
 // An Archive says where the documents that jobs get are kept, and how many of them.
 type Archive struct {
-	At   string        // the folder; empty: there is none
+	At   string        // the folder, or s3://BUCKET/PREFIX; empty: there is none
 	Keep time.Duration // how long
 	Size int64         // bytes of all of them
 }
@@ -31,7 +31,7 @@ func (a *Archive) register(flags *pflag.FlagSet) {
 
 // registerPlace adds the flag --archive.
 func (a *Archive) registerPlace(flags *pflag.FlagSet) {
-	flags.StringVar(&a.At, "archive", "", "`folder` for the documents that were got; by default the data file's name and "+archiveSuffix+", and none beside a database; empty for none")
+	flags.StringVar(&a.At, "archive", "", "`folder` for the documents that were got, or s3://BUCKET/PREFIX; by default the data file's name and "+archiveSuffix+", and none beside a database; empty for none")
 	emptyCounts(flags, "archive")
 }
 

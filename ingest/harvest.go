@@ -353,7 +353,10 @@ func (h *harvester) commitPage(ctx context.Context, table string, snap *store.Sn
 			record.Suspect = string(c.suspicion())
 		}
 	}
-	h.syncArchive(ctx, h.job)
+	nothing := len(page.Items) == 0 && !snap.Changes.Complete
+	if !nothing { // else its documents are dropped
+		h.syncArchive(ctx, h.job)
+	}
 	encoded, err := json.Marshal(c)
 	if err == nil && len(encoded) > store.MaxCursor {
 		err = feed.Errorf(feed.KindDecode, "the addresses of the next pages have %d bytes, more than can be kept", len(encoded))
@@ -374,7 +377,7 @@ func (h *harvester) commitPage(ctx context.Context, table string, snap *store.Sn
 	if err != nil {
 		return storeError(ctx, h.job, err)
 	}
-	h.settleArchive(ctx, h.job, nil, len(page.Items) == 0 && !snap.Changes.Complete)
+	h.settleArchive(ctx, h.job, nil, nothing)
 	done.More, done.Suspect = record.More, record.Suspect
 	h.record, h.cursor = done, c
 	h.harvested(h.generation, &c)
