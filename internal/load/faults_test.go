@@ -176,7 +176,8 @@ providers:
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if x.server, err = start(ctx, nil, binary, "serve", "--config", config); err != nil {
+	// The end of ctx would terminate it, too, and a program that is told twice does not end by itself.
+	if x.server, err = start(context.WithoutCancel(ctx), nil, binary, "serve", "--config", config); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
