@@ -121,7 +121,7 @@ func Explain(ctx context.Context, st store.Store, docs *Documents, text string, 
 
 // find returns the events that a text names, and counts those that are left out.
 func (a *Answer) find(ctx context.Context, st store.Store, text string, providers map[string]*time.Location) (found []event.Record, err error) {
-	if id, err := uuid.Parse(text); err == nil {
+	if id, err := uuid.Parse(text); err == nil && id != uuid.Nil {
 		return named(ctx, st, store.Filter{ID: id})
 	}
 	isKey := false

@@ -11,6 +11,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/google/uuid"
+
 	"fever/event"
 	"fever/index"
 	"fever/internal/leak"
@@ -91,6 +93,7 @@ func TestExplain(t *testing.T) {
 		"b/c/d/e":            "",
 		"nothing like it":    "",
 		gone.String():        "Opera",
+		uuid.Nil.String():    "", // no event has it
 		later.ID().URN()[9:]: "The Opera",
 	} {
 		answer, err := Explain(t.Context(), st, new(Documents), text, nil)
