@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"fever/archive"
@@ -79,7 +81,8 @@ func Provider(ctx context.Context, g *ingest.Ingester, place archive.Place, name
 			return r.Result, err
 		}
 	}
-	for started, job := range r.stored {
+	for _, started := range slices.Sorted(maps.Keys(r.stored)) {
+		job := r.stored[started]
 		if !r.From.IsZero() && started >= r.From.UnixMilli() && !r.after(job.Started) && !r.seen[started] &&
 			job.Applied() && job.New+job.Changed+job.Gone > 0 {
 			r.wrong(fmt.Errorf("job %d of %s: its documents are not in the archive", job.ID, job.Started.Format(time.RFC3339)))
