@@ -276,7 +276,7 @@ func (a *Archive) ForgetGone(provider, before string) error {
 	now := time.Now()
 	j := a.Begin(provider)
 	j.Document().Keep(Head{Started: now, Began: now, Op: "forget", GoneBefore: before})
-	err = cmp.Or(j.Sync(), j.End(Outcome{At: now}))
+	err = cmp.Or(j.Sync(context.Background()), j.End(Outcome{At: now}))
 	return errors.Join(err, j.Close())
 }
 

@@ -83,7 +83,7 @@ func TestDocument(t *testing.T) {
 	_, _ = io.WriteString(w, "dropped")
 	w.Drop()
 	outcome := Outcome{At: began.Add(time.Second)}
-	if err := errors.Join(j.Sync(), j.End(outcome)); err != nil {
+	if err := errors.Join(j.Sync(t.Context()), j.End(outcome)); err != nil {
 		t.Fatal(err)
 	}
 	w = j.Document() // of a page that is committed after the others
@@ -426,7 +426,7 @@ func TestCannotWrite(t *testing.T) {
 		_, _ = w.Write(bytes.Repeat([]byte("no room "), 1<<20))
 		w.Keep(Head{Job: 2})
 	}
-	if err := j.Sync(); err == nil {
+	if err := j.Sync(t.Context()); err == nil {
 		t.Error("nothing is said")
 	}
 	if err := errors.Join(j.End(Outcome{}), j.Close(), whole.Close()); err != nil {
@@ -460,7 +460,7 @@ func TestRoom(t *testing.T) {
 	w := j.Document()
 	_, _ = w.Write(newMarket(4 << 20).next(0))
 	w.Keep(Head{Job: 2})
-	if err := j.Sync(); err == nil || !strings.Contains(err.Error(), "has 1023 MiB left, and the last 1024 MiB are not for the archive") {
+	if err := j.Sync(t.Context()); err == nil || !strings.Contains(err.Error(), "has 1023 MiB left, and the last 1024 MiB are not for the archive") {
 		t.Errorf("the error is %v", err)
 	}
 	if err := errors.Join(j.End(Outcome{}), j.Close()); err != nil {
@@ -516,7 +516,7 @@ func TestModel(t *testing.T) {
 				}
 				switch rapid.SampledFrom([]string{"ends", "drops", "dies"}).Draw(t, "job") {
 				case "ends":
-					if err := errors.Join(j.Sync(), j.End(Outcome{At: time.UnixMilli(int64(job))})); err != nil {
+					if err := errors.Join(j.Sync(t.Context()), j.End(Outcome{At: time.UnixMilli(int64(job))})); err != nil {
 						t.Fatal(err)
 					}
 					want = append(want, bodies...)
@@ -667,7 +667,7 @@ func TestChosen(t *testing.T) {
 			_, _ = fmt.Fprint(w, job, page)
 			w.Keep(Head{Job: uint64(job), Page: page, Started: now.Add(time.Duration(job)*time.Second + 999*time.Microsecond)})
 		}
-		if err := errors.Join(j.Sync(), j.End(Outcome{At: now}), j.Close()); err != nil {
+		if err := errors.Join(j.Sync(t.Context()), j.End(Outcome{At: now}), j.Close()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -60,7 +60,7 @@ func put(tb testing.TB, a *Archive, n uint64, body []byte) {
 		rest = rest[n:]
 	}
 	w.Keep(Head{Job: n, Started: time.UnixMilli(int64(n)).UTC(), Page: 1, Op: "fetch from example.com", ContentType: "application/xml"})
-	if err := j.Sync(); err != nil {
+	if err := j.Sync(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
 	if err := j.End(Outcome{At: time.UnixMilli(int64(n)).UTC()}); err != nil {

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,10 +55,14 @@ const (
 	restTime = 30 * time.Second
 	// lingering is how long after the last job a segment is there that has not ended: no job goes on with it then.
 	lingering = 2 * maxAge
+	maxPrefix = 512       // bytes: a name of an object has 1,024 at most
 	maxObject = 1 << 30   // bytes that are sent as one
 	maxCopies = 256 << 20 // bytes of segments that are held for readers, if it is more than one
 	atATime   = 8         // requests
 )
+
+// bucketName follows the rules of AWS for the names of buckets.
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 var (
 	errAway = errors.New("it has not answered, and is asked again half a minute after that")
@@ -70,8 +76,12 @@ type part struct{ at, size int64 }
 func newBucket(ctx context.Context, text string) (*Bucket, error) {
 	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(text, bucketScheme), "/")
 	prefix = strings.Trim(prefix, "/")
-	if bucket == "" || strings.ContainsAny(text, "?#@") || slices.Contains(strings.Split(prefix, "/"), "") && prefix != "" {
-		return nil, errors.New("the archive is no s3://BUCKET/PREFIX")
+	odd := func(part string) bool { return part == "" || part == "." || part == ".." }
+	switch {
+	case !bucketName.MatchString(bucket):
+		return nil, errors.New("the archive is no s3://BUCKET/PREFIX: the name of a bucket has 3 to 63 lower-case letters, digits, dots and hyphens")
+	case strings.ContainsAny(prefix, "?#@") || len(prefix) > maxPrefix || prefix != "" && slices.ContainsFunc(strings.Split(prefix, "/"), odd):
+		return nil, fmt.Errorf("the archive is no s3://BUCKET/PREFIX: a prefix has at most %d bytes, none of ?, # and @, and no empty part, . or ..", maxPrefix)
 	}
 	if prefix != "" {
 		prefix += "/"
@@ -84,6 +94,13 @@ func newBucket(ctx context.Context, text string) (*Bucket, error) {
 		return nil, fmt.Errorf("the settings of the archive's bucket: %w", err)
 	}
 	client := s3.NewFromConfig(settings, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
+	if endpoint := client.Options().BaseEndpoint; endpoint != nil {
+		// The client's own error has all of the text, and perhaps a password with it.
+		u, err := url.Parse(*endpoint)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return nil, errors.New("the endpoint of the archive's bucket, as in AWS_ENDPOINT_URL, must be http://HOST or https://HOST, with a port and a path perhaps, and nothing else")
+		}
+	}
 	return &Bucket{client: client, bucket: bucket, prefix: prefix, requestTime: requestTime, rest: restTime}, nil
 }
 

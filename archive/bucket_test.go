@@ -124,7 +124,7 @@ func try(a *Archive, n uint64, body string) error {
 	w := j.Document()
 	_, _ = io.WriteString(w, body)
 	w.Keep(Head{Job: n, Started: time.UnixMilli(int64(n))})
-	return errors.Join(j.Sync(), j.End(Outcome{At: time.UnixMilli(int64(n))}), j.Close())
+	return errors.Join(j.Sync(context.Background()), j.End(Outcome{At: time.UnixMilli(int64(n))}), j.Close())
 }
 
 // Jobs of several processes, in turn, write one segment, in which a piece is once. Nobody has to be closed.
@@ -172,7 +172,7 @@ func TestBucketOvertaken(t *testing.T) {
 	w := paused.Document()
 	_, _ = io.WriteString(w, "two")
 	w.Keep(Head{Job: 2, Started: time.UnixMilli(2)})
-	if err := paused.Sync(); err != nil {
+	if err := paused.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	last := b.Begin("feverup")
@@ -327,6 +327,38 @@ func TestBucketClosed(t *testing.T) {
 	}
 }
 
+// A job that is cancelled does not wait until its documents are in the bucket.
+func TestBucketCancelled(t *testing.T) {
+	s := bucketTest(t)
+	b := s.bucket(t)
+	b.requestTime = time.Hour
+	a, err := Open(b, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	s.on(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPut {
+			return false
+		}
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not see that the client goes away
+		cancel()
+		<-r.Context().Done()
+		return true
+	})
+	j := a.Begin("feverup")
+	w := j.Document()
+	_, _ = io.WriteString(w, "a document")
+	w.Keep(Head{Job: 1, Started: time.UnixMilli(1)})
+	if err := j.Sync(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	s.on(nil)
+	if err := errors.Join(j.End(Outcome{At: time.UnixMilli(1)}), j.Close(), a.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
 // A segment that has ended becomes one object. After a process has ended in between, it is done again.
 func TestBucketJoined(t *testing.T) {
 	s := bucketTest(t)
@@ -466,11 +498,19 @@ func TestBucketForgetRename(t *testing.T) {
 // Places that are none are refused, without what they may have of a secret.
 func TestAt(t *testing.T) {
 	bucketTest(t)
-	for _, text := range []string{"s3://", "s3:///x", "s3://key:hunter2@kept/x", "s3://kept/x?secret=hunter2", "s3://kept/a//b"} {
+	for _, text := range []string{"s3://", "s3:///x", "s3://key:hunter2@kept/x", "s3://kept/x?secret=hunter2", "s3://kept/a//b",
+		"s3://kept/a/../b", "s3://KEPT/x", "s3://a b/x", "s3://kept/" + strings.Repeat("x", maxPrefix+1), "S3://kept/x", "s3:kept/x", "gs://kept/x"} {
 		if _, err := At(t.Context(), text); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
+	for _, endpoint := range []string{"http://user:hunter2@host", "http://host/?key=hunter2", "host/hunter2", "http://[::1/hunter2", "s3://hunter2"} {
+		t.Setenv("AWS_ENDPOINT_URL_S3", endpoint)
+		if _, err := At(t.Context(), "s3://kept"); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", endpoint, err)
+		}
+	}
+	t.Setenv("AWS_ENDPOINT_URL_S3", "http://host:9000/path")
 	for text, want := range map[string]string{"s3://kept": "s3://kept/", "s3://kept/a/b/": "s3://kept/a/b", "folder": "folder"} {
 		place, err := At(t.Context(), text)
 		if err != nil || place.String() != want {

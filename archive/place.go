@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -55,6 +56,9 @@ type Place interface {
 func At(ctx context.Context, text string) (Place, error) {
 	if strings.HasPrefix(text, bucketScheme) {
 		return newBucket(ctx, text)
+	}
+	if strings.Contains(text, "://") || strings.HasPrefix(text, "s3:") {
+		return nil, errors.New("the archive is neither a folder nor s3://BUCKET/PREFIX")
 	}
 	return Folder(text), nil
 }

@@ -74,11 +74,11 @@ func (j *Job) Document() *Writer {
 	return w
 }
 
-// Sync returns when all documents so far are on disk. The error is the first one since the last
-// outcome: then none of them is in the archive.
-func (j *Job) Sync() error {
+// Sync returns when all documents so far are on disk, or in the bucket, unless ctx ends before. The error is
+// the first one since the last outcome: then none of them is in the archive.
+func (j *Job) Sync(ctx context.Context) error {
 	if j.err == nil && j.open {
-		j.fail(j.archive.place.sync(context.Background(), j.segment))
+		j.fail(j.archive.place.sync(ctx, j.segment))
 	}
 	j.told = j.err != nil
 	return j.err

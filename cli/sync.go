@@ -149,7 +149,9 @@ func (s *syncCommand) collect(ctx context.Context, st store.Store, names, files 
 	log := newLog(&s.Config, std.err)
 	interrupt(ctx, st, log)
 	if s.once {
-		log = slog.New(slog.DiscardHandler) // the outcomes are printed instead
+		errorsOnly := s.Config
+		errorsOnly.LogLevel = slog.LevelError // the outcomes are printed
+		log = newLog(&errorsOnly, std.err)
 	}
 	g := newIngester(&s.Config, st, log, collected(&s.Config))
 	place, leavePlace, err := archiveAt(ctx, &s.Archive)

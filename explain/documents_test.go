@@ -45,7 +45,7 @@ func archived(t *testing.T, dir string, job uint64, failure feed.Kind, pages ...
 		p.head.Job, p.head.Started, p.head.Began, p.head.Page = job, started, started, i+1
 		w.Keep(p.head)
 	}
-	if err := errors.Join(j.Sync(), j.End(archive.Outcome{At: started, Failure: failure}), j.Close(), a.Close()); err != nil {
+	if err := errors.Join(j.Sync(t.Context()), j.End(archive.Outcome{At: started, Failure: failure}), j.Close(), a.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return started

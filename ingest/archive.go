@@ -96,7 +96,7 @@ type archived struct {
 // syncArchive has the documents of a job on disk, if that is possible, before it commits.
 func (g *Ingester) syncArchive(ctx context.Context, j *job) {
 	if j.archive != nil {
-		g.unarchived(ctx, j, errors.Join(j.archive.Sync(), j.unkept))
+		g.unarchived(ctx, j, errors.Join(j.archive.Sync(ctx), j.unkept))
 		j.unkept = nil
 	}
 }
@@ -125,9 +125,9 @@ func (g *Ingester) endArchive(ctx context.Context, j *job, err error) {
 	}
 }
 
-// unarchived logs and counts an error of the archive, if it is one.
+// unarchived logs and counts an error of the archive, if it is one. A job that is cancelled brings nothing.
 func (g *Ingester) unarchived(ctx context.Context, j *job, err error) {
-	if err != nil {
+	if err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() != nil) {
 		g.Unarchived.Add(1)
 		g.log.ErrorContext(ctx, "documents are not in the archive; the job goes on", "job", j.record.ID, "provider", j.Name, "error", err)
 	}
