@@ -81,7 +81,7 @@ func newBucket(ctx context.Context, text string) (*Bucket, error) {
 	case !bucketName.MatchString(bucket):
 		return nil, errors.New("the archive is no s3://BUCKET/PREFIX: the name of a bucket has 3 to 63 lower-case letters, digits, dots and hyphens")
 	case strings.ContainsAny(prefix, "?#@") || len(prefix) > maxPrefix || prefix != "" && slices.ContainsFunc(strings.Split(prefix, "/"), odd):
-		return nil, fmt.Errorf("the archive is no s3://BUCKET/PREFIX: a prefix has at most %d bytes, none of ?, # and @, and no empty part, . or ..", maxPrefix)
+		return nil, fmt.Errorf("the archive is no s3://BUCKET/PREFIX: a prefix has at most %d bytes, none of ?, # and @, no empty part, and neither . nor .. as one", maxPrefix)
 	}
 	if prefix != "" {
 		prefix += "/"

@@ -498,8 +498,10 @@ func TestBucketForgetRename(t *testing.T) {
 // Places that are none are refused, without what they may have of a secret.
 func TestAt(t *testing.T) {
 	bucketTest(t)
-	for _, text := range []string{"s3://", "s3:///x", "s3://key:hunter2@kept/x", "s3://kept/x?secret=hunter2", "s3://kept/a//b",
-		"s3://kept/a/../b", "s3://KEPT/x", "s3://a b/x", "s3://kept/" + strings.Repeat("x", maxPrefix+1), "S3://kept/x", "s3:kept/x", "gs://kept/x"} {
+	for _, text := range []string{
+		"s3://", "s3:///x", "s3://key:hunter2@kept/x", "s3://kept/x?secret=hunter2", "s3://kept/a//b",
+		"s3://kept/a/../b", "s3://KEPT/x", "s3://a b/x", "s3://kept/" + strings.Repeat("x", maxPrefix+1), "S3://kept/x", "s3:kept/x", "gs://kept/x",
+	} {
 		if _, err := At(t.Context(), text); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", text, err)
 		}

@@ -127,7 +127,7 @@ func (g *Ingester) endArchive(ctx context.Context, j *job, err error) {
 
 // unarchived logs and counts an error of the archive, if it is one. A job that is cancelled brings nothing.
 func (g *Ingester) unarchived(ctx context.Context, j *job, err error) {
-	if err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() != nil) {
+	if err != nil && (ctx.Err() == nil || !errors.Is(err, context.Canceled)) {
 		g.Unarchived.Add(1)
 		g.log.ErrorContext(ctx, "documents are not in the archive; the job goes on", "job", j.record.ID, "provider", j.Name, "error", err)
 	}
