@@ -16,8 +16,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
-
 	"fever/archive"
 	"fever/event"
 	"fever/provider/feed"
@@ -433,7 +431,7 @@ func escaped(b []byte) string {
 func (d *Documents) search(ctx context.Context, st store.Store, text string) (*Searched, error) {
 	w := inspect.Wanted{Keys: slices.Collect(keys(text))}
 	var providers []string
-	if id, err := uuid.Parse(text); err == nil && id != uuid.Nil {
+	if id, ok := publicID(text); ok {
 		w.ID = id
 		providers = slices.Sorted(maps.Keys(d.Readers))
 	} else if len(w.Keys) > 0 && d.Readers[w.Keys[0].Provider].Find != nil {

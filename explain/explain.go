@@ -119,9 +119,16 @@ func Explain(ctx context.Context, st store.Store, docs *Documents, text string, 
 	return answer, docs.origins(ctx, st, answer.Events)
 }
 
+// publicID returns the public id that a text is. The nil id is none: no event has it, and a filter with it
+// finds all.
+func publicID(text string) (id uuid.UUID, ok bool) {
+	id, err := uuid.Parse(text)
+	return id, err == nil && id != uuid.Nil
+}
+
 // find returns the events that a text names, and counts those that are left out.
 func (a *Answer) find(ctx context.Context, st store.Store, text string, providers map[string]*time.Location) (found []event.Record, err error) {
-	if id, err := uuid.Parse(text); err == nil && id != uuid.Nil {
+	if id, ok := publicID(text); ok {
 		return named(ctx, st, store.Filter{ID: id})
 	}
 	isKey := false

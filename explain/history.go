@@ -5,8 +5,6 @@ import (
 	"iter"
 	"time"
 
-	"github.com/google/uuid"
-
 	"fever/event"
 	"fever/store"
 )
@@ -28,7 +26,7 @@ func Versions(ctx context.Context, st store.Store, text string) iter.Seq2[store.
 // keyOf returns the key of the event that a text names, or one that is not stored.
 func keyOf(ctx context.Context, st store.Store, text string) (key event.Key, err error) {
 	var found []event.Record
-	if id, err := uuid.Parse(text); err == nil && id != uuid.Nil {
+	if id, ok := publicID(text); ok {
 		found, err = named(ctx, st, store.Filter{ID: id})
 		if err != nil {
 			return key, err
