@@ -159,7 +159,7 @@ func (s *syncCommand) collect(ctx context.Context, st store.Store, names, files 
 		return err
 	}
 	defer leavePlace()
-	closeArchive, err := keepDocuments(g, place, &s.Archive, newLog(&s.Config, std.err))
+	closeArchive, err := keepDocuments(g, place, &s.Archive, log)
 	if err != nil {
 		return err
 	}
