@@ -302,12 +302,8 @@ func TestBucketHangs(t *testing.T) {
 // A server that never answers holds up no stop: what is tidied beside jobs ends then.
 func TestBucketClosed(t *testing.T) {
 	s := bucketTest(t)
-	b := s.bucket(t)
-	b.requestTime = time.Hour
-	a, err := Open(b, 0, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := s.writer(t)
+	a.place.(*Bucket).requestTime = time.Hour
 	a.Failed = func(err error) { t.Error(err) }
 	tidies := make(chan struct{})
 	s.on(func(_ http.ResponseWriter, r *http.Request) bool {
@@ -330,12 +326,8 @@ func TestBucketClosed(t *testing.T) {
 // A job that is cancelled does not wait until its documents are in the bucket.
 func TestBucketCancelled(t *testing.T) {
 	s := bucketTest(t)
-	b := s.bucket(t)
-	b.requestTime = time.Hour
-	a, err := Open(b, 0, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := s.writer(t)
+	a.place.(*Bucket).requestTime = time.Hour
 	ctx, cancel := context.WithCancel(t.Context())
 	s.on(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPut {
