@@ -22,6 +22,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"golang.org/x/sync/errgroup"
 
 	"fever/event"
 )
@@ -208,37 +209,6 @@ func (b *Bucket) removeAll(ctx context.Context, keys []string) error {
 	return nil
 }
 
-// each calls f for each of n numbers, some at a time, until there is an error.
-func each(n int, f func(int) error) error {
-	var (
-		wait   sync.WaitGroup
-		mu     sync.Mutex
-		next   int
-		failed error
-	)
-	for range min(n, atATime) {
-		wait.Go(func() {
-			for {
-				mu.Lock()
-				i := next
-				next++
-				stop := failed != nil || i >= n
-				mu.Unlock()
-				if stop {
-					return
-				}
-				if err := f(i); err != nil {
-					mu.Lock()
-					failed = cmp.Or(failed, err)
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	wait.Wait()
-	return failed
-}
-
 // list calls object for each object, or folder, whose name begins with a prefix and comes after another name.
 func (b *Bucket) list(ctx context.Context, prefix, after, delimiter string, object func(key string, size int64, last time.Time)) error {
 	input := s3.ListObjectsV2Input{Bucket: &b.bucket, Prefix: &prefix}
@@ -340,10 +310,14 @@ func (b *Bucket) fetch(ctx context.Context, s *stored, from int64, w io.WriterAt
 		}
 		at += p.size
 	}
-	return each(len(parts), func(i int) error {
-		p := parts[i]
-		return b.get(ctx, b.partKey(s.provider, s.name, p.at), io.NewOffsetWriter(w, p.at-from), p.size)
-	})
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atATime)
+	for _, p := range parts {
+		group.Go(func() error {
+			return b.get(ctx, b.partKey(s.provider, s.name, p.at), io.NewOffsetWriter(w, p.at-from), p.size)
+		})
+	}
+	return group.Wait()
 }
 
 // A copied segment is in a file without a name, for readers.
