@@ -69,7 +69,7 @@ func TestDocument(t *testing.T) {
 	j := a.Begin("feverup")
 	began := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	head := Head{
-		Job: 7, Started: began, Attempt: 2, Page: 1, Table: "superEvent", Generation: 3, Began: began, Public: true, Op: "fetch from example.com",
+		Job: 7, Started: began, Attempt: 2, Page: 1, Table: "superEvent", Generation: 3, Began: began, Taken: began.Add(time.Minute), Public: true, Op: "fetch from example.com",
 		HTTPStatus: 200, ContentType: "text/csv", Charset: "utf-8", Links: []string{"<?page=2>; rel=next"},
 		ETag: `"a"`, LastModified: "today", Digest: bytes.Repeat([]byte{1}, 32), Source: "s", Received: 5,
 	}

@@ -28,6 +28,7 @@ type Head struct {
 	Table      string    `json:"table,omitzero"`      // that it is a page of: see [feed.Document]
 	Generation uint64    `json:"generation,omitzero"` // of the harvest of a feed of changes
 	Began      time.Time `json:"began"`               // when its feed was asked for, or the page of a feed of changes
+	Taken      time.Time `json:"taken,omitzero"`      // of a feed of changes, by the clock of the store: as of when the page counts
 	Public     bool      `json:"public,omitzero"`
 	Beyond     bool      `json:"beyond,omitzero"` // there is no such page
 
@@ -59,6 +60,16 @@ func HeadOf(doc *feed.Document) Head {
 		head.Digest = v.Digest[:]
 	}
 	return head
+}
+
+// At returns as of when it counts what the document brought: the page of a feed of changes by itself, and any
+// other document with its job. It is to the millisecond, as events have it.
+func (h *Head) At() time.Time {
+	at := h.Started
+	if h.Generation > 0 {
+		at = h.Taken
+	}
+	return at.Truncate(time.Millisecond)
 }
 
 // An Outcome says what became of documents.

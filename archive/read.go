@@ -52,27 +52,27 @@ func Documents(ctx context.Context, place Place, provider string) iter.Seq2[Docu
 	}
 }
 
-// DocumentsOf returns the documents of the job of a provider that began at a time, to the millisecond.
-// What is damaged is passed over if all that can be read of the job is there.
-func DocumentsOf(ctx context.Context, place Place, provider string, started time.Time) (docs []Document, err error) {
+// DocumentsOf returns the documents of a provider that count as of a time, to the millisecond: all those of a job, or
+// a page of a feed of changes. What is damaged is passed over if one can be read.
+func DocumentsOf(ctx context.Context, place Place, provider string, at time.Time) (docs []Document, err error) {
 	all, err := place.segments(ctx, provider)
 	if err != nil {
 		return nil, err
 	}
 	var some []stored // segments that the job can have written to: it may have begun a segment late
 	for _, s := range all {
-		if s.began.Sub(started).Abs() <= 2*maxAge {
+		if s.began.Sub(at).Abs() <= 2*maxAge {
 			some = append(some, s)
 		}
 	}
 	r := reader{ctx, place, all}
 	r.documents(some, func(doc Document, failed error) bool {
-		switch at := doc.Started.Truncate(time.Millisecond); {
+		switch {
 		case failed != nil:
 			err = failed
-		case at.Equal(started):
+		case doc.At().Equal(at):
 			docs = append(docs, doc)
-		case at.After(started):
+		case doc.Started.After(at.Add(time.Millisecond)):
 			return false
 		}
 		return true

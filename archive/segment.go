@@ -194,6 +194,9 @@ func readDocument(b []byte, head *Head) (recipe []byte, err error) {
 	if err := json.Unmarshal(b[:n], head); err != nil {
 		return nil, fmt.Errorf("a document: %w: %w", errDamaged, err)
 	}
+	if head.Generation > 0 && head.Taken.IsZero() { // fever 2 did not write it at first
+		head.Taken = head.Began
+	}
 	return b[n:], nil
 }
 

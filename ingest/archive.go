@@ -45,10 +45,10 @@ func (g *Ingester) outcomeOf(ctx context.Context, j *job, head *archive.Head) (a
 			return archive.Outcome{}, err
 		}
 		// Pages are committed one by one: the last commit came after this one was asked for, or before.
-		if c.Last.After(head.Began) {
+		if c.Last.After(head.Taken) {
 			return archive.Outcome{At: c.Last}, nil
 		}
-		return archive.Outcome{At: head.Began, Failure: feed.KindInterrupted}, nil
+		return archive.Outcome{At: head.Taken, Failure: feed.KindInterrupted}, nil
 	}
 	for job, err := range g.store.Jobs(ctx, store.JobFilter{Provider: j.Name, Before: head.Job + 1, Limit: 1}) {
 		if err != nil || job.ID != head.Job || !job.Started.Equal(head.Started.Truncate(time.Millisecond)) {
@@ -72,7 +72,7 @@ func (j *job) decode(doc *feed.Document) (*feed.Feed, error) {
 	defer w.Drop() // unless it is kept
 	head := archive.HeadOf(doc)
 	head.Job, head.Started, head.Attempt = j.record.ID, j.record.Started, j.record.Attempts
-	head.Generation, head.Imported = j.generation, j.imported
+	head.Generation, head.Taken, head.Imported = j.generation, j.taken, j.imported
 	body := doc.Body
 	doc.Body = archived{io.TeeReader(body, w), body}
 	got, err := j.Decode(doc)

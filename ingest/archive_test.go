@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -256,6 +258,66 @@ func TestArchiveChanges(t *testing.T) {
 	if got := len(documents(t, dir)); first < 2 || got != first+1 {
 		t.Errorf("%d documents, and %d when an item is new", first, got)
 	}
+}
+
+// TestReplayChanges has the clock of the store be off from that of the process. A replay makes the same of the pages.
+func TestReplayChanges(t *testing.T) {
+	t.Parallel()
+	for name, off := range map[string]time.Duration{"ahead": 10 * time.Minute, "behind": -10 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := offline(t, func(*feed.Page) error { return nil })
+			s.withTable()
+			s.restart(t)
+			s.ahead.Store(int64(off))
+			dir := filepath.Join(t.TempDir(), "archive")
+			s.Archive = openArchive(t, dir)
+			s.table.Put("p", item("Parent ", 0))
+			for i := range 3 {
+				s.feed.Put(fmt.Sprint(i), child("x", "p"))
+			}
+			s.complete(t)
+			s.table.Put("p", item("Parents ", 0))
+			s.feed.Delete("1")
+			s.complete(t)
+
+			again := offline(t, func(*feed.Page) error { return nil })
+			again.withTable()
+			again.restart(t)
+			byJob := make(map[uint64][]archive.Document)
+			for doc, err := range archive.Documents(t.Context(), archive.Folder(dir), "feverup") {
+				if err != nil {
+					t.Fatal(err)
+				}
+				byJob[doc.Job] = append(byJob[doc.Job], doc)
+			}
+			for _, job := range slices.Sorted(maps.Keys(byJob)) {
+				if record, err := again.Replay(t.Context(), "feverup", byJob[job], false); err != nil || record.State != store.Completed {
+					t.Fatalf("%+v, %v", record, err)
+				}
+			}
+			want, got := records(t, s.bolt), records(t, again.bolt)
+			if !reflect.DeepEqual(got, want) || len(want) != 3 {
+				t.Errorf("replayed:\n%+v\nwant\n%+v", got, want)
+			}
+			for _, r := range want {
+				if away := time.Since(r.LastChanged) + off; away.Abs() > 5*time.Minute {
+					t.Errorf("%s has changed %v ago by the clock of the store", r.Key, away)
+				}
+			}
+		})
+	}
+}
+
+func records(t *testing.T, st store.Store) (all []event.Record) {
+	t.Helper()
+	for r, err := range st.Records(t.Context(), store.Filter{Window: event.Always}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r)
+	}
+	return all
 }
 
 // With an archive that cannot be written to, snapshots are stored. It is logged and counted.

@@ -177,6 +177,9 @@ func (h *harvester) takePage(ctx context.Context, table string) (upToDate bool, 
 	if err != nil {
 		return false, err
 	}
+	if h.taken = page.Began.Add(time.Duration(h.ahead.Load())); h.taken.Before(h.record.Started) { // the two clocks are compared now and then
+		h.taken = h.record.Started
+	}
 	got, err := h.persist(ctx, page.Number, h.record.Seen, func(p *feed.Progress) (*feed.Document, error) {
 		doc, err := h.page(ctx, page, p)
 		if err == nil {
@@ -189,7 +192,7 @@ func (h *harvester) takePage(ctx context.Context, table string) (upToDate bool, 
 		return false, err
 	}
 	snap := store.Snapshot{
-		Provider: h.Name, TimeZone: h.Location.String(), Events: got.Events, Past: got.Past, Taken: got.Page.Began.Add(time.Duration(h.ahead.Load())),
+		Provider: h.Name, TimeZone: h.Location.String(), Events: got.Events, Past: got.Past, Taken: h.taken,
 		Changes: &store.Changes{Items: make([]store.Item, 0, len(got.Items))},
 	}
 	for i := range got.Items {

@@ -115,6 +115,7 @@ type job struct {
 	unkept   error             // why a document that was decoded cannot be kept
 	// generation is that of the harvest that the documents are of; 0: they are of no feed of changes.
 	generation uint64
+	taken      time.Time      // as of when the page under way of that feed counts, by the clock of the store
 	begun      chan store.Job // gets the record as soon as the job waits for a worker, or runs; nil: nobody asked
 	refused    error          // why it did not begin, when begun is closed
 	writing    atomic.Bool    // what it brought is being stored

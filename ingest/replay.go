@@ -60,6 +60,7 @@ func (g *Ingester) replay(ctx context.Context, name string, docs []archive.Docum
 		}
 		doc := &docs[0]
 		docs = docs[1:]
+		j.taken = doc.Taken
 		body, err := doc.Open(ctx)
 		if err != nil {
 			return nil, j.notReplayed(feed.KindConnection, err)
