@@ -190,13 +190,13 @@ func (d *Documents) origins(ctx context.Context, st store.Store, events []Event)
 	}
 	defer d.end()
 	for provider, of := range all {
-		jobs := make(map[time.Time][]*Event) // by when the job began that brought them
+		brought := make(map[time.Time][]*Event) // together
 		for _, e := range of {
-			jobs[e.LastChanged] = append(jobs[e.LastChanged], e)
+			brought[e.LastChanged] = append(brought[e.LastChanged], e)
 		}
 		q := &question{Documents: d, st: st, provider: provider}
-		for started, brought := range jobs {
-			q.originsOf(limited, started, brought)
+		for at, together := range brought {
+			q.originsOf(limited, at, together)
 		}
 		d.done(provider)
 	}
@@ -211,14 +211,14 @@ type question struct {
 	provider string
 }
 
-// brought reports whether a job has committed what it made of a document.
-func brought(doc *archive.Document) bool {
+// committed reports whether a job has committed what it made of a document.
+func committed(doc *archive.Document) bool {
 	return doc.GoneBefore == "" && doc.Failure == "" && doc.Outcome.Failure == ""
 }
 
-// originsOf is origins for events that the job brought which began at a time.
-func (q *question) originsOf(ctx context.Context, started time.Time, events []*Event) {
-	docs, err := archive.DocumentsOf(ctx, q.Archive, q.provider, started)
+// originsOf is origins for events that were brought together, as of a time.
+func (q *question) originsOf(ctx context.Context, at time.Time, events []*Event) {
+	docs, err := archive.DocumentsOf(ctx, q.Archive, q.provider, at)
 	missing := "the archive does not have the documents of that job"
 	if err != nil {
 		missing += ", or they cannot be read: " + err.Error()
@@ -228,7 +228,7 @@ func (q *question) originsOf(ctx context.Context, started time.Time, events []*E
 	for i := range docs {
 		doc := &docs[i]
 		switch {
-		case !brought(doc):
+		case !committed(doc):
 			continue
 		case doc.Table != "":
 			tables = append(tables, *doc)
@@ -243,7 +243,7 @@ func (q *question) originsOf(ctx context.Context, started time.Time, events []*E
 		if !o.complete() {
 			missing = "the job has changed rows of tables, and no document before it that can be read has a row that is read as the event now"
 		}
-		if err := o.findTables(ctx, started, tables); err != nil {
+		if err := o.findTables(ctx, at, tables); err != nil {
 			missing = "a page of a table cannot be read: " + err.Error()
 		}
 	}
@@ -257,7 +257,7 @@ func (q *question) originsOf(ctx context.Context, started time.Time, events []*E
 	}
 }
 
-// A lookup finds the origins of events that one job brought.
+// A lookup finds the origins of events that were brought together.
 type lookup struct {
 	*question
 
@@ -292,14 +292,14 @@ func (o *lookup) find(ctx context.Context, doc *archive.Document, again bool) er
 	return err
 }
 
-// findTables finds the rows of tables from which the rows of events take values, in the pages of tables of
-// the job that began at a time. The rows of events that the job does not have come from jobs before it.
-func (o *lookup) findTables(ctx context.Context, started time.Time, tables []archive.Document) error {
+// findTables finds the rows of tables from which the rows of events take values, in pages of tables as of a time.
+// The rows of events come from documents before that.
+func (o *lookup) findTables(ctx context.Context, at time.Time, tables []archive.Document) error {
 	for doc, err := range archive.Newest(ctx, o.Archive, o.provider) {
 		if o.complete() || ctx.Err() != nil {
 			break
 		}
-		if err == nil && brought(&doc) && doc.Table == "" && doc.Started.Before(started) {
+		if err == nil && committed(&doc) && doc.Table == "" && doc.At().Before(at) {
 			_ = o.find(ctx, &doc, false) // what cannot be read has no row
 		}
 	}

@@ -356,6 +356,58 @@ func TestTableOrigin(t *testing.T) {
 	}
 }
 
+// TestChangesOrigin has a job of a feed of changes bring two pages, each as of its own time, and end before it could
+// record what it had brought.
+func TestChangesOrigin(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	st := filled(t, nil, nil)
+	began := time.Now().Truncate(time.Millisecond)
+	job, err := st.Begin(t.Context(), store.Job{Provider: "a", Trigger: store.Manual, Started: began})
+	if err != nil {
+		t.Fatal(err)
+	}
+	item := func(id string) string {
+		return `{"state":"updated","kind":"k","id":"` + id + `","modified":1,"data":{"@type":"Event","@id":"` + id + `","name":"T","startDate":"2030-01-02"}}`
+	}
+	var pages []page
+	for n, ids := range [][]string{{"1", "2"}, {"2", "3"}} {
+		taken := began.Add(time.Duration(n+1) * time.Minute)
+		snap := store.Snapshot{Provider: "a", TimeZone: "UTC", Taken: taken, Changes: &store.Changes{Stream: store.Stream{Generation: 1, Cursor: []byte("{}")}, GoesOn: true}}
+		for _, id := range ids {
+			e := made(t, id, "T"+fmt.Sprint(n), "2030-01-02", "")
+			e.BaseID = id
+			snap.Events = append(snap.Events, e)
+			snap.Changes.Items = append(snap.Changes.Items, store.Item{Item: feed.Item{ID: "k/" + id, Keys: []event.Key{e.Key}}})
+		}
+		if _, job, err = st.Apply(t.Context(), snap, job); err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, page{archive.Head{Generation: 1, Taken: taken}, `{"next":"x","items":[` + item(ids[0]) + ",\n" + item(ids[1]) + `]}`})
+	}
+	archived(t, dir, job.ID, "", pages...)
+	interrupted := job
+	interrupted.New, interrupted.Changed = 0, 0
+	interrupted.Interrupt(began.Add(time.Hour))
+	if err := st.Finish(t.Context(), interrupted, nil); err != nil {
+		t.Fatal(err)
+	}
+	docs := &Documents{Archive: archive.Folder(dir), Readers: map[string]Reader{"a": NewReader(rpde.New(nil), "a", time.UTC)}, Time: time.Minute}
+	for id, want := range map[string]string{"1": "page 1, line 1", "2": "page 2, line 1", "3": "page 2, line 2"} {
+		answer, err := Explain(t.Context(), st, docs, "a/"+id+"/"+id, nil)
+		if err != nil || len(answer.Events) != 1 {
+			t.Fatalf("%+v, %v", answer, err)
+		}
+		e := &answer.Events[0]
+		if e.FirstJob != job.ID || e.LastJob != job.ID {
+			t.Errorf("%s is of the jobs %d and %d, not of %d", id, e.FirstJob, e.LastJob, job.ID)
+		}
+		if e.Origin == nil || !strings.Contains(e.Origin.String(), want) || e.Origin.Text != item(id) {
+			t.Errorf("%s: %v, %s; want %s", id, e.Origin, e.NoOrigin, want)
+		}
+	}
+}
+
 // TestDamaged has bits of the archive flipped: what is damaged is told apart from documents that cannot
 // be read.
 func TestDamaged(t *testing.T) {

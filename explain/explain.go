@@ -221,14 +221,15 @@ func explained(r *event.Record, loc *time.Location) Event {
 	return e
 }
 
-// findJobs adds the jobs that brought the events. A job begins at the moment that is recorded
-// with what it brings.
+// findJobs adds the jobs that brought the events. What a job brings is recorded as of the moment at which the job
+// began, or asked for the page of a feed of changes. The jobs of a provider come one after the other.
 func (a *Answer) findJobs(ctx context.Context, st store.Store) error {
 	for job, err := range st.Jobs(ctx, store.JobFilter{}) {
 		if err != nil {
 			return err
 		}
-		if job.New+job.Changed == 0 || !job.Trigger.Collects() {
+		// A process that was killed while it followed a feed of changes did not record what it had brought.
+		if job.New+job.Changed == 0 && job.Kind != feed.KindInterrupted || !job.Trigger.Collects() {
 			continue
 		}
 		for i := range a.Events {
@@ -236,15 +237,20 @@ func (a *Answer) findJobs(ctx context.Context, st store.Store) error {
 			if e.Provider != job.Provider {
 				continue
 			}
-			if e.FirstSeen.Equal(job.Started) {
+			if e.FirstJob == 0 && wasOn(&job, e.FirstSeen) {
 				e.FirstJob = job.ID
 			}
-			if e.LastChanged.Equal(job.Started) {
+			if e.LastJob == 0 && wasOn(&job, e.LastChanged) {
 				e.LastJob = job.ID
 			}
 		}
 	}
 	return nil
+}
+
+// wasOn reports whether a job was on at a time.
+func wasOn(job *store.Job, at time.Time) bool {
+	return !at.Before(job.Started) && (job.Finished.IsZero() || !at.After(job.Finished))
 }
 
 // reject adds the rejected rows that a text names by their ids.
