@@ -73,13 +73,22 @@ func idle() error {
 				continue
 			}
 			again = true
-			if err := unix.SchedSetAttr(id, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+			if err := setIdle(id); err != nil && !errors.Is(err, unix.ESRCH) {
 				return err
 			}
 		}
 	}
 	return nil
 }
+
+// setIdle gives a thread, or the first one of a process, the lowest scheduling class.
+func setIdle(id int) error {
+	return unix.SchedSetAttr(id, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0)
+}
+
+// begun gives the lowest scheduling class to a child that has just begun: its start takes as long as a hundred
+// searches. What goes wrong with that, [Confine] says.
+func begun(child *os.Process) { _ = setIdle(child.Pid) }
 
 // limitMemory lets the process have so much more memory than it has, and no core dump.
 func limitMemory(most int64) error {

@@ -18,6 +18,8 @@ func program() string {
 
 func apart() *syscall.SysProcAttr { return nil }
 
+func begun(*os.Process) {}
+
 func killed(*os.ProcessState) bool { return false }
 
 // Confine does nothing on this system: the child has a process of its own, and the limits of time.

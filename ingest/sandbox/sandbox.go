@@ -82,6 +82,7 @@ func (s *Sandbox) start() (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("start the process that decodes: %w", err), pipe.Close())
 	}
+	begun(p.cmd.Process)
 	p.room = &room{Reader: out}
 	p.stdin, p.in, p.answers, p.out = stdin, gob.NewEncoder(stdin), gob.NewEncoder(pipe), gob.NewDecoder(p.room)
 	s.child = p
