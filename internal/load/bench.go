@@ -25,6 +25,7 @@ type bench struct {
 	others     map[string]*process // that fever is compared with
 	stored     map[stock]*served
 	collecting *collecting
+	fetched    *changing // the provider of what the bare handler has beside it
 	weighJobs  bool
 	measures   []*measure // in the order of a turn
 }
@@ -169,6 +170,9 @@ func (b *bench) startOthers(ctx context.Context, sizes map[int]int) (err error) 
 			}
 		}
 		m.attack.server = b.others[m.Server]
+		if m.State == ingesting {
+			m.during = b.fetching
+		}
 		m.attack.questions = bareQuestions(slices.Index(order, m.Size), sizes[m.Size], windows(generate(0, storedCounts[0]), false, m.Size, b.count(m.Size)))
 		m.lesson = &lesson{bytes: float64(sizes[m.Size])}
 	}
@@ -229,6 +233,9 @@ func (b *bench) stop() error {
 	}
 	if b.collecting != nil {
 		failed = errors.Join(failed, b.collecting.stop())
+	}
+	if b.fetched != nil {
+		b.fetched.stop()
 	}
 	return failed
 }

@@ -68,11 +68,15 @@ func main() {
 	flag.BoolVar(&s.overload, "overload", false, "measure instead what becomes of searches when too many are asked for, or clients are slow; -plot draws it")
 	flag.BoolVar(&s.shared, "shared", false, "measure instead searches with a PostgreSQL database beside those with a data file, and when it is away")
 	sizes := flag.String("bare", "", "be the bare handler, with bodies of these `sizes`")
+	url := flag.String("fetch", "", "get the feed at this `URL` again and again, with the lowest priority, and hash it")
 	flag.Parse()
 
 	harness.Main("load", func(ctx context.Context, out io.Writer) error {
 		if *sizes != "" {
 			return serveBare(ctx, *sizes)
+		}
+		if *url != "" {
+			return fetchAgain(ctx, *url)
 		}
 		s.effort = full
 		if *quick {

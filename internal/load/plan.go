@@ -58,7 +58,7 @@ type key struct {
 	Size     int    `json:"size"` // events in an answer, about
 	Encoding string `json:"encoding"`
 	Rate     int    `json:"rate,omitempty"`  // at which requests are sent; 0: as they are answered
-	State    string `json:"state,omitempty"` // at a rate: idle, or ingesting
+	State    string `json:"state,omitempty"` // at a rate: idle, or ingesting, or beside one that fetches the same
 }
 
 // of returns the key of what a server that is not fever does with a body of that size.
@@ -150,7 +150,7 @@ func (b *bench) plan() error {
 		crowded.stock, busy.State = many, ingesting
 		add([]string{plain, nginx}, paced, week, crowded)
 		paced.length, paced.changing = b.ingest, true
-		add(nil, paced, busy)
+		add([]string{plain}, paced, busy)
 	}
 	b.weighJobs = b.only.MatchString(jobName)
 	if len(b.measures) == 0 && !b.weighJobs {
