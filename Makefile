@@ -16,11 +16,12 @@ GOTEST ?= go test
 TAGS := browser
 
 # The time of each fuzz target in `make fuzz`, the benchmarks of `make bench`, and the
-# number of kills of `make torture`.
+# numbers of kills of `make torture` and of runs of `make race`.
 FUZZTIME ?= 1m
 BENCH    ?= .
 COUNT    ?= 1
 KILLS    ?= 1000
+RACES    ?= 2
 REF      ?= main
 
 .PHONY: help
@@ -171,7 +172,7 @@ tidy-check:
 # TestScript.
 .PHONY: race
 race: ## run all tests with the race detector, in any order, twice (a C compiler)
-	CGO_ENABLED=1 GORACE=atexit_sleep_ms=10 go test -race -short -shuffle=on -count=2 -timeout 20m ./...
+	CGO_ENABLED=1 GORACE=atexit_sleep_ms=10 go test -race -short -shuffle=on -count=$(RACES) -timeout 20m ./...
 
 .PHONY: deploy-check
 deploy-check: ## check the alerts and the configuration of Prometheus, and run the alerts' tests (promtool)
