@@ -58,7 +58,7 @@ func (s *Sandbox) start() (err error) {
 	}
 	p := &process{cmd: exec.Command(program(), s.Command...)} //nolint:noctx // it is this program; run ends it
 	p.cmd.Args[0] = os.Args[0]
-	p.cmd.Env = []string{"GOMAXPROCS=1"} // and no secret of ours
+	p.cmd.Env = []string{"GOMAXPROCS=1", "GOGC=50"} // half of the usual garbage, and no secret of ours
 	for _, name := range []string{"GOMEMLIMIT", "ZONEINFO"} {
 		if value, ok := os.LookupEnv(name); ok {
 			p.cmd.Env = append(p.cmd.Env, name+"="+value)

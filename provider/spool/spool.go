@@ -38,7 +38,7 @@ func Fill(r io.Reader) (*Spool, error) {
 func (s *Spool) fill() error {
 	for s.rest != nil && (len(s.memory) < MaxMemory || s.flush()) {
 		if len(s.memory) == cap(s.memory) {
-			grown := make([]byte, len(s.memory), max(64<<10, min(2*len(s.memory), MaxMemory)))
+			grown := make([]byte, len(s.memory), max(64<<10, min(8*len(s.memory), MaxMemory)))
 			copy(grown, s.memory)
 			s.memory = grown
 		}
