@@ -150,7 +150,7 @@ func (*skipped) UnmarshalCBOR([]byte) error { return nil }
 // The modes of the encoding: RFC 8949 section 4.2.1, and nothing accepted that it
 // would not write, as far as a decoder can tell.
 var (
-	encoding = must(cbor.CoreDetEncOptions().UserBufferEncMode())
+	encoding = must(encodingOptions().UserBufferEncMode())
 	decoding = must(cbor.DecOptions{
 		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
 		IndefLength:      cbor.IndefLengthForbidden,
@@ -160,6 +160,13 @@ var (
 		MaxMapPairs:      16,
 	}.DecMode())
 )
+
+// encodingOptions are such that an empty list is never null.
+func encodingOptions() cbor.EncOptions {
+	options := cbor.CoreDetEncOptions()
+	options.NilContainers = cbor.NilContainerAsEmpty
+	return options
+}
 
 // must is for options that are constants.
 func must[M any](mode M, err error) M {
@@ -208,6 +215,7 @@ const (
 	bytesHead    = 2 << 5
 	textHead     = 3 << 5
 	arrayHead    = 4 << 5
+	headMask     = 7 << 5
 	falseByte    = 7<<5 | 20
 	trueByte     = 7<<5 | 21
 )

@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"time"
-
-	"github.com/fxamacker/cbor/v2"
 
 	"fever/event"
 )
@@ -34,69 +31,47 @@ type Version struct {
 // An Undo takes back one change of an event: it has what the event was before, without what it
 // has in common with what it is after the change. Stores keep it under the key of [UndoKey].
 type Undo struct {
+	_ struct{} `cbor:",toarray"`
+
 	At  int64  // Unix milliseconds at which the change came: those of [Snapshot.Taken]
 	Job uint64 // brought the change
 
 	// All else is of the event as it was before.
 	Current     bool
 	LastChanged int64 // Unix milliseconds
-	// Of the encoded event, so many bytes at the beginning and at the end are as after the change, and
-	// Middle is between them. If all three are zero, the change was of Current alone.
-	Prefix, Suffix int
-	Middle         []byte
-}
-
-// undoFields is an [Undo] as it is encoded.
-type undoFields struct {
-	_           struct{} `cbor:",toarray"`
-	At          int64
-	Job         uint64
-	Current     bool
-	LastChanged int64
-	Prefix      int
-	Suffix      int
-	Middle      cbor.ByteString
+	// Edits make the encoded event of the one after the change, from its beginning on. Without any the
+	// change was of Current alone.
+	Edits []Edit
 }
 
 // SetEvent makes u lead from one encoded event back to the one before, which is another. It shares
 // no memory with them.
-func (u *Undo) SetEvent(before, after []byte) {
-	most := min(len(before), len(after))
-	u.Prefix, u.Suffix = 0, 0
-	for u.Prefix < most && before[u.Prefix] == after[u.Prefix] {
-		u.Prefix++
-	}
-	for u.Suffix < most-u.Prefix && before[len(before)-1-u.Suffix] == after[len(after)-1-u.Suffix] {
-		u.Suffix++
-	}
-	u.Middle = bytes.Clone(before[u.Prefix : len(before)-u.Suffix])
-}
+func (u *Undo) SetEvent(before, after []byte) { u.Edits = editsOf(before, after) }
 
 // event is the inverse of SetEvent.
 func (u *Undo) event(after []byte) ([]byte, error) {
-	if u.Prefix == 0 && u.Suffix == 0 && len(u.Middle) == 0 {
+	if len(u.Edits) == 0 {
 		return after, nil
 	}
-	if u.Prefix < 0 || u.Suffix < 0 || u.Prefix > len(after)-u.Suffix {
-		return nil, fmt.Errorf("it keeps %d and %d of %d bytes", u.Prefix, u.Suffix, len(after))
+	var before []byte
+	for _, e := range u.Edits {
+		if e.Keep < 0 || e.Drop < 0 || e.Keep > len(after) || e.Drop > len(after)-e.Keep {
+			return nil, fmt.Errorf("it keeps %d and drops %d of %d bytes", e.Keep, e.Drop, len(after))
+		}
+		before = append(append(before, after[:e.Keep]...), e.Put...)
+		after = after[e.Keep+e.Drop:]
 	}
-	return slices.Concat(after[:u.Prefix], u.Middle, after[len(after)-u.Suffix:]), nil
+	return append(before, after...), nil
 }
 
 // Encode returns what to store under a key of [UndoKey].
-func (u *Undo) Encode(key []byte) ([]byte, error) {
-	return Seal(key, &undoFields{
-		At: u.At, Job: u.Job, Current: u.Current, LastChanged: u.LastChanged, Prefix: u.Prefix, Suffix: u.Suffix, Middle: cbor.ByteString(u.Middle),
-	})
-}
+func (u *Undo) Encode(key []byte) ([]byte, error) { return Seal(key, u) }
 
 // DecodeUndo is the inverse of [Undo.Encode], and accepts nothing that this does not return.
-func DecodeUndo(key, b []byte) (Undo, error) {
-	var f undoFields
-	if err := Unseal(key, b, &f); err != nil {
+func DecodeUndo(key, b []byte) (u Undo, err error) {
+	if err := Unseal(key, b, &u); err != nil {
 		return Undo{}, err
 	}
-	u := Undo{At: f.At, Job: f.Job, Current: f.Current, LastChanged: f.LastChanged, Prefix: f.Prefix, Suffix: f.Suffix, Middle: []byte(f.Middle)}
 	again, err := u.Encode(key)
 	if err == nil && !bytes.Equal(again, b) {
 		err = errNotOurs

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"fever/index"
 	"fever/store"
 	"fever/store/storetest"
@@ -29,6 +31,43 @@ func BenchmarkApply(b *testing.B) {
 				if err != nil || applied.Changed != changed || applied.Unchanged != len(snap.Events)-changed {
 					b.Fatal(applied, err)
 				}
+			}
+		})
+	}
+}
+
+// BenchmarkHistory changes a count of one zone in 1% of the events each time, and reports what the file
+// keeps of a change.
+func BenchmarkHistory(b *testing.B) {
+	const events, changed = 10_000, 100
+	for _, zones := range []int{3, 30, 300} {
+		b.Run(fmt.Sprintf("zones=%d", zones), func(b *testing.B) {
+			s, snap := benchStore(b), benchSnapshot(0, events, zones)
+			s.db.NoSync = true
+			if _, err := run(b.Context(), s, snap); err != nil {
+				b.Fatal(err)
+			}
+			n := 0
+			for b.Loop() {
+				for i := range changed {
+					e := &snap.Events[(n+i)*61%events]
+					zone := &e.Zones[(n+i)*7%zones]
+					zone.Capacity = (zone.Capacity + 250) % 300 // has 1 to 3 digits in turn
+				}
+				n += changed
+				snap.Taken = snap.Taken.Add(time.Minute)
+				if applied, err := run(b.Context(), s, snap); err != nil || applied.Changed != changed {
+					b.Fatal(applied, err)
+				}
+			}
+			err := s.view(func(tx *bbolt.Tx) error {
+				kept := tx.Bucket(historyBucket).Stats()
+				b.ReportMetric(float64(kept.LeafInuse)/float64(n), "B/change")
+				b.ReportMetric(float64(kept.LeafAlloc)/float64(n), "file-B/change")
+				return nil
+			})
+			if err != nil {
+				b.Fatal(err)
 			}
 		})
 	}
