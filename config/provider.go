@@ -126,7 +126,10 @@ func (f *file) locations() (map[string]*time.Location, error) {
 	return locations, nil
 }
 
-// entry reads an entry of the list of providers, or only the given keys of it. It also
+// keysWithoutFlags are the keys of an entry whose values are more than one text.
+var keysWithoutFlags = []string{"headers", "map", "pages", "tables"}
+
+// entry reads an entry of the list of providers, or only the given keys of it, whatever the others are. It also
 // returns the flags, which know the origins.
 func (f *file) entry(node *yaml.Node, path string, only ...string) (*entry, *pflag.FlagSet, error) {
 	e := entry{at: make(map[string]string)}
@@ -150,7 +153,7 @@ func (f *file) entry(node *yaml.Node, path string, only ...string) (*entry, *pfl
 		case of.key == "tables":
 			e.Tables, err = f.tables(of, e.at)
 		case flag == nil:
-			err = unknownKey(of, flags, "headers", "map", "pages", "tables")
+			err = unknownKey(of, flags, keysWithoutFlags...)
 		default:
 			err = of.set(flag)
 		}

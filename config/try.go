@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,7 +123,7 @@ var readingKeys = []string{"format", "timezone", "tolerate", "map"}
 
 // ParseEntry reads an entry of the list of providers that stands alone, for somebody who tries
 // how a document of at most so many bytes is read. Of the keys only those count that say how to
-// read it: no environment variable and no file is read.
+// read it: no environment variable and no file is read. An unknown key is an error, as everywhere.
 func ParseEntry(text []byte, most int64) (Provider, error) {
 	p, err := (&file{path: "entry"}).single(text, readingKeys...)
 	if err != nil {
@@ -132,6 +133,17 @@ func ParseEntry(text []byte, most int64) (Provider, error) {
 	c.MaxBytes = most
 	p.Provider, err = provider.New(c)
 	return p, err
+}
+
+// known returns an error if an entry has a key that there is not.
+func (f *file) known(entry *yaml.Node, flags *pflag.FlagSet) error {
+	fields, err := f.fields(entry, "")
+	for _, of := range fields {
+		if flags.Lookup(of.key) == nil && !slices.Contains(keysWithoutFlags, of.key) {
+			return unknownKey(of, flags, keysWithoutFlags...)
+		}
+	}
+	return err
 }
 
 // single reads an entry that stands alone, or only the given keys of it.
@@ -150,6 +162,9 @@ func (f *file) single(text []byte, only ...string) (Provider, error) {
 		node = node.Content[0]
 	}
 	e, flags, err := f.entry(node, "", only...)
+	if err == nil {
+		err = f.known(node, flags)
+	}
 	if err != nil {
 		return Provider{}, err
 	}

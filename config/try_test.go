@@ -111,8 +111,10 @@ func TestParseEntry(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for text, want := range map[string]string{
-		"":          "entry is empty",
-		"format: x": `entry:1: format: "x" is none of`,
+		"":                                  "entry is empty",
+		"format: fever\nfromat: fever\n":    "entry:2: fromat: there is no such key",
+		"url: http://x.example/\ncas: /x\n": "entry:2: cas: there is no such key",
+		"format: x":                         `entry:1: format: "x" is none of`,
 		"format: map\nmap:\n  to: |\n    {base_id: .a,\n     title: nothing(1)}": "entry:5:",
 		"[":                              "it is not YAML",
 		"timezone: Mars/Olympus":         "entry:1: timezone:",

@@ -146,6 +146,7 @@ func TestTryProviderRefused(t *testing.T) {
 	}{
 		"no entry":      {[]string{"document", ndjson}, http.StatusBadRequest, "entry is empty"},
 		"wrong entry":   {[]string{"entry", "format: fever\ntimezone: Mars\n", "document", ndjson}, http.StatusBadRequest, "entry:2: timezone"},
+		"wrong key":     {[]string{"entry", "fromat: fever\n", "document", ndjson}, http.StatusBadRequest, "entry:1: fromat: there is no such key"},
 		"long document": {[]string{"entry", "format: fever", "document", strings.Repeat("x", 1<<20+1)}, http.StatusRequestEntityTooLarge, "too_large"},
 		"long form":     {[]string{"entry", "format: fever", "document", strings.Repeat("x", 2<<20)}, http.StatusRequestEntityTooLarge, "too_large"},
 		"long entry":    {[]string{"entry", strings.Repeat("#", 1<<17)}, http.StatusRequestEntityTooLarge, "too_large"},
