@@ -23,7 +23,7 @@ type dumpCommand struct {
 	config.DataFile
 	jobs     bool
 	history  string
-	format   string
+	form     form
 	provider string
 	startsAt string
 	endsAt   string
@@ -77,7 +77,7 @@ func (d *dumpCommand) register(flags *pflag.FlagSet) {
 	d.RegisterTimeZone(flags)
 	flags.BoolVar(&d.jobs, "jobs", false, "print the outcomes of jobs instead of events")
 	flags.StringVar(&d.history, "history", "", "print the versions of one `event` instead: its public id, or provider/base id/event id")
-	flags.StringVar(&d.format, "format", "", "`form`: table, json, ndjson or csv (default table on a terminal, else ndjson)")
+	d.form.register(flags, "`form`: table, json, ndjson or csv (default table on a terminal, else ndjson)")
 	flags.StringVar(&d.provider, "provider", "", "only events or jobs of the provider with this `name`")
 	flags.StringVar(&d.startsAt, "starts-at", "", "only events that start at this RFC 3339 `time` or later")
 	flags.StringVar(&d.endsAt, "ends-at", "", "only events that end at this RFC 3339 `time` or earlier")
@@ -89,7 +89,11 @@ func (d *dumpCommand) run(ctx context.Context, out, errOut io.Writer) (err error
 	if err != nil {
 		return err
 	}
-	form, err := chooseForm(d.format, out)
+	usual := "ndjson"
+	if isTerminal(out) {
+		usual = "table"
+	}
+	form, err := d.form.choose(usual, "table", "json", "ndjson", "csv")
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"text/tabwriter"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/spf13/pflag"
 )
 
 // forms describes how dump prints values of one type in each form: a table, CSV and JSON.
@@ -96,17 +98,32 @@ func escapeFormula(cell string) string {
 	return cell
 }
 
-// chooseForm validates the form that was asked for. The default depends on out.
-func chooseForm(asked string, out io.Writer) (string, error) {
+// A form is how a command prints its rows. It is empty unless it was asked for.
+type form struct {
+	name   string
+	asJSON bool // in short for the name json
+}
+
+// register adds --format and --json. Every command that prints what people read has --json.
+func (f *form) register(flags *pflag.FlagSet, usage string) {
+	flags.StringVar(&f.name, "format", "", usage)
+	flags.BoolVar(&f.asJSON, "json", false, "print JSON: short for --format json")
+}
+
+// choose returns the form, which must be one of those with names, or the usual one.
+func (f *form) choose(usual string, names ...string) (string, error) {
 	switch {
-	case asked == "" && isTerminal(out):
-		return "table", nil
-	case asked == "":
-		return "ndjson", nil
-	case !slices.Contains([]string{"table", "json", "ndjson", "csv"}, asked):
-		return "", usagef("--format %q is none of table, json, ndjson and csv", asked)
+	case f.asJSON && f.name != "" && f.name != "json":
+		return "", usagef("--json and --format %.40q are two forms: leave one of them out", f.name)
+	case f.asJSON:
+		return "json", nil
+	case f.name == "":
+		return usual, nil
+	case !slices.Contains(names, f.name):
+		last := len(names) - 1
+		return "", usagef("--format %.40q is none of %s and %s", f.name, strings.Join(names[:last], ", "), names[last])
 	}
-	return asked, nil
+	return f.name, nil
 }
 
 // writeObjects prints values in JSON, one a line. It calls end with their number.

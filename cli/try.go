@@ -28,7 +28,8 @@ import (
 // tryCommand holds the settings of fever try.
 type tryCommand struct {
 	config.Try
-	format string
+	form   form
+	asJSON bool // what the form says
 	row    int
 	twice  bool
 	limit  int
@@ -76,7 +77,7 @@ if the command or the settings are wrong.`,
 	}
 	flags := cmd.Flags()
 	t.Register(flags)
-	flags.StringVar(&t.format, "format", "table", "`form` of the output: table or json")
+	t.form.register(flags, "`form` of the output: table or json (default table)")
 	flags.IntVar(&t.row, "row", 0, "show the row with this `number` alone: what went in, and what came out")
 	flags.BoolVar(&t.twice, "twice", false, "fetch again, and compare ids and values")
 	flags.IntVar(&t.limit, "limit", 10, "list at most this `number` of rows that were read, of rows that were ignored or deleted, and for each reason (0: all)")
@@ -85,9 +86,11 @@ if the command or the settings are wrong.`,
 }
 
 func (t *tryCommand) validate(flags *pflag.FlagSet, source string) error {
+	form, err := t.form.choose("table", "table", "json")
+	t.asJSON = form == "json"
 	switch {
-	case t.format != "table" && t.format != "json":
-		return fmt.Errorf("--format %.40q is neither table nor json", t.format)
+	case err != nil:
+		return err
 	case t.row < 0 || flags.Changed("row") && t.row == 0:
 		return errors.New("--row must be at least 1")
 	case t.limit < 0:
@@ -100,7 +103,6 @@ func (t *tryCommand) validate(flags *pflag.FlagSet, source string) error {
 	if err := t.Complete(flags); err != nil {
 		return err
 	}
-	var err error
 	if t.today = time.Now(); t.at != "" {
 		if t.today, err = time.ParseInLocation(time.DateOnly, t.at, t.Provider.Location); err != nil {
 			return fmt.Errorf("--at %.40q is not a day such as 2026-11-28", t.at)
@@ -164,7 +166,7 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 		tried.Error = failed.Error()
 	}
 	printed := printTrial
-	if t.format == "json" {
+	if t.asJSON {
 		printed = func(w io.Writer, tried *trial) error { return printJSON(w, tried) }
 	}
 	if err := printed(std.out, &tried); err != nil {
@@ -349,7 +351,7 @@ func (t *tryCommand) printRow(w io.Writer, rows *inspect.Inspection, document []
 		tried.In = linesOf(document, r.Line, after)
 	}
 	print := printRowText
-	if t.format == "json" {
+	if t.asJSON {
 		print = func(w io.Writer, r *triedRow) error { return printJSON(w, r) }
 	}
 	err := print(w, &tried)
