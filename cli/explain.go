@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -169,17 +168,8 @@ func printAnswer(out io.Writer, asked string, answer *explain.Answer) error {
 	if len(answer.Events) > 0 {
 		return p.err
 	}
-	p.printf("Nothing that is stored has this id or title: %s\n", cell(asked, 200))
-	for _, r := range answer.Rejections {
-		p.printf("Job %d, %s, rejected it: line %d: %s\n", r.Job, r.Started.Format(millis), r.Line, cell(r.Reason, 400))
-	}
-	if answer.Archive != nil {
-		for _, text := range answer.Archive.Lines() {
-			p.printf("%s\n", cell(text, maxFact))
-		}
-	}
-	if len(answer.Rejections) == 0 && strings.Count(asked, "/") >= 2 {
-		p.printf("No job on record has listed it among its rejected rows.\n")
+	for _, text := range answer.Missing(asked) {
+		p.printf("%s\n", cell(text, maxFact))
 	}
 	return p.err
 }

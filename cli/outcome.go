@@ -1,13 +1,13 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"math"
 
 	"fever/ingest"
 	"fever/ops/human"
+	"fever/provider/feed"
 	"fever/store"
 )
 
@@ -30,6 +30,19 @@ func (p *printer) printf(format string, args ...any) {
 func rowCounts(job *store.Job) string {
 	return fmt.Sprintf("%d seen: %d new, %d changed, %d unchanged, %d not online, %d rejected; %d gone",
 		job.Seen, job.New, job.Changed, job.Unchanged, job.Ignored, job.Rejected, job.Gone)
+}
+
+// idsOf writes the ids of a rejected row, as far as they are known.
+func idsOf(r *feed.Rejection) string {
+	switch {
+	case r.BaseID == "" && r.EventID == "":
+		return ""
+	case r.EventID == "":
+		return ", base id " + line(r.BaseID)
+	case r.BaseID == "":
+		return ", event id " + line(r.EventID)
+	}
+	return ", event " + line(r.BaseID) + "/" + line(r.EventID)
 }
 
 // printOutcome prints the outcome of a job for people.
@@ -64,7 +77,7 @@ func printOutcome(w io.Writer, label string, job *store.Job) error {
 			p.printf("  line %d: %s\n", r.Line, line(r.Reason))
 			continue
 		}
-		p.printf("  rejected: line %d, event %s/%s: %s\n", r.Line, line(cmp.Or(r.BaseID, "?")), line(cmp.Or(r.EventID, "?")), line(r.Reason))
+		p.printf("  rejected: line %d%s: %s\n", r.Line, idsOf(&r), line(r.Reason))
 	}
 	if more := job.Rejected - len(job.Rejections); more > 0 {
 		p.printf("  and %d more rejected\n", more)

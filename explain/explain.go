@@ -3,9 +3,12 @@
 package explain
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +16,7 @@ import (
 
 	"fever/event"
 	"fever/provider/feed"
+	"fever/provider/inspect"
 	"fever/store"
 )
 
@@ -25,8 +29,11 @@ type Answer struct {
 	More   int     `json:"more"`   // events that the question fits, too, and that are left out
 
 	// Rejections are rows with the ids that were asked for, the newest first. The jobs on record
-	// tell of their first ones. They are looked for only if no such event is stored.
+	// tell of their first ones. So they do of removals by hand, of the provider that was asked for. They,
+	// and the names that stored events with the same ids have, are looked for only if no event is found.
 	Rejections []Rejection `json:"rejections"`
+	Removals   []Removal   `json:"removals,omitempty"`
+	Elsewhere  []string    `json:"elsewhere,omitempty"` // provider/base id/event id of each
 	// Archive is what documents tell of an event that is not stored. It is nil if none were searched:
 	// there are none, or the question is a title.
 	Archive *Searched `json:"archive,omitempty"`
@@ -55,6 +62,9 @@ type Event struct {
 	CountedIn string `json:"counted_in"` // the IANA name of the zone in which its local times count
 	OwnZone   bool   `json:"own_zone"`   // the zone is the event's own, not its provider's
 
+	// OfChanges says that its provider has a feed of changes, in which an event is until it is deleted.
+	OfChanges bool `json:"of_changes,omitempty"`
+
 	MinPrice event.Price `json:"min_price"`
 	MaxPrice event.Price `json:"max_price"`
 	// Uncounted says for each price zone, in their order, why its price does not count. It is
@@ -69,6 +79,13 @@ type Event struct {
 type Verdict struct {
 	Found bool   `json:"found"`
 	Why   string `json:"why"` // for people
+}
+
+// A Removal is the record of events that somebody removed by hand.
+type Removal struct {
+	Record uint64    `json:"record"` // a job's id
+	At     time.Time `json:"at"`
+	What   string    `json:"what"` // for people
 }
 
 // A Rejection is a row that a job could not keep.
@@ -95,7 +112,7 @@ func Explain(ctx context.Context, st store.Store, docs *Documents, text string, 
 		return answer, err
 	}
 	if len(found) == 0 {
-		if err := answer.reject(ctx, st, text); err != nil {
+		if err := answer.miss(ctx, st, text, locations); err != nil {
 			return answer, err
 		}
 		answer.Archive, err = docs.search(ctx, st, text)
@@ -112,7 +129,13 @@ func Explain(ctx context.Context, st store.Store, docs *Documents, text string, 
 		return answer, err
 	}
 	for i := range answer.Events {
-		if err := answer.Events[i].addHistory(ctx, st); err != nil {
+		e := &answer.Events[i]
+		stream, err := st.Stream(ctx, e.Provider)
+		if err != nil {
+			return answer, err
+		}
+		e.OfChanges = stream.Generation > 0
+		if err := e.addHistory(ctx, st); err != nil {
 			return answer, err
 		}
 	}
@@ -253,19 +276,43 @@ func wasOn(job *store.Job, at time.Time) bool {
 	return !at.Before(job.Started) && (job.Finished.IsZero() || !at.After(job.Finished))
 }
 
-// reject adds the rejected rows that a text names by their ids.
-func (a *Answer) reject(ctx context.Context, st store.Store, text string) error {
-	if !strings.Contains(text, "/") {
-		return nil
-	}
+// maxElsewhere bounds the keys that are looked up for events of other providers.
+const maxElsewhere = 200
+
+// miss adds why nothing that a text names is stored: rejected rows, removals, and names of events with
+// these ids of other providers, since a name may have changed or been left out.
+func (a *Answer) miss(ctx context.Context, st store.Store, text string, providers map[string]*time.Location) error {
+	w := inspect.Wanted{Keys: slices.Collect(keys(text))}
+	w.ID, _ = publicID(text)
 	for job, err := range st.Jobs(ctx, store.JobFilter{}) {
 		if err != nil {
 			return err
 		}
+		if job.Trigger == store.Forget && len(w.Keys) > 0 && job.Provider == w.Keys[0].Provider && len(a.Removals) < MaxEvents {
+			a.Removals = append(a.Removals, Removal{job.ID, job.Started, job.Message})
+		}
 		for _, r := range job.Rejections {
 			key := event.Key{Provider: job.Provider, BaseID: r.BaseID, EventID: r.EventID}
-			if key.String() == text && len(a.Rejections) < MaxEvents {
+			if w.Is(key) && len(a.Rejections) < MaxEvents {
 				a.Rejections = append(a.Rejections, Rejection{job.ID, job.Started, r})
+			}
+		}
+	}
+	looked := 0
+	_, ids, _ := strings.Cut(text, "/")
+	for _, provider := range slices.Sorted(maps.Keys(providers)) {
+		for _, name := range []string{provider + "/" + text, provider + "/" + ids} {
+			for key := range keys(name) {
+				if looked++; looked > maxElsewhere || len(a.Elsewhere) == MaxEvents {
+					return nil
+				}
+				found, err := named(ctx, st, store.Filter{Key: key})
+				if err != nil {
+					return err
+				}
+				if len(found) > 0 {
+					a.Elsewhere = append(a.Elsewhere, key.String())
+				}
 			}
 		}
 	}
@@ -311,9 +358,13 @@ func ParseSearch(startsAt, endsAt, match string) (*Search, error) {
 // judge returns whether the search finds an event whose provider is at loc, and why.
 func (s *Search) judge(e *event.Event, loc *time.Location) *Verdict {
 	entry := event.NewEntry(e, loc)
-	v := s.reason(entry.Start, entry.End)
+	ends := "ends"
+	if e.End.IsZero() {
+		ends = "has no end, so it ends when it starts:"
+	}
+	v := s.reason(entry.Start, entry.End, ends)
 	if !v.Found && !s.overlap {
-		if other := (&Search{s.window, true}).reason(entry.Start, entry.End); other.Found {
+		if other := (&Search{s.window, true}).reason(entry.Start, entry.End, ends); other.Found {
 			v.Why += "; with match=overlap the search finds it"
 		}
 	}
@@ -321,14 +372,15 @@ func (s *Search) judge(e *event.Event, loc *time.Location) *Verdict {
 	plain := *e
 	plain.TimeZone = ""
 	utc := event.NewEntry(&plain, time.UTC)
-	if s.reason(utc.Start, utc.End).Found != v.Found {
-		v.Why += "; its local times would make the difference if they were UTC, which they are not"
+	if s.reason(utc.Start, utc.End, ends).Found != v.Found {
+		v.Why += "; if its local times were UTC the answer would be the opposite, but they count in " + cmp.Or(e.TimeZone, loc.String())
 	}
 	return &v
 }
 
-// reason returns whether the search finds what is on between two Unix seconds.
-func (s *Search) reason(start, end int64) Verdict {
+// reason returns whether the search finds what is on between two Unix seconds. Ends is the verb for the
+// second one.
+func (s *Search) reason(start, end int64, ends string) Verdict {
 	var against []string
 	add := func(is bool, what string, at, bound int64, where string) {
 		if is {
@@ -339,10 +391,10 @@ func (s *Search) reason(start, end int64) Verdict {
 	if s.overlap {
 		in = "it starts at or before ends_at, and ends at or after starts_at"
 		add(start > s.window.To, "starts", start, s.window.To, "after ends_at")
-		add(end < s.window.From, "ends", end, s.window.From, "before starts_at")
+		add(end < s.window.From, ends, end, s.window.From, "before starts_at")
 	} else {
 		add(start < s.window.From, "starts", start, s.window.From, "before starts_at")
-		add(end > s.window.To, "ends", end, s.window.To, "after ends_at")
+		add(end > s.window.To, ends, end, s.window.To, "after ends_at")
 	}
 	if len(against) == 0 {
 		return Verdict{true, in}
@@ -372,5 +424,11 @@ func apart(a, b int64) string {
 	if days := seconds / (24 * 60 * 60); days > 1 {
 		return fmt.Sprintf("%d days", days)
 	}
-	return (time.Duration(seconds) * time.Second).String()
+	text := (time.Duration(seconds) * time.Second).String()
+	for _, nothing := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, nothing) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }

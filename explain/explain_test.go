@@ -147,19 +147,21 @@ func TestVerdict(t *testing.T) {
 	}
 	own := e
 	own.TimeZone = "Asia/Tokyo"
+	endless := made(t, "2", "Opera", "2026-03-27T20:00:00", "")
 	for _, test := range []struct {
 		e                  *event.Event
 		starts, ends, mode string
 		want               string
 	}{
-		{&e, "2026-03-27T19:00:00Z", "2026-03-27T21:00:00Z", "", "true: it starts at or after starts_at, and ends at or before ends_at; its local times would make the difference if they were UTC, which they are not"},
+		{&e, "2026-03-27T19:00:00Z", "2026-03-27T21:00:00Z", "", "true: it starts at or after starts_at, and ends at or before ends_at; if its local times were UTC the answer would be the opposite, but they count in Europe/Madrid"},
 		{&e, "2026-03-27T18:00:00Z", "2026-03-27T23:00:00Z", "", "true: it starts at or after starts_at, and ends at or before ends_at"},
-		{&e, "2026-03-27T19:00:00.1Z", "", "", "false: it starts 2026-03-27T19:00:00Z, 1s before starts_at; with match=overlap the search finds it; its local times would make the difference if they were UTC, which they are not"},
-		{&e, "2026-03-27T19:30:00Z", "2026-03-27T20:30:00Z", "within", "false: it starts 2026-03-27T19:00:00Z, 30m0s before starts_at, and it ends 2026-03-27T21:00:00Z, 30m0s after ends_at; with match=overlap the search finds it"},
+		{&e, "2026-03-27T19:00:00.1Z", "", "", "false: it starts 2026-03-27T19:00:00Z, 1s before starts_at; with match=overlap the search finds it; if its local times were UTC the answer would be the opposite, but they count in Europe/Madrid"},
+		{&e, "2026-03-27T19:30:00Z", "2026-03-27T20:30:00Z", "within", "false: it starts 2026-03-27T19:00:00Z, 30m before starts_at, and it ends 2026-03-27T21:00:00Z, 30m after ends_at; with match=overlap the search finds it"},
 		{&e, "2026-04-27T19:30:00Z", "", "", "false: it starts 2026-03-27T19:00:00Z, 31 days before starts_at"},
 		{&e, "", "2026-03-27T18:59:59Z", "overlap", "false: it starts 2026-03-27T19:00:00Z, 1s after ends_at"},
 		{&e, "2026-03-27T21:00:00Z", "", "overlap", "true: it starts at or before ends_at, and ends at or after starts_at"},
-		{&own, "2026-03-27T19:00:00Z", "", "overlap", "false: it ends 2026-03-27T13:00:00Z, 6h0m0s before starts_at; its local times would make the difference if they were UTC, which they are not"},
+		{&own, "2026-03-27T19:00:00Z", "", "overlap", "false: it ends 2026-03-27T13:00:00Z, 6h before starts_at; if its local times were UTC the answer would be the opposite, but they count in Asia/Tokyo"},
+		{&endless, "", "2026-03-27T18:00:00Z", "", "false: it has no end, so it ends when it starts: 2026-03-27T19:00:00Z, 1h after ends_at"},
 		{&e, "", "", "within", "true: it starts at or after starts_at, and ends at or before ends_at"},
 	} {
 		s, err := ParseSearch(test.starts, test.ends, test.mode)

@@ -1,10 +1,9 @@
 package explain
 
 import (
-	"cmp"
 	"fmt"
-	"strconv"
 	"strings"
+	"time"
 
 	"fever/event"
 )
@@ -54,25 +53,23 @@ func (e *Event) Facts() (facts []Fact) {
 		add("with values of", "%s", e.TableRow)
 		add("", "%s%s", e.TableRow.Text, more(e.TableRow.Cut))
 	}
-	if e.Current {
-		add("sold now", "yes: it is in the latest snapshot of %s", e.Provider)
-	} else {
-		add("sold now", "no: it is not in the latest snapshot of %s, and searches find it all the same", e.Provider)
-	}
+	add("sold now", "%s", e.sold())
 	whose := "the zone of its provider"
 	if e.OwnZone {
 		whose = "its own zone"
 	}
-	add("starts", "%s in %s, %s: %s", e.Start, e.CountedIn, whose, e.StartsAt)
+	add("starts", "%s in %s, %s: %s%s", e.Start, e.CountedIn, whose, e.StartsAt, e.note(e.Start, e.StartsAt, "first"))
 	if e.End.IsZero() {
 		add("ends", "as it starts, since its provider gives no end: %s", e.EndsAt)
 	} else {
-		add("ends", "%s in %s: %s", e.End, e.CountedIn, e.EndsAt)
+		add("ends", "%s in %s: %s%s", e.End, e.CountedIn, e.EndsAt, e.note(e.End, e.EndsAt, "last"))
 	}
 	add("found by", "GET %s", e.FoundBy)
 	switch {
+	case len(e.Zones) == 0:
+		add("price", "none: its provider gives none")
 	case !e.MinPrice.Known():
-		add("price", "none")
+		add("price", "none: that of no zone counts")
 	case e.MinPrice == e.MaxPrice:
 		add("price", "%s", e.MinPrice)
 	default:
@@ -82,6 +79,67 @@ func (e *Event) Facts() (facts []Fact) {
 		add("", "%s", zone(&e.Zones[i], e.Uncounted[i]))
 	}
 	return facts
+}
+
+// sold says whether the event is sold now, and why.
+func (e *Event) sold() string {
+	tickets, more := left(&e.Event)
+	where, gone := "in the latest snapshot of "+e.Provider, ""
+	if e.OfChanges {
+		where, gone = "in the feed of changes of "+e.Provider, ": it was deleted there, or changed so that it makes no such event"
+	}
+	const found = ", and searches find it all the same"
+	switch {
+	case !e.Current:
+		return "no: it is not " + where + found + gone
+	case e.SoldOut || len(e.Zones) > 0 && tickets == 0 && !more:
+		return "no: it is " + where + ", but sold out" + found
+	}
+	return "yes: it is " + where
+}
+
+// note says what is not plain of a local time and the instant that it counts as. A date counts from its first
+// to its last second.
+func (e *Event) note(l event.Local, instant, second string) string {
+	date, clock, _ := strings.Cut(l.String(), "T")
+	if clock == "" {
+		return ", the " + second + " second of that day"
+	}
+	at, err := time.Parse(time.RFC3339, instant)
+	loc, unknown := event.LoadLocation(e.CountedIn)
+	if err != nil || unknown != nil {
+		return "" // in the year 10000
+	}
+	if shown := at.In(loc).Format(time.DateOnly + " " + time.TimeOnly); !strings.HasPrefix(date+" "+clock, shown) {
+		return ", since the clocks there skip that time, and show " + shown + " then"
+	}
+	return ""
+}
+
+// Missing says why the answer has no events, for people. The texts may hold what a provider or somebody
+// who asks wrote.
+func (a *Answer) Missing(asked string) []string {
+	lines := []string{"Nothing that is stored has this id or title: " + asked}
+	for _, key := range a.Elsewhere {
+		lines = append(lines, "An event with these ids is stored as "+key)
+	}
+	for _, r := range a.Removals {
+		lines = append(lines, fmt.Sprintf("Somebody removed events of this provider by hand, %s (record %d): %s", r.At.Format(moment), r.Record, r.What))
+	}
+	for _, r := range a.Rejections {
+		lines = append(lines, fmt.Sprintf("Job %d, %s, rejected it: line %d: %s", r.Job, r.Started.Format(moment), r.Line, r.Reason))
+	}
+	if a.Archive != nil {
+		lines = append(lines, a.Archive.Lines()...)
+	}
+	_, isID := publicID(asked)
+	switch {
+	case strings.Count(asked, "/") < 2 && !isID:
+		lines = append(lines, "An event has an id, the three names provider/base id/event id, and a title: fever dump prints them.")
+	case len(a.Rejections) == 0:
+		lines = append(lines, "No job on record has listed it among its rejected rows.")
+	}
+	return lines
 }
 
 // Lines says what was found, for people, and how far the archive was searched. The texts may hold
@@ -127,16 +185,11 @@ func more(cut bool) string {
 
 // zone describes a price zone, with why its price does not count, if it does not.
 func zone(z *event.Zone, uncounted string) string {
-	tickets := strconv.FormatInt(z.Capacity, 10)
-	if z.Available {
-		tickets = "left, not said how many"
-	}
 	counts := "it counts"
 	if uncounted != "" {
 		counts = "it does not count, as " + uncounted
 	}
-	name := cmp.Or(strings.TrimSpace(z.ID+" "+z.Name), "without a name")
-	return fmt.Sprintf("zone %s: price %s, tickets %s: %s", name, cmp.Or(strings.TrimSpace(z.Price.String()+" "+z.Currency), "none"), tickets, counts)
+	return fmt.Sprintf("zone %s: %s: %s", zoneName(z), offer(z), counts)
 }
 
 // ofJob names a job that is on record.

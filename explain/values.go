@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -88,11 +89,54 @@ func Changed(before, after *event.Record) (all []string) {
 	} {
 		compare(name, was[i], is[i])
 	}
+	if len(all) < 2 {
+		compare("zones", strconv.Itoa(len(before.Zones)), strconv.Itoa(len(after.Zones)))
+	}
+	if len(all) == 0 {
+		all = changedZones(before.Zones, after.Zones)
+	}
 	if len(all) == 0 {
 		compare("last changed", before.LastChanged.Format(moment), after.LastChanged.Format(moment))
 	}
-	if fmt.Sprint(before.Zones) != fmt.Sprint(after.Zones) && len(all) < 2 {
-		compare("zones", strconv.Itoa(len(before.Zones)), strconv.Itoa(len(after.Zones)))
+	return all
+}
+
+// changedZones says of the first zone that has changed what it offers, and what it did before. It is for
+// changes that no other value shows: one zone got what another one lost, or a price between two others.
+func changedZones(before, after []event.Zone) (all []string) {
+	more := 0
+	for i := range min(len(before), len(after)) {
+		was, is := &before[i], &after[i]
+		switch {
+		case *was == *is:
+		case len(all) > 0:
+			more++
+		case zoneName(was) != zoneName(is):
+			all = append(all, fmt.Sprintf("zone %s, was zone %s", zoneName(is), zoneName(was)))
+		default:
+			all = append(all, fmt.Sprintf("zone %s: %s, was %s", zoneName(is), offer(is), offer(was)))
+		}
+	}
+	if more > 0 {
+		all = append(all, fmt.Sprintf("likewise other zones: %d", more))
 	}
 	return all
+}
+
+// zoneName names a price zone.
+func zoneName(z *event.Zone) string {
+	return cmp.Or(strings.TrimSpace(z.ID+" "+z.Name), "without a name")
+}
+
+// offer says what a price zone offers.
+func offer(z *event.Zone) string {
+	tickets := strconv.FormatInt(z.Capacity, 10)
+	if z.Available {
+		tickets = "left, not said how many"
+	}
+	seats := ""
+	if z.Numbered {
+		seats = ", numbered"
+	}
+	return fmt.Sprintf("price %s, tickets %s%s", cmp.Or(strings.TrimSpace(z.Price.String()+" "+z.Currency), "none"), tickets, seats)
 }

@@ -54,8 +54,8 @@ func Find(doc *feed.Document, f feed.Format, provider string, location *time.Loc
 	return found, err
 }
 
-// is reports whether a key is of the event. Without one of its ids it is if the other one fits.
-func (w *Wanted) is(key event.Key) bool {
+// Is reports whether a key is of the event. Without one of its ids it is if the other one fits.
+func (w *Wanted) Is(key event.Key) bool {
 	if w.ID != uuid.Nil {
 		return key.ID() == w.ID
 	}
@@ -73,7 +73,7 @@ func (w *Wanted) fate(provider string, r *feed.Row) (fate, why string) {
 		return "", ""
 	}
 	for i := range r.Events {
-		if w.is(r.Events[i].Key) {
+		if w.Is(r.Events[i].Key) {
 			return Kept, ""
 		}
 	}
@@ -83,13 +83,13 @@ func (w *Wanted) fate(provider string, r *feed.Row) (fate, why string) {
 	withIDs := false
 	for _, rejected := range r.Rejections {
 		key := event.Key{Provider: provider, BaseID: rejected.BaseID, EventID: rejected.EventID}
-		if w.is(key) {
+		if w.Is(key) {
 			return Rejected, rejected.Reason
 		}
 		withIDs = withIDs || key.BaseID+key.EventID != ""
 	}
 	for _, ignored := range r.Ignored {
-		if w.is(event.Key{Provider: provider, BaseID: ignored.BaseID, EventID: ignored.EventID}) {
+		if w.Is(event.Key{Provider: provider, BaseID: ignored.BaseID, EventID: ignored.EventID}) {
 			return Ignored, ignored.Why
 		}
 		withIDs = true
