@@ -194,7 +194,7 @@ func readDocument(b []byte, head *Head) (recipe []byte, err error) {
 	if err := json.Unmarshal(b[:n], head); err != nil {
 		return nil, fmt.Errorf("a document: %w: %w", errDamaged, err)
 	}
-	if head.Generation > 0 && head.Taken.IsZero() { // fever 2 did not write it at first
+	if head.Generation > 0 && head.Taken.IsZero() { // the first archives have none
 		head.Taken = head.Began
 	}
 	return b[n:], nil

@@ -245,8 +245,10 @@ func explained(r *event.Record, loc *time.Location) Event {
 }
 
 // findJobs adds the jobs that brought the events. What a job brings is recorded as of the moment at which the job
-// began, or asked for the page of a feed of changes. The jobs of a provider come one after the other.
+// began, or asked for the page of a feed of changes. The jobs of a provider come one after the other, but for a
+// replay, which makes a job of each page: all of them begin with the first one.
 func (a *Answer) findJobs(ctx context.Context, st store.Store) error {
+	var first, last [MaxEvents]time.Time // when the jobs began
 	for job, err := range st.Jobs(ctx, store.JobFilter{}) {
 		if err != nil {
 			return err
@@ -256,24 +258,22 @@ func (a *Answer) findJobs(ctx context.Context, st store.Store) error {
 			continue
 		}
 		for i := range a.Events {
-			e := &a.Events[i]
-			if e.Provider != job.Provider {
-				continue
-			}
-			if e.FirstJob == 0 && wasOn(&job, e.FirstSeen) {
-				e.FirstJob = job.ID
-			}
-			if e.LastJob == 0 && wasOn(&job, e.LastChanged) {
-				e.LastJob = job.ID
+			if e := &a.Events[i]; e.Provider == job.Provider {
+				bring(&e.FirstJob, &first[i], &job, e.FirstSeen)
+				bring(&e.LastJob, &last[i], &job, e.LastChanged)
 			}
 		}
 	}
 	return nil
 }
 
-// wasOn reports whether a job was on at a time.
-func wasOn(job *store.Job, at time.Time) bool {
-	return !at.Before(job.Started) && (job.Finished.IsZero() || !at.After(job.Finished))
+// bring makes a job the one that brought something as of a time, if it was on then. Of several the oldest counts,
+// unless another one began at that time.
+func bring(id *uint64, began *time.Time, job *store.Job, at time.Time) {
+	on := !at.Before(job.Started) && (job.Finished.IsZero() || !at.After(job.Finished))
+	if on && (*id == 0 || job.Started.Equal(at) || !began.Equal(at)) {
+		*id, *began = job.ID, job.Started
+	}
 }
 
 // maxElsewhere bounds the keys that are looked up for events of other providers.

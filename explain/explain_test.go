@@ -269,3 +269,34 @@ func TestVerdictProperty(t *testing.T) {
 		}
 	})
 }
+
+// TestBring has jobs, the newest first, and which of them brought what counts as of the second of 10.
+func TestBring(t *testing.T) {
+	t.Parallel()
+	at := func(second int) time.Time { return storetest.Noon.Add(time.Duration(second) * time.Second) }
+	for name, tc := range map[string]struct {
+		jobs [][2]int // when they began and ended, in seconds; 0: it runs
+		want uint64   // counted from the oldest one; 0: none
+	}{
+		"one that began then":   {[][2]int{{20, 21}, {10, 11}, {0, 1}}, 2},
+		"one that was on":       {[][2]int{{20, 21}, {8, 12}, {0, 1}}, 2},
+		"one that runs":         {[][2]int{{8, 0}, {1, 2}}, 2},
+		"none":                  {[][2]int{{11, 12}, {8, 9}}, 0},
+		"the pages of a replay": {[][2]int{{5, 14}, {5, 12}, {5, 9}}, 2},
+		"one that was interrupted until the next":   {[][2]int{{10, 12}, {3, 10}}, 2},
+		"a page at which the job that has it began": {[][2]int{{10, 14}, {10, 12}}, 1},
+	} {
+		var id uint64
+		var began time.Time
+		for i, times := range tc.jobs {
+			job := store.Job{ID: uint64(len(tc.jobs) - i), Started: at(times[0])}
+			if times[1] > 0 {
+				job.Finished = at(times[1])
+			}
+			bring(&id, &began, &job, at(10))
+		}
+		if id != tc.want {
+			t.Errorf("%s: job %d, want %d", name, id, tc.want)
+		}
+	}
+}
