@@ -321,15 +321,18 @@ func TestTableOrigin(t *testing.T) {
 		changed = `{"state":"updated","kind":"Series","id":"9","modified":2,"data":{"@type":"EventSeries","@id":"w","name":"New"}}`
 	)
 	body := func(items ...string) string { return `{"next":"x","items":[` + strings.Join(items, ",\n") + `]}` }
-	table := archive.Head{Table: "superEvent"}
-	archived(t, dir, 1, "", page{table, body(other)}, page{body: body(own)})
-	archived(t, dir, 2, "", page{body: "{"}) // it cannot be read
-	started := archived(t, dir, 3, "", page{table, body(other, changed)})
+	taken := time.Now().Truncate(time.Millisecond).Add(time.Hour) // the page of the table that changed the event
+	head := func(table string, at time.Time) archive.Head {
+		return archive.Head{Table: table, Generation: 1, Taken: at}
+	}
+	archived(t, dir, 1, "", page{head("superEvent", taken.Add(-3*time.Minute)), body(other)}, page{head("", taken.Add(-2*time.Minute)), body(own)})
+	archived(t, dir, 2, "", page{head("", taken.Add(-time.Minute)), "{"}) // it cannot be read
+	archived(t, dir, 3, "", page{head("superEvent", taken), body(other, changed)}, page{head("", taken.Add(time.Minute)), body(own)})
 	st := filled(t, nil, nil)
 	format := rpde.New([]string{"superEvent"})
 	e := made(t, "s", "New", "2026-01-02", "")
 	e.BaseID = "w"
-	storetest.Apply(t, st, store.Snapshot{Provider: "a", TimeZone: "UTC", Events: []event.Event{e}, Taken: started, Changes: &store.Changes{
+	storetest.Apply(t, st, store.Snapshot{Provider: "a", TimeZone: "UTC", Events: []event.Event{e}, Taken: taken, Changes: &store.Changes{
 		Stream: store.Stream{Generation: 1, Cursor: []byte("{}")},
 		Items: []store.Item{
 			{Table: "superEvent", Item: feed.Item{ID: "Series/9", Name: "superEvent w", Row: []byte(changed)}},
