@@ -95,6 +95,7 @@ var only = map[string]string{
 	"github.com/govalues/decimal":         "event",
 	"github.com/klauspost/compress":       "archive",
 	"github.com/aws/aws-sdk-go-v2":        "archive",
+	"github.com/aws/smithy-go":            "archive",
 	"github.com/elastic/go-seccomp-bpf":   "ingest/sandbox",
 	"github.com/prometheus/client_golang": "ops",
 	"go.uber.org/goleak":                  "internal/leak",

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -19,9 +20,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"golang.org/x/sync/errgroup"
 
 	"fever/event"
@@ -69,6 +74,8 @@ var (
 	errAway = errors.New("it has not answered, and is asked again half a minute after that")
 	// errTaken is the error for an object that another process has written.
 	errTaken = errors.New("another process has gone on with the segment")
+	// errOther is the error for an answer of success that no object store gives, such as the page of a proxy.
+	errOther = errors.New("what answered is no object store")
 )
 
 // A part is an object of a segment.
@@ -88,7 +95,8 @@ func newBucket(ctx context.Context, text string) (*Bucket, error) {
 		prefix += "/"
 	}
 	// The segments have checksums, and not every server knows those of the client.
-	settings, err := config.LoadDefaultConfig(ctx, config.WithDefaultRegion("us-east-1"),
+	// What the client would log comes with an error, if it matters.
+	settings, err := config.LoadDefaultConfig(ctx, config.WithDefaultRegion("us-east-1"), config.WithLogger(logging.Nop{}),
 		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
 		config.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenRequired))
 	if err != nil {
@@ -131,12 +139,27 @@ func (b *Bucket) do(ctx context.Context, size int64, request func(context.Contex
 	if err == nil {
 		return nil
 	}
-	if code := statusOf(err); ctx.Err() == nil && (code == 0 || code >= http.StatusInternalServerError) {
+	answered := errors.Is(err, errOther) || errors.Is(err, errTaken)
+	if code := statusOf(err); ctx.Err() == nil && !answered && (code == 0 || code >= http.StatusInternalServerError) {
 		b.mu.Lock()
 		b.until = time.Now().Add(b.rest)
 		b.mu.Unlock()
 	}
+	if _, ok := errors.AsType[*xml.SyntaxError](err); ok {
+		err = fmt.Errorf("%w: %w", errOther, err)
+	}
 	return fmt.Errorf("%s: %w", b, err)
+}
+
+// answerTo returns the answer to a request that succeeded.
+func answerTo(request middleware.Metadata) *smithyhttp.Response {
+	return awsmiddleware.GetRawResponse(request).(*smithyhttp.Response) // the client's HTTP transport has set it
+}
+
+// other returns errOther with what is known of who gave an answer.
+func other(request middleware.Metadata) error {
+	answer := answerTo(request)
+	return fmt.Errorf("%w, but a proxy perhaps (Content-Type %.60q, Server %.60q)", errOther, answer.Header.Get("Content-Type"), answer.Header.Get("Server"))
 }
 
 // statusOf returns the status of the answer that an error tells of, or 0.
@@ -150,19 +173,22 @@ func statusOf(err error) int {
 // put writes an object unless there is one with other bytes: then the error wraps errTaken.
 func (b *Bucket) put(ctx context.Context, key string, body io.ReaderAt, size int64) error {
 	err := b.do(ctx, size, func(ctx context.Context) error {
-		_, err := b.client.PutObject(ctx, &s3.PutObjectInput{
+		done, err := b.client.PutObject(ctx, &s3.PutObjectInput{
 			Bucket: &b.bucket, Key: &key, Body: io.NewSectionReader(body, 0, size), ContentLength: &size, IfNoneMatch: aws.String("*"),
 		})
+		if err == nil && done.ETag == nil {
+			return other(done.ResultMetadata)
+		}
 		return err
 	})
 	if code := statusOf(err); code != http.StatusPreconditionFailed && code != http.StatusConflict {
 		return err
 	}
-	same := &comparing{io.NewSectionReader(body, 0, size)} // an answer that was lost, perhaps
-	if failed := b.get(ctx, key, same, size); failed != nil {
-		return fmt.Errorf("%w: %w", errTaken, failed)
+	err = b.get(ctx, key, &comparing{io.NewSectionReader(body, 0, size)}, size) // an answer that was lost, perhaps
+	if errors.Is(err, errOther) || statusOf(err) == http.StatusNotFound {       // it has another size, or is being written
+		return fmt.Errorf("%s: %w", b, errTaken)
 	}
-	return nil
+	return err
 }
 
 // A comparing writer takes the bytes that the reader has.
@@ -171,7 +197,7 @@ type comparing struct{ want io.Reader }
 func (c *comparing) Write(p []byte) (int, error) {
 	want := make([]byte, len(p))
 	if _, err := io.ReadFull(c.want, want); err != nil || !bytes.Equal(p, want) {
-		return 0, errors.New("it has other bytes")
+		return 0, errTaken
 	}
 	return len(p), nil
 }
@@ -184,8 +210,11 @@ func (b *Bucket) get(ctx context.Context, key string, w io.Writer, size int64) e
 			return err
 		}
 		defer func() { _ = got.Body.Close() }() // it was read
-		if n, err := io.Copy(w, io.LimitReader(got.Body, size+1)); err != nil || n != size {
-			return fmt.Errorf("%s has %d bytes in place of %d: %w", key, n, size, cmp.Or(err, errDamaged))
+		switch n, err := io.Copy(w, io.LimitReader(got.Body, size+1)); {
+		case err != nil:
+			return fmt.Errorf("%s: %w", key, err)
+		case n != size: // objects do not change
+			return fmt.Errorf("%s has not the %d bytes that it should have: %w", key, size, other(got.ResultMetadata))
 		}
 		return nil
 	})
@@ -193,8 +222,14 @@ func (b *Bucket) get(ctx context.Context, key string, w io.Writer, size int64) e
 
 func (b *Bucket) remove(ctx context.Context, key string) error {
 	return b.do(ctx, 0, func(ctx context.Context) error {
-		_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.bucket, Key: &key})
-		return err
+		done, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.bucket, Key: &key})
+		if err != nil {
+			return err
+		}
+		if answer := answerTo(done.ResultMetadata); answer.StatusCode != http.StatusNoContent && answer.ContentLength != 0 {
+			return other(done.ResultMetadata)
+		}
+		return nil
 	})
 }
 
@@ -221,14 +256,20 @@ func (b *Bucket) list(ctx context.Context, prefix, after, delimiter string, obje
 	for pages := s3.NewListObjectsV2Paginator(b.client, &input); pages.HasMorePages(); {
 		err := b.do(ctx, 0, func(ctx context.Context) error {
 			page, err := pages.NextPage(ctx)
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
+			case page.Name == nil || aws.ToBool(page.IsTruncated) && page.NextContinuationToken == nil: // to the client any document is a list
+				return other(page.ResultMetadata)
 			}
 			for _, folder := range page.CommonPrefixes {
 				object(aws.ToString(folder.Prefix), 0, time.Time{})
 			}
 			for i := range page.Contents {
 				o := &page.Contents[i]
+				if !strings.HasPrefix(aws.ToString(o.Key), prefix) { // it may belong to somebody else
+					return other(page.ResultMetadata)
+				}
 				object(aws.ToString(o.Key), aws.ToInt64(o.Size), aws.ToTime(o.LastModified))
 			}
 			return nil

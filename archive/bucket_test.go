@@ -275,6 +275,92 @@ func TestBucketAway(t *testing.T) {
 	}
 }
 
+// A page that a proxy gives in place of an answer is none, whichever request it is for: nothing is taken for empty,
+// stored or removed. The bucket is asked again at once.
+func TestBucketProxy(t *testing.T) {
+	s := bucketTest(t)
+	a := s.writer(t)
+	a.place.(*Bucket).rest = time.Hour
+	list := func(r *http.Request) bool { return r.Method == http.MethodGet && r.URL.Query().Has("list-type") }
+	object := func(r *http.Request) bool { return r.Method == http.MethodGet && !r.URL.Query().Has("list-type") }
+	of := func(method string) func(*http.Request) bool {
+		return func(r *http.Request) bool { return r.Method == method }
+	}
+	reads := func(*Archive) (err error) {
+		for doc, failed := range Documents(t.Context(), s.bucket(t), "feverup") {
+			if err = failed; err == nil {
+				_, err = doc.Open(t.Context())
+			}
+		}
+		return err
+	}
+	n := uint64(0)
+	writes := func(a *Archive) error {
+		n++
+		return try(a, n, fmt.Sprint(n))
+	}
+	tidies := func(a *Archive) error {
+		_, err := a.place.tidy(t.Context(), &limits{now: time.Now(), keep: 1})
+		return err
+	}
+	providers := func(a *Archive) error {
+		_, err := a.place.Providers(t.Context())
+		return err
+	}
+	forgets := func(a *Archive) error { return a.Forget("feverup") }
+	renames := func(a *Archive) error { return a.Rename("feverup", "other") }
+	if err := writes(a); err != nil {
+		t.Fatal(err)
+	}
+	for page, contentType := range map[string]string{
+		"<!DOCTYPE html><html><head><meta charset=utf-8></head><body>Log in</body></html>": "text/html",
+		`<html xmlns="http://www.w3.org/1999/xhtml"><head/><body>Log in</body></html>`:     "application/xhtml+xml",
+		"<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>":                      "application/xml",
+		"<ListBucketResult><Name>kept</Name><Contents><Key>others/1</Key></Contents></ListBucketResult>": "application/xml",
+		"<ListBucketResult><Name>kept</Name><IsTruncated>true</IsTruncated></ListBucketResult>":          "application/xml",
+		"OK": "text/plain",
+	} {
+		for _, c := range []struct {
+			what    string
+			request func(*http.Request) bool
+			do      func(*Archive) error
+		}{
+			{"a list of providers", list, providers},
+			{"a list of segments", list, reads},
+			{"the list before a job", list, writes},
+			{"the list before a removal", list, forgets},
+			{"the list before a renaming", list, renames},
+			{"the list before the oldest go", list, tidies},
+			{"an object", object, reads},
+			{"a new object", of(http.MethodPut), writes},
+			{"a removal", of(http.MethodDelete), forgets},
+		} {
+			s.on(func(w http.ResponseWriter, r *http.Request) bool {
+				if !c.request(r) {
+					return false
+				}
+				w.Header().Set("Content-Type", contentType)
+				_, _ = io.WriteString(w, page)
+				return true
+			})
+			err := c.do(a)
+			s.on(nil)
+			if !errors.Is(err, errOther) {
+				t.Errorf("%s is answered with %s: %v", c.what, page, err)
+			}
+			if got, _ := s.bodies(t, "feverup"); len(got) == 0 || got[0] != "1" {
+				t.Errorf("after %s was answered with %s it has %q", c.what, page, got)
+			}
+			if err := writes(a); err != nil {
+				t.Errorf("after %s was answered with %s: %v", c.what, page, err)
+			}
+		}
+	}
+	if got, _ := s.bodies(t, "other"); len(got) > 0 {
+		t.Errorf("another provider has %q", got)
+	}
+}
+
 // A server that never answers holds up no job for longer than a request may take: then it is left alone.
 func TestBucketHangs(t *testing.T) {
 	s := bucketTest(t)
