@@ -114,8 +114,7 @@ func (a *Archive) release(provider string) error {
 }
 
 // segmentFor returns the segment that the next job of a provider writes to.
-func (a *Archive) segmentFor(provider string, now time.Time) (*segment, error) {
-	ctx := context.Background()
+func (a *Archive) segmentFor(ctx context.Context, provider string, now time.Time) (*segment, error) {
 	s, err := a.latest(ctx, provider)
 	if err != nil {
 		return nil, err
@@ -160,8 +159,7 @@ func (a *Archive) most() int64 {
 }
 
 // free has the next job of a provider write to a segment, after one that has made it larger.
-func (a *Archive) free(s *segment) error {
-	ctx := context.Background()
+func (a *Archive) free(ctx context.Context, s *segment) error {
 	err := a.place.settle(ctx, s)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -255,10 +253,10 @@ func (a *Archive) cut(ctx context.Context, now time.Time) error {
 }
 
 // Forget removes all documents of a provider. No job of it may be under way.
-func (a *Archive) Forget(provider string) error {
+func (a *Archive) Forget(ctx context.Context, provider string) error {
 	err := a.leave(provider)
 	if err == nil {
-		err = a.place.forget(context.Background(), provider)
+		err = a.place.forget(ctx, provider)
 	}
 	if err != nil {
 		return fmt.Errorf("remove the documents of %s from the archive: %w", provider, err)
@@ -268,24 +266,24 @@ func (a *Archive) Forget(provider string) error {
 
 // ForgetGone writes down that a person has the events forgotten that are gone and ended before a time,
 // so that whoever reads the documents again can do so, too. No job of the provider may be under way.
-func (a *Archive) ForgetGone(provider, before string) error {
-	all, err := a.place.segments(context.Background(), provider)
+func (a *Archive) ForgetGone(ctx context.Context, provider, before string) error {
+	all, err := a.place.segments(ctx, provider)
 	if err != nil || len(all) == 0 {
 		return err
 	}
 	now := time.Now()
-	j := a.Begin(provider)
+	j := a.Begin(ctx, provider)
 	j.Document().Keep(Head{Started: now, Began: now, Op: "forget", GoneBefore: before})
-	err = cmp.Or(j.Sync(context.Background()), j.End(Outcome{At: now}))
+	err = cmp.Or(j.Sync(), j.End(Outcome{At: now}))
 	return errors.Join(err, j.Close())
 }
 
 // Rename gives all documents of a provider to another one, which may have some of its own. No job
 // of either may be under way. After an error it can be called again.
-func (a *Archive) Rename(from, to string) error {
+func (a *Archive) Rename(ctx context.Context, from, to string) error {
 	err := errors.Join(a.leave(from), a.leave(to))
 	if err == nil {
-		err = a.place.move(context.Background(), from, to)
+		err = a.place.move(ctx, from, to)
 	}
 	if err != nil {
 		return fmt.Errorf("give the documents of %s in the archive to %s: %w", from, to, err)

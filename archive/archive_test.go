@@ -66,7 +66,7 @@ func TestDocument(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "archive")
 	a := open(t, dir, 0, 0)
-	j := a.Begin("feverup")
+	j := a.Begin(t.Context(), "feverup")
 	began := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	head := Head{
 		Job: 7, Started: began, Attempt: 2, Page: 1, Table: "superEvent", Generation: 3, Began: began, Taken: began.Add(time.Minute), Public: true, Op: "fetch from example.com",
@@ -83,7 +83,7 @@ func TestDocument(t *testing.T) {
 	_, _ = io.WriteString(w, "dropped")
 	w.Drop()
 	outcome := Outcome{At: began.Add(time.Second)}
-	if err := errors.Join(j.Sync(t.Context()), j.End(outcome)); err != nil {
+	if err := errors.Join(j.Sync(), j.End(outcome)); err != nil {
 		t.Fatal(err)
 	}
 	w = j.Document() // of a page that is committed after the others
@@ -208,7 +208,7 @@ func TestTorn(t *testing.T) {
 			continue
 		}
 		a := open(t, dir, 0, 0)
-		j := a.Begin("feverup")
+		j := a.Begin(t.Context(), "feverup")
 		unsettled, err := j.Unsettled()
 		if err != nil {
 			t.Fatal(err)
@@ -361,13 +361,13 @@ func TestForgetRename(t *testing.T) {
 	dir := t.TempDir()
 	a := open(t, dir, 0, 0)
 	put(t, a, 1, []byte("one"))
-	if err := a.Rename("feverup", "other"); err != nil {
+	if err := a.Rename(t.Context(), "feverup", "other"); err != nil {
 		t.Fatal(err)
 	}
 	put(t, a, 2, []byte("two"))
 	put(t, a, 4, []byte("four"))
 	for range 2 { // both have some; and again
-		if err := a.Rename("other", "feverup"); err != nil {
+		if err := a.Rename(t.Context(), "other", "feverup"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -380,7 +380,7 @@ func TestForgetRename(t *testing.T) {
 		t.Errorf("providers %q, %v", names, err)
 	}
 	for range 2 {
-		if err := a.Forget("feverup"); err != nil {
+		if err := a.Forget(t.Context(), "feverup"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -420,13 +420,13 @@ func TestCannotWrite(t *testing.T) {
 	}
 	whole := s.file
 	s.file = broken
-	j := a.Begin("feverup")
+	j := a.Begin(t.Context(), "feverup")
 	for range 2 {
 		w := j.Document()
 		_, _ = w.Write(bytes.Repeat([]byte("no room "), 1<<20))
 		w.Keep(Head{Job: 2})
 	}
-	if err := j.Sync(t.Context()); err == nil {
+	if err := j.Sync(); err == nil {
 		t.Error("nothing is said")
 	}
 	if err := errors.Join(j.End(Outcome{}), j.Close(), whole.Close()); err != nil {
@@ -456,11 +456,11 @@ func TestRoom(t *testing.T) {
 		}
 		return 50 << 30, 1 << 30
 	}
-	j := a.Begin("feverup")
+	j := a.Begin(t.Context(), "feverup")
 	w := j.Document()
 	_, _ = w.Write(newMarket(4 << 20).next(0))
 	w.Keep(Head{Job: 2})
-	if err := j.Sync(t.Context()); err == nil || !strings.Contains(err.Error(), "has 1023 MiB left, and the last 1024 MiB are not for the archive") {
+	if err := j.Sync(); err == nil || !strings.Contains(err.Error(), "has 1023 MiB left, and the last 1024 MiB are not for the archive") {
 		t.Errorf("the error is %v", err)
 	}
 	if err := errors.Join(j.End(Outcome{}), j.Close()); err != nil {
@@ -500,7 +500,7 @@ func TestModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"job": func(t *rapid.T) {
 				job++
-				j := a.Begin("p")
+				j := a.Begin(context.Background(), "p")
 				var bodies []string
 				for range rapid.IntRange(0, 3).Draw(t, "documents") {
 					w := j.Document()
@@ -516,7 +516,7 @@ func TestModel(t *testing.T) {
 				}
 				switch rapid.SampledFrom([]string{"ends", "drops", "dies"}).Draw(t, "job") {
 				case "ends":
-					if err := errors.Join(j.Sync(t.Context()), j.End(Outcome{At: time.UnixMilli(int64(job))})); err != nil {
+					if err := errors.Join(j.Sync(), j.End(Outcome{At: time.UnixMilli(int64(job))})); err != nil {
 						t.Fatal(err)
 					}
 					want = append(want, bodies...)
@@ -533,7 +533,7 @@ func TestModel(t *testing.T) {
 					if a, err = Open(Folder(dir), 0, 0); err != nil {
 						t.Fatal(err)
 					}
-					j = a.Begin("p")
+					j = a.Begin(context.Background(), "p")
 					if len(bodies) > 0 && rapid.Bool().Draw(t, "settled") {
 						if head, err := j.Unsettled(); err != nil || head == nil || head.Job != job {
 							t.Fatalf("unsettled is %+v, %v", head, err)
@@ -667,11 +667,11 @@ func TestChosen(t *testing.T) {
 			_, _ = fmt.Fprint(w, job, page)
 			w.Keep(Head{Job: uint64(job), Page: page, Started: now.Add(time.Duration(job)*time.Second + 999*time.Microsecond)})
 		}
-		if err := errors.Join(j.Sync(t.Context()), j.End(Outcome{At: now}), j.Close()); err != nil {
+		if err := errors.Join(j.Sync(), j.End(Outcome{At: now}), j.Close()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := a.Rename("old", "new"); err != nil {
+	if err := a.Rename(t.Context(), "old", "new"); err != nil {
 		t.Fatal(err)
 	}
 	for job := range 5 {

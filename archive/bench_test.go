@@ -53,14 +53,14 @@ func (m *market) next(percent int) []byte {
 // put stores a document as the only one of its job.
 func put(tb testing.TB, a *Archive, n uint64, body []byte) {
 	tb.Helper()
-	j := a.Begin("feverup")
+	j := a.Begin(tb.Context(), "feverup")
 	w := j.Document()
 	for rest := body; len(rest) > 0; {
 		n, _ := w.Write(rest[:min(len(rest), 64<<10)])
 		rest = rest[n:]
 	}
 	w.Keep(Head{Job: n, Started: time.UnixMilli(int64(n)).UTC(), Page: 1, Op: "fetch from example.com", ContentType: "application/xml"})
-	if err := j.Sync(tb.Context()); err != nil {
+	if err := j.Sync(); err != nil {
 		tb.Fatal(err)
 	}
 	if err := j.End(Outcome{At: time.UnixMilli(int64(n)).UTC()}); err != nil {

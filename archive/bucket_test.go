@@ -120,11 +120,11 @@ func (s *storage) bodies(t *testing.T, provider string) (bodies []string, docs [
 
 // try stores a document, and returns the first error of the steps.
 func try(a *Archive, n uint64, body string) error {
-	j := a.Begin("feverup")
+	j := a.Begin(context.Background(), "feverup")
 	w := j.Document()
 	_, _ = io.WriteString(w, body)
 	w.Keep(Head{Job: n, Started: time.UnixMilli(int64(n))})
-	return errors.Join(j.Sync(context.Background()), j.End(Outcome{At: time.UnixMilli(int64(n))}), j.Close())
+	return errors.Join(j.Sync(), j.End(Outcome{At: time.UnixMilli(int64(n))}), j.Close())
 }
 
 // Jobs of several processes, in turn, write one segment, in which a piece is once. Nobody has to be closed.
@@ -168,14 +168,14 @@ func TestBucketOvertaken(t *testing.T) {
 	if err := try(a, 1, "one"); err != nil {
 		t.Fatal(err)
 	}
-	paused := a.Begin("feverup")
+	paused := a.Begin(t.Context(), "feverup")
 	w := paused.Document()
 	_, _ = io.WriteString(w, "two")
 	w.Keep(Head{Job: 2, Started: time.UnixMilli(2)})
-	if err := paused.Sync(t.Context()); err != nil {
+	if err := paused.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	last := b.Begin("feverup")
+	last := b.Begin(t.Context(), "feverup")
 	head, err := last.Unsettled()
 	if err != nil || head == nil || head.Job != 2 {
 		t.Fatalf("unsettled %+v, %v", head, err)
@@ -203,7 +203,7 @@ func TestBucketDropped(t *testing.T) {
 	s := bucketTest(t)
 	a := s.writer(t)
 	for range 2 {
-		j := a.Begin("feverup")
+		j := a.Begin(t.Context(), "feverup")
 		w := j.Document()
 		_, _ = io.WriteString(w, "the same")
 		w.Keep(Head{Job: 1})
@@ -307,8 +307,8 @@ func TestBucketProxy(t *testing.T) {
 		_, err := a.place.Providers(t.Context())
 		return err
 	}
-	forgets := func(a *Archive) error { return a.Forget("feverup") }
-	renames := func(a *Archive) error { return a.Rename("feverup", "other") }
+	forgets := func(a *Archive) error { return a.Forget(t.Context(), "feverup") }
+	renames := func(a *Archive) error { return a.Rename(t.Context(), "feverup", "other") }
 	if err := writes(a); err != nil {
 		t.Fatal(err)
 	}
@@ -409,31 +409,37 @@ func TestBucketClosed(t *testing.T) {
 	}
 }
 
-// A job that is cancelled does not wait until its documents are in the bucket.
+// A job that is cancelled waits neither for the list of segments nor until its documents are in the bucket.
 func TestBucketCancelled(t *testing.T) {
 	s := bucketTest(t)
-	a := s.writer(t)
-	a.place.(*Bucket).requestTime = time.Hour
-	ctx, cancel := context.WithCancel(t.Context())
-	s.on(func(_ http.ResponseWriter, r *http.Request) bool {
-		if r.Method != http.MethodPut {
-			return false
+	for _, method := range []string{http.MethodGet, http.MethodPut} {
+		a := s.writer(t)
+		a.place.(*Bucket).requestTime = time.Hour
+		ctx, cancel := context.WithCancel(t.Context())
+		s.on(func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.Method != method {
+				return false
+			}
+			_, _ = io.Copy(io.Discard, r.Body) // else the server does not see that the client goes away
+			cancel()
+			<-r.Context().Done()
+			return true
+		})
+		last := a.Begin(ctx, "feverup")
+		if _, err := last.Unsettled(); errors.Is(err, context.Canceled) != (method == http.MethodGet) {
+			t.Error(err)
 		}
-		_, _ = io.Copy(io.Discard, r.Body) // else the server does not see that the client goes away
-		cancel()
-		<-r.Context().Done()
-		return true
-	})
-	j := a.Begin("feverup")
-	w := j.Document()
-	_, _ = io.WriteString(w, "a document")
-	w.Keep(Head{Job: 1, Started: time.UnixMilli(1)})
-	if err := j.Sync(ctx); !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	s.on(nil)
-	if err := errors.Join(j.End(Outcome{At: time.UnixMilli(1)}), j.Close(), a.Close()); err != nil {
-		t.Error(err)
+		j := a.Begin(ctx, "feverup")
+		w := j.Document()
+		_, _ = io.WriteString(w, "a document")
+		w.Keep(Head{Job: 1, Started: time.UnixMilli(1)})
+		if err := j.Sync(); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		s.on(nil)
+		if err := errors.Join(j.End(Outcome{At: time.UnixMilli(1)}), j.Close(), last.Close(), a.Close()); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -540,7 +546,7 @@ func TestBucketForgetRename(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 			return true
 		})
-		err := s.writer(t).Rename("feverup", "renamed")
+		err := s.writer(t).Rename(t.Context(), "feverup", "renamed")
 		s.on(nil)
 		if err == nil {
 			break
@@ -564,7 +570,7 @@ func TestBucketForgetRename(t *testing.T) {
 		t.Errorf("the old name has %q", got)
 	}
 	for _, provider := range []string{"renamed", "feverup"} {
-		if err := a.Forget(provider); err != nil {
+		if err := a.Forget(t.Context(), provider); err != nil {
 			t.Fatal(err)
 		}
 	}

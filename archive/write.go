@@ -19,6 +19,7 @@ const maxRecipe = 64 << 10
 // A Job writes the documents of one job to the archive. After an error it writes nothing more, and
 // what it wrote since the last outcome is gone: see [Job.Sync].
 type Job struct {
+	ctx      context.Context //nolint:containedctx // of one job
 	archive  *Archive
 	provider string
 	segment  *segment // nil before the first document
@@ -29,14 +30,17 @@ type Job struct {
 	told     bool     // of err
 }
 
-// Begin begins a job of a provider. [Job.Close] must be called at its end.
-func (a *Archive) Begin(provider string) *Job { return &Job{archive: a, provider: provider} }
+// Begin begins a job of a provider. When ctx has ended, it waits for no bucket any more. [Job.Close] must be called at
+// its end.
+func (a *Archive) Begin(ctx context.Context, provider string) *Job {
+	return &Job{ctx: ctx, archive: a, provider: provider}
+}
 
 // Unsettled returns the head of the last document of a provider if nothing says yet what became of
 // its job: the process ended before. [Job.End] says it then. Else the head is nil. It opens
 // the newest segment, and makes none.
 func (j *Job) Unsettled() (*Head, error) {
-	s, err := j.archive.latest(context.Background(), j.provider)
+	s, err := j.archive.latest(j.ctx, j.provider)
 	if err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
@@ -52,7 +56,7 @@ func (j *Job) reach() (err error) {
 	if j.segment != nil || j.err != nil {
 		return j.err
 	}
-	j.segment, err = j.archive.segmentFor(j.provider, time.Now())
+	j.segment, err = j.archive.segmentFor(j.ctx, j.provider, time.Now())
 	if err != nil {
 		j.err = fmt.Errorf("archive: %w", err)
 		return j.err
@@ -74,11 +78,11 @@ func (j *Job) Document() *Writer {
 	return w
 }
 
-// Sync returns when all documents so far are on disk, or in the bucket, unless ctx ends before. The error is
+// Sync returns when all documents so far are on disk, or in the bucket. The error is
 // the first one since the last outcome: then none of them is in the archive.
-func (j *Job) Sync(ctx context.Context) error {
+func (j *Job) Sync() error {
 	if j.err == nil && j.open {
-		j.fail(j.archive.place.sync(ctx, j.segment))
+		j.fail(j.archive.place.sync(j.ctx, j.segment))
 	}
 	j.told = j.err != nil
 	return j.err
@@ -131,7 +135,7 @@ func (j *Job) Close() error {
 	if j.segment == nil {
 		return nil
 	}
-	if err := j.archive.free(j.segment); err != nil {
+	if err := j.archive.free(j.ctx, j.segment); err != nil {
 		return fmt.Errorf("archive: %w", err)
 	}
 	return nil

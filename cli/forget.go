@@ -70,7 +70,7 @@ func (f *forgetCommand) run(ctx context.Context, out io.Writer) error {
 			return usagef("--gone-before: %w", err)
 		}
 	}
-	documents := func(a *archive.Archive) error { return ingest.ForgetDocuments(a, what) }
+	documents := func(a *archive.Archive) error { return ingest.ForgetDocuments(ctx, a, what) }
 	done, err := edit(ctx, &f.editFlags, what, store.Store.Forget, (*control.Client).Forget, documents, what.GoneBefore.IsZero())
 	if err != nil {
 		return err

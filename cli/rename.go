@@ -65,7 +65,7 @@ func (r *renameCommand) run(ctx context.Context, out io.Writer) error {
 		return usagef("%s is to be renamed to itself", r.from)
 	}
 	names := store.Renaming{From: r.from, To: r.to, DryRun: r.dryRun}
-	documents := func(a *archive.Archive) error { return a.Rename(r.from, r.to) }
+	documents := func(a *archive.Archive) error { return a.Rename(ctx, r.from, r.to) }
 	done, err := edit(ctx, &r.editFlags, names, store.Store.Rename, (*control.Client).Rename, documents, true)
 	if err != nil {
 		return err

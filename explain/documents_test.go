@@ -38,14 +38,14 @@ func archived(t *testing.T, dir string, job uint64, failure feed.Kind, pages ...
 		t.Fatal(err)
 	}
 	started := time.Now().Truncate(time.Millisecond).Add(time.Duration(job) * time.Second)
-	j := a.Begin("a")
+	j := a.Begin(t.Context(), "a")
 	for i, p := range pages {
 		w := j.Document()
 		_, _ = io.WriteString(w, p.body)
 		p.head.Job, p.head.Started, p.head.Began, p.head.Page = job, started, started, i+1
 		w.Keep(p.head)
 	}
-	if err := errors.Join(j.Sync(t.Context()), j.End(archive.Outcome{At: started, Failure: failure}), j.Close(), a.Close()); err != nil {
+	if err := errors.Join(j.Sync(), j.End(archive.Outcome{At: started, Failure: failure}), j.Close(), a.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return started

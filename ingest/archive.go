@@ -23,8 +23,8 @@ func (g *Ingester) beginArchive(ctx context.Context, j *job) {
 	if g.Archive == nil {
 		return
 	}
-	j.archive = g.Archive.Begin(j.Name)
-	last := g.Archive.Begin(j.Name)
+	j.archive = g.Archive.Begin(ctx, j.Name)
+	last := g.Archive.Begin(ctx, j.Name)
 	head, err := last.Unsettled()
 	if err == nil && head != nil {
 		var outcome archive.Outcome
@@ -32,7 +32,7 @@ func (g *Ingester) beginArchive(ctx context.Context, j *job) {
 			err = last.End(outcome)
 		}
 	}
-	g.unarchived(ctx, j, errors.Join(err, last.Close()))
+	g.unreached(ctx, j, errors.Join(err, last.Close()))
 }
 
 // outcomeOf finds out whether the document with a head, the last one before a process ended, was
@@ -96,7 +96,7 @@ type archived struct {
 // syncArchive has the documents of a job on disk, if that is possible, before it commits.
 func (g *Ingester) syncArchive(ctx context.Context, j *job) {
 	if j.archive != nil {
-		g.unarchived(ctx, j, errors.Join(j.archive.Sync(ctx), j.unkept))
+		g.unarchived(ctx, j, errors.Join(j.archive.Sync(), j.unkept))
 		j.unkept = nil
 	}
 }
@@ -107,7 +107,7 @@ func (g *Ingester) settleArchive(ctx context.Context, j *job, err error, nothing
 	switch {
 	case j.archive == nil, errors.Is(err, store.ErrUncertain): // the next job finds out
 	case err == nil && nothing:
-		g.unarchived(ctx, j, j.archive.Drop())
+		g.unreached(ctx, j, j.archive.Drop())
 	default:
 		outcome := archive.Outcome{At: time.Now()}
 		if err != nil {
@@ -121,7 +121,12 @@ func (g *Ingester) settleArchive(ctx context.Context, j *job, err error, nothing
 func (g *Ingester) endArchive(ctx context.Context, j *job, err error) {
 	if j.archive != nil {
 		g.settleArchive(ctx, j, err, j.record.NotModified)
-		g.unarchived(ctx, j, j.archive.Close())
+		failed := j.archive.Close()
+		if err == nil && j.record.NotModified {
+			g.unreached(ctx, j, failed)
+		} else {
+			g.unarchived(ctx, j, failed)
+		}
 	}
 }
 
@@ -130,5 +135,12 @@ func (g *Ingester) unarchived(ctx context.Context, j *job, err error) {
 	if err != nil && (ctx.Err() == nil || !errors.Is(err, context.Canceled)) {
 		g.Unarchived.Add(1)
 		g.log.ErrorContext(ctx, "documents are not in the archive; the job goes on", "job", j.record.ID, "provider", j.Name, "error", err)
+	}
+}
+
+// unreached logs an error of the archive, if it is one, for which no document is missing.
+func (g *Ingester) unreached(ctx context.Context, j *job, err error) {
+	if err != nil && ctx.Err() == nil {
+		g.log.WarnContext(ctx, "the archive cannot be used; no document is missing so far", "job", j.record.ID, "provider", j.Name, "error", err)
 	}
 }

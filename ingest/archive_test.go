@@ -320,7 +320,7 @@ func records(t *testing.T, st store.Store) (all []event.Record) {
 	return all
 }
 
-// With an archive that cannot be written to, snapshots are stored. It is logged and counted.
+// With an archive that cannot be written to, snapshots are stored. It is logged, and counted if documents are missing.
 func TestArchiveFails(t *testing.T) {
 	t.Parallel()
 	s := &source{bodies: []string{"one"}}
@@ -335,6 +335,14 @@ func TestArchiveFails(t *testing.T) {
 	if f.Unarchived.Load() == 0 || !strings.Contains(f.logged.String(), "documents are not in the archive; the job goes on") {
 		t.Errorf("%d errors: %s", f.Unarchived.Load(), f.logged.String())
 	}
+	before := f.Unarchived.Load()
+	s.bodies = []string{"one"}
+	if job, err := f.RunNow(t.Context(), "feverup", store.Manual, false); err != nil || !job.NotModified {
+		t.Errorf("%+v, %v", job, err)
+	}
+	if f.Unarchived.Load() != before || !strings.Contains(f.logged.String(), "no document is missing so far") {
+		t.Errorf("%d errors when nothing was new: %s", f.Unarchived.Load()-before, f.logged.String())
+	}
 	if err := os.Remove(filepath.Join(dir, "feverup")); err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +350,7 @@ func TestArchiveFails(t *testing.T) {
 	if _, err := f.RunNow(t.Context(), "feverup", store.Manual, false); err != nil {
 		t.Fatal(err)
 	}
-	wantDocuments(t, dir, "2.1 page 1 [] [] two")
+	wantDocuments(t, dir, "3.1 page 1 [] [] two")
 }
 
 // A dying store ends a process at a commit: before or after it.

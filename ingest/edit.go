@@ -17,7 +17,7 @@ import (
 func (g *Ingester) Forget(ctx context.Context, f store.Forgetting) (done store.Forgotten, err error) {
 	err = g.edit(ctx, store.Forget, f.DryRun, []string{f.Provider}, func() (store.Job, error) {
 		if g.Archive != nil && !f.DryRun {
-			if err := ForgetDocuments(g.Archive, f); err != nil {
+			if err := ForgetDocuments(ctx, g.Archive, f); err != nil {
 				return store.Job{}, err
 			}
 		}
@@ -28,11 +28,11 @@ func (g *Ingester) Forget(ctx context.Context, f store.Forgetting) (done store.F
 }
 
 // ForgetDocuments has the archive forget what a store is to forget, before that does.
-func ForgetDocuments(a *archive.Archive, f store.Forgetting) error {
+func ForgetDocuments(ctx context.Context, a *archive.Archive, f store.Forgetting) error {
 	if f.GoneBefore.IsZero() {
-		return a.Forget(f.Provider)
+		return a.Forget(ctx, f.Provider)
 	}
-	return a.ForgetGone(f.Provider, f.GoneBefore.String())
+	return a.ForgetGone(ctx, f.Provider, f.GoneBefore.String())
 }
 
 // Rename is Rename of the [store.Store] beside jobs, as [Ingester.Forget] is: searches find the
@@ -40,7 +40,7 @@ func ForgetDocuments(a *archive.Archive, f store.Forgetting) error {
 func (g *Ingester) Rename(ctx context.Context, r store.Renaming) (done store.Renamed, err error) {
 	err = g.edit(ctx, store.Rename, r.DryRun, []string{r.From, r.To}, func() (store.Job, error) {
 		if g.Archive != nil && !r.DryRun {
-			if err := g.Archive.Rename(r.From, r.To); err != nil {
+			if err := g.Archive.Rename(ctx, r.From, r.To); err != nil {
 				return store.Job{}, err
 			}
 		}

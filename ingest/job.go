@@ -250,7 +250,7 @@ func (g *Ingester) run(ctx context.Context, j *job) error {
 	if fenced {
 		err = &feed.Error{Provider: j.Name, Kind: feed.KindInterrupted, Op: "keep the claim", Err: store.ErrFenced}
 	}
-	g.endArchive(ctx, j, err)
+	g.endArchive(held, j, err)
 	g.ended(ctx, j, err)
 	if err == nil {
 		if j.has() {
