@@ -54,7 +54,7 @@ type Archive struct {
 	total    int64               // bytes of all segments
 	tidied   time.Time           // when the bucket was looked through
 	tidying  sync.WaitGroup
-	hurry    context.CancelFunc // ends that; nil: it has not begun
+	hurry    context.CancelFunc // ends that; nil: it is not under way
 }
 
 // Open makes an archive at a place, or goes on with it. Documents older than keep are dropped, and
@@ -211,7 +211,8 @@ func (a *Archive) latest(ctx context.Context, provider string) (*segment, error)
 	return s, err
 }
 
-// betweenTidying is how long the objects of a bucket are not looked through again.
+// betweenTidying is how long the objects of a bucket are not looked through again, unless a segment is begun while all
+// take too much.
 const betweenTidying = time.Hour
 
 // cut has the place drop the segments that are too old, and the oldest of those that take too much. Open
@@ -228,26 +229,26 @@ func (a *Archive) cut(ctx context.Context, now time.Time) error {
 		}
 		return err
 	}
+	begun := !a.counted
 	a.counted = true
-	if now.Sub(a.tidied) < betweenTidying {
+	due := now.Sub(a.tidied) >= betweenTidying || begun && a.size > 0 && a.total > a.size
+	if !due || a.hurry != nil {
 		return nil
 	}
 	a.tidied = now
-	if a.hurry != nil {
-		a.hurry() // it has had an hour
-	}
 	ctx, a.hurry = context.WithCancel(context.WithoutCancel(ctx))
 	a.tidying.Go(func() {
 		total, err := a.place.tidy(ctx, &l)
-		if err != nil {
-			if a.Failed != nil && ctx.Err() == nil {
-				a.Failed(fmt.Errorf("tidy up the archive: %w", err))
-			}
-			return
+		if err != nil && a.Failed != nil && ctx.Err() == nil {
+			a.Failed(fmt.Errorf("tidy up the archive: %w", err))
 		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.total = total
+		a.hurry()
+		a.hurry = nil
+		if err == nil {
+			a.total = total
+		}
 	})
 	return nil
 }

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -523,6 +524,42 @@ func TestBucketKeep(t *testing.T) {
 	late := &limits{keep: time.Hour, now: time.Now().Add(2 * lingering)}
 	if left, err := b.tidy(t.Context(), late); err != nil || left != 0 || len(s.keys(t)) > 0 {
 		t.Errorf("%d bytes are left, %q, %v", left, s.keys(t), err)
+	}
+}
+
+// Nobody waits an hour until what takes too much goes: that is when a segment is begun.
+func TestBucketSize(t *testing.T) {
+	s := bucketTest(t)
+	const most = 1 << 20
+	a, err := Open(s.bucket(t), 0, most)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Failed = func(err error) { t.Error(err) }
+	largest := int64(0)
+	for n := range 60 {
+		var noise strings.Builder
+		for noise.Len() < 60<<10 {
+			noise.WriteString(rand.Text())
+		}
+		if err := try(a, uint64(n+1), noise.String()); err != nil {
+			t.Fatal(err)
+		}
+		a.tidying.Wait()
+		total := int64(0)
+		if err := s.bucket(t).list(t.Context(), "", "", "", func(_ string, size int64, _ time.Time) { total += size }); err != nil {
+			t.Fatal(err)
+		}
+		largest = max(largest, total)
+	}
+	if largest < most || largest > most+most/2 {
+		t.Errorf("it takes up to %d bytes", largest)
+	}
+	if _, docs := s.bodies(t, "feverup"); docs[0].Job == 1 || docs[len(docs)-1].Job != 60 {
+		t.Errorf("it has the jobs %d to %d", docs[0].Job, docs[len(docs)-1].Job)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
