@@ -230,8 +230,11 @@ func (s *source) advance(yield func(Document, error) bool) bool {
 			if !report(err) {
 				return false
 			}
-			if rec.kind == 0 { // where the next one begins is not known
+			switch rec.kind {
+			case 0: // where the next one begins is not known
 				s.in = nil
+			case documentRecord:
+				s.parts = nil
 			}
 			continue
 		}
