@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
 	"log/slog"
 	"os"
@@ -62,14 +61,14 @@ It reads the archive of --archive, by default that beside --db, and nothing else
 			if err := d.complete(cmd); err != nil {
 				return err
 			}
-			return d.run(cmd.Context(), ids, cmd.OutOrStdout())
+			return d.run(cmd.Context(), ids, cmd.OutOrStdout(), newLog(&d.Config, cmd.ErrOrStderr()))
 		},
 	}
 	d.register(cmd.Flags(), "print JSON")
 	return cmd
 }
 
-func (d *diffCommand) run(ctx context.Context, ids []uint64, out io.Writer) (err error) {
+func (d *diffCommand) run(ctx context.Context, ids []uint64, out io.Writer, log *slog.Logger) (err error) {
 	place, done, err := archiveAt(ctx, &d.Archive)
 	switch {
 	case err != nil:
@@ -87,12 +86,12 @@ func (d *diffCommand) run(ctx context.Context, ids []uint64, out io.Writer) (err
 		return err
 	}
 	defer func() { err = cmp.Or(err, os.RemoveAll(folder)) }()
-	before, err := d.snapshot(ctx, place, filepath.Join(folder, "before.db"), &older)
+	before, err := d.snapshot(ctx, place, filepath.Join(folder, "before.db"), &older, log)
 	if err != nil {
 		return err
 	}
 	defer closing(before, &err)
-	after, err := d.snapshot(ctx, place, filepath.Join(folder, "after.db"), &newer)
+	after, err := d.snapshot(ctx, place, filepath.Join(folder, "after.db"), &newer, log)
 	if err != nil {
 		return err
 	}
@@ -118,10 +117,7 @@ func (d *diffCommand) run(ctx context.Context, ids []uint64, out io.Writer) (err
 
 // find returns the two jobs. The older one has no id if there is none.
 func (d *diffCommand) find(ctx context.Context, place archive.Place, ids []uint64) (older, newer replay.Archived, err error) {
-	names, err := place.Providers(ctx)
-	if errors.Is(err, fs.ErrNotExist) {
-		return older, newer, fmt.Errorf("there is no archive in the folder %s: name with --archive the one of the data file that the jobs were for", place)
-	}
+	names, err := archived(ctx, place)
 	if err != nil {
 		return older, newer, err
 	}
@@ -177,18 +173,21 @@ func archivedJobs(ctx context.Context, place archive.Place, providers []string) 
 }
 
 // snapshot returns a new store with what a job brought or, of a feed of changes, with what was known
-// after it.
-func (d *diffCommand) snapshot(ctx context.Context, place archive.Place, path string, job *replay.Archived) (store.Store, error) {
+// after it. That needs the documents of all jobs before. Damage to others is logged.
+func (d *diffCommand) snapshot(ctx context.Context, place archive.Place, path string, job *replay.Archived, log *slog.Logger) (store.Store, error) {
 	st, err := bolt.Open(path, 1)
 	if err != nil || job.Job == 0 {
 		return opened(st, err)
 	}
 	g := newIngester(&d.Config, st, slog.New(slog.DiscardHandler), collected(&d.Config))
-	result, err := replay.Provider(ctx, g, place, job.Provider, replay.Range{Job: job.Job, Alone: !job.Changes})
+	result, err := replay.Provider(ctx, g, place, job.Provider, replay.Range{Job: job.Job, Started: job.Started, Alone: !job.Changes})
+	wrong := errors.Join(result.Wrong...)
 	switch {
 	case err != nil:
-	case len(result.Wrong) > 0:
-		err = errors.Join(result.Wrong...)
+	case wrong != nil && (job.Changes || result.Committed == 0):
+		err = wrong
+	case wrong != nil:
+		log.Warn("a part of the archive, with other jobs, cannot be read", "error", wrong)
 	case result.Committed == 0:
 		err = fmt.Errorf("%s has no snapshot", nameOf(job))
 	}

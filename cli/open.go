@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -68,6 +69,15 @@ func archiveAt(ctx context.Context, c *config.Archive) (place archive.Place, don
 		return nil, nil, err
 	}
 	return place, func() { _ = place.Close() }, nil // it was read
+}
+
+// archived returns the names of the providers of which an archive has documents.
+func archived(ctx context.Context, place archive.Place) ([]string, error) {
+	names, err := place.Providers(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no archive in the folder %s: name with --archive the one of the data file that the jobs were for", place)
+	}
+	return names, err
 }
 
 // keepDocuments has the jobs of g keep the documents that they get, and returns what ends that. If the

@@ -148,7 +148,7 @@ func (r *replayCommand) run(ctx context.Context, out, errOut io.Writer) (err err
 		return &usageError{err}
 	}
 	defer done()
-	archived, err := place.Providers(ctx)
+	kept, err := archived(ctx, place)
 	if err != nil {
 		return err
 	}
@@ -191,14 +191,14 @@ func (r *replayCommand) run(ctx context.Context, out, errOut io.Writer) (err err
 	g := newIngester(&r.Config, made, slog.New(slog.DiscardHandler), collected(&r.Config))
 	var failed error
 	replayed := 0 // jobs
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(archived, names)))) {
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(kept, names)))) {
 		switch {
 		case !slices.Contains(names, name):
 			if len(r.names) == 0 {
 				p.printf("%s: not replayed: it is not in the settings\n", name)
 			}
 			continue
-		case !slices.Contains(archived, name):
+		case !slices.Contains(kept, name):
 			p.printf("%s: not replayed: the archive has no document of it\n", name)
 			continue
 		}
@@ -212,7 +212,7 @@ func (r *replayCommand) run(ctx context.Context, out, errOut io.Writer) (err err
 			failed = errReported
 		}
 	}
-	if replayed == 0 && len(m.Results) >= min(len(archived), 1) { // and some provider is in the settings
+	if replayed == 0 && len(m.Results) >= min(len(kept), 1) { // and some provider is in the settings
 		if err := r.missing(ctx, of.Store); err != nil {
 			return cmp.Or(p.err, err)
 		}

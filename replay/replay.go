@@ -19,10 +19,11 @@ import (
 // A Range says which jobs of a provider are replayed. The zero value is all that are in the archive.
 type Range struct {
 	Until time.Time // only jobs that began before; zero: all
-	// Job is the id of the last job; 0: no job is. With Alone it is the only one. It is run whatever
-	// became of it then, and its snapshot is not refused as suspect.
-	Job   uint64
-	Alone bool
+	// Job is the id of the last job, which began at Started; 0: no job is. With Alone it is the only one. It is run
+	// whatever became of it then, and its snapshot is not refused as suspect.
+	Job     uint64
+	Started time.Time
+	Alone   bool
 	// Store is what is stored now, as it was at the moment At; nil: nothing is. It says what became of
 	// a job if the archive does not, and which jobs are not in the archive. Later ones are left.
 	Store store.Store
@@ -80,6 +81,9 @@ func Provider(ctx context.Context, g *ingest.Ingester, place archive.Place, name
 		if err := r.job(ctx, docs); err != nil {
 			return r.Result, err
 		}
+		if r.ended && (of.Alone || !r.chosen(&docs[0])) {
+			break
+		}
 	}
 	for _, started := range slices.Sorted(maps.Keys(r.stored)) {
 		job := r.stored[started]
@@ -135,10 +139,15 @@ func (r *replayer) after(started time.Time) bool {
 	return !r.of.Until.IsZero() && !started.Before(r.of.Until)
 }
 
+// chosen reports whether a document is of the last job of the range.
+func (r *replayer) chosen(doc *archive.Document) bool {
+	return r.of.Job > 0 && doc.Job == r.of.Job && doc.Started.Equal(r.of.Started)
+}
+
 func (r *replayer) job(ctx context.Context, docs []archive.Document) error {
 	first := &docs[0]
 	r.seen[first.Started.UnixMilli()] = true
-	chosen := r.of.Job > 0 && first.Job == r.of.Job
+	chosen := r.chosen(first)
 	switch {
 	case r.after(first.Started) || r.of.Alone && !chosen || r.ended && !chosen:
 		return nil
@@ -169,18 +178,22 @@ func (r *replayer) job(ctx context.Context, docs []archive.Document) error {
 		}
 		r.To = first.Started
 	case committed || chosen:
-		r.wrong(fmt.Errorf("job %d of %s, which %s: %s", first.Job, first.Started.UTC().Format(time.RFC3339), was(committed), job.Message))
+		r.wrong(fmt.Errorf("job %d of %s, %s: %s", first.Job, first.Started.UTC().Format(time.RFC3339), was(committed, &first.Outcome), job.Message))
 	default:
 		r.Failed++
 	}
 	return nil
 }
 
-func was(committed bool) string {
-	if committed {
-		return "completed then"
+// was says what became of a job, for people.
+func was(committed bool, outcome *archive.Outcome) string {
+	switch {
+	case committed:
+		return "which completed then"
+	case !outcome.Known():
+		return "of which the archive does not say whether it completed"
 	}
-	return "failed then, too"
+	return "which failed then, too"
 }
 
 // forget forgets again what a person had forgotten.
