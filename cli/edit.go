@@ -21,6 +21,7 @@ import (
 type editFlags struct {
 	config.DataFile
 	dryRun bool
+	alone  bool // no fever serve has done the work; set by edit
 }
 
 func (e *editFlags) register(flags *pflag.FlagSet) {
@@ -42,6 +43,7 @@ func edit[What, Done any](ctx context.Context, e *editFlags, what What,
 	case err != nil:
 		return done, noFile(err)
 	case st != nil:
+		e.alone = true
 		defer closing(st, &err)
 		inZones(st, e.Locations)
 		if !e.dryRun {
@@ -50,6 +52,9 @@ func edit[What, Done any](ctx context.Context, e *editFlags, what What,
 			}
 		}
 		done, err = whenFree(ctx, func() (Done, error) { return here(st, ctx, what) })
+		if errors.Is(err, store.ErrNothing) && !e.dryRun && e.Archive.At != "" && !e.Assumed {
+			err = fmt.Errorf("%w; the archive %s was changed all the same", err, e.Archive.At)
+		}
 		if _, shared := st.(store.Shared); shared && err == nil && !e.dryRun && again {
 			// Another process may have written documents of a job that ran until then.
 			err = editArchive(ctx, &e.Archive, documents)
@@ -83,6 +88,14 @@ func (p *printer) first(sel *store.Selection) {
 	}
 	if more := sel.Events - len(sel.First); more > 0 {
 		p.printf("  and %d more, to the one that ends %s\n", more, sel.To.Format(time.RFC3339))
+	}
+}
+
+// elsewhere prints which documents are not reached, unless a fever serve has done the work, or somebody has said
+// where they are.
+func (p *printer) elsewhere(e *editFlags) {
+	if e.alone && e.Assumed {
+		p.printf("Documents in an archive that is not beside the data file stay as they are: name it with --archive, or the settings with --config.\n")
 	}
 }
 

@@ -32,6 +32,8 @@ ended before that time, and no documents. A
 date is the beginning of that day in the provider's time zone: that of the server's
 settings, of --config or of --timezone, or else of the latest snapshot.
 
+Without --archive and --config it finds only the archive beside --db.
+
 The removal is recorded among the outcomes: see fever dump --jobs. Only a backup brings
 back what was removed, so try --dry-run first. If fever still collects from the
 provider, the next job stores what it sells again, as new.
@@ -91,5 +93,6 @@ func (f *forgetCommand) run(ctx context.Context, out io.Writer) error {
 	if f.goneBefore == "" && !f.dryRun {
 		p.printf("If fever still collects from %s, what it sells now comes again with the next job.\n", f.provider)
 	}
+	p.elsewhere(&f.editFlags)
 	return p.err
 }

@@ -25,9 +25,11 @@ func newRename() *cobra.Command {
 		Short: "Move what is stored of a provider to another name",
 		Long: `Rename moves all that is stored of a provider to another name: its events, its
 validators for conditional requests, the outcomes of its jobs, and its documents in the
-archive. Use it after you
-have changed the name of a provider in the settings: its events are stored twice then,
-since their ids follow from the name. They get the ids of the new name.
+archive. Without --archive and --config it finds only the archive beside --db.
+
+Use it after you have changed the name of a provider in the settings: its events are
+stored twice then, since their ids follow from the name. They get the ids of the new
+name.
 
 If the new name has data already, the later of the two latest snapshots counts. An event
 that both names have keeps the earlier time at which it was first seen. It takes the
@@ -87,5 +89,6 @@ func (r *renameCommand) run(ctx context.Context, out io.Writer) error {
 	if !r.dryRun {
 		p.printf("The events have new ids, which follow from the name.\n")
 	}
+	p.elsewhere(&r.editFlags)
 	return p.err
 }

@@ -15,6 +15,7 @@ type DataFile struct {
 	File      string                    // the configuration file, or ""
 	DB        Place                     // where the store is
 	Archive   Archive                   // where it is alone, of the commands that have the flag
+	Assumed   bool                      // nobody has named the archive, nor the file of the settings; set by Complete
 	Locations map[string]*time.Location // the time zones that the settings give, by provider; set by Complete
 	Variables []string                  // environment variables that the file refers to; set by Complete
 
@@ -98,6 +99,9 @@ func (d *DataFile) Complete(flags *pflag.FlagSet) error {
 		return fmt.Errorf("%s names no file", Origin(flags, "db"))
 	}
 	d.Archive.complete(flags, d.DB)
+	if flag := flags.Lookup("archive"); flag != nil {
+		d.Assumed = d.File == "" && !isSet(flag)
+	}
 	flag := flags.Lookup("timezone")
 	switch {
 	case flag == nil:
