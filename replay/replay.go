@@ -60,14 +60,15 @@ func (r *Result) wrong(err error) {
 // store of g should have nothing of the provider. A job that cannot be run again is in the result; the
 // error says that nothing more could be done.
 func Provider(ctx context.Context, g *ingest.Ingester, place archive.Place, name string, of Range) (Result, error) {
-	r := replayer{g: g, name: name, of: of, stored: make(map[int64]store.Job), seen: make(map[int64]bool)}
+	r := replayer{g: g, name: name, of: of, stored: make(map[int64][]*known)}
 	r.jobs = make(map[uint64]uint64)
 	if of.Store != nil {
 		for job, err := range of.Store.Jobs(ctx, store.JobFilter{Provider: name}) {
 			if err != nil {
 				return r.Result, err
 			}
-			r.stored[job.Started.UnixMilli()] = job
+			ms := job.Started.UnixMilli()
+			r.stored[ms] = append(r.stored[ms], &known{Job: job})
 		}
 	}
 	for docs, err := range jobs(ctx, place, name) {
@@ -86,10 +87,11 @@ func Provider(ctx context.Context, g *ingest.Ingester, place archive.Place, name
 		}
 	}
 	for _, started := range slices.Sorted(maps.Keys(r.stored)) {
-		job := r.stored[started]
-		if !r.From.IsZero() && started >= r.From.UnixMilli() && !r.after(job.Started) && !r.seen[started] &&
-			job.Applied() && job.New+job.Changed+job.Gone > 0 {
-			r.wrong(fmt.Errorf("job %d of %s: its documents are not in the archive", job.ID, job.Started.Format(time.RFC3339)))
+		for _, job := range r.stored[started] {
+			if !r.From.IsZero() && started >= r.From.UnixMilli() && !r.after(job.Started) && !job.archived &&
+				job.Applied() && job.New+job.Changed+job.Gone > 0 {
+				r.wrong(fmt.Errorf("job %d of %s: its documents are not in the archive", job.ID, job.Started.Format(time.RFC3339)))
+			}
 		}
 	}
 	return r.Result, nil
@@ -127,11 +129,31 @@ type replayer struct {
 	g    *ingest.Ingester
 	name string
 	of   Range
-	// What is stored now of its jobs, by the milliseconds at which they began: their ids are others if a
-	// replay has made the store.
-	stored map[int64]store.Job
-	seen   map[int64]bool // likewise, jobs with documents
-	ended  bool           // the last job of the range was run
+	// What is stored now of its jobs, by the milliseconds at which they began. If a replay has made the store
+	// their ids are others. If another provider was renamed to this one, several may have begun at a time.
+	stored map[int64][]*known
+	ended  bool // the last job of the range was run
+}
+
+// A known job is one that is stored now.
+type known struct {
+	store.Job
+	archived bool // there are documents of it
+}
+
+// storedJob returns the job that got a document, if it is stored now, and notes that there are documents of it.
+func (r *replayer) storedJob(doc *archive.Document) *known {
+	all := r.stored[doc.Started.UnixMilli()]
+	if i := slices.IndexFunc(all, func(k *known) bool { return k.ID == doc.Job }); i >= 0 {
+		all = all[i : i+1]
+	}
+	for _, k := range all {
+		k.archived = true
+	}
+	if len(all) == 0 {
+		return new(known)
+	}
+	return all[0]
 }
 
 // after reports whether a job that began at a time is not replayed since it is too late.
@@ -146,7 +168,7 @@ func (r *replayer) chosen(doc *archive.Document) bool {
 
 func (r *replayer) job(ctx context.Context, docs []archive.Document) error {
 	first := &docs[0]
-	r.seen[first.Started.UnixMilli()] = true
+	stored := r.storedJob(first)
 	chosen := r.chosen(first)
 	switch {
 	case r.after(first.Started) || r.of.Alone && !chosen || r.ended && !chosen:
@@ -155,7 +177,7 @@ func (r *replayer) job(ctx context.Context, docs []archive.Document) error {
 		return r.forget(ctx, first)
 	}
 	r.ended = r.ended || chosen
-	committed, run := r.fate(first)
+	committed, run := r.fate(first, stored.State == store.Completed)
 	switch {
 	case !run && !chosen:
 		r.Left++
@@ -210,13 +232,13 @@ func (r *replayer) forget(ctx context.Context, doc *archive.Document) error {
 	return err
 }
 
-// fate returns whether a job was committed, given its first document, and whether it is to be run again.
-func (r *replayer) fate(doc *archive.Document) (committed, run bool) {
-	known := r.stored[doc.Started.UnixMilli()].State == store.Completed
+// fate returns whether a job was committed, given its first document and whether it is stored as completed, and
+// whether it is to be run again.
+func (r *replayer) fate(doc *archive.Document, completed bool) (committed, run bool) {
 	outcome := &doc.Outcome
 	switch {
 	case !outcome.Known() || r.of.Store != nil && outcome.At.After(r.of.At):
-		return known, known
+		return completed, completed
 	case outcome.Failure == "":
 		return true, true
 	}

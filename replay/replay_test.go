@@ -38,7 +38,7 @@ var text = feed.Format{Name: "text", Decode: func(doc *feed.Document, b *feed.Bu
 		if !ok {
 			return feed.Errorf(feed.KindMalformed, "the line has no title")
 		}
-		err := b.Keep(event.Event{Key: event.Key{Provider: "p", BaseID: "1", EventID: id}, Title: title, Start: start, Zones: []event.Zone{}}, 1)
+		err := b.Keep(event.Event{Key: event.Key{BaseID: "1", EventID: id}, Title: title, Start: start, Zones: []event.Zone{}}, 1)
 		if err != nil {
 			return err
 		}
@@ -73,18 +73,22 @@ func openStore(t testing.TB, path string) *bolt.Store {
 	return st
 }
 
-// newIngester returns an ingester that gets the document that is asked for next.
+// newIngester returns an ingester of the provider p that gets the document that is asked for next.
 func newIngester(st store.Store, format feed.Format, next *string) *ingest.Ingester {
+	return newIngesterOf("p", st, format, next)
+}
+
+func newIngesterOf(name string, st store.Store, format feed.Format, next *string) *ingest.Ingester {
 	return ingest.New(st, slog.New(slog.DiscardHandler), 1, ingest.Provider{
-		Name: "p", Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Suspect: ingest.Refuse,
+		Name: name, Location: time.UTC, Every: time.Minute, MaxInterval: time.Hour, Attempts: 1, Suspect: ingest.Refuse,
 		Begin: func(string) *feed.Page { return &feed.Page{Number: 1} },
 		Get: func(_ context.Context, last feed.Validators, _ *feed.Progress) (*feed.Document, error) {
 			if *next == "away" {
-				return nil, &feed.Error{Provider: "p", Kind: feed.KindConnection, Op: "fetch", Err: errors.New("nobody is there")}
+				return nil, &feed.Error{Provider: name, Kind: feed.KindConnection, Op: "fetch", Err: errors.New("nobody is there")}
 			}
 			return documentOf(*next, last), nil
 		},
-		Decode: func(doc *feed.Document) (*feed.Feed, error) { return feed.Decode(doc, format, "p", time.UTC) },
+		Decode: func(doc *feed.Document) (*feed.Feed, error) { return feed.Decode(doc, format, name, time.UTC) },
 	})
 }
 
@@ -355,6 +359,28 @@ func TestOtherFormat(t *testing.T) {
 		}
 		if _, _, err := filled.Changes(t.Context(), revision); !errors.Is(err, store.ErrRewritten) {
 			t.Errorf("changes since what was stored: %v", err)
+		}
+	})
+}
+
+// TestSameMoment replays a provider to which another one was renamed, whose job began in the same moment: its documents
+// are missed, although the archive has some of that moment.
+func TestSameMoment(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHistory(t)
+		h.archive()
+		h.fetch("0 a\n")
+		other := newIngesterOf("q", h.st, text, &h.next)
+		if job, err := other.RunNow(t.Context(), "q", store.Schedule, false); err != nil || job.New != 1 {
+			t.Fatalf("%+v, %v", job, err)
+		}
+		if _, err := h.g.Rename(t.Context(), store.Renaming{From: "q", To: "p"}); err != nil {
+			t.Fatal(err)
+		}
+		h.close()
+		if _, result := h.replay(text); result.Committed != 1 || len(result.Wrong) != 1 || !strings.Contains(result.Wrong[0].Error(), "job 2 of") {
+			t.Errorf("result: %+v", result)
 		}
 	})
 }
