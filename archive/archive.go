@@ -88,12 +88,7 @@ func (a *Archive) spared() error {
 
 // Close releases the archive. No job may be under way.
 func (a *Archive) Close() error {
-	a.mu.Lock()
-	if a.hurry != nil {
-		a.hurry() // what is not done is left to the next process
-	}
-	a.mu.Unlock()
-	a.tidying.Wait()
+	a.untidied()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var err error
@@ -101,6 +96,16 @@ func (a *Archive) Close() error {
 		err = errors.Join(err, a.release(provider))
 	}
 	return errors.Join(err, a.held.Close())
+}
+
+// untidied ends what tidies up beside jobs. The rest is done an hour later, or by the next process.
+func (a *Archive) untidied() {
+	a.mu.Lock()
+	if a.hurry != nil {
+		a.hurry()
+	}
+	a.mu.Unlock()
+	a.tidying.Wait()
 }
 
 // release closes the open segment of a provider, if there is one.
@@ -255,6 +260,7 @@ func (a *Archive) cut(ctx context.Context, now time.Time) error {
 
 // Forget removes all documents of a provider. No job of it may be under way.
 func (a *Archive) Forget(ctx context.Context, provider string) error {
+	a.untidied() // else it might store again what is removed
 	err := a.leave(provider)
 	if err == nil {
 		err = a.place.forget(ctx, provider)
@@ -282,6 +288,7 @@ func (a *Archive) ForgetGone(ctx context.Context, provider, before string) error
 // Rename gives all documents of a provider to another one, which may have some of its own. No job
 // of either may be under way. After an error it can be called again.
 func (a *Archive) Rename(ctx context.Context, from, to string) error {
+	a.untidied()
 	err := errors.Join(a.leave(from), a.leave(to))
 	if err == nil {
 		err = a.place.move(ctx, from, to)
