@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"fever/provider/feed"
 )
 
@@ -153,16 +151,36 @@ func TestLong(t *testing.T) {
 		want = append(want, string(body))
 		put(t, a, uint64(n+1), body)
 	}
+	var pieces [][]byte // short ones that the segment has
+	for rest := m.next(0)[:2<<20]; cut(rest) > 0; rest = rest[cut(rest):] {
+		if n := cut(rest); n < 2*minPiece {
+			pieces = append(pieces, rest[:n])
+		}
+	}
 	var shuffled bytes.Buffer // no two pieces are where they were
-	for i := range 16 << 10 {
-		shuffled.WriteString(m.events[(i*7919)%len(m.events)])
+	for i := range 20 << 10 {
+		shuffled.Write(pieces[(i*7919)%len(pieces)])
 	}
 	want = append(want, shuffled.String(), shuffled.String())
 	put(t, a, 6, shuffled.Bytes())
 	put(t, a, 7, shuffled.Bytes())
-	_, bodies, errs := all(t, dir, "feverup")
-	if len(errs) > 0 || !slices.Equal(bodies, want) {
-		t.Errorf("%d bodies, %v", len(bodies), errs)
+	docs, bodies, errs := all(t, dir, "feverup")
+	if len(errs) > 0 || !slices.Equal(bodies, want) || len(docs[5].parts) == 0 {
+		t.Fatalf("%d bodies, %v", len(bodies), errs)
+	}
+	// The end of one recipe is damaged: its beginning is not taken for that of the next.
+	path := segmentOf(t, dir)
+	segment, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	segment[docs[5].at+headerSize] ^= 1
+	if err := os.WriteFile(path, segment, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	docs, bodies, errs = all(t, dir, "feverup")
+	if len(errs) != 1 || len(docs) != 6 || docs[5].Job != 7 || bodies[5] != want[6] {
+		t.Errorf("after damage: %d bodies, %v", len(bodies), errs)
 	}
 }
 
@@ -333,66 +351,6 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-// All providers together take no more than they may, but for the segments that are written to. The
-// newest documents are there.
-func TestSize(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	const most = 1 << 20
-	a := open(t, dir, 0, most)
-	for n := range 100 {
-		noise := newMarket(60 << 10).next(0)
-		for i := range noise {
-			noise[i] ^= byte(i * (n + 3) >> 3)
-		}
-		put(t, a, uint64(n+1), noise)
-		if size := folderSize(t, dir); size > most {
-			t.Fatalf("after %d documents it takes %d bytes", n+1, size)
-		}
-	}
-	docs, _, errs := all(t, dir, "feverup")
-	if len(errs) > 0 || len(docs) < 10 || docs[len(docs)-1].Job != 100 || docs[0].Job == 1 {
-		t.Errorf("%d documents, %v", len(docs), errs)
-	}
-}
-
-func TestForgetRename(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	a := open(t, dir, 0, 0)
-	put(t, a, 1, []byte("one"))
-	if err := a.Rename(t.Context(), "feverup", "other"); err != nil {
-		t.Fatal(err)
-	}
-	put(t, a, 2, []byte("two"))
-	put(t, a, 4, []byte("four"))
-	for range 2 { // both have some; and again
-		if err := a.Rename(t.Context(), "other", "feverup"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put(t, a, 5, []byte("five"))
-	docs, got, errs := all(t, dir, "feverup")
-	if !slices.Equal(got, []string{"one", "two", "four", "five"}) || errs != nil || docs[2].Job != 4 {
-		t.Errorf("it has %q, %v", got, errs)
-	}
-	if names, err := Folder(dir).Providers(t.Context()); !slices.Equal(names, []string{"feverup"}) || err != nil {
-		t.Errorf("providers %q, %v", names, err)
-	}
-	for range 2 {
-		if err := a.Forget(t.Context(), "feverup"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if names, err := Folder(dir).Providers(t.Context()); len(names) > 0 || err != nil {
-		t.Errorf("providers %q, %v", names, err)
-	}
-	put(t, a, 6, []byte("six"))
-	if _, got, _ := all(t, dir, "feverup"); !slices.Equal(got, []string{"six"}) {
-		t.Errorf("it has %q", got)
-	}
-}
-
 func TestLocked(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -475,126 +433,6 @@ func TestRoom(t *testing.T) {
 	}
 }
 
-// TestModel has any jobs, kills and restarts, and compares the archive with what it must have.
-func TestModel(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "fever-archive") //nolint:usetesting // of one of many runs
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = os.RemoveAll(dir) }()
-		a, err := Open(Folder(dir), 0, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = a.Close() }()
-		parts := []string{strings.Repeat("first ", 300), strings.Repeat("second ", 2000), "short", string(newMarket(5 << 10).next(0))}
-		part := rapid.Map(rapid.IntRange(0, len(parts)-1), func(i int) string { return parts[i] })
-		body := rapid.Custom(func(t *rapid.T) string {
-			return strings.Join(rapid.SliceOfN(part, 0, 8).Draw(t, "parts"), rapid.StringN(0, 3, 3).Draw(t, "between"))
-		})
-		var want []string // the bodies
-		outcomes := 0
-		job := uint64(0)
-		t.Repeat(map[string]func(*rapid.T){
-			"job": func(t *rapid.T) {
-				job++
-				j := a.Begin(context.Background(), "p")
-				var bodies []string
-				for range rapid.IntRange(0, 3).Draw(t, "documents") {
-					w := j.Document()
-					text := body.Draw(t, "body")
-					for part := range slices.Chunk([]byte(text), rapid.IntRange(1, 5000).Draw(t, "bytes")) {
-						_, _ = w.Write(part)
-					}
-					if rapid.Bool().Draw(t, "keep") {
-						w.Keep(Head{Job: job, Started: time.UnixMilli(int64(job))})
-						bodies = append(bodies, text)
-					}
-					w.Drop() // no more than a kept one needs it
-				}
-				switch rapid.SampledFrom([]string{"ends", "drops", "dies"}).Draw(t, "job") {
-				case "ends":
-					if err := errors.Join(j.Sync(), j.End(Outcome{At: time.UnixMilli(int64(job))})); err != nil {
-						t.Fatal(err)
-					}
-					want = append(want, bodies...)
-					outcomes += len(bodies)
-				case "drops":
-					if err := j.Drop(); err != nil {
-						t.Fatal(err)
-					}
-				case "dies":
-					want = append(want, bodies...)
-					if err := a.Close(); err != nil {
-						t.Fatal(err)
-					}
-					if a, err = Open(Folder(dir), 0, 0); err != nil {
-						t.Fatal(err)
-					}
-					j = a.Begin(context.Background(), "p")
-					if len(bodies) > 0 && rapid.Bool().Draw(t, "settled") {
-						if head, err := j.Unsettled(); err != nil || head == nil || head.Job != job {
-							t.Fatalf("unsettled is %+v, %v", head, err)
-						}
-						if err := j.End(Outcome{At: time.UnixMilli(int64(job))}); err != nil {
-							t.Fatal(err)
-						}
-						outcomes += len(bodies)
-					}
-				}
-				if err := j.Close(); err != nil {
-					t.Fatal(err)
-				}
-			},
-			"restart": func(t *rapid.T) {
-				if err := a.Close(); err != nil {
-					t.Fatal(err)
-				}
-				if a, err = Open(Folder(dir), 0, 0); err != nil {
-					t.Fatal(err)
-				}
-			},
-			"roll": func(t *rapid.T) {
-				if s := a.segments["p"]; s != nil {
-					if err := a.release("p"); err != nil {
-						t.Fatal(err)
-					}
-					if s, err = Folder(dir).begin(context.Background(), "p", time.Now()); err != nil {
-						t.Fatal(err)
-					}
-					a.segments["p"] = s
-				}
-			},
-			"": func(t *rapid.T) {
-				var got []string
-				known := 0
-				for doc, err := range Documents(context.Background(), Folder(dir), "p") {
-					if err != nil {
-						t.Fatal(err)
-					}
-					in, err := doc.Open(context.Background())
-					if err != nil {
-						t.Fatal(err)
-					}
-					body, err := io.ReadAll(in)
-					if err := errors.Join(err, in.Close()); err != nil {
-						t.Fatal(err)
-					}
-					got = append(got, string(body))
-					if doc.Outcome.Known() {
-						known++
-					}
-				}
-				if !slices.Equal(got, want) || known != outcomes {
-					t.Fatalf("it has %d documents, %d of them with an outcome; want %d and %d", len(got), known, len(want), outcomes)
-				}
-			},
-		})
-	})
-}
-
 // FuzzRead reads any bytes as a segment: nothing panics, and every body that is given to its end is the
 // one that its head tells of.
 func FuzzRead(f *testing.F) {
@@ -661,7 +499,7 @@ func TestChosen(t *testing.T) {
 	a := open(t, dir, 0, 0)
 	now := time.Now().Truncate(time.Millisecond)
 	for job, provider := range []string{"old", "old", "new", "new"} {
-		j := a.Begin(provider)
+		j := a.Begin(t.Context(), provider)
 		for page := range 2 {
 			w := j.Document()
 			_, _ = fmt.Fprint(w, job, page)
