@@ -88,7 +88,7 @@ func (a *Archive) spared() error {
 
 // Close releases the archive. No job may be under way.
 func (a *Archive) Close() error {
-	a.untidied()
+	a.stopTidying()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var err error
@@ -98,8 +98,8 @@ func (a *Archive) Close() error {
 	return errors.Join(err, a.held.Close())
 }
 
-// untidied ends what tidies up beside jobs. The rest is done an hour later, or by the next process.
-func (a *Archive) untidied() {
+// stopTidying ends what tidies up beside jobs. The rest is done an hour later, or by the next process.
+func (a *Archive) stopTidying() {
 	a.mu.Lock()
 	if a.hurry != nil {
 		a.hurry()
@@ -260,7 +260,7 @@ func (a *Archive) cut(ctx context.Context, now time.Time) error {
 
 // Forget removes all documents of a provider. No job of it may be under way.
 func (a *Archive) Forget(ctx context.Context, provider string) error {
-	a.untidied() // else it might store again what is removed
+	a.stopTidying() // else it might store again what is removed
 	err := a.leave(provider)
 	if err == nil {
 		err = a.place.forget(ctx, provider)
@@ -288,7 +288,7 @@ func (a *Archive) ForgetGone(ctx context.Context, provider, before string) error
 // Rename gives all documents of a provider to another one, which may have some of its own. No job
 // of either may be under way. After an error it can be called again.
 func (a *Archive) Rename(ctx context.Context, from, to string) error {
-	a.untidied()
+	a.stopTidying()
 	err := errors.Join(a.leave(from), a.leave(to))
 	if err == nil {
 		err = a.place.move(ctx, from, to)

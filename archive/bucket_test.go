@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -576,6 +578,29 @@ func TestBucketForgetRename(t *testing.T) {
 	}
 	if keys := s.keys(t); len(keys) > 0 {
 		t.Errorf("there are %q", keys)
+	}
+}
+
+// The client writes nothing beside the log, such as that a date in an answer is none.
+func TestBucketSilent(t *testing.T) {
+	s := bucketTest(t)
+	s.on(func(w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Date", "yesterday")
+		return false
+	})
+	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr := os.Stderr
+	os.Stderr = file
+	names, err := s.bucket(t).Providers(t.Context())
+	os.Stderr = stderr
+	if err := errors.Join(err, file.Close()); err != nil || len(names) > 0 {
+		t.Fatal(names, err)
+	}
+	if said, err := os.ReadFile(file.Name()); err != nil || len(said) > 0 {
+		t.Errorf("it wrote %q, %v", said, err)
 	}
 }
 

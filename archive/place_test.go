@@ -177,7 +177,7 @@ func TestModel(t *testing.T) {
 				}
 			},
 			"tidy": func(t *rapid.T) {
-				m.a.untidied()
+				m.a.stopTidying()
 				if _, err := m.a.place.tidy(context.Background(), &limits{now: time.Now()}); err != nil {
 					t.Fatal(err)
 				}
