@@ -25,7 +25,7 @@ A database is checked as it is at one moment, while others use it. A data file t
 fever serve holds is refused: fever backup makes a copy of it meanwhile, and checks that.`,
 		Example: `  fever check --db /backup/fever.db
   fever check --db postgres://fever@db.example.com/fever`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := useFile(cmd, &db); err != nil {
 				return err

@@ -20,7 +20,7 @@ func newDecode() *cobra.Command {
 		Use:    decodeName,
 		Short:  "Decode documents for fever serve, which starts it",
 		Hidden: true,
-		Args:   cobra.NoArgs,
+		Args:   noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			answers := os.NewFile(3, "answers")
 			if _, err := answers.Stat(); err != nil {

@@ -60,7 +60,7 @@ number of tickets says that there are more, and that the provider does not say h
   fever dump --history feverup/291/291
   fever dump --jobs --limit 20
   fever dump --jobs --provider feverup --format ndjson | jq 'select(.state == "failed") | .kind'`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := useFile(cmd, &d.DataFile); err != nil {
 				return err

@@ -43,7 +43,7 @@ events when this returns. If a job of the provider is running, this waits for it
 		Example: `  fever forget --provider feverupp --dry-run
   fever forget --provider feverupp
   fever forget --provider feverup --gone-before 2020-01-01`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := useFile(cmd, &f.DataFile); err != nil {
 				return err

@@ -40,7 +40,7 @@ the data file until a restart. Use it as the health check of a container.`,
 		Example: `  fever health
   fever health --db /var/lib/fever/fever.db
   fever health --url http://127.0.0.1:9090`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := useFile(cmd, &c.DataFile); err != nil {
 				return err

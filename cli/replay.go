@@ -67,7 +67,7 @@ does so, too, if anything differs.
   fever replay --config fever.yaml --provider feverup --into mended.db
   fever replay --config fever.yaml --until 2026-11-27T00:00:00Z --into then.db
   fever replay --config fever.yaml --compare          # has a change of a mapping any effect?`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := r.complete(cmd); err != nil {
 				return err

@@ -106,21 +106,32 @@ settings are wrong.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(withoutValue)
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newServe(), newSync(), newDump(), newExplain(), newDecode(), newTry(), newBackup(), newCopy(), newCheck(), newForget(), newRename(), newReplay(), newDiff(), newHealth(), newVersion())
 	return root
 }
 
-// withoutValue returns the error of parsing flags. After one dash, as in -ops-token=SECRET,
-// pflag reads flags of one letter, and its error repeats all of them. The new one leaves out
-// the value, which may be a secret.
-func withoutValue(_ *cobra.Command, err error) error {
+// flagError returns the error of parsing flags. A wrong value gets the words that it gets in the
+// environment. After one dash, as in -ops-token=SECRET, pflag reads flags of one letter, and its
+// error repeats all of them. The new one leaves out the value, which may be a secret.
+func flagError(_ *cobra.Command, err error) error {
+	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return fmt.Errorf("--%s: %.40q: %w", wrong.GetFlag().Name, wrong.GetValue(), config.Invalid(wrong.GetFlag(), wrong.Unwrap()))
+	}
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok || unknown.GetSpecifiedShortnames() == "" {
 		return err
 	}
 	name, _, _ := strings.Cut(unknown.GetSpecifiedShortnames(), "=")
 	return fmt.Errorf("unknown flag: -%s; write flags with two dashes", name)
+}
+
+// noArguments refuses arguments of a command that has none.
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%.40q is too much: the command takes flags and no arguments", args[0])
+	}
+	return nil
 }
 
 // known returns an error for the first of args, those that remained after cmd was found.

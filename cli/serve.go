@@ -85,7 +85,7 @@ the end of that process. For a database that does not answer it waits in any cas
   fever serve --no-sync                    # search what is stored, fetch nothing
   FEVER_OPS_TOKEN=... fever serve --ops-listen :9090    # to watch it from elsewhere
   curl 'http://localhost:8080/search?starts_at=2021-02-01T00:00:00Z&ends_at=2022-07-03T00:00:00Z'`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := s.complete(cmd.Flags()); err != nil {
 				return &usageError{err}

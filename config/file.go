@@ -201,7 +201,7 @@ func (of field) set(flag *pflag.Flag) error {
 		err = flag.Value.Set(text)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %.40q: %w", of.where, text, invalid(flag, err))
+		return fmt.Errorf("%s: %.40q: %w", of.where, text, Invalid(flag, err))
 	}
 	setOrigin(flag, of.where)
 	return nil

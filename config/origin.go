@@ -70,7 +70,7 @@ func Environment(flags *pflag.FlagSet) (failed error) {
 		case flag.Changed || flag.Name == "help" || !set || value == "" && !mayBeEmpty:
 		default:
 			if err := flag.Value.Set(value); err != nil {
-				failed = fmt.Errorf("%s: %.40q: %w", name, value, invalid(flag, err))
+				failed = fmt.Errorf("%s: %.40q: %w", name, value, Invalid(flag, err))
 			}
 			flag.Changed = true
 			setOrigin(flag, name)
@@ -95,8 +95,8 @@ func Variable(flag string) string {
 // VariablePrefix is the prefix of all environment variables that are settings.
 const VariablePrefix = "FEVER_"
 
-// invalid returns the reason why a flag refused a value, given the flag's own error.
-func invalid(flag *pflag.Flag, err error) error {
+// Invalid returns the reason why a flag refused a value, given the flag's own error.
+func Invalid(flag *pflag.Flag, err error) error {
 	switch flag.Value.Type() {
 	case "duration":
 		return errors.New("it is not a duration such as 90s or 5m")
