@@ -80,6 +80,8 @@ func checkOrigin(origin string) error {
 		return errors.New("browsers write an origin in lower case")
 	case u.Scheme == "https" && u.Port() == "443", u.Scheme == "http" && u.Port() == "80":
 		return errors.New("browsers leave out the usual port of an origin")
+	case strings.Contains(origin, "*"):
+		return errors.New("an origin is compared as a whole: give each of them, or * alone for all")
 	case strings.ContainsFunc(origin, func(r rune) bool { return r > '~' }):
 		return errors.New("browsers write the host of an origin in ASCII (xn--...)")
 	}

@@ -91,6 +91,7 @@ func TestOrigins(t *testing.T) {
 		"https://A.example":                "lower case",
 		"https://a.example:443":            "usual port",
 		"http://a.example:80":              "usual port",
+		"https://*.example":                "compared as a whole",
 		"https://ñ.example":                "ASCII",
 		"*,https://a.example":              "alone",
 		"https://a.example,*":              "alone",

@@ -79,7 +79,7 @@ type Freshness struct {
 
 // Fresh returns the age of a provider's data at a time.
 func Fresh(s *ingest.Status, now time.Time) Freshness {
-	f := Freshness{Name: s.Name, LastSuccess: s.LastSuccess, Stale: true}
+	f := Freshness{Name: s.Name, LastSuccess: s.LastSuccess.UTC().Truncate(time.Millisecond), Stale: true}
 	if !s.LastSuccess.IsZero() {
 		age := now.Sub(s.LastSuccess)
 		inSeconds := age.Seconds()

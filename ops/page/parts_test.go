@@ -71,6 +71,8 @@ func TestJudge(t *testing.T) {
 		level    level
 		headline string
 		detail   string
+
+		unarchived int
 	}{
 		{cards: []card{fine, running}, level: levelOK, headline: "All is well", detail: "What is stored is up to date."},
 		{cards: []card{fine, off}, level: levelOK, headline: "All is well", detail: "What is stored is up to date."},
@@ -94,8 +96,10 @@ func TestJudge(t *testing.T) {
 		{cards: []card{rejecting, nonsense}, level: levelBad, headline: "Rows are rejected", detail: "rejecting, nonsense. Their events"},
 		{cards: []card{nonsense, stale}, level: levelBad, headline: "1 provider is stale"},
 		{cards: []card{tenth}, level: levelOK, headline: "All is well"},
+		{cards: []card{fine}, unarchived: 2, level: levelWait, headline: "Documents are not in the archive", detail: "2 errors since"},
+		{cards: []card{stale}, unarchived: 1, level: levelBad, headline: "1 provider is stale"},
 	} {
-		got := judge(tc.state, tc.problems, "", Traffic{Shed: tc.shed, Failed: tc.failed}, tc.cards, false)
+		got := judge(tc.state, tc.problems, "", Traffic{Shed: tc.shed, Failed: tc.failed}, tc.cards, false, tc.unarchived)
 		if got.Level != tc.level || got.Headline != tc.headline || !strings.Contains(got.Detail, tc.detail) {
 			t.Errorf("%+v, not %s %s: %s", got, tc.level, tc.headline, tc.detail)
 		}

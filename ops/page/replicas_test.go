@@ -54,17 +54,17 @@ func TestJudgeShared(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	down := outage(&store.Stats{Down: now.Add(-time.Minute), Why: errors.New("no route")}, now)
-	if v := judge("ready", []error{errors.New("a question in vain")}, down, Traffic{}, nil, true); v.Level != levelBad ||
+	if v := judge("ready", []error{errors.New("a question in vain")}, down, Traffic{}, nil, true, 0); v.Level != levelBad ||
 		v.Headline != "The database does not answer" || v.Detail != "It has not answered for 1 min: no route. Searches are answered from memory. Nothing is collected." {
 		t.Errorf("%+v", v)
 	}
-	if v := judge("draining", nil, down, Traffic{}, nil, false); v.Headline != "Draining" {
+	if v := judge("draining", nil, down, Traffic{}, nil, false, 0); v.Headline != "Draining" {
 		t.Errorf("%+v", v)
 	}
-	if v := judge("ready", nil, outage(&store.Stats{}, now), Traffic{}, nil, true); v.Level != levelWait || v.Headline != "Replicas have different settings" {
+	if v := judge("ready", nil, outage(&store.Stats{}, now), Traffic{}, nil, true, 0); v.Level != levelWait || v.Headline != "Replicas have different settings" {
 		t.Errorf("%+v", v)
 	}
-	if v := judge("ready", nil, "", Traffic{}, nil, false); v.Level != levelOK {
+	if v := judge("ready", nil, "", Traffic{}, nil, false, 0); v.Level != levelOK {
 		t.Errorf("%+v", v)
 	}
 }

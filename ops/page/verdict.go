@@ -27,7 +27,7 @@ type verdict struct {
 }
 
 // judge returns the worst of what the page shows.
-func judge(service string, problems []error, outage string, searches Traffic, cards []card, differ bool) verdict {
+func judge(service string, problems []error, outage string, searches Traffic, cards []card, differ bool, unarchived int) verdict {
 	goesOn := " Searches are answered from what is stored."
 	if service == "collecting" {
 		goesOn = " Not ready: first snapshots are missing, and searches should be sent elsewhere."
@@ -65,6 +65,8 @@ func judge(service string, problems []error, outage string, searches Traffic, ca
 		return verdict{worst(suspect), are(suspect) + " suspect", about(suspect) + " What was sold stays searchable."}
 	case len(rejecting) > 0:
 		return verdict{worst(rejecting), "Rows are rejected", about(rejecting) + " Their events keep their last values."}
+	case unarchived > 0:
+		return verdict{levelWait, "Documents are not in the archive", amount(unarchived, "error") + " since this process began: the log has each. What is stored is not affected."}
 	case differ:
 		return verdict{levelWait, "Replicas have different settings", "What is stored depends on who collects it: give all processes on the database the same settings."}
 	case len(by[stateNew]) > 0:
