@@ -40,10 +40,13 @@ func Prices(e *event.Event) string {
 }
 
 // Tickets returns the number of tickets left in all zones. Zones that are available add a plus:
-// nobody knows how many there are.
+// nobody knows how many there are. Without zones nobody knows anything of tickets.
 func Tickets(e *event.Event) string {
-	if e.SoldOut {
+	switch {
+	case e.SoldOut:
 		return "sold out"
+	case len(e.Zones) == 0:
+		return "-"
 	}
 	n, more := left(e)
 	if more {
