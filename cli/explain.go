@@ -28,8 +28,8 @@ func newExplain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain event",
 		Short: "Say what is known of an event, and why a search finds it or not",
-		Long: `Explain says what is stored of an event, since when, from which jobs, whether it is
-sold now, what changed last and when (fever dump --history prints all that is kept), when
+		Long: `Explain says what is stored of an event, since when, from which jobs, whether newer
+rows of it were rejected, whether it is sold now, what changed last and when (fever dump --history prints all that is kept), when
 it is and in which time zone its times count, and which zones make its price. If the
 archive has the document, explain says from which row its values come: the job, the page,
 the line and, where the format tells them, the bytes. With --starts-at, --ends-at or

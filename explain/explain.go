@@ -46,6 +46,9 @@ type Event struct {
 
 	FirstJob uint64 `json:"first_job,omitempty"` // brought it first; 0: it is no longer on record
 	LastJob  uint64 `json:"last_job,omitempty"`  // brought its values; likewise
+	// Rejected is the newest row with its ids that a job has rejected since its values came. It counts all jobs on
+	// record that did so, for any reason. It is nil if none did.
+	Rejected *Rejection `json:"rejected,omitempty"`
 	// Origin is the row that its values come from. If it is nil, NoOrigin says why.
 	Origin   *Place `json:"origin,omitempty"`
 	NoOrigin string `json:"no_origin,omitempty"`
@@ -88,11 +91,23 @@ type Removal struct {
 	What   string    `json:"what"` // for people
 }
 
-// A Rejection is a row that a job could not keep.
+// A Rejection is a row that jobs could not keep, as the newest of them tells it.
 type Rejection struct {
-	Job     uint64    `json:"job"`
-	Started time.Time `json:"started"` // the job
+	Job     uint64    `json:"job"`     // the newest one
+	Started time.Time `json:"started"` // the newest one
 	feed.Rejection
+	Jobs  int       `json:"jobs"`  // that rejected it: the newest one, and older ones
+	Since time.Time `json:"since"` // when the oldest of them began
+
+	oldest uint64
+}
+
+// by counts a job that is not newer than those before, once.
+func (r *Rejection) by(job *store.Job) {
+	if r.oldest != job.ID {
+		r.oldest, r.Since = job.ID, job.Started
+		r.Jobs++
+	}
 }
 
 // Explain answers what is known of the events that a text names: a public id,
@@ -244,7 +259,7 @@ func explained(r *event.Record, loc *time.Location) Event {
 	return e
 }
 
-// findJobs adds the jobs that brought the events. What a job brings is recorded as of the moment at which the job
+// findJobs adds the jobs that brought the events, and those that rejected newer rows of them. What a job brings is recorded as of the moment at which the job
 // began, or asked for the page of a feed of changes. The jobs of a provider come one after the other, but for a
 // replay, which makes a job of each page: all of them begin with the first one.
 func (a *Answer) findJobs(ctx context.Context, st store.Store) error {
@@ -252,6 +267,9 @@ func (a *Answer) findJobs(ctx context.Context, st store.Store) error {
 	for job, err := range st.Jobs(ctx, store.JobFilter{}) {
 		if err != nil {
 			return err
+		}
+		for i := range a.Events {
+			a.Events[i].rejectedBy(&job)
 		}
 		// A process that was killed while it followed a feed of changes did not record what it had brought.
 		if job.New+job.Changed == 0 && job.Kind != feed.KindInterrupted || !job.Trigger.Collects() {
@@ -265,6 +283,25 @@ func (a *Answer) findJobs(ctx context.Context, st store.Store) error {
 		}
 	}
 	return nil
+}
+
+// rejectedBy adds the last row with the ids of the event that a job has rejected, unless the job was over when the
+// event was changed. A later call has an older job. A job of a feed of changes can have rejected the row before it
+// brought the values: its record does not tell.
+func (e *Event) rejectedBy(job *store.Job) {
+	if job.Started.Before(e.LastChanged) && !job.Finished.IsZero() && !job.Finished.After(e.LastChanged) {
+		return
+	}
+	w := inspect.Wanted{Keys: []event.Key{e.Key}}
+	for _, r := range slices.Backward(job.Rejections) {
+		if !w.Is(event.Key{Provider: job.Provider, BaseID: r.BaseID, EventID: r.EventID}) {
+			continue
+		}
+		if e.Rejected == nil {
+			e.Rejected = &Rejection{Job: job.ID, Started: job.Started, Rejection: r}
+		}
+		e.Rejected.by(job)
+	}
 }
 
 // bring makes a job the one that brought something as of a time, if it was on then. Of several the oldest counts,
@@ -294,7 +331,7 @@ func (a *Answer) miss(ctx context.Context, st store.Store, text string, provider
 		for _, r := range job.Rejections {
 			key := event.Key{Provider: job.Provider, BaseID: r.BaseID, EventID: r.EventID}
 			if w.Is(key) && len(a.Rejections) < MaxEvents {
-				a.Rejections = append(a.Rejections, Rejection{job.ID, job.Started, r})
+				a.Rejections = append(a.Rejections, Rejection{Job: job.ID, Started: job.Started, Rejection: r, Jobs: 1, Since: job.Started})
 			}
 		}
 	}

@@ -270,6 +270,48 @@ func TestVerdictProperty(t *testing.T) {
 	})
 }
 
+// TestRejected has an event that a job brought as of the second of 10, and jobs that rejected rows, the newest first.
+func TestRejected(t *testing.T) {
+	t.Parallel()
+	at := func(second int) time.Time { return storetest.Noon.Add(time.Duration(second) * time.Second) }
+	free := feed.Rejection{BaseID: "b", EventID: "1", Line: 4, Reason: "free!"}
+	late := feed.Rejection{BaseID: "b", EventID: "1", Line: 9, Reason: "late"}
+	other := feed.Rejection{BaseID: "b", EventID: "2", Line: 5, Reason: "other"}
+	half := feed.Rejection{BaseID: "b", Line: 6, Reason: "half"}
+	type rows []feed.Rejection
+	for name, tc := range map[string]struct {
+		jobs [][2]int // when they began and ended, in seconds; 0: it runs
+		rows []rows   // that each rejected
+		want string
+	}{
+		"a later one":                 {[][2]int{{20, 21}, {10, 11}}, []rows{{free}, nil}, "the same ids, and nothing of that row is stored: job 2, 2021-02-01T12:00:20.000Z, line 4: free!"},
+		"the last row":                {[][2]int{{20, 21}}, []rows{{free, late, other}}, "line 9: late"},
+		"several":                     {[][2]int{{30, 31}, {25, 26}, {20, 21}, {10, 11}}, []rows{{late}, {other}, {free, late}, nil}, "job 4, 2021-02-01T12:00:30.000Z, line 9: late; so did jobs before, back to 2021-02-01T12:00:20.000Z (2 in all)"},
+		"one before":                  {[][2]int{{20, 21}, {10, 11}, {0, 1}}, []rows{nil, nil, {free}}, ""},
+		"one that ended then":         {[][2]int{{10, 11}, {9, 10}}, []rows{nil, {free}}, ""},
+		"the one that brought it":     {[][2]int{{10, 11}}, []rows{{free}}, "line 4: free!"},
+		"one that was on":             {[][2]int{{8, 12}}, []rows{{free}}, "line 4: free!"},
+		"one that runs":               {[][2]int{{8, 0}}, []rows{{free}}, "line 4: free!"},
+		"a row of another":            {[][2]int{{20, 21}}, []rows{{other}}, ""},
+		"a row with the base id only": {[][2]int{{20, 21}}, []rows{{half}}, "one of its ids, and nothing"},
+	} {
+		e := Event{Record: event.Record{Event: event.Event{Key: event.Key{Provider: "a", BaseID: "b", EventID: "1"}}, LastChanged: at(10)}}
+		for i, times := range tc.jobs {
+			job := store.Job{ID: uint64(len(tc.jobs) - i), Provider: "a", Started: at(times[0]), Rejections: tc.rows[i]}
+			if times[1] > 0 {
+				job.Finished = at(times[1])
+			}
+			e.rejectedBy(&job)
+			job.Provider = "z"
+			e.rejectedBy(&job)
+		}
+		facts := fmt.Sprint(e.Facts())
+		if strings.Contains(facts, "{rejected") != (tc.want != "") || !strings.Contains(facts, tc.want) {
+			t.Errorf("%s: %s, want %q", name, facts, tc.want)
+		}
+	}
+}
+
 // TestBring has jobs, the newest first, and which of them brought what counts as of the second of 10.
 func TestBring(t *testing.T) {
 	t.Parallel()

@@ -28,6 +28,13 @@ func (e *Event) Facts() (facts []Fact) {
 	} else if v != nil {
 		add("found", "no: %s", v.Why)
 	}
+	if r := e.Rejected; r != nil {
+		ids := "the same ids"
+		if r.BaseID == "" || r.EventID == "" {
+			ids = "one of its ids"
+		}
+		add("rejected", "a row with %s, and nothing of that row is stored: %s", ids, r)
+	}
 	add("event", "%s, id %s", e.Key, e.ID)
 	add("first seen", "%s, %s", e.FirstSeen.Format(moment), ofJob(e.FirstJob))
 	add("last changed", "%s, %s", e.LastChanged.Format(moment), ofJob(e.LastJob))
@@ -79,6 +86,15 @@ func (e *Event) Facts() (facts []Fact) {
 		add("", "%s", zone(&e.Zones[i], e.Uncounted[i]))
 	}
 	return facts
+}
+
+// String returns which job rejected the row, and why, for people.
+func (r *Rejection) String() string {
+	text := fmt.Sprintf("job %d, %s, line %d: %s", r.Job, r.Started.Format(moment), r.Line, r.Reason)
+	if r.Jobs > 1 {
+		text += fmt.Sprintf("; so did jobs before, back to %s (%d in all)", r.Since.Format(moment), r.Jobs)
+	}
+	return text
 }
 
 // sold says whether the event is sold now, and why.
