@@ -103,13 +103,19 @@ type Searched struct {
 	Ended string `json:"ended,omitempty"`
 }
 
-// A Sighting is a row of a document about an event that is not stored.
-type Sighting struct {
-	Provider string `json:"provider"`
+// A Row is a row of a document with what became of it.
+type Row struct {
 	Place
 
 	Fate string `json:"fate"` // kept, rejected, ignored or deleted
 	Why  string `json:"why"`  // for people
+}
+
+// A Sighting is a row of a document about an event that is not stored.
+type Sighting struct {
+	Provider string `json:"provider"`
+	Row
+
 	// Documents is how many had the same fate one after the other: this one, and older ones. Since is
 	// when the job of the oldest of them began.
 	Documents int       `json:"documents"`
@@ -159,7 +165,8 @@ func (d *Documents) none(ctx context.Context, providers ...string) string {
 	return ""
 }
 
-// origins finds the rows that the values of events come from.
+// origins finds the rows that the values of events come from, and those of events that are not current in the latest
+// snapshot.
 func (d *Documents) origins(ctx context.Context, st store.Store, events []Event) error {
 	limited, cancel := context.WithTimeout(ctx, d.Time)
 	defer cancel()
@@ -198,6 +205,7 @@ func (d *Documents) origins(ctx context.Context, st store.Store, events []Event)
 		for at, together := range brought {
 			q.originsOf(limited, at, together)
 		}
+		q.latestRows(limited, of)
 		d.done(provider)
 	}
 	return ctx.Err()
@@ -253,6 +261,39 @@ func (q *question) originsOf(ctx context.Context, at time.Time, events []*Event)
 	for _, e := range events {
 		if e.Origin == nil {
 			e.NoOrigin = missing
+		}
+	}
+}
+
+// latestRows finds the rows of events that are not current in the documents of the latest snapshot. The last row
+// about an event counts. What cannot be read has none, and neither has an event that the settings of today would make
+// current.
+func (q *question) latestRows(ctx context.Context, events []*Event) {
+	var wanted []inspect.Wanted
+	var of []*Event
+	for _, e := range events {
+		if !e.Current && !e.OfChanges && e.LatestJob > 0 {
+			wanted, of = append(wanted, inspect.Wanted{Keys: []event.Key{e.Key}}), append(of, e)
+		}
+	}
+	if len(of) == 0 {
+		return
+	}
+	docs, _ := archive.DocumentsOf(ctx, q.Archive, q.provider, of[0].latest)
+	for i := range docs {
+		if !committed(&docs[i]) || docs[i].Table != "" {
+			continue
+		}
+		found, _ := q.read(ctx, &docs[i], wanted)
+		for n := range found {
+			row := &found[n]
+			if row.Fate == "" {
+				continue
+			}
+			of[n].LatestRow = nil
+			if place, err := placeOf(ctx, &docs[i], row); err == nil && row.Why != "" {
+				of[n].LatestRow = &Row{*place, row.Fate, row.Why}
+			}
 		}
 	}
 }
@@ -532,6 +573,6 @@ func (q *question) searchIn(ctx context.Context, doc *archive.Document, w *inspe
 	if failed != nil {
 		return nil, failed
 	}
-	s.Sightings = append(s.Sightings, Sighting{q.provider, *place, row.Fate, row.Why, 1, doc.Started})
+	s.Sightings = append(s.Sightings, Sighting{q.provider, Row{*place, row.Fate, row.Why}, 1, doc.Started})
 	return &s.Sightings[len(s.Sightings)-1], err
 }

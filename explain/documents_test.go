@@ -278,6 +278,81 @@ func TestSearched(t *testing.T) {
 	}
 }
 
+// TestLatestRow has an event that is not in the latest snapshot, though a document of that has its row.
+func TestLatestRow(t *testing.T) {
+	t.Parallel()
+	picky, err := mapped.New(mapped.Mapping{Rows: ".", To: `select(.sold) | {base_id: .id, event_id: .id, title: .name, start: .day}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(id, day, more string) string {
+		return `{"provider":"a","base_id":"b","event_id":"` + id + `","title":"T","start":"` + day + `","zones":[]` + more + "}\n"
+	}
+	calendar := func(status string) string {
+		return "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:b\nDTSTART:20300102\nSUMMARY:T\nSTATUS:" + status + "\nEND:VEVENT\nEND:VCALENDAR\n"
+	}
+	const has = "no: the latest snapshot of a has its row, which was "
+	for name, tc := range map[string]struct {
+		format feed.Format
+		pages  []string
+		ids    string
+		want   string // the beginning of the fact, or place and fact
+	}{
+		"rejected":       {dump.New(), []string{row("2", "2026-01-02", "") + row("1", "x", "")}, "b/1", `page 1, line 2: ` + has + `rejected: start date "x"`},
+		"no longer sold": {dump.New(), []string{row("1", "2026-01-02", `,"current":false`)}, "b/1", "page 1, line 1: " + has + "kept: it says that it is no longer sold; searches"},
+		"on two pages":   {dump.New(), []string{row("1", "x", ""), row("1", "y", "")}, "b/1", `page 2, line 1: ` + has + `rejected: start date "y"`},
+		"not sold online": {
+			feverup.New(0),
+			[]string{"<eventList><output>\n<base_event base_event_id='b' sell_mode='offline'>\n<event event_id='1'/></base_event></output></eventList>"},
+			"b/1", "page 1, line 3: " + has + "ignored: it is not sold online",
+		},
+		"cancelled":              {ical.New(), []string{calendar("CANCELLED")}, "b/b", "page 1, line 2: " + has + "ignored: it is cancelled"},
+		"left out by a map":      {picky, []string{`{"id":"0"}` + "\n" + `{"id":"1","sold":false}`}, "1/1", "page 1, line 2: " + has + "ignored: the row has both ids"},
+		"other rows":             {dump.New(), []string{row("2", "x", "")}, "b/1", "no: it is not in the latest snapshot of a, and"},
+		"a row that would do":    {dump.New(), []string{row("1", "2026-01-02", "")}, "b/1", "no: it is not in the latest snapshot of a, and"},
+		"the documents are gone": {dump.New(), nil, "b/1", "no: it is not in the latest snapshot of a, and"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			base, id, _ := strings.Cut(tc.ids, "/")
+			e := made(t, id, "T", "2026-01-02", "")
+			e.BaseID = base
+			st := filled(t, []event.Event{e}, nil)
+			var pages []page
+			for _, body := range tc.pages {
+				pages = append(pages, page{body: body})
+			}
+			archived(t, dir, 1, "", page{body: row(id, "z", "")}) // of another time
+			if pages != nil {
+				job, err := st.Begin(t.Context(), store.Job{Provider: "a", Trigger: store.Manual, Started: archived(t, dir, 3, "", pages...)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				job.State = store.Completed
+				if _, _, err := st.Apply(t.Context(), store.Snapshot{Provider: "a", TimeZone: "UTC", Taken: job.Started}, job); err != nil {
+					t.Fatal(err)
+				}
+			}
+			docs := &Documents{Archive: archive.Folder(dir), Readers: map[string]Reader{"a": NewReader(tc.format, "a", time.UTC)}, Time: time.Minute}
+			answer, err := Explain(t.Context(), st, docs, e.String(), nil)
+			if err != nil || len(answer.Events) != 1 {
+				t.Fatalf("%+v, %v", answer, err)
+			}
+			got := answer.Events[0].sold()
+			if r := answer.Events[0].LatestRow; r != nil {
+				got = fmt.Sprintf("page %d, line %d: %s", r.Page, r.Line, got)
+				if r.Job != 3 || r.Text == "" {
+					t.Errorf("%+v", r)
+				}
+			}
+			if !strings.HasPrefix(got, tc.want) {
+				t.Errorf("%s\nwant\n%s", got, tc.want)
+			}
+		})
+	}
+}
+
 // TestTornTail has a process killed while it wrote a document.
 func TestTornTail(t *testing.T) {
 	t.Parallel()

@@ -49,6 +49,14 @@ type Event struct {
 	// Rejected is the newest row with its ids that a job has rejected since its values came. It counts all jobs on
 	// record that did so, for any reason. It is nil if none did.
 	Rejected *Rejection `json:"rejected,omitempty"`
+	// LatestJob is the job on record that brought the latest snapshot of its provider; 0: none is. LatestRow is its
+	// row in the documents of that job, if the snapshot has a row of the event and not the event. It is nil if
+	// there is none, or the archive does not have the documents.
+	LatestJob uint64 `json:"latest_job,omitempty"`
+	LatestRow *Row   `json:"latest_row,omitempty"`
+
+	latest time.Time // when LatestJob began
+
 	// Origin is the row that its values come from. If it is nil, NoOrigin says why.
 	Origin   *Place `json:"origin,omitempty"`
 	NoOrigin string `json:"no_origin,omitempty"`
@@ -269,7 +277,11 @@ func (a *Answer) findJobs(ctx context.Context, st store.Store) error {
 			return err
 		}
 		for i := range a.Events {
-			a.Events[i].rejectedBy(&job)
+			e := &a.Events[i]
+			e.rejectedBy(&job)
+			if job.Applied() && e.LatestJob == 0 && e.Provider == job.Provider {
+				e.LatestJob, e.latest = job.ID, job.Started
+			}
 		}
 		// A process that was killed while it followed a feed of changes did not record what it had brought.
 		if job.New+job.Changed == 0 && job.Kind != feed.KindInterrupted || !job.Trigger.Collects() {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"fever/event"
+	"fever/provider/inspect"
 )
 
 // A Fact is one thing that is known of an event, for people. Both texts may hold what a provider
@@ -61,6 +62,10 @@ func (e *Event) Facts() (facts []Fact) {
 		add("", "%s%s", e.TableRow.Text, more(e.TableRow.Cut))
 	}
 	add("sold now", "%s", e.sold())
+	if row := e.LatestRow; row != nil {
+		add("", "%s", row)
+		add("", "%s%s", row.Text, more(row.Cut))
+	}
 	whose := "the zone of its provider"
 	if e.OwnZone {
 		whose = "its own zone"
@@ -105,7 +110,12 @@ func (e *Event) sold() string {
 		where, gone = "in the feed of changes of "+e.Provider, ": it was deleted there, or changed so that it makes no such event"
 	}
 	const found = ", and searches find it all the same"
+	const has = "no: the latest snapshot of %s has its row, which was %s: %s; searches find it all the same"
 	switch {
+	case !e.Current && e.LatestRow != nil:
+		return fmt.Sprintf(has, e.Provider, e.LatestRow.Fate, e.LatestRow.Why)
+	case !e.Current && e.Rejected != nil && e.Rejected.Job == e.LatestJob:
+		return fmt.Sprintf(has, e.Provider, inspect.Rejected, e.Rejected.Reason)
 	case !e.Current:
 		return "no: it is not " + where + found + gone
 	case e.SoldOut || len(e.Zones) > 0 && tickets == 0 && !more:

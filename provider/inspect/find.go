@@ -25,7 +25,7 @@ type Found struct {
 	Offset int64 // bytes of the document before the row
 	Length int64 // of the row, in bytes; 0: it is unknown, and so is Offset
 	Fate   string
-	Why    string // for people; empty of rows that are kept
+	Why    string // for people; of rows that are kept only if they are of events that are no longer sold
 	Parent string // the row of a table that the row takes values from, as [feed.Item] has it; empty: none
 }
 
@@ -73,7 +73,11 @@ func (w *Wanted) fate(provider string, r *feed.Row) (fate, why string) {
 		return "", ""
 	}
 	for i := range r.Events {
-		if w.Is(r.Events[i].Key) {
+		switch {
+		case !w.Is(r.Events[i].Key):
+		case r.Past == len(r.Events):
+			return Kept, "it says that it is no longer sold"
+		default:
 			return Kept, ""
 		}
 	}
