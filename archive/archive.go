@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -38,18 +37,20 @@ var ErrLocked = errors.New("another process writes to it")
 // An Archive is one that this process writes to. Use [Open] to make one. Its methods may be called
 // at the same time, but there must be one job of a provider at a time, in all processes that write to the place.
 type Archive struct {
-	// Failed is called with errors of what no job waits for. It may be nil, and is to be set before the first job.
+	// Failed is called with errors that no job returns: segments are damaged or were removed, or could not be
+	// tidied up. It may be nil, and is to be set before the first job. It must not call methods of the archive.
 	Failed func(error)
 
 	place Place
 	keep  time.Duration
 	size  int64
-	held  io.Closer
+	held  holding
 	zstd  *zstd.Encoder              // of blocks, by several jobs at a time
 	room  func() (size, free uint64) // that of the place, except in tests
 
 	mu       sync.Mutex
 	segments map[string]*segment // the open ones, by provider
+	damage   map[string]string   // the error that was told last, by provider
 	counted  bool                // total is known
 	total    int64               // bytes of all segments
 	tidied   time.Time           // when the bucket was looked through
@@ -61,7 +62,7 @@ type Archive struct {
 // the oldest when all take more than size bytes; 0 means no limit. An archive in a folder has one writer: for
 // another one the error wraps ErrLocked.
 func Open(place Place, keep time.Duration, size int64) (*Archive, error) {
-	a := &Archive{place: place, keep: keep, size: size, segments: make(map[string]*segment), room: place.room}
+	a := &Archive{place: place, keep: keep, size: size, segments: make(map[string]*segment), damage: make(map[string]string), room: place.room}
 	var err error
 	a.zstd, err = zstd.NewWriter(nil, zstd.WithWindowSize(blockSize), zstd.WithEncoderCRC(false))
 	if err == nil {
@@ -193,19 +194,28 @@ func (a *Archive) spare() {
 	}
 }
 
-// latest returns the segment that a job of a provider may go on with, or nil. It is busy then.
+// latest returns the segment that a job of a provider may go on with, or nil. It is busy then. A segment that is
+// damaged or lost is told of, and left as it is, for who can read more of it.
 func (a *Archive) latest(ctx context.Context, provider string) (*segment, error) {
-	a.mu.Lock()
-	known := a.segments[provider]
-	if known != nil {
-		known.busy = true
+	known, err := a.known(provider)
+	if err != nil {
+		return nil, err
 	}
-	a.mu.Unlock()
 	s, err := a.place.latest(ctx, provider, known)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err == nil && s == known {
 		return s, nil
+	}
+	damaged := errors.Is(err, errDamaged)
+	if damaged || errors.Is(err, errLost) {
+		if !damaged || a.damage[provider] != err.Error() { // until a job begins another segment, each finds the damage
+			a.tell(err)
+		}
+		if damaged {
+			a.damage[provider] = err.Error()
+		}
+		s, err = nil, nil
 	}
 	err = errors.Join(err, a.release(provider))
 	if err == nil && s != nil {
@@ -214,6 +224,34 @@ func (a *Archive) latest(ctx context.Context, provider string) (*segment, error)
 		a.spare()
 	}
 	return s, err
+}
+
+// known returns the open segment of a provider, which is busy then, or nil. If the place was removed or replaced, it
+// is held anew first.
+func (a *Archive) known(provider string) (*segment, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if lost := a.held.lost(); lost != nil {
+		held, err := a.place.hold()
+		if err != nil {
+			return nil, errors.Join(lost, err)
+		}
+		_ = a.held.Close() // nothing was written
+		a.held = held
+		a.tell(lost)
+	}
+	s := a.segments[provider]
+	if s != nil {
+		s.busy = true
+	}
+	return s, nil
+}
+
+// tell calls Failed.
+func (a *Archive) tell(err error) {
+	if a.Failed != nil {
+		a.Failed(err)
+	}
 }
 
 // betweenTidying is how long the objects of a bucket are not looked through again, unless a segment is begun while all
@@ -244,8 +282,8 @@ func (a *Archive) cut(ctx context.Context, now time.Time) error {
 	ctx, a.hurry = context.WithCancel(context.WithoutCancel(ctx))
 	a.tidying.Go(func() {
 		total, err := a.place.tidy(ctx, &l)
-		if err != nil && a.Failed != nil && ctx.Err() == nil {
-			a.Failed(fmt.Errorf("tidy up the archive: %w", err))
+		if err != nil && ctx.Err() == nil {
+			a.tell(fmt.Errorf("tidy up the archive: %w", err))
 		}
 		a.mu.Lock()
 		defer a.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fever/provider/feed"
@@ -303,6 +304,230 @@ func TestDamage(t *testing.T) {
 	}
 	if _, got, _ := all(t, dir, "feverup"); got[len(got)-1] != "after" {
 		t.Errorf("the newest body is %q", got[len(got)-1])
+	}
+}
+
+// telling collects what an archive tells beside jobs.
+func telling(a *Archive) *[]string {
+	told := new([]string)
+	a.Failed = func(err error) { *told = append(*told, err.Error()) }
+	return told
+}
+
+// wantTold compares what was told with words that it must have, error by error.
+func wantTold(tb testing.TB, told *[]string, want ...string) {
+	tb.Helper()
+	if len(*told) != len(want) {
+		tb.Fatalf("told are %q, want %q", *told, want)
+	}
+	for i, words := range want {
+		if !strings.Contains((*told)[i], words) {
+			tb.Errorf("told is %q, want %q", (*told)[i], words)
+		}
+	}
+}
+
+// flip changes a byte of a file in its place.
+func flip(tb testing.TB, path string, at int64) {
+	tb.Helper()
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	b := make([]byte, 1)
+	_, err = file.ReadAt(b, at)
+	b[0] ^= 1
+	if _, err2 := file.WriteAt(b, at); errors.Join(err, err2, file.Close()) != nil {
+		tb.Fatal(err, err2)
+	}
+}
+
+// nothingNew is a job that keeps no document, and looks at the newest segment all the same.
+func nothingNew(tb testing.TB, a *Archive) {
+	tb.Helper()
+	j := a.Begin(tb.Context(), "feverup")
+	if _, err := j.Unsettled(); err != nil {
+		tb.Error(err)
+	}
+	if err := j.Close(); err != nil {
+		tb.Error(err)
+	}
+}
+
+// A segment that is damaged while it is open is found by the first job after an hour, wherever the damage is.
+func TestDamageWhileOpen(t *testing.T) {
+	t.Parallel()
+	for name, at := range map[string]int64{"magic": 3, "header": int64(len(magic)) + 2, "block": int64(len(magic)) + headerSize + 40} {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			a := open(t, dir, 0, 0)
+			told := telling(a)
+			body := newMarket(3 << 10).next(50)
+			put(t, a, 1, body)
+			time.Sleep(betweenReadings)
+			put(t, a, 2, append(body, "second"...))
+			wantTold(t, told) // it was read again, and is whole
+			flip(t, segmentOf(t, dir), at)
+			put(t, a, 3, append(body, "third"...)) // refers to the damaged block
+			wantTold(t, told)
+			time.Sleep(betweenReadings)
+			for range 2 {
+				nothingNew(t, a)
+			}
+			wantTold(t, told, "it is damaged")
+			put(t, a, 4, append(body, "fourth"...))
+			time.Sleep(betweenReadings)
+			put(t, a, 5, append(body, "fifth"...))
+			wantTold(t, told, "it is damaged")
+			_, bodies, _ := all(t, dir, "feverup")
+			if n := len(bodies); n < 2 || bodies[n-2] != string(body)+"fourth" || bodies[n-1] != string(body)+"fifth" {
+				t.Errorf("%s: the newest documents cannot be read", name)
+			}
+		})
+	}
+}
+
+// Damage that the first job after a start finds is told once.
+func TestDamageTold(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := open(t, dir, 0, 0)
+	put(t, a, 1, []byte("one"))
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	flip(t, segmentOf(t, dir), 0)
+	a = open(t, dir, 0, 0)
+	told := telling(a)
+	for range 2 {
+		nothingNew(t, a)
+	}
+	put(t, a, 2, []byte("two"))
+	nothingNew(t, a)
+	wantTold(t, told, "it is damaged")
+	if _, got, _ := all(t, dir, "feverup"); !slices.Equal(got, []string{"two"}) {
+		t.Errorf("it has %q", got)
+	}
+}
+
+// What is removed, replaced or changed under a running process is told of, and the next job's documents are kept.
+func TestLost(t *testing.T) {
+	t.Parallel()
+	const lost = "it was removed, replaced or changed while it was in use"
+	for name, tc := range map[string]struct {
+		change func(dir, segment string) error
+		told   []string
+		want   []string
+	}{
+		"archive": {
+			func(dir, _ string) error { return os.RemoveAll(dir) },
+			[]string{"lock: " + lost, ".segment: " + lost},
+			[]string{"two", "three"},
+		},
+		"archive renamed": {
+			func(dir, _ string) error { return os.Rename(dir, dir+".old") },
+			[]string{"lock: " + lost, ".segment: " + lost},
+			[]string{"two", "three"},
+		},
+		"provider": {
+			func(_, segment string) error { return os.RemoveAll(filepath.Dir(segment)) },
+			[]string{".segment: " + lost},
+			[]string{"two", "three"},
+		},
+		"segment": {
+			func(_, segment string) error { return os.Remove(segment) },
+			[]string{".segment: " + lost},
+			[]string{"two", "three"},
+		},
+		"segment replaced": {
+			func(_, segment string) error {
+				b, err := os.ReadFile(segment)
+				return errors.Join(err, os.Rename(segment, segment+".old"), os.WriteFile(segment, b, 0o600))
+			},
+			[]string{".segment: " + lost},
+			[]string{"one", "two", "three"},
+		},
+		"segment cut": {
+			func(_, segment string) error { return os.Truncate(segment, int64(len(magic))) },
+			[]string{".segment: " + lost},
+			[]string{"two", "three"},
+		},
+		"lock": {
+			func(dir, _ string) error { return os.Remove(filepath.Join(dir, "lock")) },
+			[]string{"lock: " + lost},
+			[]string{"one", "two", "three"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "archive")
+			a := open(t, dir, 0, 0)
+			told := telling(a)
+			put(t, a, 1, []byte("one"))
+			if err := tc.change(dir, segmentOf(t, dir)); err != nil {
+				t.Fatal(err)
+			}
+			put(t, a, 2, []byte("two"))
+			put(t, a, 3, []byte("three"))
+			wantTold(t, told, tc.told...)
+			if _, got, errs := all(t, dir, "feverup"); !slices.Equal(got, tc.want) || errs != nil {
+				t.Errorf("it has %q, want %q; %v", got, tc.want, errs)
+			}
+			if _, err := Open(Folder(dir), 0, 0); runtime.GOOS != "windows" && !errors.Is(err, ErrLocked) {
+				t.Errorf("a second writer: %v", err)
+			}
+		})
+	}
+}
+
+// A job whose segment is removed before its documents are on disk says so, and the next one's are kept.
+func TestLostWithinJob(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := open(t, dir, 0, 0)
+	told := telling(a)
+	j := a.Begin(t.Context(), "feverup")
+	w := j.Document()
+	_, _ = io.WriteString(w, "one")
+	w.Keep(Head{Job: 1})
+	if err := os.Remove(segmentOf(t, dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Sync(); !errors.Is(err, errLost) {
+		t.Errorf("error %v", err)
+	}
+	if err := errors.Join(j.End(Outcome{}), j.Close()); err != nil {
+		t.Error(err)
+	}
+	put(t, a, 2, []byte("two"))
+	wantTold(t, told) // the job has said it
+	if _, got, errs := all(t, dir, "feverup"); !slices.Equal(got, []string{"two"}) || errs != nil {
+		t.Errorf("it has %q, %v", got, errs)
+	}
+}
+
+// Another process that has the folder which came in the place of one keeps jobs from writing to it.
+func TestLostToAnother(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "archive")
+	a := open(t, dir, 0, 0)
+	put(t, a, 1, []byte("one"))
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	other := open(t, dir, 0, 0)
+	j := a.Begin(t.Context(), "feverup")
+	w := j.Document()
+	w.Keep(Head{Job: 2})
+	if err := j.Sync(); runtime.GOOS != "windows" && !errors.Is(err, ErrLocked) {
+		t.Errorf("error %v", err)
+	}
+	if err := errors.Join(j.End(Outcome{}), j.Close(), other.Close()); err != nil {
+		t.Error(err)
+	}
+	put(t, a, 3, []byte("three"))
+	if _, got, errs := all(t, dir, "feverup"); !slices.Equal(got, []string{"three"}) || errs != nil {
+		t.Errorf("it has %q, %v", got, errs)
 	}
 }
 

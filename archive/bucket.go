@@ -465,8 +465,9 @@ func unnamedFile() (*os.File, error) {
 type nothingHeld struct{}
 
 func (nothingHeld) Close() error { return nil }
+func (nothingHeld) lost() error  { return nil }
 
-func (b *Bucket) hold() (io.Closer, error) { return nothingHeld{}, nil }
+func (b *Bucket) hold() (holding, error) { return nothingHeld{}, nil }
 
 func (b *Bucket) room() (size, free uint64) { return roomOf(os.TempDir()) }
 
@@ -519,8 +520,12 @@ func (b *Bucket) goOn(ctx context.Context, s *stored, known *segment) (*segment,
 	if err := b.fetch(ctx, s, from, file); err != nil {
 		return nil, err
 	}
-	if err := known.scan(io.NewSectionReader(file, 0, s.size-from)); err != nil || known.size != s.size {
-		return b.damaged(err)
+	err = known.scan(io.NewSectionReader(file, 0, s.size-from))
+	if err == nil && known.size != s.size {
+		err = errDamaged
+	}
+	if err != nil {
+		return unread(s, err)
 	}
 	known.stored(s.parts[len(s.parts)-1].at, len(s.parts)-1)
 	known.counted = known.size
@@ -545,19 +550,19 @@ func (b *Bucket) resume(ctx context.Context, of *stored) (*segment, error) {
 	}
 	if err != nil {
 		_ = file.Close() // it has a copy
-		return b.damaged(err)
+		return unread(of, err)
 	}
 	s.stored(of.parts[len(of.parts)-1].at, len(of.parts))
 	s.counted, s.pieces = s.size, len(s.index)
 	return s, nil
 }
 
-// damaged has the next job begin another segment if one cannot be read, or not in the time that there is.
-func (b *Bucket) damaged(err error) (*segment, error) {
-	if err == nil || errors.Is(err, errDamaged) || errors.Is(err, context.DeadlineExceeded) {
+// unread has the next job begin another segment if one cannot be read in the time that there is.
+func unread(s *stored, err error) (*segment, error) {
+	if errors.Is(err, context.DeadlineExceeded) {
 		return nil, nil //nolint:nilnil // it is left as it is
 	}
-	return nil, err
+	return nil, fmt.Errorf("the segment %s: %w", s.path, err)
 }
 
 func (b *Bucket) begin(ctx context.Context, provider string, now time.Time) (*segment, error) {

@@ -1,10 +1,10 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -64,7 +64,12 @@ func (f Folder) segments(_ context.Context, provider string) (all []stored, err 
 
 func (f Folder) open(_ context.Context, s *stored) (contents, error) { return os.Open(s.path) }
 
-func (f Folder) hold() (io.Closer, error) {
+// A folderLock is the locked file of a folder. It has no bytes.
+type folderLock struct{ *os.File }
+
+func (l folderLock) lost() error { return inPlace(l.File, 0) }
+
+func (f Folder) hold() (holding, error) {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return nil, err
 	}
@@ -76,24 +81,20 @@ func (f Folder) hold() (io.Closer, error) {
 		_ = file.Close() // nothing was written
 		return nil, fmt.Errorf("%s: %w", f, ErrLocked)
 	}
-	return file, nil
+	return folderLock{file}, nil
 }
 
 func (f Folder) room() (size, free uint64) { return roomOf(string(f)) }
 
 func (f Folder) latest(ctx context.Context, provider string, known *segment) (*segment, error) {
 	if known != nil {
-		return known, nil
+		return known, known.check(time.Now())
 	}
 	all, err := f.segments(ctx, provider)
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	s, err := openSegment(&all[len(all)-1])
-	if errors.Is(err, errDamaged) {
-		return nil, nil //nolint:nilnil // it is left as it is, for who can read more of it
-	}
-	return s, err
+	return openSegment(&all[len(all)-1])
 }
 
 func (f Folder) begin(_ context.Context, provider string, now time.Time) (*segment, error) {
@@ -109,7 +110,7 @@ func (f Folder) begin(_ context.Context, provider string, now time.Time) (*segme
 	if err != nil {
 		return nil, err
 	}
-	s := &segment{provider: provider, name: filepath.Base(path), file: file, began: now, index: make(map[digest]span)}
+	s := &segment{provider: provider, name: filepath.Base(path), file: file, began: now, read: now, index: make(map[digest]span)}
 	err = s.append([]byte(magic))
 	if err == nil {
 		err = errors.Join(syncFolder(folder), syncFolder(string(f)))
@@ -121,7 +122,9 @@ func (f Folder) begin(_ context.Context, provider string, now time.Time) (*segme
 	return s, nil
 }
 
-func (f Folder) sync(_ context.Context, s *segment) error { return s.file.Sync() }
+func (f Folder) sync(_ context.Context, s *segment) error {
+	return cmp.Or(s.file.Sync(), inPlace(s.file, s.size))
+}
 
 func (f Folder) settle(context.Context, *segment) error { return nil }
 

@@ -25,12 +25,13 @@ type Place interface {
 	open(ctx context.Context, s *stored) (contents, error)
 
 	// hold makes this process one that may write, until the result is closed.
-	hold() (io.Closer, error)
+	hold() (holding, error)
 	// room returns how many bytes the volume has that is written to, and how many of them are free. Both
 	// are 0 if that is unknown.
 	room() (size, free uint64)
 	// latest returns the segment that the next job of a provider may go on with; nil: there is none. Known
-	// is what it returned before, or begin, for this provider; nil: nothing.
+	// is what it returned before, or begin, for this provider; nil: nothing. If no job can go on with the segment
+	// the error wraps errDamaged, or errLost if it was known.
 	latest(ctx context.Context, provider string, known *segment) (*segment, error)
 	// begin makes a segment. Its name comes after those of all others of the provider.
 	begin(ctx context.Context, provider string, now time.Time) (*segment, error)
@@ -49,6 +50,13 @@ type Place interface {
 	forget(ctx context.Context, provider string) error
 	// move gives the segments of a provider to another one. After an error it can be called again.
 	move(ctx context.Context, from, to string) error
+}
+
+// A holding is what makes this process one that may write.
+type holding interface {
+	io.Closer
+	// lost returns an error if it does so no more.
+	lost() error
 }
 
 // At returns the place that a setting names: a folder, or the beginning of the names of objects in a bucket as

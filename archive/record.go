@@ -36,6 +36,15 @@ var errTorn = errors.New("it ends within a record")
 // errDamaged is the error for bytes that are not what was written.
 var errDamaged = errors.New("it is damaged")
 
+// asDamaged makes an error of reading a segment, if it is one, an error that wraps errDamaged: what cannot be read
+// is as bad as what was changed.
+func asDamaged(err error) error {
+	if err == nil || errors.Is(err, errDamaged) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errDamaged, err)
+}
+
 // A record is one of a segment, as it is read.
 type record struct {
 	kind    byte

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 )
@@ -32,6 +33,7 @@ type segment struct {
 	file           *os.File // what is not stored elsewhere
 	base           int64    // where the file begins in the segment
 	began          time.Time
+	read           time.Time // when the bytes in the file were last known to be good; not used in a bucket
 	size           int64
 	first          int64           // its size after its first job; 0: there was none
 	index          map[digest]span // all its pieces
@@ -46,8 +48,15 @@ type segment struct {
 	last  int64 // where the last one begins
 }
 
+// betweenReadings is how long a segment in a folder is appended to before a job reads it again. A job refers to
+// blocks of earlier ones, so it must not go on for long after one of them was damaged.
+const betweenReadings = time.Hour
+
+// errLost is the error for a file that has another one in its place, or none, or is not as long as it was left.
+var errLost = errors.New("it was removed, replaced or changed while it was in use")
+
 // openSegment opens a segment in a folder to go on with it. What follows the last whole document is cut off. If
-// something before the end is damaged the error wraps errDamaged.
+// something before the end is damaged, or cannot be read, the error wraps errDamaged.
 func openSegment(of *stored) (_ *segment, err error) {
 	file, err := os.OpenFile(of.path, os.O_RDWR, 0)
 	if err != nil {
@@ -55,12 +64,12 @@ func openSegment(of *stored) (_ *segment, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("open the segment %s: %w", of.path, err), file.Close())
+			err = errors.Join(fmt.Errorf("the segment %s: %w", of.path, err), file.Close())
 		}
 	}()
-	s := &segment{provider: of.provider, name: of.name, file: file, began: of.began, index: make(map[digest]span)}
+	s := &segment{provider: of.provider, name: of.name, file: file, began: of.began, read: time.Now(), index: make(map[digest]span)}
 	if err := s.scan(file); err != nil {
-		return nil, err
+		return nil, asDamaged(err)
 	}
 	s.counted, s.pieces = s.size, len(s.index)
 	if s.size == 0 { // it was killed when it had made the file
@@ -70,6 +79,43 @@ func openSegment(of *stored) (_ *segment, err error) {
 		return s, s.append([]byte(magic))
 	}
 	return s, file.Truncate(s.size)
+}
+
+// check returns an error if a job must not go on with a segment in a folder, which was open since the last job. It
+// wraps errLost or errDamaged. The bytes are read again if that was not done for betweenReadings.
+func (s *segment) check(now time.Time) error {
+	if err := inPlace(s.file, s.size); err != nil {
+		return err
+	}
+	if now.Sub(s.read) < betweenReadings {
+		return nil
+	}
+	s.read = now
+	in, err := readRecords(io.NewSectionReader(s.file, 0, s.size))
+	for err == nil {
+		_, err = in.next()
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return fmt.Errorf("the segment %s: %w", s.file.Name(), asDamaged(err))
+}
+
+// inPlace returns an error that wraps errLost if an open file is not the one at its path, or has not its size. A path
+// that may not be looked at is no reason to stop writing.
+func inPlace(file *os.File, size int64) error {
+	opened, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	named, err := os.Stat(file.Name())
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	if err != nil || !os.SameFile(opened, named) || opened.Size() != size {
+		return fmt.Errorf("%s: %w", file.Name(), errLost)
+	}
+	return nil
 }
 
 // scan reads the segment from its size on: it sets what is known of it, and the size up to the end

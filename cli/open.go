@@ -97,7 +97,7 @@ func keepDocuments(g *ingest.Ingester, place archive.Place, c *config.Archive, l
 	}
 	a.Failed = func(err error) {
 		g.Unarchived.Add(1)
-		log.Error("the archive was not tidied up", "error", err)
+		log.Error("the archive has a fault; jobs go on", "error", err)
 	}
 	g.Archive = a
 	return func() {

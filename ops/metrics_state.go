@@ -56,7 +56,7 @@ func (p *present) Collect(metrics chan<- prometheus.Metric) {
 	s := scraping(metrics)
 	p.collectRequests(s)
 	p.collectProviders(s)
-	s.counter("fever_archive_errors_total", "Errors of the archive: documents that are not in it.", float64(p.ingester.Unarchived.Load()))
+	s.counter("fever_archive_errors_total", "Errors of the archive: documents that are not in it, and damage.", float64(p.ingester.Unarchived.Load()))
 	if snapshot := p.index.Snapshot(); snapshot != nil {
 		s.gauge("fever_index_events", "Events that searches can find: all that were ever stored.", float64(snapshot.Events))
 		s.gauge("fever_index_segments", "Pieces of neighbouring events that answers are cut from, and changes write anew.", float64(snapshot.Segments))
