@@ -28,7 +28,8 @@ type Answer struct {
 	Events []Event `json:"events"` // in the order of a search
 	More   int     `json:"more"`   // events that the question fits, too, and that are left out
 
-	// Rejections are rows with the ids that were asked for, the newest first. The jobs on record
+	// Rejections are rows with the ids that were asked for, the newest first. Those with the same ids and the same
+	// reason are one. The jobs on record
 	// tell of their first ones. So they do of removals by hand, of the provider that was asked for. They,
 	// and the names that stored events with the same ids have, are looked for only if no event is found.
 	Rejections []Rejection `json:"rejections"`
@@ -342,8 +343,8 @@ func (a *Answer) miss(ctx context.Context, st store.Store, text string, provider
 		}
 		for _, r := range job.Rejections {
 			key := event.Key{Provider: job.Provider, BaseID: r.BaseID, EventID: r.EventID}
-			if w.Is(key) && len(a.Rejections) < MaxEvents {
-				a.Rejections = append(a.Rejections, Rejection{Job: job.ID, Started: job.Started, Rejection: r, Jobs: 1, Since: job.Started})
+			if w.Is(key) {
+				a.reject(&job, r)
 			}
 		}
 	}
@@ -366,6 +367,22 @@ func (a *Answer) miss(ctx context.Context, st store.Store, text string, provider
 		}
 	}
 	return nil
+}
+
+// reject adds a row that a job has rejected, or counts it to those with the same ids and reason. A later call has an
+// older job.
+func (a *Answer) reject(job *store.Job, r feed.Rejection) {
+	at := slices.IndexFunc(a.Rejections, func(other Rejection) bool {
+		return other.BaseID == r.BaseID && other.EventID == r.EventID && other.Reason == r.Reason
+	})
+	if at < 0 {
+		if len(a.Rejections) == MaxEvents {
+			return
+		}
+		at = len(a.Rejections)
+		a.Rejections = append(a.Rejections, Rejection{Job: job.ID, Started: job.Started, Rejection: r})
+	}
+	a.Rejections[at].by(job)
 }
 
 // A Search is what somebody searches for. Use [ParseSearch] to make one.

@@ -86,7 +86,7 @@ func TestExplain(t *testing.T) {
 		"the opera":          "The Opera",
 		"OPERA":              "Opera", // the whole title counts alone
 		"pera":               "The Opera, Opera",
-		"a/b/3":              "job 2 line 7 no title, job 1 line 7 no title",
+		"a/b/3":              "job 2 line 7 no title 2",
 		"a/b/4":              "",
 		"a/b/4/5":            "Either/Or/x/b/1",
 		"x/b/1":              "Either/Or/x/b/1", // no such provider
@@ -105,7 +105,7 @@ func TestExplain(t *testing.T) {
 			got = append(got, e.Title)
 		}
 		for _, r := range answer.Rejections {
-			got = append(got, fmt.Sprintf("job %d line %d %s", r.Job, r.Line, r.Reason))
+			got = append(got, fmt.Sprintf("job %d line %d %s %d", r.Job, r.Line, r.Reason, r.Jobs))
 		}
 		if strings.Join(got, ", ") != want {
 			t.Errorf("%s: %q, want %q", text, got, want)
@@ -309,6 +309,29 @@ func TestRejected(t *testing.T) {
 		if strings.Contains(facts, "{rejected") != (tc.want != "") || !strings.Contains(facts, tc.want) {
 			t.Errorf("%s: %s, want %q", name, facts, tc.want)
 		}
+	}
+}
+
+// TestEqualRejections has jobs reject two rows with the same ids, for the same two reasons, and then for one.
+func TestEqualRejections(t *testing.T) {
+	t.Parallel()
+	free, late := feed.Rejection{BaseID: "b", EventID: "1", Line: 4, Reason: "free!"}, feed.Rejection{BaseID: "b", EventID: "1", Line: 9, Reason: "page 2: late"}
+	answer, err := Explain(t.Context(), filled(t, nil, nil, free, late, free), new(Documents), "a/b/1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := answer.Missing("a/b/1")[1:]
+	if len(lines) != 2 || !strings.HasSuffix(lines[0], "line 4: free!; so did jobs before, back to 2021-02-01T12:00:00.000Z (2 in all)") || !strings.Contains(lines[1], "late; so did") {
+		t.Errorf("%q", lines)
+	}
+	found := Sighting{Row: Row{Place: Place{Started: storetest.Noon.Add(time.Minute)}, Fate: "rejected", Why: "late"}, Documents: 2, Since: storetest.Noon}
+	answer.Archive = &Searched{Sightings: []Sighting{found}, Documents: 2}
+	if lines := strings.Join(answer.Missing("a/b/1"), "\n"); strings.Count(lines, "late") != 1 || strings.Count(lines, "free!") != 1 {
+		t.Error(lines)
+	}
+	answer.Archive.Sightings[0].Since = storetest.Noon.Add(time.Minute) // it does not go back so far
+	if lines := strings.Join(answer.Missing("a/b/1"), "\n"); strings.Count(lines, "late") != 2 {
+		t.Error(lines)
 	}
 }
 

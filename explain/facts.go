@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,8 +153,10 @@ func (a *Answer) Missing(asked string) []string {
 	for _, r := range a.Removals {
 		lines = append(lines, fmt.Sprintf("Somebody removed events of this provider by hand, %s (record %d): %s", r.At.Format(moment), r.Record, r.What))
 	}
-	for _, r := range a.Rejections {
-		lines = append(lines, fmt.Sprintf("Job %d, %s, rejected it: line %d: %s", r.Job, r.Started.Format(moment), r.Line, r.Reason))
+	for i := range a.Rejections {
+		if r := &a.Rejections[i]; !a.Archive.tells(r) {
+			lines = append(lines, "Rejected by "+r.String())
+		}
 	}
 	if a.Archive != nil {
 		lines = append(lines, a.Archive.Lines()...)
@@ -166,6 +169,14 @@ func (a *Answer) Missing(asked string) []string {
 		lines = append(lines, "No job on record has listed it among its rejected rows.")
 	}
 	return lines
+}
+
+// tells reports whether a row that jobs have rejected is in the lines, too: the outcomes of jobs and the documents
+// tell the same. The reason begins with the page if the feed has several.
+func (s *Searched) tells(r *Rejection) bool {
+	return s != nil && slices.ContainsFunc(s.Sightings, func(found Sighting) bool {
+		return found.Fate == inspect.Rejected && strings.HasSuffix(r.Reason, found.Why) && !r.Since.Before(found.Since) && !r.Started.After(found.Started)
+	})
 }
 
 // Lines says what was found, for people, and how far the archive was searched. The texts may hold
