@@ -37,7 +37,7 @@ the line and, where the format tells them, the bytes. With --starts-at, --ends-a
 why.
 
 The event is its public id, provider/base id/event id, or a part of its title in any
-case. If no such event is stored and you gave its id or ids, explain lists the rows with
+case, with or without accents. If no such event is stored and you gave its id or ids, explain lists the rows with
 these ids that jobs have rejected, as far as their outcomes tell. Then it reads the
 documents of the archive again, the newest first and for at most a minute, and says
 whether such a row was rejected, ignored or deleted, and how far back it has looked.

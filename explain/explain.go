@@ -11,8 +11,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
+	"golang.org/x/text/unicode/norm"
 
 	"fever/event"
 	"fever/provider/feed"
@@ -120,7 +122,7 @@ func (r *Rejection) by(job *store.Job) {
 }
 
 // Explain answers what is known of the events that a text names: a public id,
-// provider/base id/event id as [event.Key.String] has it, or a part of a title in any case. Of
+// provider/base id/event id as [event.Key.String] has it, or a part of a title in any case, with or without accents. Of
 // several titles those that are the whole text count alone. S is a search to explain the answer
 // of, or nil. It reads all events to find a title, and all keys to find an id. No title begins
 // with the name of a stored provider and has ids after that. The documents tell where the values come
@@ -188,13 +190,16 @@ func (a *Answer) find(ctx context.Context, st store.Store, text string, provider
 	if isKey {
 		return nil, nil
 	}
-	part := strings.ToLower(text)
+	part := folded(text)
+	if part == "" {
+		return nil, nil
+	}
 	exact := false // found has events that have the whole text as title
 	for r, err := range st.Records(ctx, store.Filter{Window: event.Always}) {
 		if err != nil {
 			return nil, err
 		}
-		title := strings.ToLower(r.Title)
+		title := folded(r.Title)
 		switch whole := title == part; {
 		case !whole && (exact || !strings.Contains(title, part)):
 			continue
@@ -208,6 +213,18 @@ func (a *Answer) find(ctx context.Context, st store.Store, text string, provider
 		found = append(found, r)
 	}
 	return found, nil
+}
+
+// folded returns a text as titles are compared: in lower case, without accents and other marks, and with one space
+// between words.
+func folded(text string) string {
+	plain := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, norm.NFKD.String(text))
+	return strings.Join(strings.Fields(plain), " ")
 }
 
 // named returns the event that a filter names, if it is stored.

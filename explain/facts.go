@@ -164,7 +164,9 @@ func (a *Answer) Missing(asked string) []string {
 	_, isID := publicID(asked)
 	switch {
 	case strings.Count(asked, "/") < 2 && !isID:
-		lines = append(lines, "An event has an id, the three names provider/base id/event id, and a title: fever dump prints them.")
+		lines = append(lines,
+			"Titles are searched among stored events alone: fever dump prints these, with their ids.",
+			"Ask for a row that was rejected or ignored by provider/base id/event id. fever dump --jobs --format ndjson prints the ids of rejected rows.")
 	case len(a.Rejections) == 0:
 		lines = append(lines, "No job on record has listed it among its rejected rows.")
 	}
