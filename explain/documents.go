@@ -96,7 +96,7 @@ func (p *Place) String() string {
 type Searched struct {
 	Sightings  []Sighting `json:"sightings"`         // the newest first
 	Documents  int        `json:"documents"`         // that were searched
-	Unreadable int        `json:"unreadable"`        // of these, those that could not be read to their end
+	Unreadable int        `json:"unreadable"`        // of these, those that could not be read as a feed, or not to their end
 	Damaged    int        `json:"damaged,omitempty"` // places in the archive that are not what was written
 	Since      time.Time  `json:"since,omitzero"`    // when the job of the oldest one began
 	// Ended says why older documents, or any, were not searched. It is empty if all were.

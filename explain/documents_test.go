@@ -511,7 +511,7 @@ func TestDamaged(t *testing.T) {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	lines := answer.Archive.Lines()
-	if got := lines[len(lines)-1]; !strings.Contains(got, "of which 1 could not be read to the end; places where the archive is damaged: 1. That is all") {
+	if got := lines[len(lines)-1]; !strings.Contains(got, "of which 1 could not be read as a feed; places where the archive is damaged: 1. That is all") {
 		t.Error(got)
 	}
 }

@@ -39,7 +39,11 @@ func (e *Event) Facts() (facts []Fact) {
 	}
 	add("event", "%s, id %s", e.Key, e.ID)
 	add("first seen", "%s, %s", e.FirstSeen.Format(moment), ofJob(e.FirstJob))
-	add("last changed", "%s, %s", e.LastChanged.Format(moment), ofJob(e.LastJob))
+	later := ""
+	if len(e.History) > 0 && e.History[0].At.After(e.LastChanged) {
+		later = "; the later changes are not of its values"
+	}
+	add("last changed", "%s, %s%s", e.LastChanged.Format(moment), ofJob(e.LastJob), later)
 	name := "changes"
 	for _, c := range e.History[:min(len(e.History), listedChanges)] {
 		if len(c.What) == 0 {
@@ -83,10 +87,8 @@ func (e *Event) Facts() (facts []Fact) {
 		add("price", "none: its provider gives none")
 	case !e.MinPrice.Known():
 		add("price", "none: that of no zone counts")
-	case e.MinPrice == e.MaxPrice:
-		add("price", "%s", e.MinPrice)
 	default:
-		add("price", "%s to %s", e.MinPrice, e.MaxPrice)
+		add("price", "%s", Prices(&e.Event))
 	}
 	for i := range e.Zones {
 		add("", "%s", zone(&e.Zones[i], e.Uncounted[i]))
@@ -137,8 +139,20 @@ func (e *Event) note(l event.Local, instant, second string) string {
 	if err != nil || unknown != nil {
 		return "" // in the year 10000
 	}
-	if shown := at.In(loc).Format(time.DateOnly + " " + time.TimeOnly); !strings.HasPrefix(date+" "+clock, shown) {
+	const layout = time.DateOnly + " " + time.TimeOnly
+	shown := at.In(loc).Format(layout)
+	if !strings.HasPrefix(date+" "+clock, shown) {
 		return ", since the clocks there skip that time, and show " + shown + " then"
+	}
+	_, before := at.AddDate(0, 0, -1).In(loc).Zone()
+	_, after := at.AddDate(0, 0, 1).In(loc).Zone()
+	back := time.Duration(before-after) * time.Second // how far the clocks go back about that time
+	switch {
+	case back <= 0:
+	case at.Add(back).In(loc).Format(layout) == shown:
+		return ", the first time that the clocks there show it: they show it twice"
+	case at.Add(-back).In(loc).Format(layout) == shown:
+		return ", the second time that the clocks there show it"
 	}
 	return ""
 }
@@ -203,7 +217,7 @@ func (s *Searched) Lines() (lines []string) {
 		looked += ", back to " + s.Since.Format(moment)
 	}
 	if s.Unreadable > 0 {
-		looked += fmt.Sprintf(", of which %d could not be read to the end", s.Unreadable)
+		looked += fmt.Sprintf(", of which %d could not be read as a feed", s.Unreadable)
 	}
 	if s.Damaged > 0 {
 		looked += fmt.Sprintf("; places where the archive is damaged: %d", s.Damaged)
