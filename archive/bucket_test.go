@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -360,6 +362,47 @@ func TestBucketProxy(t *testing.T) {
 	}
 	if got, _ := s.bodies(t, "other"); len(got) > 0 {
 		t.Errorf("another provider has %q", got)
+	}
+}
+
+// A segment of a bucket that is damaged is told of once, left as it is, and followed by another one.
+func TestBucketDamaged(t *testing.T) {
+	s := bucketTest(t)
+	if err := try(s.writer(t), 1, "one"); err != nil {
+		t.Fatal(err)
+	}
+	begun := s.keys(t)
+	s.on(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, begun[0]) {
+			return false
+		}
+		got := httptest.NewRecorder()
+		s.objects.ServeHTTP(got, r)
+		got.Body.Bytes()[len(magic)+headerSize] ^= 1
+		maps.Copy(w.Header(), got.Header())
+		w.WriteHeader(got.Code)
+		_, _ = w.Write(got.Body.Bytes())
+		return true
+	})
+	a := s.writer(t)
+	told := telling(a)
+	for range 2 {
+		nothingNew(t, a)
+	}
+	for n := range uint64(2) {
+		if err := try(a, 2+n, "more"); err != nil {
+			t.Error(err)
+		}
+	}
+	wantTold(t, told, "it is damaged")
+	var jobs []string
+	for doc, err := range Documents(t.Context(), s.bucket(t), "feverup") {
+		if err == nil && doc.Job > 1 {
+			jobs = append(jobs, strconv.FormatUint(doc.Job, 10))
+		}
+	}
+	if !slices.Equal(jobs, []string{"2", "3"}) {
+		t.Errorf("after the damage it has jobs %q", jobs)
 	}
 }
 
