@@ -135,7 +135,7 @@ func (p *Page) look(r *http.Request) view {
 		replicas := p.Replicas()
 		v.Replicas, v.Differ = replicas.rows(), replicas.differ()
 	}
-	v.Verdict = judge(p.State(), problems, down, v.Searches, v.Providers, v.Differ, int(p.Ingester.Unarchived.Load())) //nolint:gosec // there are never so many
+	v.Verdict = judge(p.State(), problems, down, v.Searches, v.Providers, v.Differ, int(p.Ingester.Unarchived.Load()))
 	v.Try = p.try(r, v.Stored)
 	return v
 }

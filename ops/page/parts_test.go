@@ -96,7 +96,7 @@ func TestJudge(t *testing.T) {
 		{cards: []card{rejecting, nonsense}, level: levelBad, headline: "Rows are rejected", detail: "rejecting, nonsense. Their events"},
 		{cards: []card{nonsense, stale}, level: levelBad, headline: "1 provider is stale"},
 		{cards: []card{tenth}, level: levelOK, headline: "All is well"},
-		{cards: []card{fine}, unarchived: 2, level: levelWait, headline: "Documents are not in the archive", detail: "2 errors since"},
+		{cards: []card{fine}, unarchived: 2, level: levelWait, headline: "The archive has faults", detail: "2 errors since"},
 		{cards: []card{stale}, unarchived: 1, level: levelBad, headline: "1 provider is stale"},
 	} {
 		got := judge(tc.state, tc.problems, "", Traffic{Shed: tc.shed, Failed: tc.failed}, tc.cards, false, tc.unarchived)

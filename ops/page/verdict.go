@@ -66,7 +66,7 @@ func judge(service string, problems []error, outage string, searches Traffic, ca
 	case len(rejecting) > 0:
 		return verdict{worst(rejecting), "Rows are rejected", about(rejecting) + " Their events keep their last values."}
 	case unarchived > 0:
-		return verdict{levelWait, "Documents are not in the archive", amount(unarchived, "error") + " since this process began: the log has each. What is stored is not affected."}
+		return verdict{levelWait, "The archive has faults", amount(unarchived, "error") + " since this process began, which the log has. Documents may be missing. What is stored is not affected."}
 	case differ:
 		return verdict{levelWait, "Replicas have different settings", "What is stored depends on who collects it: give all processes on the database the same settings."}
 	case len(by[stateNew]) > 0:
