@@ -29,20 +29,20 @@ func newExplain() *cobra.Command {
 		Use:   "explain event",
 		Short: "Say what is known of an event, and why a search finds it or not",
 		Long: `Explain says what is stored of an event, since when, from which jobs, whether newer
-rows of it were rejected, whether it is sold now, what changed last and when (fever dump --history prints all that is kept), when
-it is and in which time zone its times count, and which zones make its price. If the
-archive has the document, explain says from which row its values come: the job, the page,
-the line and, where the format tells them, the bytes. With --starts-at, --ends-at or
---match, the parameters of a search, it says whether that search finds the event, and
-why.
+rows of it were rejected, whether it is sold now, what changed last and when (fever
+dump --history prints all that is kept), when it is and in which time zone its times
+count, and which zones make its price. If the archive has the document, explain says
+from which row its values come: the job, the page, the line and, where the format
+tells them, the bytes. With --starts-at, --ends-at or --match, the parameters of a
+search, it says whether that search finds the event, and why.
 
 The event is its public id, provider/base id/event id, or a part of its title in any
-case, with or without accents. If no such event is stored and you gave its id or ids, explain lists the rows with
-these ids that jobs have rejected, as far as their outcomes tell. Then it reads the
-documents of the archive again, the newest first and for at most a minute, and says
-whether such a row was rejected, ignored or deleted, and how far back it has looked.
-While fever serve runs, that looks for ten seconds. Documents are read with the
-settings of today.`,
+case, with or without accents. If no such event is stored and you gave its id or ids,
+explain lists the rows with these ids that jobs have rejected, as far as their
+outcomes tell. Then it reads the documents of the archive again, the newest first and
+for at most a minute, and says whether such a row was rejected, ignored or deleted,
+and how far back it has looked. While fever serve runs, that looks for ten seconds.
+Documents are read with the settings of today.`,
 		Example: `  fever explain feverup/291/291
   fever explain camela --starts-at 2021-06-01T00:00:00Z --ends-at 2021-06-30T20:00:00Z
   fever explain 1b671a64-40d5-591e-99b0-da01ff1f3341 --match overlap --json`,
