@@ -30,13 +30,13 @@ type Answer struct {
 	Events []Event `json:"events"` // in the order of a search
 	More   int     `json:"more"`   // events that the question fits, too, and that are left out
 
-	// Rejections are rows with the ids that were asked for, the newest first. Those with the same ids and the same
-	// reason are one. The jobs on record
-	// tell of their first ones. So they do of removals by hand, of the provider that was asked for. They,
-	// and the names that stored events with the same ids have, are looked for only if no event is found.
+	// Rejections are rows with the ids that were asked for, the newest first, as far as the jobs on record tell of
+	// them. Those with the same ids and the same reason are one. Removals are what somebody removed by hand of the
+	// provider that was asked for. Both, and Elsewhere, are looked for only if no event is found.
 	Rejections []Rejection `json:"rejections"`
 	Removals   []Removal   `json:"removals,omitempty"`
-	Elsewhere  []string    `json:"elsewhere,omitempty"` // provider/base id/event id of each
+	// Elsewhere has the names of stored events with the same ids: provider/base id/event id of each.
+	Elsewhere []string `json:"elsewhere,omitempty"`
 	// Archive is what documents tell of an event that is not stored. It is nil if none were searched:
 	// there are none, or the question is a title.
 	Archive *Searched `json:"archive,omitempty"`
@@ -285,9 +285,9 @@ func explained(r *event.Record, loc *time.Location) Event {
 	return e
 }
 
-// findJobs adds the jobs that brought the events, and those that rejected newer rows of them. What a job brings is recorded as of the moment at which the job
-// began, or asked for the page of a feed of changes. The jobs of a provider come one after the other, but for a
-// replay, which makes a job of each page: all of them begin with the first one.
+// findJobs adds the jobs that brought the events, and those that rejected newer rows of them. What a job brings is
+// recorded as of the moment at which the job began, or asked for the page of a feed of changes. The jobs of a provider
+// come one after the other, but for a replay, which makes a job of each page: all of them begin with the first one.
 func (a *Answer) findJobs(ctx context.Context, st store.Store) error {
 	var first, last [MaxEvents]time.Time // when the jobs began
 	for job, err := range st.Jobs(ctx, store.JobFilter{}) {
