@@ -470,10 +470,9 @@ func escaped(b []byte) string {
 
 // search looks for an event that is not stored in the documents of its provider or, for an id, of all.
 func (d *Documents) search(ctx context.Context, st store.Store, text string) (*Searched, error) {
-	w := inspect.Wanted{Keys: slices.Collect(keys(text))}
+	w := wantedBy(text)
 	var providers []string
-	if id, ok := publicID(text); ok {
-		w.ID = id
+	if _, ok := publicID(text); ok {
 		providers = slices.Sorted(maps.Keys(d.Readers))
 	} else if len(w.Keys) > 0 && d.Readers[w.Keys[0].Provider].Find != nil {
 		providers = []string{w.Keys[0].Provider}

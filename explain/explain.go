@@ -257,6 +257,13 @@ func keys(text string) iter.Seq[event.Key] {
 	}
 }
 
+// wantedBy returns what to look for in rows if a text is a public id, or may be a key.
+func wantedBy(text string) inspect.Wanted {
+	w := inspect.Wanted{Keys: slices.Collect(keys(text))}
+	w.ID, _ = publicID(text)
+	return w
+}
+
 // explained returns what is known of an event whose provider is at loc.
 func explained(r *event.Record, loc *time.Location) Event {
 	entry := event.NewEntry(&r.Event, loc)
@@ -294,19 +301,18 @@ func (a *Answer) findJobs(ctx context.Context, st store.Store) error {
 		if err != nil {
 			return err
 		}
+		// A process that was killed while it followed a feed of changes did not record what it had brought.
+		brought := (job.New+job.Changed > 0 || job.Kind == feed.KindInterrupted) && job.Trigger.Collects()
 		for i := range a.Events {
 			e := &a.Events[i]
+			if e.Provider != job.Provider {
+				continue
+			}
 			e.rejectedBy(&job)
-			if job.Applied() && e.LatestJob == 0 && e.Provider == job.Provider {
+			if job.Applied() && e.LatestJob == 0 {
 				e.LatestJob, e.latest = job.ID, job.Started
 			}
-		}
-		// A process that was killed while it followed a feed of changes did not record what it had brought.
-		if job.New+job.Changed == 0 && job.Kind != feed.KindInterrupted || !job.Trigger.Collects() {
-			continue
-		}
-		for i := range a.Events {
-			if e := &a.Events[i]; e.Provider == job.Provider {
+			if brought {
 				bring(&e.FirstJob, &first[i], &job, e.FirstSeen)
 				bring(&e.LastJob, &last[i], &job, e.LastChanged)
 			}
@@ -349,8 +355,7 @@ const maxElsewhere = 200
 // miss adds why nothing that a text names is stored: rejected rows, removals, and names of events with
 // these ids of other providers, since a name may have changed or been left out.
 func (a *Answer) miss(ctx context.Context, st store.Store, text string, providers map[string]*time.Location) error {
-	w := inspect.Wanted{Keys: slices.Collect(keys(text))}
-	w.ID, _ = publicID(text)
+	w := wantedBy(text)
 	for job, err := range st.Jobs(ctx, store.JobFilter{}) {
 		if err != nil {
 			return err
