@@ -228,19 +228,26 @@ func TestArchivePages(t *testing.T) {
 	)
 }
 
-// A feed of changes: each page that has items, with what became of it. Pages that only say that
-// there is nothing new are not kept.
-func TestArchiveChanges(t *testing.T) {
-	t.Parallel()
-	s := offline(t, func(*feed.Page) error { return nil })
+// archivingChanges returns a feed of changes, with items and a table, whose pages are kept.
+func archivingChanges(t *testing.T) (s *stream, dir string) {
+	t.Helper()
+	s = offline(t, func(*feed.Page) error { return nil })
 	s.withTable()
 	s.restart(t)
-	dir := filepath.Join(t.TempDir(), "archive")
+	dir = filepath.Join(t.TempDir(), "archive")
 	s.Archive = openArchive(t, dir)
 	s.table.Put("p", item("Parent ", 0))
 	for i := range 3 {
 		s.feed.Put(fmt.Sprint(i), child("x", "p"))
 	}
+	return s, dir
+}
+
+// A feed of changes: each page that has items, with what became of it. Pages that only say that
+// there is nothing new are not kept.
+func TestArchiveChanges(t *testing.T) {
+	t.Parallel()
+	s, dir := archivingChanges(t)
 	s.complete(t)
 	s.complete(t) // nothing new
 	pages := 0
@@ -266,16 +273,8 @@ func TestReplayChanges(t *testing.T) {
 	for name, off := range map[string]time.Duration{"ahead": 10 * time.Minute, "behind": -10 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := offline(t, func(*feed.Page) error { return nil })
-			s.withTable()
-			s.restart(t)
+			s, dir := archivingChanges(t)
 			s.ahead.Store(int64(off))
-			dir := filepath.Join(t.TempDir(), "archive")
-			s.Archive = openArchive(t, dir)
-			s.table.Put("p", item("Parent ", 0))
-			for i := range 3 {
-				s.feed.Put(fmt.Sprint(i), child("x", "p"))
-			}
 			s.complete(t)
 			s.table.Put("p", item("Parents ", 0))
 			s.feed.Delete("1")
