@@ -41,7 +41,6 @@ type observation struct {
 	response
 	coding string // that was asked for; "": none was named
 	sent   string // the tag that the client had, or ""
-	asked  time.Time
 	phase  phase
 	err    error
 }
@@ -157,7 +156,7 @@ func (t *trial) poll(ctx context.Context, target, coding string, now *atomic.Int
 	defer client.CloseIdleConnections()
 	tag := ""
 	for turn := 0; harness.Pause(ctx, 100*time.Millisecond); turn++ {
-		o := observation{coding: coding, asked: time.Now(), phase: phase(now.Load())}
+		o := observation{coding: coding, phase: phase(now.Load())}
 		if turn%2 == 1 {
 			o.sent = tag
 		}

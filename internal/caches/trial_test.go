@@ -4,6 +4,7 @@ package main
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -26,7 +27,7 @@ func TestCheck(t *testing.T) {
 		`"new"`: {body: "new", last: now},
 		`"old"`: {body: "old", last: now.Add(-maxAge - staleAsked - lenient - time.Second)},
 	}}}
-	good := observation{response: response{status: http.StatusOK, tag: `"new"`, body: "new"}, coding: "identity", asked: now}
+	good := observation{response: response{asked: now, status: http.StatusOK, tag: `"new"`, body: "new"}, coding: "identity"}
 	for _, test := range []struct {
 		want string // "": nothing is wrong
 		with func(o *observation)
@@ -54,6 +55,42 @@ func TestCheck(t *testing.T) {
 		test.with(&o)
 		if _, err := tr.check(&o); (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: %v, want %q", o, err, test.want)
+		}
+	}
+}
+
+// TestWitness shows that a witness waits for the first feed, also where the index has it a moment
+// before answers get a tag, and that it finds what is wrong with an answer of fever.
+func TestWitness(t *testing.T) {
+	t.Parallel()
+	all := strings.Repeat(`"id"`, eventsEach)
+	var answers []response
+	fever := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if answers[0].tag != "" {
+			w.Header().Set("Etag", answers[0].tag)
+		}
+		w.WriteHeader(answers[0].status)
+		_, _ = w.Write([]byte(answers[0].body))
+		answers = answers[1:]
+	}))
+	defer fever.Close()
+	for _, test := range []struct {
+		want    string // "": nothing is wrong
+		answers []response
+	}{
+		{"", []response{{status: 200}, {status: 200, body: all}, {status: 200, tag: `"a"`, body: all}, {status: 200, tag: `"b"`, body: "b" + all}, {status: 200, tag: `"a"`, body: all}}},
+		{"answers 503", []response{{status: 200}, {status: 503}}},
+		{"0 events", []response{{status: 200}, {status: 200, tag: `"a"`}}},
+		{"without a tag", []response{{status: 200, tag: `"a"`, body: all}, {status: 200, body: all}}},
+		{"two answers the tag", []response{{status: 200, tag: `"a"`, body: all}, {status: 200, tag: `"a"`, body: "b" + all}}},
+	} {
+		answers = test.answers
+		w, err := newWitness(t.Context(), fever.Listener.Addr().String())
+		for err == nil && len(answers) > 0 {
+			err = w.look(t.Context(), changing)
+		}
+		if len(answers) > 0 || (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v, and %d answers are left: want %q", err, len(answers), test.want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,19 +32,20 @@ type given struct {
 	last time.Time // when it was last asked for and given
 }
 
+// newWitness returns a witness once fever has collected the first feed. Until then its answers
+// have no tag, whether or not the index has the events yet.
 func newWitness(ctx context.Context, address string) (*witness, error) {
 	w := &witness{address: address, client: newClient(), known: make(map[string]*given)}
-	for ctx.Err() == nil {
-		got, err := w.ask(ctx, changing)
+	for {
+		r, err := w.ask(ctx, changing)
 		if err != nil {
 			return nil, err
 		}
-		if strings.Count(got, `"id"`) == eventsEach {
-			return w, nil
+		if r.tag != "" {
+			return w, w.learn(r)
 		}
 		harness.Pause(ctx, 50*time.Millisecond) // the first feed has not come yet
 	}
-	return nil, ctx.Err()
 }
 
 // newClient returns a client that does not decompress.
@@ -52,14 +54,21 @@ func newClient() *http.Client {
 }
 
 // ask asks fever for one window.
-func (w *witness) ask(ctx context.Context, target string) (body string, err error) {
-	asked := time.Now()
+func (w *witness) ask(ctx context.Context, target string) (response, error) {
 	r, err := fetch(ctx, w.client, "http://"+w.address+target, "identity", "")
-	if err != nil {
-		return "", err
+	if err == nil && r.status != http.StatusOK {
+		err = fmt.Errorf("fever answers %d", r.status)
 	}
-	if r.status != http.StatusOK {
-		return "", fmt.Errorf("fever answers %d", r.status)
+	return r, err
+}
+
+// learn adds an answer of fever to those that are known. It returns what is wrong with it.
+func (w *witness) learn(r response) error {
+	if r.tag == "" {
+		return errors.New("fever gave an answer without a tag")
+	}
+	if n := strings.Count(r.body, `"id"`); n != eventsEach {
+		return fmt.Errorf("fever gave %d events of %d", n, eventsEach)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -69,17 +78,26 @@ func (w *witness) ask(ctx context.Context, target string) (body string, err erro
 		w.known[opaque(r.tag)] = g
 	}
 	if g.body != r.body {
-		return "", fmt.Errorf("fever gave two answers the tag %s", r.tag)
+		return fmt.Errorf("fever gave two answers the tag %s", r.tag)
 	}
-	g.last = asked
-	return r.body, nil
+	g.last = r.asked
+	return nil
+}
+
+// look asks for one window, and learns the answer.
+func (w *witness) look(ctx context.Context, target string) error {
+	r, err := w.ask(ctx, target)
+	if err != nil {
+		return err
+	}
+	return w.learn(r)
 }
 
 // run asks for both windows until ctx ends.
 func (w *witness) run(ctx context.Context) error {
 	for harness.Pause(ctx, 20*time.Millisecond) {
 		for _, target := range []string{changing, steady} {
-			if _, err := w.ask(ctx, target); err != nil && ctx.Err() == nil {
+			if err := w.look(ctx, target); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}
@@ -92,6 +110,7 @@ func opaque(tag string) string { return strings.TrimPrefix(tag, "W/") }
 
 // A response is an answer, with its body decompressed.
 type response struct {
+	asked            time.Time
 	status           int
 	tag, coding, age string
 	body             string
@@ -109,12 +128,13 @@ func fetch(ctx context.Context, client *http.Client, url, coding, tag string) (r
 	if tag != "" {
 		request.Header.Set("If-None-Match", tag)
 	}
+	asked := time.Now()
 	got, err := client.Do(request)
 	if err != nil {
 		return response{}, err
 	}
 	defer func() { _ = got.Body.Close() }()
-	r := response{status: got.StatusCode, tag: got.Header.Get("Etag"), coding: got.Header.Get("Content-Encoding"), age: got.Header.Get("Age")}
+	r := response{asked: asked, status: got.StatusCode, tag: got.Header.Get("Etag"), coding: got.Header.Get("Content-Encoding"), age: got.Header.Get("Age")}
 	var body io.Reader = got.Body
 	if r.coding == "gzip" && r.status == http.StatusOK {
 		if body, err = gzip.NewReader(body); err != nil {
