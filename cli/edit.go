@@ -31,13 +31,21 @@ func (e *editFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&e.dryRun, "dry-run", false, "print what would be done, and change nothing")
 }
 
-// edit changes what is stored: here, or there, in the fever serve that holds the data file. Here
-// it changes the archive first: if this ends in between, it can be done again. Again says that the archive can be
-// changed twice.
-func edit[What, Done any](ctx context.Context, e *editFlags, what What,
-	here func(store.Store, context.Context, What) (Done, error), there func(*control.Client, context.Context, What) (Done, error),
-	documents func(*archive.Archive) error, again bool,
-) (done Done, err error) {
+// An edit changes what is stored.
+type edit[What, Done any] struct {
+	*editFlags
+
+	what      What
+	check     func(store.Store) error // says what forbids it; nil: nothing does
+	here      func(store.Store, context.Context, What) (Done, error)
+	there     func(*control.Client, context.Context, What) (Done, error)
+	documents func(*archive.Archive) error
+	again     bool // the archive can be changed twice
+}
+
+// do changes what is stored: here, or there, in the fever serve that holds the data file. Here
+// it changes the archive first: if this ends in between, it can be done again.
+func (e *edit[What, Done]) do(ctx context.Context) (done Done, err error) {
 	st, client, err := openOrReach(ctx, e.DB, func() (store.Store, error) { return openToEdit(ctx, e.DB, e.dryRun) })
 	switch {
 	case err != nil:
@@ -46,22 +54,27 @@ func edit[What, Done any](ctx context.Context, e *editFlags, what What,
 		e.alone = true
 		defer closing(st, &err)
 		inZones(st, e.Locations)
-		if !e.dryRun {
-			if err := editArchive(ctx, &e.Archive, documents); err != nil {
+		if e.check != nil {
+			if err := e.check(st); err != nil {
 				return done, err
 			}
 		}
-		done, err = whenFree(ctx, func() (Done, error) { return here(st, ctx, what) })
+		if !e.dryRun {
+			if err := editArchive(ctx, &e.Archive, e.documents); err != nil {
+				return done, err
+			}
+		}
+		done, err = whenFree(ctx, func() (Done, error) { return e.here(st, ctx, e.what) })
 		if errors.Is(err, store.ErrNothing) && !e.dryRun && e.Archive.At != "" && !e.Assumed {
 			err = fmt.Errorf("%w; the archive %s was changed all the same", err, e.Archive.At)
 		}
-		if _, shared := st.(store.Shared); shared && err == nil && !e.dryRun && again {
+		if _, shared := st.(store.Shared); shared && err == nil && !e.dryRun && e.again {
 			// Another process may have written documents of a job that ran until then.
-			err = editArchive(ctx, &e.Archive, documents)
+			err = editArchive(ctx, &e.Archive, e.documents)
 		}
 		return done, err
 	}
-	done, err = there(client, ctx, what)
+	done, err = e.there(client, ctx, e.what)
 	if errors.Is(err, control.ErrBroken) {
 		err = fmt.Errorf("%w; fever dump --jobs says whether it was done", err)
 	}

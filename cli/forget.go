@@ -72,8 +72,11 @@ func (f *forgetCommand) run(ctx context.Context, out io.Writer) error {
 			return usagef("--gone-before: %w", err)
 		}
 	}
-	documents := func(a *archive.Archive) error { return ingest.ForgetDocuments(ctx, a, what) }
-	done, err := edit(ctx, &f.editFlags, what, store.Store.Forget, (*control.Client).Forget, documents, what.GoneBefore.IsZero())
+	forget := edit[store.Forgetting, store.Forgotten]{
+		editFlags: &f.editFlags, what: what, here: store.Store.Forget, there: (*control.Client).Forget,
+		documents: func(a *archive.Archive) error { return ingest.ForgetDocuments(ctx, a, what) }, again: what.GoneBefore.IsZero(),
+	}
+	done, err := forget.do(ctx)
 	if err != nil {
 		return err
 	}

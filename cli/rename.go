@@ -33,7 +33,8 @@ name.
 
 If the new name has data already, the later of the two latest snapshots counts. An event
 that both names have keeps the earlier time at which it was first seen. It takes the
-values of that snapshot or, if it is not in it, those that changed last.
+values of that snapshot or, if it is not in it, those that changed last. If one of the
+two has a feed of changes and the other has not, nothing is done.
 
 The move is recorded among the outcomes: see fever dump --jobs. Only a backup undoes it,
 so try --dry-run first. Change the settings before: as long as fever collects from the
@@ -67,8 +68,16 @@ func (r *renameCommand) run(ctx context.Context, out io.Writer) error {
 		return usagef("%s is to be renamed to itself", r.from)
 	}
 	names := store.Renaming{From: r.from, To: r.to, DryRun: r.dryRun}
-	documents := func(a *archive.Archive) error { return a.Rename(ctx, r.from, r.to) }
-	done, err := edit(ctx, &r.editFlags, names, store.Store.Rename, (*control.Client).Rename, documents, true)
+	changes, err := r.haveChanges()
+	if err != nil {
+		return err
+	}
+	rename := edit[store.Renaming, store.Renamed]{
+		editFlags: &r.editFlags, what: names, here: store.Store.Rename, there: (*control.Client).Rename,
+		check:     func(st store.Store) error { return names.Check(ctx, st, changes) },
+		documents: func(a *archive.Archive) error { return a.Rename(ctx, r.from, r.to) }, again: true,
+	}
+	done, err := rename.do(ctx)
 	if err != nil {
 		return err
 	}
@@ -91,4 +100,20 @@ func (r *renameCommand) run(ctx context.Context, out io.Writer) error {
 	}
 	p.elsewhere(&r.editFlags)
 	return p.err
+}
+
+// haveChanges says of the providers in the file of the settings whether their feeds are feeds of changes.
+func (r *renameCommand) haveChanges() (map[string]bool, error) {
+	changes := make(map[string]bool)
+	if r.File == "" { // the only provider may have another name
+		return changes, nil
+	}
+	formats, err := r.Formats()
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	for name, format := range formats {
+		changes[name] = format.Changes
+	}
+	return changes, nil
 }

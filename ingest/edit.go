@@ -36,9 +36,16 @@ func ForgetDocuments(ctx context.Context, a *archive.Archive, f store.Forgetting
 }
 
 // Rename is Rename of the [store.Store] beside jobs, as [Ingester.Forget] is: searches find the
-// events under their new ids.
+// events under their new ids. The error may be [store.ErrOtherKind].
 func (g *Ingester) Rename(ctx context.Context, r store.Renaming) (done store.Renamed, err error) {
 	err = g.edit(ctx, store.Rename, r.DryRun, []string{r.From, r.To}, func() (store.Job, error) {
+		changes := make(map[string]bool)
+		for _, t := range g.targets {
+			changes[t.Name] = t.Changes
+		}
+		if err := r.Check(ctx, g.store, changes); err != nil {
+			return store.Job{}, err
+		}
 		if g.Archive != nil && !r.DryRun {
 			if err := g.Archive.Rename(ctx, r.From, r.To); err != nil {
 				return store.Job{}, err

@@ -51,6 +51,9 @@ var ErrUncertain = errors.New("stored, perhaps not for good")
 // ErrNothing is returned by Forget and Rename when nothing is stored of the provider.
 var ErrNothing = errors.New("nothing is stored")
 
+// ErrOtherKind is returned by [Renaming.Check]: one of the two providers has a feed of changes.
+var ErrOtherKind = errors.New("their feeds are of two kinds")
+
 // ErrRemoved is returned by Records when an event was forgotten, or its provider renamed,
 // after Records had found the event and before it read it. Ask again.
 var ErrRemoved = errors.New("it was forgotten or renamed while it waited to be read: ask again")

@@ -122,6 +122,8 @@ func (s *Server) failed(err error) error {
 		return errStopping
 	case errors.Is(err, store.ErrNothing):
 		return &server.Error{Status: http.StatusNotFound, Code: "nothing_stored", Message: err.Error()}
+	case errors.Is(err, store.ErrOtherKind):
+		return &server.Error{Status: http.StatusUnprocessableEntity, Code: "other_kind", Message: err.Error()}
 	}
 	return err
 }

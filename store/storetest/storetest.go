@@ -85,6 +85,7 @@ var tests = map[string]func(*testing.T, func(*testing.T) Place){
 	"ApplyRecordsTheTimeZone": testApplyRecordsTheTimeZone,
 	"NothingStored":           testNothingStored,
 	"EditBesideJob":           testEditBesideJob,
+	"RenameToOtherKind":       testRenameToOtherKind,
 	"Jobs":                    testJobs,
 	"FinishRevalidates":       testFinishRevalidates,
 	"ApplyAsks":               testApplyAsks,
