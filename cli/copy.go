@@ -57,7 +57,7 @@ func (c *copyCommand) run(ctx context.Context, out, errOut io.Writer) (err error
 	}
 	from, err := readStore(ctx, c.from)
 	if err != nil {
-		return c.refused(noFile(err))
+		return c.refused(err)
 	}
 	defer closing(from, &err)
 	var t tally
