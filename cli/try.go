@@ -37,6 +37,7 @@ type tryCommand struct {
 	today  time.Time // that day; now if there is none
 
 	tables  *tables // of the feed that was read last; nil: none were read
+	came    bool    // a document did
 	repeats bool    // the last page of that feed is the one before, once more
 }
 
@@ -138,6 +139,9 @@ func (t *tryCommand) run(ctx context.Context, source string, std streams) error 
 	if t.row > 0 {
 		return t.printRow(std.out, rows, document.Bytes(), failed)
 	}
+	if !t.came && !t.asJSON {
+		return failed
+	}
 	report := rows.Report(got, t.Provider.Location, t.today)
 	if got != nil && got.Page.URL != nil && got.Page.Number == 1 && t.Provider.Pages != nil {
 		report.LookAt = append(report.LookAt, "the feed has one page, although `pages` is set")
@@ -196,6 +200,7 @@ func (t *tryCommand) read(ctx context.Context, source string, in io.Reader, kept
 	doc, err := openSource(ctx, p, source, in)
 	var pages feed.Pages
 	var before [32]byte // digest of the page before
+	t.came = t.came || err == nil
 	for err == nil {
 		doc.Parent = parent
 		got, failed := t.decode(doc, kept, rows)
