@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -63,6 +64,11 @@ everywhere when it ends, or it says after 5 seconds who has not got it yet.
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if len(files) > 0 && !s.once {
 				return usagef("files are snapshots to take once: add --once")
+			}
+			for _, name := range files {
+				if info, err := os.Stat(name); err == nil && info.IsDir() {
+					return usagef("%s is a folder: name the documents in it", name)
+				}
 			}
 			if s.force && !s.once {
 				return usagef("--force is for what is done once: add --once")
