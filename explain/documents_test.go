@@ -291,6 +291,8 @@ func TestLatestRow(t *testing.T) {
 	calendar := func(status string) string {
 		return "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:b\nDTSTART:20300102\nSUMMARY:T\nSTATUS:" + status + "\nEND:VEVENT\nEND:VCALENDAR\n"
 	}
+	excluded := time.Now().Format("20060102") // within the window in which rules are expanded
+	series := "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:b\nDTSTART:" + excluded + "\nSUMMARY:T\nRRULE:FREQ=DAILY;COUNT=3\nEXDATE:" + excluded + "\nEND:VEVENT\nEND:VCALENDAR\n"
 	const has = "no: the latest snapshot of a has its row, which was "
 	for name, tc := range map[string]struct {
 		format feed.Format
@@ -307,6 +309,7 @@ func TestLatestRow(t *testing.T) {
 			"b/1", "page 1, line 3: " + has + "ignored: it is not sold online",
 		},
 		"cancelled":              {ical.New(), []string{calendar("CANCELLED")}, "b/b", "page 1, line 2: " + has + "ignored: it is cancelled"},
+		"left out by an EXDATE":  {ical.New(), []string{series}, "b/" + excluded, "page 1, line 2: " + has + "ignored: an EXDATE leaves it out"},
 		"left out by a map":      {picky, []string{`{"id":"0"}` + "\n" + `{"id":"1","sold":false}`}, "1/1", "page 1, line 2: " + has + "ignored: the row has both ids"},
 		"other rows":             {dump.New(), []string{row("2", "x", "")}, "b/1", "no: it is not in the latest snapshot of a, and"},
 		"a row that would do":    {dump.New(), []string{row("1", "2026-01-02", "")}, "b/1", "no: it is not in the latest snapshot of a, and"},

@@ -21,13 +21,13 @@ type Row struct {
 	Deleted    []string      // ids of items of a feed of changes that it says are no longer there
 	Notes      []string      // what was read in spite of a doubt
 
-	Ignored []Ignored // of what was ignored, if the format reads the ids
+	Ignored []Ignored // of what was ignored, or left out by the row itself, if the format reads the ids
 
 	// Item is the id of the item of a feed of changes. Name and Parent are those of [Item].
 	Item, Name, Parent string
 }
 
-// An Ignored is something of a row that was ignored, with the ids that the provider wrote. Without an
+// An Ignored is something of a row that was ignored or left out, with the ids that the provider wrote. Without an
 // event id it is all with that base id.
 type Ignored struct {
 	BaseID, EventID string
@@ -57,6 +57,14 @@ func (b *Builder) Note(format string, args ...any) {
 	}
 	if text := fmt.Sprintf(format, args...); !slices.Contains(b.row.Notes, text) {
 		b.row.Notes = append(b.row.Notes, text)
+	}
+}
+
+// Without says of the row that [Builder.Row] has begun that it leaves out the event with these ids, and
+// why, for people. It is not counted, and for those who trace.
+func (b *Builder) Without(baseID, eventID, why string) {
+	if b.row != nil {
+		b.row.Ignored = append(b.row.Ignored, Ignored{baseID, eventID, why})
 	}
 }
 

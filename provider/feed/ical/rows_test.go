@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -308,6 +309,44 @@ func TestNotes(t *testing.T) {
 		}
 		if _, err := feed.Decode(doc, New(), "test", time.UTC); err != nil || strings.Join(notes, "\n") != test.want {
 			t.Errorf("%s: %v, %q", name, err, notes)
+		}
+	}
+}
+
+// What an EXDATE leaves out is told to those who trace, with the id that it had. It is not counted, and a change
+// that has its own place is kept.
+func TestWithout(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ lines, want string }{
+		"a time":              {"DTSTART" + madrid + ":20261120T200000\nRRULE:FREQ=DAILY;COUNT=3\nEXDATE" + madrid + ":20261121T200000", "u/20261121T190000Z"},
+		"an instant":          {"DTSTART" + madrid + ":20261120T200000\nRRULE:FREQ=DAILY;COUNT=3\nEXDATE:20261121T190000Z", "u/20261121T190000Z"},
+		"a day of times":      {"DTSTART" + madrid + ":20261120T200000\nRRULE:FREQ=DAILY;COUNT=3\nEXDATE;VALUE=DATE:20261121,20261122", "u/20261121T190000Z u/20261122T190000Z"},
+		"days":                {"DTSTART:20261120\nRRULE:FREQ=DAILY;COUNT=3\nEXDATE:20261120", "u/20261120"},
+		"all of them":         {"DTSTART:20261120\nRRULE:FREQ=DAILY;COUNT=1\nEXDATE:20261120", "u/20261120 u/"},
+		"one without a rule":  {"DTSTART:20261120\nEXDATE:20261120", "u/u u/"},
+		"one that is no time": {"DTSTART:20261120\nRRULE:FREQ=DAILY;COUNT=3\nEXDATE:20261130", ""},
+	} {
+		var got []string
+		doc := &feed.Document{
+			Body: io.NopCloser(strings.NewReader(calendarOf(veventOf(test.lines)))), Op: "read", Page: feed.Page{Began: received},
+			Trace: func(r *feed.Row) {
+				for _, i := range r.Ignored {
+					got = append(got, i.BaseID+"/"+i.EventID)
+					if i.EventID != "" && i.Why != "an EXDATE leaves it out" {
+						t.Errorf("%s: %+v", name, i)
+					}
+				}
+			},
+		}
+		f, err := feed.Decode(doc, New(), "test", time.UTC)
+		slices.Sort(got)
+		wants := strings.Fields(test.want)
+		slices.Sort(wants)
+		if err != nil || !slices.Equal(got, wants) {
+			t.Errorf("%s: %q, want %q, %v", name, got, test.want, err)
+		}
+		if f != nil && f.Seen != len(f.Events)+f.Ignored {
+			t.Errorf("%s: %d seen, %d events, %d ignored", name, f.Seen, len(f.Events), f.Ignored)
 		}
 	}
 }

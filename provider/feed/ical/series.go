@@ -41,11 +41,12 @@ type series struct {
 	master    *vevent // without a RECURRENCE-ID; nil if it is missing
 	overrides []*vevent
 
-	base   *span   // of the master
-	starts []start // original ones of the instances in the window, in order
-	cut    bool    // there are more of them
-	doubts []string
-	err    error // why the master is rejected
+	base     *span   // of the master
+	starts   []start // original ones of the instances in the window, in order
+	excluded []int64 // wall-clock times of those that an EXDATE leaves out
+	cut      bool    // there are more of them
+	doubts   []string
+	err      error // why the master is rejected
 }
 
 // utc is the zone of times with a Z.
@@ -145,12 +146,12 @@ func (c *converter) series(s *series) error {
 	if len(starts) > 0 {
 		c.begin(s.master)
 	}
+	for _, wall := range s.excluded {
+		c.Without(s.master.uid, s.instanceID(wall), "an EXDATE leaves it out")
+	}
 	for _, original := range starts {
 		wall := original.wall
-		id := s.master.uid
-		if s.master.repeats() {
-			id = base.id(wall)
-		}
+		id := s.instanceID(wall)
 		if ch, ok := single.find(c, base, wall); ok && len(ch.instances) == 0 {
 			ch.instances = append(ch.instances, instance{ch.span.start, id})
 		} else if ch := latest(later, wall); ch != nil {
@@ -171,6 +172,14 @@ func (c *converter) series(s *series) error {
 		}
 	}
 	return nil
+}
+
+// instanceID returns the id of the instance of the master that starts at a wall-clock time.
+func (s *series) instanceID(wall int64) string {
+	if s.master.repeats() {
+		return s.base.id(wall)
+	}
+	return s.master.uid
 }
 
 // An instance is one that a change takes the place of.
@@ -294,8 +303,11 @@ func (c *converter) originals(s *series) error {
 		}
 		excluded.add(o, base, struct{}{})
 	}
-	starts = slices.DeleteFunc(starts, func(s start) bool {
-		_, ok := excluded.find(c, base, s.wall)
+	starts = slices.DeleteFunc(starts, func(at start) bool {
+		_, ok := excluded.find(c, base, at.wall)
+		if ok {
+			s.excluded = append(s.excluded, at.wall)
+		}
 		return ok
 	})
 	// Of the same time twice the last counts, which RDATE gives with its own end. Two times
