@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -25,6 +24,7 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"fever/internal/harness"
 	"fever/internal/leak"
 	"fever/internal/postgrestest"
 )
@@ -72,6 +72,7 @@ func (l leakTested) Run() int {
 //	get TARGET         GET http://$ADDRESS/TARGET: the body and a line feed to stdout, the status, entity tag, cache control, Vary and Link to stderr
 //	ask METHOD TARGET [FIELD: VALUE]...
 //	                   a request to http://$OPS/TARGET: the body to stdout, the status to stderr
+//	health [FLAG]...   run fever health, again where the machine was too busy for an answer in time
 //	signal SIGNAL      send TERM, INT, HUP or KILL to fever serve
 //	end SIGNAL         send it and wait for the end; but for KILL it must give exit code 0
 //	insist SIGNAL      send it again and again until fever serve has ended by it
@@ -124,6 +125,7 @@ func TestScript(t *testing.T) {
 			"await":    await,
 			"get":      get,
 			"ask":      ask,
+			"health":   health,
 			"end":      end,
 		},
 	})
@@ -290,10 +292,9 @@ func nohup(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 func free(ts *testscript.TestScript, _ bool, args []string) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := harness.Free(context.Background())
 	ts.Check(err)
-	ts.Setenv(args[0], listener.Addr().String())
-	ts.Check(listener.Close())
+	ts.Setenv(args[0], address)
 }
 
 func swap(ts *testscript.TestScript, _ bool, _ []string) {
@@ -353,6 +354,20 @@ func ask(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = fmt.Fprintln(ts.Stderr(), response.Status)
 	ts.Check(err)
+}
+
+func health(ts *testscript.TestScript, neg bool, args []string) {
+	for range 30 {
+		err := ts.Exec("fever", append([]string{"health"}, args...)...)
+		if err != nil && strings.Contains(ts.ReadFile("stderr"), context.DeadlineExceeded.Error()) {
+			continue
+		}
+		if failed := err != nil; failed != neg {
+			ts.Fatalf("fever health failed: %t", failed)
+		}
+		return
+	}
+	ts.Fatalf("fever health got no answer in time")
 }
 
 // sendSignal sends a signal and returns the server.

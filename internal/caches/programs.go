@@ -160,8 +160,6 @@ func (p *program) start(ctx context.Context, dir, settings, listen, upstream str
 
 // listens waits until the program takes connections, or has ended.
 func (r *running) listens(ctx context.Context, dir, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
 	for {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		if err == nil {
@@ -187,7 +185,7 @@ func (r *running) end() error {
 	var err error
 	select {
 	case <-r.ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		err = fmt.Errorf("%s did not stop by itself", r.Path)
 		_ = r.Process.Kill()
 		<-r.ended
@@ -196,13 +194,4 @@ func (r *running) end() error {
 		err = errors.Join(err, e)
 	}
 	return err
-}
-
-// free returns a free address on loopback.
-func free(ctx context.Context) (string, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
 }

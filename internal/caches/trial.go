@@ -90,7 +90,7 @@ func newTrial(ctx context.Context, p program, w *witness, fever, dir, settings s
 		return t, err
 	}
 	t.stops = append(t.stops, func() error { stop(); return nil })
-	if t.address, err = free(ctx); err != nil {
+	if t.address, err = harness.Free(ctx); err != nil {
 		return t, err
 	}
 	process, err := p.start(ctx, filepath.Join(dir, p.binary), settings, t.address, tap)

@@ -54,8 +54,9 @@ func Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// patience is how long a process may take to stop.
-const patience = 20 * time.Second
+// patience is how long a process may take to stop. It is for one that hangs: on a busy machine it
+// takes its time.
+const patience = 2 * time.Minute
 
 // Start starts a server that logs JSON on standard error. It calls follow, unless that is nil,
 // with each line of the log, in order, from one goroutine that ends before Ended is closed. A

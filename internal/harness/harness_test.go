@@ -135,6 +135,19 @@ func TestListen(t *testing.T) {
 	}
 }
 
+func TestFree(t *testing.T) {
+	t.Parallel()
+	address, err := Free(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stop, err := Listen(t.Context(), address, http.NotFoundHandler())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+}
+
 func TestInTemp(t *testing.T) {
 	t.Parallel()
 	var folder string

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -59,6 +61,23 @@ func Get(ctx context.Context, url string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %s: %.200s", url, response.Status, body)
 	}
 	return body, nil
+}
+
+// Free returns an address of the loopback interface that is free, for a program that takes no
+// listener. Systems choose none of its ports by themselves, so nobody else gets it by chance
+// before the program does.
+func Free(ctx context.Context) (string, error) {
+	for {
+		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)) //nolint:gosec // a port is no secret
+		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		return address, listener.Close()
+	}
 }
 
 // Listen serves h at an address of the loopback interface, or at any port of that when it
