@@ -49,7 +49,7 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer, dir, fever, settings string) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute) // for a program that hangs
 	defer cancel()
 	if err := find(); err != nil {
 		return err

@@ -50,7 +50,7 @@ func newWitness(ctx context.Context, address string) (*witness, error) {
 
 // newClient returns a client that does not decompress.
 func newClient() *http.Client {
-	return &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: 10 * time.Second}
+	return &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: time.Minute}
 }
 
 // ask asks fever for one window.

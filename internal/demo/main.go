@@ -49,7 +49,7 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer, dir, fever, feeds string, every time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute) // for a fever that hangs
 	defer cancel()
 	var answers [][]byte
 	for n := range 3 {
@@ -66,18 +66,20 @@ func run(ctx context.Context, out io.Writer, dir, fever, feeds string, every tim
 	defer stop()
 
 	lines := make(chan harness.Line)
+	watching, enough := context.WithCancel(ctx)
+	defer enough()
 	process, err := harness.Start(harness.Command(ctx, fever, "serve", "--listen", "127.0.0.1:0", "--ops-listen", "", "--db", filepath.Join(dir, "demo.db"),
 		"--provider-url", url, "--every", every.String(), "--max-age", "0", "--log-format", "json"), func(line harness.Line) {
 		select {
 		case lines <- line:
-		case <-ctx.Done():
+		case <-watching.Done():
 		}
 	})
 	if err != nil {
 		return err
 	}
 	last, err := watch(ctx, out, process, lines, len(answers))
-	cancel()
+	enough()
 	if e := process.Stop(); err == nil {
 		err = e
 	}

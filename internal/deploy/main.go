@@ -38,7 +38,7 @@ func main() {
 	flag.Parse()
 	harness.Main("deploy", func(ctx context.Context, out io.Writer) error {
 		return harness.InTemp(func(dir string) error {
-			ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+			ctx, cancel := context.WithTimeout(ctx, time.Hour) // for a program that hangs
 			defer cancel()
 			return errors.Join(
 				manifests(ctx, out, filepath.Join(dir, "manifests"), *folder),
@@ -248,11 +248,10 @@ func (c *config) try(ctx context.Context, out io.Writer, root string, variables 
 	}
 	// With a database the sync was a process by itself, which the other hears of.
 	var body []byte
-	for tries := 0; !strings.Contains(string(body), "In a container"); tries++ {
-		if tries == 100 {
-			return fmt.Errorf("the search answers %s", body)
+	for began := time.Now(); !strings.Contains(string(body), "In a container"); harness.Pause(ctx, 20*time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			return fmt.Errorf("a minute after the sync the search answers %s", body)
 		}
-		time.Sleep(time.Duration(tries) * time.Millisecond)
 		if body, err = harness.Get(ctx, "http://"+p.Address+"/search?starts_at=2030-01-01T00:00:00Z&ends_at=2031-01-01T00:00:00Z"); err != nil {
 			return err
 		}

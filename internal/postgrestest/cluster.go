@@ -65,7 +65,7 @@ func (s *Server) Standby(name string) (*Server, error) {
 
 // Promote makes a standby a server of its own, and waits until it takes writes.
 func (s *Server) Promote() error {
-	if out, err := s.as(filepath.Join(s.bin, "pg_ctl"), "promote", "--wait", "--pgdata="+s.data()).CombinedOutput(); err != nil {
+	if out, err := s.as(filepath.Join(s.bin, "pg_ctl"), "promote", "--wait", "--timeout=300", "--pgdata="+s.data()).CombinedOutput(); err != nil {
 		return fmt.Errorf("promote: %w: %s", err, out)
 	}
 	return nil

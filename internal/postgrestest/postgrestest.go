@@ -134,7 +134,7 @@ func (s *Server) launch(name string, arguments ...string) error {
 	if err := s.command.Start(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // for a program that hangs
 	defer cancel()
 	for {
 		err := exec.CommandContext(ctx, filepath.Join(s.bin, "pg_isready"), "--quiet", "--host="+s.folder).Run()

@@ -28,7 +28,7 @@ func main() {
 }
 
 func run(ctx context.Context, fever, dir string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, time.Hour) // for a program that hangs
 	defer cancel()
 	fever, err := filepath.Abs(fever)
 	if err != nil {

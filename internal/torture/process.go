@@ -12,8 +12,8 @@ import (
 	"fever/internal/harness"
 )
 
-// patience bounds every wait.
-const patience = time.Minute
+// patience bounds every wait. It is for what hangs: on a busy machine things take their time.
+const patience = 5 * time.Minute
 
 // A process is a running fever serve.
 type process struct {
