@@ -185,15 +185,12 @@ func (l *link) reset() {
 
 func (p *Proxy) serve(client *net.TCPConn) {
 	p.mu.Lock()
-	address, refused := p.server, p.network == Refused || p.closed
+	address := p.server
 	p.mu.Unlock()
 	server, err := (&net.Dialer{}).DialContext(context.Background(), "unix", address)
-	if err != nil || refused {
+	if err != nil {
 		_ = client.SetLinger(0) // as a machine on which nobody listens
 		_ = client.Close()      // and nobody asks how that went
-		if err == nil {
-			_ = server.Close()
-		}
 		return
 	}
 	l := &link{client: client, server: server, ended: make(chan struct{}), lost: make(chan struct{})}
@@ -203,6 +200,9 @@ func (p *Proxy) serve(client *net.TCPConn) {
 		_ = server.Close()
 	})
 	p.mu.Lock()
+	if p.network == Refused || p.closed {
+		l.reset() // Network does that with those that it finds
+	}
 	p.links[l] = true
 	p.mu.Unlock()
 	defer func() {

@@ -171,7 +171,7 @@ func (r *rig) serve(ctx context.Context) (err error) {
 		r.closers = append(r.closers, r.standby.Stop)
 	}
 	if r.options.standby == synchronous {
-		if err := r.primary.Set("synchronous_standby_names", standbyName); err != nil {
+		if err := r.synchronize(ctx); err != nil {
 			return err
 		}
 	}
@@ -182,6 +182,24 @@ func (r *rig) serve(ctx context.Context) (err error) {
 		r.closers = append(r.closers, r.pool.Stop)
 	}
 	return nil
+}
+
+// synchronize has commits wait for the standby, and returns when they do.
+func (r *rig) synchronize(ctx context.Context) error {
+	if err := r.primary.Set("synchronous_standby_names", standbyName); err != nil {
+		return err
+	}
+	ctx, cancel := within(ctx, patience, "the standby is synchronous")
+	defer cancel()
+	for {
+		state, err := r.primary.Query(database, "select sync_state from pg_stat_replication")
+		if err != nil || state == "sync" {
+			return err
+		}
+		if wait(ctx, 20*time.Millisecond) != nil {
+			return fmt.Errorf("the standby is %q: %w", state, context.Cause(ctx))
+		}
+	}
 }
 
 // front is what the proxies are in front of.
@@ -221,8 +239,9 @@ func (r *rig) fault(what string, f func() error) error {
 	return err
 }
 
-// patience bounds every wait for what must come.
-const patience = 90 * time.Second
+// patience bounds every wait for what must come. It is for what hangs: on a busy machine things take
+// their time.
+const patience = 5 * time.Minute
 
 // progress waits until a version of each provider that nobody has asked for yet is found by the
 // searches of all replicas that run, and returns how long that took.

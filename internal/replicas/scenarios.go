@@ -322,7 +322,8 @@ func (r *rig) allow() {
 // stalled has a synchronous standby stand still. A commit that waits for it is acknowledged by
 // nobody, and nobody shows it.
 func stalled(ctx context.Context, r *rig) error {
-	const settled, d = 2 * time.Second, 20 * time.Second
+	// In all, less than the 30 seconds after which a replica gives a commit up, which is shown then.
+	const settled, d = 10 * time.Second, 12 * time.Second
 	err := r.fault(fmt.Sprintf("the synchronous standby stands still for %s", settled+d), func() error {
 		if err := r.standby.Pause(); err != nil {
 			return err
@@ -391,7 +392,7 @@ func start(ctx context.Context, r *rig) error {
 // upgrade has the database look like one of a newer version: what runs goes on serving and stores
 // nothing, what starts refuses it.
 func upgrade(ctx context.Context, r *rig) error {
-	const settled, d = 2 * time.Second, 8 * time.Second
+	const settled, d = 10 * time.Second, 8 * time.Second
 	err := r.fault(fmt.Sprintf("the format of the database is a newer one for %s", settled+d), func() error {
 		if _, err := r.primary.Query(database, "update fever.meta set format = format + 1000"); err != nil {
 			return err
