@@ -126,14 +126,7 @@ func TestServeWithoutSocket(t *testing.T) {
 // it waits, until it is told to stop.
 func TestServeWaitsForDatabase(t *testing.T) {
 	t.Parallel()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := "postgres://fever@" + listener.Addr().String() + "/fever?sslmode=disable"
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	const db = "postgres://fever@127.0.0.1:1/fever?sslmode=disable"
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	log, errOut := io.Pipe()

@@ -1,12 +1,16 @@
 package provider
 
 import (
+	"bufio"
+	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fever/provider/feed"
@@ -65,15 +69,10 @@ func TestAt(t *testing.T) {
 	}
 }
 
-// The time limit ends a format that has all of the document, and goes on for ever.
+// The time limit ends a format that has all of the document, and goes on for ever. Time is that of
+// the bubble.
 func TestExpired(t *testing.T) {
 	t.Parallel()
-	address := serveAt(t, "127.0.0.1", func(w http.ResponseWriter, r *http.Request) {
-		write(t, w, []byte("x"))
-		if r.URL.Path == "/chunked" {
-			_ = http.NewResponseController(w).Flush() // so there is no Content-Length
-		}
-	})
 	endless := feed.Format{Name: "endless", Decode: func(doc *feed.Document, b *feed.Builder) error {
 		if _, err := io.ReadAll(doc.Body); err != nil {
 			return err
@@ -82,18 +81,32 @@ func TestExpired(t *testing.T) {
 			if err := b.Expired(); err != nil {
 				return err
 			}
+			time.Sleep(time.Second)
 		}
 	}}
-	for _, path := range []string{"/", "/chunked"} {
-		p, err := New(Config{Format: endless, Name: "test", URL: "http://" + address + path, Timeout: 300 * time.Millisecond, MaxBytes: maxBytes})
-		if err != nil {
-			t.Fatal(err)
-		}
-		snapshot, err := p.fetch(t.Context(), feed.Validators{}, nil)
-		wantFailure(t, snapshot, err, feed.KindTimeout, http.StatusOK)
-		failure, ok := errors.AsType[*feed.Error](err)
-		if !ok || !failure.Whole || !strings.Contains(err.Error(), "not done within 300ms: while decoding the rows of the answer, all 1 bytes of which have come") {
-			t.Error(err)
-		}
+	for _, answer := range []string{"Content-Length: 1\r\n\r\nx", "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			p, err := New(Config{Format: endless, Name: "test", URL: "http://127.0.0.1/feed", Timeout: plenty, MaxBytes: maxBytes})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+				near, far := net.Pipe()
+				go func() {
+					if _, err := http.ReadRequest(bufio.NewReader(far)); err != nil {
+						t.Error(err)
+					}
+					_, _ = io.WriteString(far, "HTTP/1.1 200 OK\r\n"+answer) // the client says how that went
+				}()
+				return near, nil
+			}
+			snapshot, err := p.fetch(t.Context(), feed.Validators{}, nil)
+			wantFailure(t, snapshot, err, feed.KindTimeout, http.StatusOK)
+			failure, ok := errors.AsType[*feed.Error](err)
+			if !ok || !failure.Whole || !strings.Contains(err.Error(), "not done within 1m0s: while decoding the rows of the answer, all 1 bytes of which have come") {
+				t.Error(err)
+			}
+			p.transport.CloseIdleConnections()
+		})
 	}
 }

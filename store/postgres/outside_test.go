@@ -381,9 +381,9 @@ func TestStandbyStalls(t *testing.T) {
 
 	// The server has a commit wait when it has read its settings.
 	waits := func(pid uint32) bool {
-		return answer[bool](t, reader, "select exists (select from pg_sleep(0.01), pg_stat_activity where pid = $1 and wait_event = 'SyncRep' and query_start < clock_timestamp() - interval '1 second')", int64(pid))
+		return answer[bool](t, reader, "select exists (select from pg_sleep(0.01), pg_stat_activity where pid = $1 and wait_event = 'SyncRep' and query_start < clock_timestamp() - interval '3 seconds')", int64(pid))
 	}
-	limited := connect(t, with(t, place, "statement_timeout", "100"))
+	limited := connect(t, with(t, place, "statement_timeout", "1000"))
 	ended := make(chan error, 1)
 	ctx, giveUp := context.WithCancel(t.Context())
 	defer giveUp()
@@ -403,7 +403,7 @@ func TestStandbyStalls(t *testing.T) {
 	}
 	giveUp()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("the commit that waits for ten times its statement_timeout: %v", err)
+		t.Errorf("the commit that waits for three times its statement_timeout: %v", err)
 	}
 
 	// With pgx's other handler the end of the context makes a success.
@@ -438,13 +438,17 @@ func TestStandbyStalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if err := tx.Commit(short); err != nil || !strings.HasPrefix(notice, "01000: The transaction has already committed locally, but might not have been replicated to the standby") {
+	ctx, giveUp = context.WithCancel(t.Context())
+	defer giveUp()
+	go func() { ended <- tx.Commit(ctx) }()
+	for !waits(conn.PgConn().PID()) {
+	}
+	giveUp()
+	if err := <-ended; err != nil || !strings.HasPrefix(notice, "01000: The transaction has already committed locally, but might not have been replicated to the standby") {
 		t.Errorf("error %v, notice %q", err, notice)
 	}
 
-	s.commitLimit = 200 * time.Millisecond
+	s.commitLimit = 2 * time.Second // more than the server needs until it waits
 	if _, _, err := s.Apply(t.Context(), storetest.Snapshot("a", 2, storetest.Sample("a", 1, 2)), job); !errors.Is(err, store.ErrUncertain) {
 		t.Errorf("error %v", err)
 	}
