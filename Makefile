@@ -12,6 +12,10 @@ INTERRUPTED := trap 'exit 130' HUP INT TERM
 # The command with which make test runs the tests.
 GOTEST ?= go test
 
+# After so long the tests of a package hang. A slow machine that does something else as well needs
+# more than the ten minutes that go test allows.
+HANGS := 1h
+
 # The build tags of tests that need another program. .golangci.yml lists them, too.
 TAGS := browser
 
@@ -39,11 +43,11 @@ run: build ## build, collect from the real provider and serve http://localhost:8
 
 .PHONY: test
 test: ## run all tests that need nothing but Go
-	$(GOTEST) ./...
+	$(GOTEST) -timeout $(HANGS) ./...
 
 .PHONY: browser
 browser: ## run the tests in a browser: of the status page, and of pages that read answers (chromium)
-	$(GOTEST) -tags browser -count=1 -run 'InBrowser$$' ./ops/page ./httpapi
+	$(GOTEST) -tags browser -count=1 -timeout $(HANGS) -run 'InBrowser$$' ./ops/page ./httpapi
 
 .PHONY: screenshots
 screenshots: ## take pictures of the status page in Chromium, into bin/screenshots
@@ -172,7 +176,7 @@ tidy-check:
 # TestScript.
 .PHONY: race
 race: ## run all tests with the race detector, in any order, twice (a C compiler)
-	CGO_ENABLED=1 GORACE=atexit_sleep_ms=10 go test -race -short -shuffle=on -count=$(RACES) -timeout 20m ./...
+	CGO_ENABLED=1 GORACE=atexit_sleep_ms=10 go test -race -short -shuffle=on -count=$(RACES) -timeout $(HANGS) ./...
 
 .PHONY: deploy-check
 deploy-check: ## check the alerts and the configuration of Prometheus, and run the alerts' tests (promtool)

@@ -100,7 +100,7 @@ func TestAllowOriginInBrowser(t *testing.T) {
 		}))
 	}
 
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute) // for a browser that hangs
 	defer cancel()
 	browser := harness.Command(ctx, path, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--user-data-dir="+t.TempDir(), origin+"/?"+url.Values{"base": bases}.Encode())

@@ -183,11 +183,11 @@ func (l *connLimiter) slow(what waitFor, patience time.Duration) (slow []*conn, 
 // close closes connections: their goroutines find out by themselves. It counts them, and
 // logs the reason once a minute. The caller holds mu.
 func (l *connLimiter) close(reason string, count *atomic.Int64, conns []*conn) {
+	count.Add(int64(len(conns))) // before a client sees its end, and may look
 	for _, c := range conns {
 		delete(l.open, c)
 		_ = c.Close() // the client may have been quicker
 	}
-	count.Add(int64(len(conns)))
 	now := l.now()
 	if now-l.warned[reason] < time.Minute {
 		return

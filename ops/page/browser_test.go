@@ -48,10 +48,10 @@ func startBrowser(t *testing.T) browser {
 	if len(temporary) > 50 { // it leaves no room for a socket's path
 		temporary = "/tmp"
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute) // for a browser that hangs
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx,
-		chromedp.ExecPath(path),
+		chromedp.ExecPath(path), chromedp.WSURLReadTimeout(5*time.Minute),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Env("TMPDIR="+temporary), // it makes a socket there
 		chromedp.Flag("disable-quic", true),
@@ -91,7 +91,7 @@ func evaluate[T any](b browser, expression string) T {
 // until waits for a JavaScript expression to be true.
 func (b browser) until(expression string) {
 	b.t.Helper()
-	if _, err := chromedp.Run(b, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(2*time.Minute))); err != nil {
+	if _, err := chromedp.Run(b, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(10*time.Minute))); err != nil {
 		b.t.Fatalf("%s: %v", expression, err)
 	}
 }
