@@ -55,6 +55,7 @@ const (
 	output                 // contains groups, and may be missing
 	group                  // base_event or base_plan: has what its occurrences share
 	occurrence             // event or plan: one row
+	ignored                // one that is not sold online
 	zone
 )
 
@@ -80,8 +81,12 @@ func (d *decoder) decode() error {
 		case xmlscan.StartTag:
 			err = d.enter()
 		case xmlscan.EndTag:
-			if d.roles[d.Depth+1] == occurrence {
+			switch d.roles[d.Depth+1] {
+			case occurrence:
 				err = d.endRow()
+			case ignored:
+				d.endIgnored()
+			default:
 			}
 		case xmlscan.EndDocument:
 			return nil
@@ -109,8 +114,8 @@ func (d *decoder) enter() error {
 		d.beginGroup(own)
 	case occurrence:
 		if !d.group.online {
-			d.ignoreRow(own)
-			r = other
+			d.beginIgnored(own)
+			r = ignored
 			break
 		}
 		d.beginRow(own)

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"fever/event"
 	"fever/internal/feedtest"
@@ -231,5 +234,29 @@ func TestPrefixes(t *testing.T) {
 				t.Errorf("%q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestPlaces has those who trace find every row in the document, whatever became of it.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	const text = `<eventList><output>
+<base_event base_event_id="1" sell_mode="online" title="T"><event event_id="kept" event_start_date="2026-01-02"/>
+<event event_id="rejected"><zone/></event></base_event>
+<base_event base_event_id="2" sell_mode="offline"><event event_id="ignored"/>
+<event event_id="ignored, too"><zone zone_id="1"/><event/></event></base_event></output></eventList>`
+	var got []string
+	doc := &feed.Document{Body: io.NopCloser(strings.NewReader(text)), Op: "read", Trace: func(r *feed.Row) {
+		got = append(got, fmt.Sprintf("%d: %s", r.Line, text[r.Offset:][:r.Length]))
+	}}
+	f, err := feed.Decode(doc, New(0), "test", time.UTC)
+	want := []string{
+		`2: <event event_id="kept" event_start_date="2026-01-02"/>`,
+		`3: <event event_id="rejected"><zone/></event>`,
+		`4: <event event_id="ignored"/>`,
+		`5: <event event_id="ignored, too"><zone zone_id="1"/><event/></event>`,
+	}
+	if err != nil || f.Ignored != 2 || !slices.Equal(got, want) {
+		t.Errorf("%+v, %v: %q", f, err, got)
 	}
 }

@@ -88,8 +88,7 @@ func (d *decoder) beginRow(own dialect) {
 		}
 	}
 	r := &d.row
-	r.line = d.TagLine()
-	r.offset, r.placed = d.TagOffset()
+	d.place()
 	r.bad = nil
 	r.text = append(r.text[:0], feed.Trim(id.of(own))...)
 	r.idEnd = len(r.text)
@@ -107,8 +106,14 @@ func (d *decoder) beginRow(own dialect) {
 	r.end = r.local("end date", end.of(own))
 }
 
-// ignoreRow ignores the occurrence of a group that is not sold online.
-func (d *decoder) ignoreRow(own dialect) {
+// place notes where the row begins.
+func (d *decoder) place() {
+	d.row.line = d.TagLine()
+	d.row.offset, d.row.placed = d.TagOffset()
+}
+
+// beginIgnored begins the occurrence of a group that is not sold online.
+func (d *decoder) beginIgnored(own dialect) {
 	var id named
 	for _, a := range d.Attrs {
 		switch string(a.Name) {
@@ -118,7 +123,20 @@ func (d *decoder) ignoreRow(own dialect) {
 			id[planDialect] = a.Value
 		}
 	}
-	d.IgnoreEvent(d.group.baseID, string(feed.Trim(id.of(own))), d.TagLine(), "it is not sold online")
+	d.place()
+	d.row.text = append(d.row.text[:0], feed.Trim(id.of(own))...)
+}
+
+func (d *decoder) endIgnored() {
+	d.endsAt()
+	d.IgnoreEvent(d.group.baseID, string(d.row.text), d.row.line, "it is not sold online")
+}
+
+// endsAt says where the row was that ends here.
+func (d *decoder) endsAt() {
+	if d.row.placed {
+		d.At(d.row.offset, d.Offset())
+	}
 }
 
 // local reads a date. If it is absent, local returns the zero value.
@@ -136,9 +154,7 @@ func (r *rowValues) local(field string, value []byte) event.Local {
 // endRow keeps the occurrence, or rejects it.
 func (d *decoder) endRow() error {
 	r := &d.row
-	if r.placed {
-		d.At(r.offset, d.Offset())
-	}
+	d.endsAt()
 	text := string(r.text[:r.toEnd])
 	if r.bad != nil {
 		d.Reject(d.group.baseID, text[:r.idEnd], r.line, r.bad.Error())
