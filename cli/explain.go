@@ -37,8 +37,9 @@ tells them, the bytes. With --starts-at, --ends-at or --match, the parameters of
 search, it says whether that search finds the event, and why.
 
 The event is its public id, provider/base id/event id, or a part of its title in any
-case, with or without accents. If no such event is stored and you gave its id or ids,
-explain lists the rows with these ids that jobs have rejected, as far as their
+case, with or without accents. An id, or ids, from before fever rename name it, too,
+while the record of that is kept. If no such event is stored and you gave its id or
+ids, explain lists the rows with these ids that jobs have rejected, as far as their
 outcomes tell. Then it reads the documents of the archive again, the newest first and
 for at most a minute, and says whether such a row was rejected, ignored or deleted,
 and how far back it has looked. While fever serve runs, that looks for ten seconds.

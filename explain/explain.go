@@ -47,6 +47,9 @@ type Event struct {
 	ID uuid.UUID `json:"id"`
 	event.Record
 
+	// Renamed says that the question names the event as it was called before. It is nil if it is called so now.
+	Renamed *Renamed `json:"renamed,omitempty"`
+
 	FirstJob uint64 `json:"first_job,omitempty"` // brought it first; 0: it is no longer on record
 	LastJob  uint64 `json:"last_job,omitempty"`  // brought its values; likewise
 	// Rejected is the newest row with its ids that a job has rejected since its values came. It counts all jobs on
@@ -125,7 +128,8 @@ func (r *Rejection) by(job *store.Job) {
 // provider/base id/event id as [event.Key.String] has it, or a part of a title in any case, with or without accents. Of
 // several titles those that are the whole text count alone. S is a search to explain the answer
 // of, or nil. It reads all events to find a title, and all keys to find an id. No title begins
-// with the name of a stored provider and has ids after that. The documents tell where the values come
+// with the name of a stored provider and has ids after that. An id or a key may be the one that an event had before its
+// provider was renamed. The documents tell where the values come
 // from and, of an id or a key that is not stored, what became of its rows.
 func Explain(ctx context.Context, st store.Store, docs *Documents, text string, s *Search) (Answer, error) {
 	answer := Answer{Events: []Event{}, Rejections: []Rejection{}}
@@ -137,6 +141,16 @@ func Explain(ctx context.Context, st store.Store, docs *Documents, text string, 
 	if err != nil {
 		return answer, err
 	}
+	var renamed *Renamed
+	if len(found) == 0 {
+		var now *event.Record
+		if now, renamed, err = formerly(ctx, st, text); err != nil {
+			return answer, err
+		}
+		if now != nil {
+			found = append(found, *now)
+		}
+	}
 	if len(found) == 0 {
 		if err := answer.miss(ctx, st, text, locations); err != nil {
 			return answer, err
@@ -146,6 +160,7 @@ func Explain(ctx context.Context, st store.Store, docs *Documents, text string, 
 	}
 	for i := range found {
 		e := explained(&found[i], locations[found[i].Provider])
+		e.Renamed = renamed
 		if s != nil {
 			e.Search = s.judge(&found[i].Event, locations[found[i].Provider])
 		}

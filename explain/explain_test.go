@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +126,42 @@ func TestExplain(t *testing.T) {
 		e.CountedIn != "Europe/Madrid" || e.OwnZone || e.MinPrice.String() != "20" ||
 		fmt.Sprintf("%q", e.Uncounted) != `["" "it has no tickets left" "its provider gives no price"]` {
 		t.Errorf("%+v", e)
+	}
+}
+
+// TestRenamed asks for an event by what named it before its provider was renamed, twice.
+func TestRenamed(t *testing.T) {
+	t.Parallel()
+	st := filled(t, []event.Event{made(t, "1", "T", "2026-01-02", ""), made(t, "2", "U", "2026-01-02", "")}, nil)
+	var records []store.Job
+	for _, names := range [][2]string{{"a", "b"}, {"b", "c"}} {
+		done, err := st.Rename(t.Context(), store.Renaming{From: names[0], To: names[1]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, done.Record)
+	}
+	key := func(provider string) event.Key { return event.Key{Provider: provider, BaseID: "b", EventID: "2"} }
+	for ask, want := range map[string]*Renamed{
+		key("c").ID().String(): nil,
+		key("b").ID().String(): {"b", records[1].ID, records[1].Started},
+		key("a").ID().String(): {"a", records[0].ID, records[0].Started},
+		"a/b/2":                {"a", records[0].ID, records[0].Started},
+	} {
+		answer, err := Explain(t.Context(), st, new(Documents), ask, nil)
+		if err != nil || len(answer.Events) != 1 || answer.Events[0].Key != key("c") || !reflect.DeepEqual(answer.Events[0].Renamed, want) {
+			t.Errorf("%s: %+v, %v", ask, answer, err)
+			continue
+		}
+		told := slices.ContainsFunc(answer.Events[0].Facts(), func(f Fact) bool { return strings.Contains(f.Value, "was renamed") })
+		if told != (want != nil) {
+			t.Errorf("%s: %v", ask, answer.Events[0].Facts())
+		}
+	}
+	for _, ask := range []string{"a/b/3", "d/b/2", key("d").ID().String()} {
+		if answer, err := Explain(t.Context(), st, new(Documents), ask, nil); err != nil || len(answer.Events) > 0 {
+			t.Errorf("%s: %+v, %v", ask, answer, err)
+		}
 	}
 }
 

@@ -38,6 +38,9 @@ func (e *Event) Facts() (facts []Fact) {
 		add("rejected", "a row with %s, and nothing of that row is stored: %s", ids, r)
 	}
 	add("event", "%s, id %s", e.Key, e.ID)
+	if r := e.Renamed; r != nil {
+		add("", "with the ids that were asked for until its provider, %s then, was renamed %s (record %d)", r.From, r.At.Format(moment), r.Record)
+	}
 	add("first seen", "%s, %s", e.FirstSeen.Format(moment), ofJob(e.FirstJob))
 	later := ""
 	if len(e.History) > 0 && e.History[0].At.After(e.LastChanged) {

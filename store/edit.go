@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"fever/event"
@@ -57,9 +58,22 @@ func (r *Renaming) Record(done Renamed, started time.Time) Job {
 	return Job{
 		Provider: r.To, Trigger: Rename, Started: started,
 		Seen: done.Events, New: done.Events - done.Known, Changed: done.Changed, Unchanged: done.Known - done.Changed,
-		Message: fmt.Sprintf("all that was stored of %s: %s, %d of them known already, and %s",
-			r.From, amount(done.Events, "event"), done.Known, amount(done.Jobs, "outcome of a job", "outcomes of jobs")),
+		Message: fmt.Sprintf("%s%s: %s, %d of them known already, and %s",
+			allOf, r.From, amount(done.Events, "event"), done.Known, amount(done.Jobs, "outcome of a job", "outcomes of jobs")),
 	}
+}
+
+// allOf begins the message of a record of Rename. The old name follows, and a colon.
+const allOf = "all that was stored of "
+
+// RenamedFrom returns the old name of the provider if the job is a record of Rename, else "".
+func (j *Job) RenamedFrom() string {
+	after, found := strings.CutPrefix(j.Message, allOf)
+	name, _, _ := strings.Cut(after, ":")
+	if j.Trigger != Rename || !found || event.ValidProvider(name) != nil {
+		return ""
+	}
+	return name
 }
 
 // amount writes how many things there are: "1 event", "2 events". The plural is to be given
