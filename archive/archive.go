@@ -74,18 +74,21 @@ func Open(place Place, keep time.Duration, size int64) (*Archive, error) {
 	return a, nil
 }
 
-// mostSpared is the most that is spared: see spared.
+// mostSpared is the most that is left to others: see [Archive.Full].
 const mostSpared = 1 << 30
 
-// spared returns an error if the volume has so little room that it must be left to others, such as the
-// data file: a tenth of the volume, or mostSpared.
-func (a *Archive) spared() error {
+// Full returns an error if no document can be kept, because the volume has so little room that it must be left to
+// others, such as the data file: a tenth of the volume, or mostSpared.
+func (a *Archive) Full() error {
 	size, free := a.room()
 	if least := min(size/10, mostSpared); free < least {
 		return fmt.Errorf("the volume has %d MiB left, and the last %d MiB are not for the archive: give it more room, or make --archive-size smaller", free>>20, least>>20)
 	}
 	return nil
 }
+
+// Shared reports whether other processes may write to the place, too.
+func (a *Archive) Shared() bool { return a.place.remote() }
 
 // Close releases the archive. No job may be under way.
 func (a *Archive) Close() error {
@@ -125,7 +128,9 @@ func (a *Archive) segmentFor(ctx context.Context, provider string, now time.Time
 	if err != nil {
 		return nil, err
 	}
+	var committed time.Time
 	if s != nil && s.full(now, a.most()) {
+		committed = s.committed
 		if err := a.place.end(ctx, s); err != nil {
 			return nil, err
 		}
@@ -142,7 +147,7 @@ func (a *Archive) segmentFor(ctx context.Context, provider string, now time.Time
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s.busy = true
+	s.busy, s.committed = true, committed
 	a.segments[provider], a.counted = s, false
 	return s, a.cut(ctx, now)
 }

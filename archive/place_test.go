@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"fever/provider/feed"
 )
 
 // places returns functions for places of each kind. Each makes a new one, and returns how a process opens that.
@@ -253,5 +255,76 @@ func TestSize(t *testing.T) {
 		if err := errors.Join(a.Close(), a.place.Close()); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestCommitted asks when the newest job began whose documents were committed, also after jobs that failed, brought
+// nothing or were no jobs, in a segment that one of them has begun, and in another process.
+func TestCommitted(t *testing.T) {
+	folder, bucket := places(t)
+	for name, make := range map[string]func() func() Place{"folder": folder, "bucket": bucket} {
+		t.Run(name, func(t *testing.T) {
+			place := make()
+			want := func(a *Archive, ms int64) {
+				t.Helper()
+				j := a.Begin(t.Context(), "feverup")
+				if _, err := j.Unsettled(); err != nil {
+					t.Fatal(err)
+				}
+				got := j.Committed()
+				if err := j.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if ms == 0 && !got.IsZero() || ms > 0 && !got.Equal(time.UnixMilli(ms)) {
+					t.Errorf("it says %v, want %d ms", got, ms)
+				}
+			}
+			restart := func(a *Archive) *Archive {
+				if a != nil {
+					if err := errors.Join(a.Close(), a.place.Close()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				a, err := Open(place(), 0, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return a
+			}
+			job := func(a *Archive, n uint64, end func(*Job) error) {
+				t.Helper()
+				j := a.Begin(t.Context(), "feverup")
+				j.Document().Keep(Head{Job: n, Started: time.UnixMilli(int64(n))})
+				if err := errors.Join(end(j), j.Close()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			fails := func(j *Job) error {
+				return errors.Join(j.Sync(), j.End(Outcome{At: time.Now(), Failure: feed.KindMalformed}))
+			}
+
+			a := restart(nil)
+			want(a, 0)
+			job(a, 1, fails)
+			want(a, 0)
+			put(t, a, 2, []byte("two"))
+			want(a, 2)
+			job(a, 3, fails)
+			if err := a.ForgetGone(t.Context(), "feverup", "2026-01-01T00:00:00Z"); err != nil {
+				t.Fatal(err)
+			}
+			want(a, 2)
+			if !a.place.remote() { // there the segment that begins would have no objects
+				a.segments["feverup"].began = time.Now().Add(-maxAge)
+				job(a, 4, (*Job).Drop)
+				want(a, 2)
+			}
+			put(t, a, 5, []byte("five"))
+			a = restart(a)
+			want(a, 5)
+			if err := errors.Join(a.Close(), a.place.Close()); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }

@@ -43,6 +43,8 @@ type segment struct {
 	pieces  int   // in the index when the last job ended
 
 	open *Head // of the last document, until it is known what became of its job
+	// committed is when the newest job began whose documents were committed; zero: that is not known.
+	committed time.Time
 
 	parts int   // objects that a bucket has of it
 	last  int64 // where the last one begins
@@ -149,7 +151,9 @@ func (s *segment) scan(r io.Reader) error {
 			_, err = readDocument(rec.content, s.open)
 			s.size, added = rec.end(), added[:0]
 		case outcomeRecord:
-			s.ended(rec.end())
+			var outcome Outcome
+			_ = readOutcome(rec.content, &outcome) // readers are told
+			s.ended(rec.end(), &outcome)
 			added = added[:0]
 		}
 		if err != nil {
@@ -158,8 +162,11 @@ func (s *segment) scan(r io.Reader) error {
 	}
 }
 
-// ended notes that a job has ended at a place of the segment.
-func (s *segment) ended(at int64) {
+// ended notes that a job has ended at a place of the segment, and what became of its documents.
+func (s *segment) ended(at int64, outcome *Outcome) {
+	if s.open != nil && s.open.GoneBefore == "" && outcome.Known() && outcome.Failure == "" {
+		s.committed = s.open.Started
+	}
 	s.size, s.open = at, nil
 	if s.first == 0 {
 		s.first = at

@@ -51,6 +51,15 @@ func (j *Job) Unsettled() (*Head, error) {
 	return s.open, nil
 }
 
+// Committed returns when the provider's newest job began whose documents were committed, by the newest segment. It
+// is zero if that has none of such a job. It tells nothing before [Job.Unsettled].
+func (j *Job) Committed() time.Time {
+	if j.segment == nil {
+		return time.Time{}
+	}
+	return j.segment.committed
+}
+
 // reach opens the segment of the job.
 func (j *Job) reach() (err error) {
 	if j.segment != nil || j.err != nil {
@@ -97,7 +106,7 @@ func (j *Job) End(outcome Outcome) error {
 			err = j.segment.append(appendRecord(nil, outcomeRecord, content))
 		}
 		if err == nil {
-			j.segment.ended(j.segment.size)
+			j.segment.ended(j.segment.size, &outcome)
 		}
 		j.fail(err)
 	}
@@ -343,7 +352,7 @@ func (w *Writer) step() error {
 func (w *Writer) flush() error {
 	var out []byte
 	if w.block.pieces > 0 {
-		if err := w.job.archive.spared(); err != nil {
+		if err := w.job.archive.Full(); err != nil {
 			return err
 		}
 		out = appendRecord(out, blockRecord, binary.AppendUvarint(nil, uint64(w.block.pieces)), w.block.table,

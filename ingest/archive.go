@@ -32,7 +32,34 @@ func (g *Ingester) beginArchive(ctx context.Context, j *job) {
 			err = last.End(outcome)
 		}
 	}
-	g.unreached(ctx, j, errors.Join(err, last.Close()))
+	err = errors.Join(err, last.Close())
+	if err == nil && g.owes(j, last.Committed()) {
+		j.owed = true
+		g.log.InfoContext(ctx, "the archive lacks the latest snapshot: the whole feed is fetched", "job", j.record.ID, "provider", j.Name)
+	}
+	g.unreached(ctx, j, err)
+}
+
+// betweenOwed is how long no job asks again for what the archive lacks: it may fail for long.
+const betweenOwed = time.Hour
+
+// owes reports whether a job is to get the whole feed, even if that has not changed, because the archive lacks the
+// documents of the latest snapshot. The newest job whose documents it has began at a time.
+func (g *Ingester) owes(j *job, committed time.Time) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.snapshot == 0, !committed.Truncate(time.Millisecond).Before(j.snapshotBegan.Truncate(time.Millisecond)):
+		return false
+	case j.Changes: // the page cannot be had again
+		return false
+	case g.shared != nil && !g.Archive.Shared() && j.brought != j.snapshot: // it may be in the archive of another process
+		return false
+	case j.record.Started.Before(j.unowed), g.Archive.Full() != nil:
+		return false
+	}
+	j.unowed = j.record.Started.Add(betweenOwed)
+	return true
 }
 
 // outcomeOf finds out whether the document with a head, the last one before a process ended, was

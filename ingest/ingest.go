@@ -147,14 +147,18 @@ type target struct {
 	kind    feed.Kind // of the newest failure, until a job completes
 	message string
 
-	snapshot           uint64 // the job that brought the latest snapshot
-	accepted, rejected int    // rows of that
+	snapshot           uint64    // the job that brought the latest snapshot
+	snapshotBegan      time.Time // when that job did
+	accepted, rejected int       // rows of that
 	suspect            Suspicion
 	refused            Suspicion // of the newest job, if it was refused for that
 
 	generation uint64 // of a feed of changes
 	at         cursor // of that
 	replaying  uint64 // generation, by the archive, of the harvest that is replayed
+
+	brought uint64    // the latest snapshot of this process
+	unowed  time.Time // no job asks for what the archive lacks before
 }
 
 // background is what the jobs share that nobody waits for.

@@ -113,6 +113,7 @@ type job struct {
 	replayed *archive.Document // the first one of the job that is run again; nil: none is
 	archive  *archive.Job      // nil: nobody keeps the documents
 	unkept   error             // why a document that was decoded cannot be kept
+	owed     bool              // the archive is to get the whole feed, changed or not
 	// generation is that of the harvest that the documents are of; 0: they are of no feed of changes.
 	generation uint64
 	taken      time.Time      // as of when the page under way of that feed counts, by the clock of the store
@@ -307,7 +308,7 @@ func (g *Ingester) collect(ctx context.Context, j *job) (err error) {
 // provider's time zone as well as for the source: a feed that is the same under another
 // zone has to be stored again.
 func (g *Ingester) validators(ctx context.Context, j *job) (feed.Validators, error) {
-	if j.force {
+	if j.force || j.owed {
 		return feed.Validators{}, nil
 	}
 	last, err := g.store.Validators(ctx, j.Name)

@@ -243,7 +243,7 @@ func (g *Ingester) recallAgain(ctx context.Context, t *target) error {
 	}
 	t.stored, t.tried = t.stored || fresh.stored, t.tried || fresh.tried
 	t.success, t.suspect = fresh.success, fresh.suspect
-	t.snapshot, t.accepted, t.rejected = fresh.snapshot, fresh.accepted, fresh.rejected
+	t.snapshot, t.snapshotBegan, t.accepted, t.rejected = fresh.snapshot, fresh.snapshotBegan, fresh.accepted, fresh.rejected
 	t.generation, t.at = fresh.generation, fresh.at
 	return nil
 }
@@ -269,13 +269,14 @@ func (t *target) completed(record *store.Job) {
 		t.kind, t.message = "", ""
 	}
 	if !record.NotModified {
+		t.brought = record.ID
 		t.applied(record, Suspicion(record.Suspect))
 	}
 }
 
 // applied makes the snapshot of a job the latest one.
 func (t *target) applied(record *store.Job, suspect Suspicion) {
-	t.snapshot, t.accepted, t.rejected, t.suspect = record.ID, accepted(record), record.Rejected, suspect
+	t.snapshot, t.snapshotBegan, t.accepted, t.rejected, t.suspect = record.ID, record.Started, accepted(record), record.Rejected, suspect
 }
 
 // suspicion returns how suspect the latest snapshot is.
