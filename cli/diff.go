@@ -86,16 +86,23 @@ func (d *diffCommand) run(ctx context.Context, ids []uint64, out io.Writer, log 
 		return err
 	}
 	defer func() { err = cmp.Or(err, os.RemoveAll(folder)) }()
-	before, err := d.snapshot(ctx, place, filepath.Join(folder, "before.db"), &older, log)
+	before, wrongBefore, err := d.snapshot(ctx, place, filepath.Join(folder, "before.db"), &older)
 	if err != nil {
 		return err
 	}
 	defer closing(before, &err)
-	after, err := d.snapshot(ctx, place, filepath.Join(folder, "after.db"), &newer, log)
+	after, wrongAfter, err := d.snapshot(ctx, place, filepath.Join(folder, "after.db"), &newer)
 	if err != nil {
 		return err
 	}
 	defer closing(after, &err)
+	told := ""
+	for _, wrong := range []error{wrongBefore, wrongAfter} {
+		if wrong != nil && wrong.Error() != told {
+			told = wrong.Error()
+			log.Warn("a part of the archive, with other jobs, cannot be read", "error", wrong)
+		}
+	}
 	m := replay.Merge{Stored: before, Replayed: after, Results: map[string]replay.Result{newer.Provider: {Committed: 1}}}
 	all := differences{all: ofSnapshots(m.Differences(ctx))}
 	buffered := bufio.NewWriterSize(out, 64<<10)
@@ -173,28 +180,29 @@ func archivedJobs(ctx context.Context, place archive.Place, providers []string) 
 }
 
 // snapshot returns a new store with what a job brought or, of a feed of changes, with what was known
-// after it. That needs the documents of all jobs before. Damage to others is logged.
-func (d *diffCommand) snapshot(ctx context.Context, place archive.Place, path string, job *replay.Archived, log *slog.Logger) (store.Store, error) {
+// after it. That needs the documents of all jobs before. Wrong says what of others is damaged.
+func (d *diffCommand) snapshot(ctx context.Context, place archive.Place, path string, job *replay.Archived) (_ store.Store, wrong, err error) {
 	st, err := bolt.Open(path, 1)
-	if err != nil || job.Job == 0 {
-		return opened(st, err)
+	if err != nil {
+		return nil, nil, err
+	}
+	if job.Job == 0 {
+		return st, nil, nil
 	}
 	g := newIngester(&d.Config, st, slog.New(slog.DiscardHandler), collected(&d.Config))
 	result, err := replay.Provider(ctx, g, place, job.Provider, replay.Range{Job: job.Job, Started: job.Started, Alone: !job.Changes})
-	wrong := errors.Join(result.Wrong...)
+	wrong = errors.Join(result.Wrong...)
 	switch {
 	case err != nil:
 	case wrong != nil && (job.Changes || result.Committed == 0):
 		err = wrong
-	case wrong != nil:
-		log.Warn("a part of the archive, with other jobs, cannot be read", "error", wrong)
-	case result.Committed == 0:
+	case wrong == nil && result.Committed == 0:
 		err = fmt.Errorf("%s has no snapshot", nameOf(job))
 	}
 	if err != nil {
-		return nil, errors.Join(err, st.Close())
+		return nil, nil, errors.Join(err, st.Close())
 	}
-	return st, nil
+	return st, wrong, nil
 }
 
 // ofSnapshots leaves out what is no difference between two snapshots: since when their events are

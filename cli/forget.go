@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -48,7 +49,7 @@ events when this returns. If a job of the provider is running, this waits for it
 			if err := useFile(cmd, &f.DataFile); err != nil {
 				return err
 			}
-			return f.run(cmd.Context(), cmd.OutOrStdout())
+			return f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	flags := cmd.Flags()
@@ -58,7 +59,7 @@ events when this returns. If a job of the provider is running, this waits for it
 	return cmd
 }
 
-func (f *forgetCommand) run(ctx context.Context, out io.Writer) error {
+func (f *forgetCommand) run(ctx context.Context, out, errOut io.Writer) error {
 	if f.provider == "" {
 		return usagef("--provider is missing: say whose events are to be forgotten")
 	}
@@ -72,9 +73,15 @@ func (f *forgetCommand) run(ctx context.Context, out io.Writer) error {
 			return usagef("--gone-before: %w", err)
 		}
 	}
+	documents := func(a *archive.Archive) error {
+		a.Failed = func(err error) {
+			_, _ = fmt.Fprintf(errOut, "fever: the archive has a fault, and the forgetting is noted all the same: %v\n", err) // nobody needs it
+		}
+		return ingest.ForgetDocuments(ctx, a, what)
+	}
 	forget := edit[store.Forgetting, store.Forgotten]{
 		editFlags: &f.editFlags, what: what, here: store.Store.Forget, there: (*control.Client).Forget,
-		documents: func(a *archive.Archive) error { return ingest.ForgetDocuments(ctx, a, what) }, again: what.GoneBefore.IsZero(),
+		documents: documents, again: what.GoneBefore.IsZero(),
 	}
 	done, err := forget.do(ctx)
 	if err != nil {
