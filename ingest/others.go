@@ -60,9 +60,11 @@ func (g *Ingester) watch(ctx context.Context) {
 		}
 		away = err != nil
 		for _, t := range changed {
-			if err := g.recallAgain(ctx, t); err != nil && ctx.Err() == nil {
+			if err := g.recallAgain(ctx, t); err != nil {
 				t.unlearn()
-				g.log.WarnContext(ctx, "it is not known what became of a job of another process", "provider", t.Name, "error", err)
+				if ctx.Err() == nil {
+					g.log.WarnContext(ctx, "it is not known what became of a job of another process", "provider", t.Name, "error", err)
+				}
 			}
 		}
 		select {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"strings"
 	"sync"
@@ -379,6 +380,34 @@ func TestTakenOver(t *testing.T) {
 	}
 	if text := one.logged.String(); strings.Count(text, "level=WARN") != 1 || strings.Contains(text, "level=ERROR") || !strings.Contains(text, store.ErrFenced.Error()) {
 		t.Errorf("logged: %s", text)
+	}
+}
+
+// An ending store has the process stop when it is asked for jobs.
+type ending struct {
+	store.Shared
+	stop context.CancelFunc
+}
+
+func (e ending) Jobs(ctx context.Context, f store.JobFilter) iter.Seq2[store.Job, error] {
+	e.stop()
+	return e.Shared.Jobs(ctx, f)
+}
+
+// TestStoppedWhileItLearns has a process stop while it finds out what a job of another one has brought. It does not
+// take that for known.
+func TestStoppedWhileItLearns(t *testing.T) {
+	t.Parallel()
+	place := postgrestest.Database(t)
+	p := provides(time.Hour, func(context.Context, feed.Validators, *feed.Progress) (*feed.Feed, error) { return feedOf(t, "1"), nil })
+	one, two := newReplica(t, place, p), newReplica(t, place, p)
+	job := byHand(t, two.Ingester)
+	ctx, stop := context.WithCancel(t.Context())
+	one.store = ending{one.shared, stop}
+	one.Run(ctx)
+	one.store = one.shared
+	if s := one.looks(t); s.Snapshot != job.ID {
+		t.Errorf("it knows %+v, not job %d", s, job.ID)
 	}
 }
 
