@@ -33,11 +33,40 @@ func (g *Ingester) beginArchive(ctx context.Context, j *job) {
 		}
 	}
 	err = errors.Join(err, last.Close())
+	if err == nil {
+		err = g.checkOwner(ctx, j, last.Committed())
+	}
 	if err == nil && g.owes(j, last.Committed()) {
 		j.owed = true
 		g.log.InfoContext(ctx, "the archive lacks the latest snapshot: the whole feed is fetched", "job", j.record.ID, "provider", j.Name)
 	}
 	g.unreached(ctx, j, err)
+}
+
+// checkOwner logs, once for each provider, if the archive has documents that were committed after all that is stored. The
+// newest job of such documents began at a time.
+func (g *Ingester) checkOwner(ctx context.Context, j *job, committed time.Time) error {
+	j.mu.Lock()
+	committed = committed.Truncate(time.Millisecond)
+	known := j.foreign || j.Changes || !committed.After(j.snapshotBegan) // a job of a feed of changes may fail, and have committed pages
+	j.mu.Unlock()
+	if known {
+		return nil
+	}
+	for record, err := range g.store.Jobs(ctx, store.JobFilter{Provider: j.Name, State: store.Completed}) {
+		switch {
+		case err != nil:
+			return err
+		case record.NotModified || !record.Trigger.Collects():
+			continue
+		case record.Started.Before(committed):
+			j.foreign = true
+			g.log.ErrorContext(ctx, "the archive has documents of a later job than any that is stored: another data file or database uses it, "+
+				"and needs an archive of its own, or this one was restored from a backup", "provider", j.Name, "began", committed)
+		}
+		return nil
+	}
+	return nil
 }
 
 // betweenOwed is how long no job asks again for what the archive lacks: it may fail for long.

@@ -441,3 +441,37 @@ func TestArchiveEdit(t *testing.T) {
 		t.Errorf("left is %s, %v", left.String(), err)
 	}
 }
+
+// Two data files write to one archive in turn. It is said once that this must not be, by a process that finds what the
+// other one has written.
+func TestArchiveOfTwo(t *testing.T) {
+	t.Parallel()
+	s := new(source)
+	first, dir := archiving(t, s)
+	second, _ := archiving(t, s)
+	run := func(f *fixture, body string, told int) {
+		t.Helper()
+		f.Archive = openArchive(t, dir)
+		for n := range 2 {
+			s.bodies = []string{fmt.Sprint(body, n)}
+			if job, err := f.RunNow(t.Context(), "feverup", store.Manual, false); err != nil || job.State != store.Completed {
+				t.Fatalf("%+v, %v", job, err)
+			}
+		}
+		if err := f.Archive.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(f.logged.String(), "another data file or database uses it"); got != told {
+			t.Errorf("it was told %d times, want %d: %s", got, told, f.logged.String())
+		}
+	}
+	if err := first.Archive.Close(); err != nil {
+		t.Fatal(err)
+	}
+	run(first, "one", 0)
+	run(first, "two", 0)
+	run(second, "new", 0) // a new data file may go on with an archive
+	run(first, "three", 1)
+	run(first, "four", 1)
+	run(second, "five", 1)
+}

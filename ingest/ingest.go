@@ -159,6 +159,7 @@ type target struct {
 
 	brought uint64    // the latest snapshot of this process
 	unowed  time.Time // no job asks for what the archive lacks before
+	foreign bool      // the archive has documents of another store; for the one job at a time
 }
 
 // background is what the jobs share that nobody waits for.
