@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"fever/explain"
@@ -22,15 +23,18 @@ import (
 //go:embed *.html *.css *.js *.svg
 var files embed.FS
 
-var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMap{
-	"ago":    ago,
-	"amount": amount,
-	"bytes":  size,
-	"rough":  rough,
-	"span":   human.Duration,
-	"number": number,
-	"past":   func(history []explain.Change) past { return newPast(history, time.Now()) },
-}).ParseFS(files, "*.html"))
+// pageTemplate is parsed once it is needed: most runs of this program never show the page.
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page.html").Funcs(template.FuncMap{
+		"ago":    ago,
+		"amount": amount,
+		"bytes":  size,
+		"rough":  rough,
+		"span":   human.Duration,
+		"number": number,
+		"past":   func(history []explain.Change) past { return newPast(history, time.Now()) },
+	}).ParseFS(files, "*.html"))
+})
 
 // A Page answers "/" with everything that a person on call wants to know, and "/page/" with
 // its style sheet, script and icons. The script keeps the page up to date. The page also

@@ -185,7 +185,7 @@ func tried(ctx context.Context, s *sandbox.Sandbox, t *providerTrial) (*inspect.
 // write shows a page.
 func (p *Page) write(w http.ResponseWriter, r *http.Request, status int, name string, v any) {
 	var body bytes.Buffer
-	if err := pageTemplate.ExecuteTemplate(&body, name, v); err != nil {
+	if err := pageTemplate().ExecuteTemplate(&body, name, v); err != nil {
 		p.Log.ErrorContext(r.Context(), fmt.Sprintf("the page %s cannot be shown", name), "error", err)
 		http.Error(w, "the page cannot be shown: see the log", http.StatusInternalServerError)
 		return

@@ -25,7 +25,7 @@ func TestReplicas(t *testing.T) {
 	show := func(differ bool) string {
 		t.Helper()
 		var b bytes.Buffer
-		if err := pageTemplate.ExecuteTemplate(&b, "replicas", view{Replicas: r.rows(), Differ: differ}); err != nil {
+		if err := pageTemplate().ExecuteTemplate(&b, "replicas", view{Replicas: r.rows(), Differ: differ}); err != nil {
 			t.Fatal(err)
 		}
 		return b.String()
