@@ -78,9 +78,9 @@ func DecodeValue(key, b []byte) (Value, error) {
 // Encode returns what to store under the key.
 func (v *Value) Encode(key []byte) ([]byte, error) {
 	if v.Revision == 0 {
-		return Seal(key, &oldValue[cbor.RawMessage]{FirstSeen: v.FirstSeen, LastChanged: v.LastChanged, Event: v.Event})
+		return seal(key, &oldValue[cbor.RawMessage]{FirstSeen: v.FirstSeen, LastChanged: v.LastChanged, Event: v.Event}, len(v.Event))
 	}
-	return Seal(key, &value[cbor.RawMessage]{Revision: v.Revision, FirstSeen: v.FirstSeen, LastChanged: v.LastChanged, Event: v.Event})
+	return seal(key, &value[cbor.RawMessage]{Revision: v.Revision, FirstSeen: v.FirstSeen, LastChanged: v.LastChanged, Event: v.Event}, len(v.Event))
 }
 
 // VerifyValue is [Verify] of a [Value], and returns its revision.
@@ -269,12 +269,19 @@ func Marshal(v any) ([]byte, error) { return encoding.Marshal(v) }
 func Unmarshal(b []byte, v any) error { return decoding.Unmarshal(b, v) }
 
 // Seal returns what to store under key: v as CBOR, and a checksum of the two.
-func Seal(key []byte, v any) ([]byte, error) {
-	b, err := encoding.Marshal(v)
-	if err != nil {
+func Seal(key []byte, v any) ([]byte, error) { return seal(key, v, 0) }
+
+// beside is room for what a [Value] has beside its event, and for the checksum, in bytes.
+const beside = 64
+
+// seal is [Seal] of what is large for a member of that size.
+func seal(key []byte, v any, size int) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(size + beside)
+	if err := encoding.MarshalToBuffer(v, &b); err != nil {
 		return nil, err
 	}
-	return binary.BigEndian.AppendUint32(b, checksum(key, b)), nil
+	return binary.BigEndian.AppendUint32(b.Bytes(), checksum(key, b.Bytes())), nil
 }
 
 // Unseal is the inverse of [Seal]. What it leaves in v shares no memory with b.
