@@ -55,11 +55,12 @@ func (k Key) append(b []byte) []byte {
 
 // ParseKey is the inverse of [Key.Bytes].
 func ParseKey(b []byte) (Key, error) {
-	parts := strings.Split(string(b), "\x00")
-	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
+	provider, ids, _ := strings.Cut(string(b), "\x00")
+	base, id, _ := strings.Cut(ids, "\x00")
+	if provider == "" || base == "" || id == "" || strings.Contains(id, "\x00") {
 		return Key{}, fmt.Errorf("%q is not an event's key", b)
 	}
-	return Key{Provider: parts[0], BaseID: parts[1], EventID: parts[2]}, nil
+	return Key{Provider: provider, BaseID: base, EventID: id}, nil
 }
 
 // ID returns the event's public id: the UUID version 5 (RFC 9562 section 5.5) of
