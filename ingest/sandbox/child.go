@@ -74,9 +74,8 @@ func (c *child) listen(answers io.Reader) {
 // decode decodes a document, or rows again, and writes what comes of it.
 func (c *child) decode(h *header) error {
 	b := &body{from: c}
-	places := make(map[*feed.Stored]uint32)
 	var digests store.Digests
-	if err := b.latest(&digests, places); err != nil {
+	if err := b.latest(&digests); err != nil {
 		return err
 	}
 	doc := &feed.Document{
@@ -111,7 +110,7 @@ func (c *child) decode(h *header) error {
 			return err
 		}
 	}
-	if err := c.write(got, err, places); err != nil {
+	if err := c.write(got, err, &digests); err != nil {
 		return err
 	}
 	for !b.ended { // the parent may have more of the document
@@ -153,11 +152,11 @@ func (c *child) ask(name string) ([]byte, error) {
 // Bounds of a message of events.
 const (
 	maxEvents = 256
-	maxBytes  = 256 << 10
+	maxBytes  = 64 << 10
 )
 
 // write writes the messages about a feed, or about why there is none.
-func (c *child) write(got *feed.Feed, err error, places map[*feed.Stored]uint32) error {
+func (c *child) write(got *feed.Feed, err error, digests *store.Digests) error {
 	if err != nil {
 		f := &failure{Kind: feed.KindInternal, Text: err.Error()}
 		if failed, ok := errors.AsType[*feed.Error](err); ok {
@@ -167,7 +166,8 @@ func (c *child) write(got *feed.Feed, err error, places map[*feed.Stored]uint32)
 	}
 	unchanged := make([]uint32, 0, len(got.Unchanged))
 	for _, s := range got.Unchanged {
-		unchanged = append(unchanged, places[s])
+		at, _ := digests.Index(s.Key) // which has found it
+		unchanged = append(unchanged, uint32(at))
 	}
 	if err := c.out.Encode(&fromChild{Unchanged: unchanged}); err != nil {
 		return err
@@ -214,14 +214,13 @@ type body struct {
 }
 
 // latest reads what is stored of the provider, up to the first part of the body.
-func (b *body) latest(digests *store.Digests, places map[*feed.Stored]uint32) error {
+func (b *body) latest(digests *store.Digests) error {
 	for {
 		m, err := b.part()
 		if err != nil || m.Latest == nil {
 			return err
 		}
 		for i := range m.Latest {
-			places[&m.Latest[i]] = uint32(len(digests.All))
 			digests.All = append(digests.All, &m.Latest[i])
 		}
 	}

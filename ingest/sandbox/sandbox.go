@@ -58,7 +58,7 @@ func (s *Sandbox) start() (err error) {
 	}
 	p := &process{cmd: exec.Command(program(), s.Command...)} //nolint:noctx // it is this program; run ends it
 	p.cmd.Args[0] = os.Args[0]
-	p.cmd.Env = []string{"GOMAXPROCS=1", "GOGC=50"} // half of the usual garbage, and no secret of ours
+	p.cmd.Env = []string{"GOMAXPROCS=1", "GOGC=20", "GODEBUG=memprofilerate=0"} // a fifth of the usual garbage, no profile, and no secret of ours
 	for _, name := range []string{"GOMEMLIMIT", "ZONEINFO"} {
 		if value, ok := os.LookupEnv(name); ok {
 			p.cmd.Env = append(p.cmd.Env, name+"="+value)
@@ -298,10 +298,12 @@ func (p *process) send(doc *feed.Document, h *header, enough <-chan struct{}) er
 		}
 	}
 	part := make([]byte, partBytes)
+	m := new(toChild)
 	for {
 		n, err := io.ReadAtLeast(doc.Body, part, 1)
 		if n > 0 {
-			if err := p.in.Encode(&toChild{Body: part[:n]}); err != nil {
+			m.Body = part[:n]
+			if err := p.in.Encode(m); err != nil {
 				return err
 			}
 		}
@@ -324,8 +326,9 @@ func (p *process) send(doc *feed.Document, h *header, enough <-chan struct{}) er
 func (s *Sandbox) receive(doc *feed.Document) (told, error) {
 	got := new(feed.Feed)
 	all := told{feed: got}
+	var m fromChild
 	for {
-		var m fromChild
+		m = fromChild{}
 		if err := s.child.out.Decode(&m); err != nil {
 			return all, fmt.Errorf("read from the process that decodes: %w", err)
 		}
