@@ -193,6 +193,8 @@ type Writer struct {
 	size   int64     // of the body
 	rest   []byte    // of the body, less than a piece perhaps
 	block  block     // the next one
+	packed []byte    // the contents of a block, and with it what is written, to be used again
+	out    []byte
 	recipe []byte
 	last   span // the end of the recipe, which the next piece may lengthen
 	before int64
@@ -316,6 +318,9 @@ func (w *Writer) piece(b []byte) error {
 				return err
 			}
 		}
+		if w.block.contents == nil {
+			w.block.contents = make([]byte, 0, blockSize)
+		}
 		where = span{w.block.at, uint32(len(w.block.contents)), uint32(len(b))}
 		w.block.contents = append(w.block.contents, b...)
 		w.block.table = binary.AppendUvarint(w.block.table, uint64(len(b)))
@@ -350,19 +355,19 @@ func (w *Writer) step() error {
 
 // flush writes the block, if there is something in it, and the recipe if it is long.
 func (w *Writer) flush() error {
-	var out []byte
+	w.out = w.out[:0]
 	if w.block.pieces > 0 {
 		if err := w.job.archive.Full(); err != nil {
 			return err
 		}
-		out = appendRecord(out, blockRecord, binary.AppendUvarint(nil, uint64(w.block.pieces)), w.block.table,
-			w.job.archive.zstd.EncodeAll(w.block.contents, nil))
+		w.packed = w.job.archive.zstd.EncodeAll(w.block.contents, w.packed[:0])
+		w.out = appendRecord(w.out, blockRecord, binary.AppendUvarint(nil, uint64(w.block.pieces)), w.block.table, w.packed)
 	}
 	if len(w.recipe) >= maxRecipe {
-		out = appendRecord(out, recipeRecord, w.recipe)
+		w.out = appendRecord(w.out, recipeRecord, w.recipe)
 		w.recipe = w.recipe[:0]
 	}
-	if err := w.job.segment.append(out); err != nil {
+	if err := w.job.segment.append(w.out); err != nil {
 		return err
 	}
 	w.block = block{at: w.job.segment.size, table: w.block.table[:0], contents: w.block.contents[:0]}
