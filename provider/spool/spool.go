@@ -9,7 +9,7 @@ import (
 )
 
 // MaxMemory bounds how much a [Spool] holds in memory, in bytes.
-const MaxMemory = 2 << 20
+const MaxMemory = 512 << 10
 
 // A Spool reads again, from the start, the bytes that [Fill] has read. It holds long content
 // in a file without a name, which the system removes when the process ends.
