@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/google/uuid"
+	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
 	"fever/event"
@@ -230,16 +231,17 @@ func (a *Answer) find(ctx context.Context, st store.Store, text string, provider
 	return found, nil
 }
 
-// folded returns a text as titles are compared: in lower case, without accents and other marks, and with one space
-// between words.
+// folded returns a text as titles are compared: without case, accents and other marks, and with one space between
+// words. The case is folded as Unicode says, since a letter may have two small ones (σ, ς), and a large one may be two
+// letters (ß, SS).
 func folded(text string) string {
 	plain := strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) {
 			return -1
 		}
-		return unicode.ToLower(r)
+		return r
 	}, norm.NFKD.String(text))
-	return strings.Join(strings.Fields(plain), " ")
+	return strings.Join(strings.Fields(cases.Fold().String(plain)), " ")
 }
 
 // named returns the event that a filter names, if it is stored.

@@ -78,10 +78,11 @@ func TestExplain(t *testing.T) {
 		event.Zone{ID: "x", Capacity: 3, Price: price(t, "20")}, event.Zone{ID: "y", Price: price(t, "5")}, event.Zone{ID: "z", Available: true})
 	gone := made(t, "2", "Opera", "2026-03-28", "")
 	accents := made(t, "6", "Galería  de Dalí\u00a0", "2026-03-29", "")
+	folds := made(t, "7", "ΣΊΣΥΦΟΣ, Großer Straßenlauf", "2026-03-30", "")
 	slashes := made(t, "4/5", "Either/Or/x/b/1", "2026-03-29", "")
 	later := opera
 	later.SellTo = "soon"
-	st := filled(t, []event.Event{opera, gone}, []event.Event{later, slashes, accents}, feed.Rejection{BaseID: "b", EventID: "3", Line: 7, Reason: "no title"})
+	st := filled(t, []event.Event{opera, gone}, []event.Event{later, slashes, accents, folds}, feed.Rejection{BaseID: "b", EventID: "3", Line: 7, Reason: "no title"})
 
 	for text, want := range map[string]string{
 		"a/b/1":              "The Opera",
@@ -98,6 +99,9 @@ func TestExplain(t *testing.T) {
 		" ":                  "", // all titles have it
 		"GALERIA de\tdali":   accents.Title,
 		"de Dali\u0301":      accents.Title,
+		"σισυφος":            folds.Title,
+		"GROSSER STRASSEN":   folds.Title,
+		"große":              folds.Title,
 		gone.String():        "Opera",
 		uuid.Nil.String():    "", // no event has it
 		later.ID().URN()[9:]: "The Opera",
