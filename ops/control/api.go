@@ -71,6 +71,7 @@ const (
 var (
 	errBody     = &server.Error{Status: http.StatusBadRequest, Code: "unexpected_body", Message: "this takes no body: put everything into the query"}
 	errBusy     = &server.Error{Status: http.StatusConflict, Code: "busy", Message: "a job of this provider runs already"}
+	errGone     = &server.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the client has gone"} // which nobody reads
 	errLoading  = &server.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the events are being loaded: try again in a moment"}
 	errStopping = &server.Error{Status: http.StatusServiceUnavailable, Code: "stopping", Message: "the service is stopping: it begins no job, and those that run are cancelled"}
 )
@@ -111,8 +112,9 @@ func (s *Server) stops() bool {
 	}
 }
 
-// failed returns the error that a client gets for an error of the ingester.
-func (s *Server) failed(err error) error {
+// failed returns the error that a client gets for an error of the store or the ingester. That a client has not waited
+// for its answer is no fault for the log.
+func (s *Server) failed(r *http.Request, err error) error {
 	switch {
 	case errors.Is(err, store.ErrBusy): // which names who runs it
 		return &server.Error{Status: errBusy.Status, Code: errBusy.Code, Message: err.Error()}
@@ -120,6 +122,8 @@ func (s *Server) failed(err error) error {
 		return errBusy
 	case errors.Is(err, ingest.ErrClosed), s.stops():
 		return errStopping
+	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+		return errGone
 	case errors.Is(err, store.ErrNothing):
 		return &server.Error{Status: http.StatusNotFound, Code: "nothing_stored", Message: err.Error()}
 	case errors.Is(err, store.ErrOtherKind):
@@ -131,7 +135,7 @@ func (s *Server) failed(err error) error {
 // storeFailed is failed for the control socket. Its clients use the data file, so they get
 // the text of the file's errors.
 func (s *Server) storeFailed(r *http.Request, err error) error {
-	answer, ok := errors.AsType[*server.Error](s.failed(err))
+	answer, ok := errors.AsType[*server.Error](s.failed(r, err))
 	if !ok {
 		s.Log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 		answer = &server.Error{Status: http.StatusInternalServerError, Code: "store", Message: err.Error()}

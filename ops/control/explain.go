@@ -36,7 +36,7 @@ func (s *Server) explain(r *http.Request, q *Query) (status int, data any, err e
 	}
 	answer, err := explain.Explain(r.Context(), s.Store, &s.Documents, event, search)
 	if err != nil {
-		return 0, nil, s.failed(err)
+		return 0, nil, s.failed(r, err)
 	}
 	return http.StatusOK, answer, nil
 }

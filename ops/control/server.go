@@ -98,7 +98,7 @@ func (s *Server) snapshot(r *http.Request, q *Query) (status int, data any, err 
 		return s.Providers[i].Read(ctx, io.NopCloser(r.Body), progress) // the HTTP server closes the body, and reads the rest of it
 	})
 	if err != nil {
-		return 0, nil, s.failed(err)
+		return 0, nil, s.failed(r, err)
 	}
 	return http.StatusOK, Imported{job}, nil
 }

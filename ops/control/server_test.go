@@ -1,10 +1,13 @@
 package control
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"testing"
 
@@ -40,4 +43,19 @@ func TestControlBackupCut(t *testing.T) {
 		}
 	}()
 	(&Server{Spool: st.Spool, Log: slog.New(slog.DiscardHandler)}).backup(lost{}, r)
+}
+
+// TestExplainGone has a client that goes away before it is answered: that is no error of ours.
+func TestExplainGone(t *testing.T) {
+	t.Parallel()
+	s, _ := served(t)
+	var logged bytes.Buffer
+	s.Log = slog.New(slog.NewTextHandler(&logged, nil))
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/explain?event=a/1/1", http.NoBody)
+	s.handle(s.explain).ServeHTTP(lost{}, r)
+	if logged.Len() > 0 {
+		t.Errorf("the log has %s", &logged)
+	}
 }
