@@ -267,6 +267,9 @@ func launch(ts *testscript.TestScript, args []string) *server {
 	}
 	first := slices.IndexFunc(append(args, "-"), func(arg string) bool { return strings.HasPrefix(arg, "-") })
 	environment, args := args[:first], args[first:]
+	if slices.Contains(args, "--provider-url") && !slices.Contains(args, "--timeout") {
+		args = append([]string{"--timeout", "30m"}, args...) // what decodes waits for all other programs of the machine
+	}
 	args = append([]string{"fever", "serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-format", "json"}, args...)
 	if s.nohup {
 		args, s.nohup = append([]string{"sh", "-c", `trap "" HUP; exec "$0" "$@"`}, args...), false
@@ -310,8 +313,11 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Value(running{}).(*server).await(ts, args[0])
 }
 
-// await reads the log up to the next line with the given message.
+// await reads the log up to the next line with the given message. A process that does not log it is
+// killed after a while, so that the script can tell what it has logged.
 func (s *server) await(ts *testscript.TestScript, message string) (line struct{ Msg, Address, Ops string }) {
+	stuck := time.AfterFunc(20*time.Minute, func() { _ = s.cmd.Process.Kill() })
+	defer stuck.Stop()
 	for s.log.Scan() {
 		ts.Logf("%s", s.log.Bytes())
 		if err := json.Unmarshal(s.log.Bytes(), &line); err == nil && line.Msg == message {

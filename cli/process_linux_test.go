@@ -248,9 +248,12 @@ func TestModes(t *testing.T) {
 		_, _ = io.WriteString(w, "<planList><output/></planList>")
 	}))
 	t.Cleanup(provider.Close)
-	s := p.serve(t, "--no-sync", "--ops-listen", "127.0.0.1:0", "--provider-url", provider.URL)
+	s := p.serve(t, "--no-sync", "--ops-listen", "127.0.0.1:0", "--provider-url", provider.URL, "--timeout", "30m")
 	synced := make(chan string, 1)
-	go func() { synced <- p.run(t, exitDone, "sync", "--once") }()
+	go func() {
+		said, err := p.command(t, "sync", "--once").CombinedOutput()
+		synced <- fmt.Sprintf("%s, %v", said, err)
+	}()
 	<-begun
 	unnamed := func() (names []string) {
 		open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.Process.Pid))
@@ -276,7 +279,7 @@ func TestModes(t *testing.T) {
 	}
 	p.modes(t, "fever.db", "fever.db.archive", "fever.db.sock")
 	close(release)
-	if said := <-synced; !strings.Contains(said, "completed") {
+	if said := <-synced; !strings.Contains(said, "completed") || !strings.HasSuffix(said, "<nil>") {
 		t.Error(said)
 	}
 	if left := unnamed(); len(left) > 0 {

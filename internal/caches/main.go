@@ -65,7 +65,7 @@ func run(ctx context.Context, out io.Writer, dir, fever, settings string) (err e
 	}
 	defer closeProvider()
 	process, err := harness.Start(harness.Command(ctx, fever, "serve", "--listen", "127.0.0.1:0", "--ops-listen", "", "--db", filepath.Join(dir, "fever.db"),
-		"--provider-url", "http://"+address+"/events", "--every", "1s", "--log-format", "json",
+		"--provider-url", "http://"+address+"/events", "--every", "1s", "--timeout", "10m", "--log-format", "json",
 		"--max-age", maxAge.String(), "--stale-while-revalidate", staleAsked.String(), "--stale-if-error", staleError.String()), nil)
 	if err != nil {
 		return err

@@ -69,7 +69,7 @@ func run(ctx context.Context, out io.Writer, dir, fever, feeds string, every tim
 	watching, enough := context.WithCancel(ctx)
 	defer enough()
 	process, err := harness.Start(harness.Command(ctx, fever, "serve", "--listen", "127.0.0.1:0", "--ops-listen", "", "--db", filepath.Join(dir, "demo.db"),
-		"--provider-url", url, "--every", every.String(), "--max-age", "0", "--log-format", "json"), func(line harness.Line) {
+		"--provider-url", url, "--every", every.String(), "--timeout", "10m", "--max-age", "0", "--log-format", "json"), func(line harness.Line) {
 		select {
 		case lines <- line:
 		case <-watching.Done():
