@@ -11,6 +11,7 @@ import (
 	"fever/ingest"
 	"fever/provider"
 	"fever/store"
+	"fever/store/bolt"
 )
 
 // configHelp is the part of the help on --config of the commands that collect.
@@ -51,7 +52,9 @@ func newIngester(c *config.Config, st store.Store, log *slog.Logger, all []inges
 	for _, p := range all {
 		zones[p.Name] = p.Location
 	}
-	inZones(st, zones)
+	if file, ok := st.(*bolt.Store); ok { // those who share a database must agree
+		file.Zones = zones
+	}
 	return ingest.New(st, log, c.Workers, all...)
 }
 

@@ -107,7 +107,9 @@ func (d *dumpCommand) run(ctx context.Context, out, errOut io.Writer) (err error
 		return err
 	case st != nil:
 		defer closing(st, &err)
-		inZones(st, d.Locations)
+		if err := inZones(ctx, st, &d.DataFile); err != nil {
+			return err
+		}
 		events, jobs, versions = st.Records(ctx, filter), st.Jobs(ctx, newest), explain.Versions(ctx, st, d.history)
 	default:
 		asked := control.Events{Provider: d.provider, StartsAt: d.startsAt, EndsAt: d.endsAt, Limit: d.limit}

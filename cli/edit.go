@@ -53,7 +53,9 @@ func (e *edit[What, Done]) do(ctx context.Context) (done Done, err error) {
 	case st != nil:
 		e.alone = true
 		defer closing(st, &err)
-		inZones(st, e.Locations)
+		if err := inZones(ctx, st, &e.DataFile); err != nil {
+			return done, err
+		}
 		if e.check != nil {
 			if err := e.check(st); err != nil {
 				return done, err

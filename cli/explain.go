@@ -105,7 +105,9 @@ func (e *explainCommand) answer(ctx context.Context, progress io.Writer) (answer
 		return client.Explain(ctx, e.Explanation)
 	}
 	defer closing(st, &err)
-	inZones(st, e.Locations)
+	if err := inZones(ctx, st, &e.DataFile); err != nil {
+		return answer, err
+	}
 	place, done, err := archiveAt(ctx, &e.Archive)
 	if err != nil {
 		return answer, &usageError{err}

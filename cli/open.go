@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"fever/archive"
@@ -54,10 +56,20 @@ func opened[S store.Store](st S, err error) (store.Store, error) {
 
 // inZones has local times in a file count in the zones of the settings. Those who share a database
 // must agree, so the zones there are those of the latest snapshots.
-func inZones(st store.Store, zones map[string]*time.Location) {
-	if file, ok := st.(*bolt.Store); ok {
-		file.Zones = zones
+func inZones(ctx context.Context, st store.Store, d *config.DataFile) error {
+	file, ok := st.(*bolt.Store)
+	if !ok {
+		return nil
 	}
+	known, _, err := st.Locations(ctx)
+	if err != nil {
+		return err
+	}
+	file.Zones, err = d.Zones(slices.Sorted(maps.Keys(known)))
+	if err != nil {
+		return &usageError{err}
+	}
+	return nil
 }
 
 // archiveAt returns the place of the archive, which is nil if there is none, and what ends its use.

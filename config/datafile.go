@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -20,6 +22,19 @@ type DataFile struct {
 	Variables []string                  // environment variables that the file refers to; set by Complete
 
 	timeZone timeZone
+	only     string // where the zone of the only provider is from, if somebody gives it
+}
+
+// Zones returns the time zones that the settings give those providers that a data file knows. The
+// zone of the only provider is that of the only one there, unless one has the usual name.
+func (d *DataFile) Zones(known []string) (map[string]*time.Location, error) {
+	switch {
+	case d.only == "" || len(known) == 0 || slices.Contains(known, defaultProvider):
+		return d.Locations, nil
+	case len(known) > 1:
+		return nil, fmt.Errorf("%s is for the only provider, but %s has %s: name with --config the file of their settings", d.only, d.DB, strings.Join(known, ", "))
+	}
+	return map[string]*time.Location{known[0]: d.timeZone.Location}, nil
 }
 
 // Register adds the flags --config and --db.
@@ -109,6 +124,7 @@ func (d *DataFile) Complete(flags *pflag.FlagSet) error {
 	case isSet(flag) && len(f.providers) > 0:
 		return onlyProviders(flags, flag.Name, d.File)
 	case isSet(flag):
+		d.only = Origin(flags, flag.Name)
 		d.Locations = map[string]*time.Location{defaultProvider: d.timeZone.Location}
 		return nil
 	}
