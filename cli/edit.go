@@ -39,6 +39,7 @@ type edit[What, Done any] struct {
 	check     func(store.Store) error // says what forbids it; nil: nothing does
 	here      func(store.Store, context.Context, What) (Done, error)
 	there     func(*control.Client, context.Context, What) (Done, error)
+	provider  string // whose documents are changed
 	documents func(*archive.Archive) error
 	again     bool // the archive can be changed twice
 }
@@ -61,18 +62,19 @@ func (e *edit[What, Done]) do(ctx context.Context) (done Done, err error) {
 				return done, err
 			}
 		}
+		archived := false
 		if !e.dryRun {
-			if err := editArchive(ctx, &e.Archive, e.documents); err != nil {
+			if archived, err = editArchive(ctx, &e.Archive, e.provider, e.documents); err != nil {
 				return done, err
 			}
 		}
 		done, err = whenFree(ctx, func() (Done, error) { return e.here(st, ctx, e.what) })
-		if errors.Is(err, store.ErrNothing) && !e.dryRun && e.Archive.At != "" && !e.Assumed {
+		if errors.Is(err, store.ErrNothing) && archived && !e.Assumed {
 			err = fmt.Errorf("%w; the archive %s was changed all the same", err, e.Archive.At)
 		}
 		if _, shared := st.(store.Shared); shared && err == nil && !e.dryRun && e.again {
 			// Another process may have written documents of a job that ran until then.
-			err = editArchive(ctx, &e.Archive, e.documents)
+			_, err = editArchive(ctx, &e.Archive, e.provider, e.documents)
 		}
 		return done, err
 	}

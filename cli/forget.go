@@ -81,7 +81,7 @@ func (f *forgetCommand) run(ctx context.Context, out, errOut io.Writer) error {
 	}
 	forget := edit[store.Forgetting, store.Forgotten]{
 		editFlags: &f.editFlags, what: what, here: store.Store.Forget, there: (*control.Client).Forget,
-		documents: documents, again: what.GoneBefore.IsZero(),
+		provider: what.Provider, documents: documents, again: what.GoneBefore.IsZero(),
 	}
 	done, err := forget.do(ctx)
 	if err != nil {

@@ -119,24 +119,29 @@ func keepDocuments(g *ingest.Ingester, place archive.Place, c *config.Archive, l
 	}, nil
 }
 
-// editArchive changes the archive, unless there is none.
-func editArchive(ctx context.Context, c *config.Archive, change func(*archive.Archive) error) error {
+// editArchive changes the archive, unless there is none, and reports whether it had anything of a
+// provider.
+func editArchive(ctx context.Context, c *config.Archive, provider string, change func(*archive.Archive) error) (had bool, err error) {
 	place, done, err := archiveAt(ctx, c)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer done()
 	if folder, ok := place.(archive.Folder); ok {
 		if _, err := os.Stat(string(folder)); errors.Is(err, fs.ErrNotExist) {
-			return nil
+			return false, nil
 		}
 	}
 	if place == nil {
-		return nil
+		return false, nil
+	}
+	names, err := place.Providers(ctx)
+	if err != nil {
+		return false, err
 	}
 	a, err := archive.Open(place, 0, 0)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return errors.Join(change(a), a.Close())
+	return slices.Contains(names, provider), errors.Join(change(a), a.Close())
 }

@@ -75,6 +75,7 @@ func (r *renameCommand) run(ctx context.Context, out io.Writer) error {
 	rename := edit[store.Renaming, store.Renamed]{
 		editFlags: &r.editFlags, what: names, here: store.Store.Rename, there: (*control.Client).Rename,
 		check:     func(st store.Store) error { return names.Check(ctx, st, changes) },
+		provider:  r.from,
 		documents: func(a *archive.Archive) error { return a.Rename(ctx, r.from, r.to) }, again: true,
 	}
 	done, err := rename.do(ctx)
