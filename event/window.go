@@ -42,8 +42,8 @@ func ParseInstant(s string) (Instant, error) {
 	fail := func(what string) (Instant, error) {
 		return Instant{}, fmt.Errorf("%w: %s", ErrInstant, what)
 	}
-	const shortest = "2006-01-02T15:04:05Z"
-	if len(s) < len(shortest) {
+	const date, local = "2006-01-02", "2006-01-02T15:04:05"
+	if len(s) < len(date) {
 		return fail("it is too short")
 	}
 	year, month, day, ok := parseDate(s[0:10])
@@ -52,6 +52,9 @@ func ParseInstant(s string) (Instant, error) {
 	}
 	if !isDay(year, month, day) {
 		return fail("there is no such day")
+	}
+	if len(s) < len(local) {
+		return fail("it has no time of day with seconds")
 	}
 	hour, minute, second, ok := parseClock(s[11:19])
 	if !ok || s[10] != 'T' && s[10] != 't' {
@@ -62,7 +65,7 @@ func ParseInstant(s string) (Instant, error) {
 	}
 	rest := s[19:]
 	var fraction string
-	if rest[0] == '.' {
+	if strings.HasPrefix(rest, ".") {
 		n := 1
 		for n < len(rest) && rest[n] >= '0' && rest[n] <= '9' {
 			n++

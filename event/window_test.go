@@ -78,6 +78,24 @@ func TestParseInstantAccepts(t *testing.T) {
 
 func unix(second int64) string { return time.Unix(second, 0).UTC().Format(time.RFC3339) }
 
+// TestParseInstantSays has what is missing named.
+func TestParseInstantSays(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"2021-06-3":                 "too short",
+		"2021-06-30":                "no time of day",
+		"2021-06-30T21:00Z":         "no time of day",
+		"2021-06-30 21:00:00Z":      "no time of day",
+		"2021-06-30T21:00:00":       "no offset",
+		"2021-06-30T21:00:00.5":     "no offset",
+		"2021-06-30T21:00:00 02:00": "no offset",
+	} {
+		if _, err := event.ParseInstant(in); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", in, err, want)
+		}
+	}
+}
+
 func TestParseInstantRefuses(t *testing.T) {
 	t.Parallel()
 	for _, in := range []string{

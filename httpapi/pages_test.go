@@ -278,7 +278,7 @@ func TestBadPages(t *testing.T) {
 		{"match=%zz", `match is "%zz"`},
 		{"match=overlap&match=overlap", `match is given 2 times, the last time as "overlap"`},
 		{"limit=", `limit is ""`},
-		{"limit=0", `limit is "0": it is a number of events, 1 or more`},
+		{"limit=0", `limit is "0": it is a number of events from 1 to 2147483647`},
 		{"limit=-1", `limit is "-1"`},
 		{"limit=+1", `limit is " 1"`},
 		{"limit=%2B1", `limit is "+1"`},

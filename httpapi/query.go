@@ -94,7 +94,7 @@ func (p *params) page(q *index.Query) error {
 			q.Limit, ok = parseLimit(text)
 		}
 		if !ok {
-			return limit.refused("it is a number of events, 1 or more, for example limit=100")
+			return limit.refused("it is a number of events from 1 to 2147483647, for example limit=100")
 		}
 	}
 	if cursor := &p[cursorParam]; cursor.count > 0 {
