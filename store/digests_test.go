@@ -1,19 +1,18 @@
-package store_test
+package store
 
 import (
 	"testing"
 
 	"fever/event"
-	"fever/store"
 )
 
 // TestDigestsIndex finds the places of events, and nothing for keys that are none of theirs.
 func TestDigestsIndex(t *testing.T) {
 	t.Parallel()
-	var digests store.Digests
+	var digests Digests
 	keys := []event.Key{{Provider: "a", BaseID: "1", EventID: "2"}, {Provider: "a", BaseID: "12", EventID: "3"}, {Provider: "b", BaseID: "1", EventID: "2"}}
 	for _, k := range keys {
-		if err := digests.Add(k.Bytes(), store.Digest{}); err != nil {
+		if err := digests.Add(k.Bytes(), Digest{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -27,7 +26,7 @@ func TestDigestsIndex(t *testing.T) {
 			t.Errorf("%s is at %d", k, at)
 		}
 	}
-	if _, ok := new(store.Digests).Index(keys[0]); ok {
+	if _, ok := new(Digests).Index(keys[0]); ok {
 		t.Error("the zero value has an event")
 	}
 }
