@@ -130,7 +130,8 @@ func eventually(t *testing.T, what string, is func() bool) {
 }
 
 // TestTurnsAreShared has three ingesters share the turns of two providers. Each turn is one job's,
-// and never two jobs of a provider run at once. Those that start later fetch nothing by that.
+// and never two jobs of a provider run at once. That those that start later fetch nothing by that,
+// TestSecondStart shows.
 func TestTurnsAreShared(t *testing.T) {
 	t.Parallel()
 	place := postgrestest.Database(t)
@@ -183,8 +184,8 @@ func TestTurnsAreShared(t *testing.T) {
 		if most[i].Load() != 1 {
 			t.Errorf("%d jobs of %s at once", most[i].Load(), p.Name)
 		}
-		if len(turns[p.Name]) < 3*(each-1) || // each stop may have cancelled one
-			startUps[p.Name] != 1 {
+		// Each stop may have cancelled one. A turn that is late when a replica starts is one of its start.
+		if len(turns[p.Name]) < 3*(each-1) || startUps[p.Name] < 1 || startUps[p.Name] > len(replicas) {
 			t.Errorf("%s had %d turns, %d of them of a start", p.Name, len(turns[p.Name]), startUps[p.Name])
 		}
 	}
