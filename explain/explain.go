@@ -126,7 +126,7 @@ func (r *Rejection) by(job *store.Job) {
 }
 
 // Explain answers what is known of the events that a text names: a public id,
-// provider/base id/event id as [event.Key.String] has it, or a part of a title in any case, with or without accents. Of
+// provider/base id/event id as [event.Key.String] has it, which may be several events if ids have slashes, or a part of a title in any case, with or without accents. Of
 // several titles those that are the whole text count alone. S is a search to explain the answer
 // of, or nil. It reads all events to find a title, and all keys to find an id. No title begins
 // with the name of a stored provider and has ids after that. An id or a key may be the one that an event had before its
@@ -198,13 +198,10 @@ func (a *Answer) find(ctx context.Context, st store.Store, text string, provider
 	}
 	isKey := false
 	for key := range keys(text) {
-		if found, err = named(ctx, st, store.Filter{Key: key}); err != nil || len(found) > 0 {
-			return found, err
-		}
 		isKey = isKey || providers[key.Provider] != nil
 	}
-	if isKey {
-		return nil, nil
+	if found, err = withKeys(ctx, st, text); isKey || len(found) > 0 || err != nil {
+		return found, err
 	}
 	part := folded(text)
 	if part == "" {
@@ -252,6 +249,18 @@ func named(ctx context.Context, st store.Store, f store.Filter) (found []event.R
 			return nil, err
 		}
 		found = append(found, r)
+	}
+	return found, nil
+}
+
+// withKeys returns the stored events whose key a text may be. Of ids with slashes there can be several.
+func withKeys(ctx context.Context, st store.Store, text string) (found []event.Record, err error) {
+	for key := range keys(text) {
+		one, err := named(ctx, st, store.Filter{Key: key})
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, one...)
 	}
 	return found, nil
 }

@@ -133,6 +133,52 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestAmbiguous has two events whose ids look alike with a slash between them.
+func TestAmbiguous(t *testing.T) {
+	t.Parallel()
+	one := made(t, "4/5", "One", "2026-01-02", "")
+	other := made(t, "5", "Other", "2026-01-01", "")
+	other.BaseID = "b/4"
+	st := filled(t, []event.Event{one, other}, nil)
+	answer, err := Explain(t.Context(), st, new(Documents), "a/b/4/5", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range answer.Events {
+		for _, fact := range e.Facts() {
+			if fact.Name == "event" {
+				got = append(got, fact.Value)
+			}
+		}
+	}
+	want := []string{
+		`a/b/4/5, base id "b", event id "4/5", id ` + one.ID().String(),
+		`a/b/4/5, base id "b/4", event id "5", id ` + other.ID().String(),
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for text, want := range map[string]string{
+		"a/b/4/5": `a/b/4/5 names 2 events: ask for one by its public id: ` +
+			one.ID().String() + ` (base id "b", event id "4/5"), ` + other.ID().String() + ` (base id "b/4", event id "5")`,
+		one.ID().String():   "One",
+		other.ID().String(): "Other",
+	} {
+		var got []string
+		for v, err := range Versions(t.Context(), st, text) {
+			if err != nil {
+				got = append(got, err.Error())
+				continue
+			}
+			got = append(got, v.Title)
+		}
+		if got[0] != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestRenamed asks for an event by what named it before its provider was renamed, twice.
 func TestRenamed(t *testing.T) {
 	t.Parallel()

@@ -37,7 +37,11 @@ func (e *Event) Facts() (facts []Fact) {
 		}
 		add("rejected", "a row with %s, and nothing of that row is stored: %s", ids, r)
 	}
-	add("event", "%s, id %s", e.Key, e.ID)
+	if named := e.Key.String(); strings.Count(named, "/") > 2 { // other events may have this name, too
+		add("event", "%s, %s, id %s", named, ids(e.Key), e.ID)
+	} else {
+		add("event", "%s, id %s", named, e.ID)
+	}
 	if r := e.Renamed; r != nil {
 		add("", "with the ids that were asked for until its provider, %s then, was renamed %s (record %d)", r.From, r.At.Format(moment), r.Record)
 	}

@@ -2,7 +2,9 @@ package explain
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"fever/event"
@@ -11,7 +13,7 @@ import (
 
 // Versions yields the versions of the event that a text names, the present one first: see
 // [store.Store.Versions]. The text is a public id, or provider/base id/event id. It yields nothing for
-// an event that is not stored.
+// an event that is not stored, and an [*AmbiguousError] for the name of several.
 func Versions(ctx context.Context, st store.Store, text string) iter.Seq2[store.Version, error] {
 	return func(yield func(store.Version, error) bool) {
 		key, err := keyOf(ctx, st, text)
@@ -23,27 +25,41 @@ func Versions(ctx context.Context, st store.Store, text string) iter.Seq2[store.
 	}
 }
 
-// keyOf returns the key of the event that a text names, or one that is not stored.
+// An AmbiguousError is a name of several events: their ids have slashes.
+type AmbiguousError struct {
+	Name   string
+	Events []event.Key
+}
+
+// Error lists the events, for people.
+func (e *AmbiguousError) Error() string {
+	var events []string
+	for _, key := range e.Events {
+		events = append(events, fmt.Sprintf("%s (%s)", key.ID(), ids(key)))
+	}
+	return fmt.Sprintf("%s names %d events: ask for one by its public id: %s", e.Name, len(events), strings.Join(events, ", "))
+}
+
+// keyOf returns the key of the event that a text names, or one that is not stored. The error is an
+// [*AmbiguousError] if it names several.
 func keyOf(ctx context.Context, st store.Store, text string) (key event.Key, err error) {
 	var found []event.Record
 	if id, ok := publicID(text); ok {
 		found, err = named(ctx, st, store.Filter{ID: id})
-		if err != nil {
-			return key, err
-		}
+	} else {
+		found, err = withKeys(ctx, st, text)
 	}
-	for key := range keys(text) {
-		if len(found) > 0 {
-			break
-		}
-		if found, err = named(ctx, st, store.Filter{Key: key}); err != nil {
-			return key, err
-		}
+	switch {
+	case err != nil || len(found) == 0:
+		return key, err
+	case len(found) == 1:
+		return found[0].Key, nil
 	}
-	if len(found) > 0 {
-		key = found[0].Key
+	ambiguous := &AmbiguousError{Name: text}
+	for i := range found {
+		ambiguous.Events = append(ambiguous.Events, found[i].Key)
 	}
-	return key, nil
+	return key, ambiguous
 }
 
 // MaxChanges is the most changes of an event that [Explain] tells.

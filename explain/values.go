@@ -21,6 +21,9 @@ func When(l event.Local, timeZone string) string {
 	return strings.TrimSuffix(strings.Replace(l.String(), "T", " ", 1)+" "+timeZone, " ")
 }
 
+// ids writes the two ids of a key where the key alone may not tell them apart.
+func ids(k event.Key) string { return fmt.Sprintf("base id %q, event id %q", k.BaseID, k.EventID) }
+
 // Prices writes the price range, with the currency if the event has one.
 func Prices(e *event.Event) string {
 	lowest, highest := e.PriceRange()

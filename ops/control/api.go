@@ -124,6 +124,8 @@ func (s *Server) failed(r *http.Request, err error) error {
 		return errStopping
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
 		return errGone
+	case errors.As(err, new(*explain.AmbiguousError)):
+		return &server.Error{Status: http.StatusUnprocessableEntity, Code: "ambiguous", Message: err.Error()}
 	case errors.Is(err, store.ErrNothing):
 		return &server.Error{Status: http.StatusNotFound, Code: "nothing_stored", Message: err.Error()}
 	case errors.Is(err, store.ErrOtherKind):
