@@ -37,7 +37,7 @@ func (e *Event) Facts() (facts []Fact) {
 		}
 		add("rejected", "a row with %s, and nothing of that row is stored: %s", ids, r)
 	}
-	if named := e.Key.String(); strings.Count(named, "/") > 2 { // other events may have this name, too
+	if named := e.String(); strings.Count(named, "/") > 2 { // other events may have this name, too
 		add("event", "%s, %s, id %s", named, ids(e.Key), e.ID)
 	} else {
 		add("event", "%s, id %s", named, e.ID)

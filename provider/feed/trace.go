@@ -60,6 +60,9 @@ func (b *Builder) Note(format string, args ...any) {
 	}
 }
 
+// Traced reports whether somebody traces.
+func (b *Builder) Traced() bool { return b.trace != nil }
+
 // Without says of the row that [Builder.Row] has begun that it leaves out the event with these ids, and
 // why, for people. It is not counted, and for those who trace.
 func (b *Builder) Without(baseID, eventID, why string) {

@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -84,50 +83,26 @@ func (w *Wanted) fate(provider string, r *feed.Row) (fate, why string) {
 	if w.Kept {
 		return "", ""
 	}
-	withIDs := false
 	for _, rejected := range r.Rejections {
 		key := event.Key{Provider: provider, BaseID: rejected.BaseID, EventID: rejected.EventID}
 		if w.Is(key) {
 			return Rejected, rejected.Reason
 		}
-		withIDs = withIDs || key.BaseID+key.EventID != ""
 	}
 	for _, ignored := range r.Ignored {
-		if w.Is(event.Key{Provider: provider, BaseID: ignored.BaseID, EventID: ignored.EventID}) {
-			return Ignored, ignored.Why
+		if !w.Is(event.Key{Provider: provider, BaseID: ignored.BaseID, EventID: ignored.EventID}) {
+			continue
 		}
-		withIDs = true
+		// The row may have been rejected before anything had ids.
+		if n := len(r.Rejections); n > 0 && r.Rejections[n-1].BaseID+r.Rejections[n-1].EventID == "" {
+			return Rejected, r.Rejections[n-1].Reason
+		}
+		return Ignored, ignored.Why
 	}
 	for _, item := range r.Deleted {
 		if slices.ContainsFunc(w.Keys, func(k event.Key) bool { return item == k.BaseID+"/"+k.EventID || item == k.EventID || item == k.BaseID }) {
 			return Deleted, "the provider says that it is no longer there"
 		}
 	}
-	if withIDs || len(r.Events) > 0 || !slices.ContainsFunc(w.Keys, func(k event.Key) bool { return has(r.Value, k.BaseID) && has(r.Value, k.EventID) }) {
-		return "", ""
-	}
-	// The map made nothing of it that has ids.
-	if len(r.Rejections) > 0 {
-		return Rejected, r.Rejections[0].Reason
-	}
-	return Ignored, "the row has both ids, and the map makes no event of it"
-}
-
-// has reports whether a text or a number in a value is an id.
-func has(value any, id string) bool {
-	switch v := value.(type) {
-	case string:
-		return v == id
-	case json.Number:
-		return v.String() == id
-	case []any:
-		return slices.ContainsFunc(v, func(one any) bool { return has(one, id) })
-	case map[string]any:
-		for _, one := range v {
-			if has(one, id) {
-				return true
-			}
-		}
-	}
-	return false
+	return "", ""
 }

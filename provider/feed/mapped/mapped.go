@@ -62,6 +62,9 @@ func New(m Mapping) (feed.Format, error) {
 				return err // New has compiled it
 			}
 			d := &decoder{Builder: b, program: p, path: rows, reader: dump.NewReader(), changes: m.Changes}
+			if b.Traced() {
+				d.ids = compileIDs(m.To)
+			}
 			return d.decode(doc, m)
 		},
 	}, nil
@@ -72,6 +75,7 @@ type decoder struct {
 	*feed.Builder
 
 	program *program
+	ids     *ids // nil: nobody traces, or it cannot be made
 	path    path
 	reader  *dump.Reader
 	miss    miss
@@ -128,9 +132,11 @@ func (d *decoder) row(line int, row any) error {
 	switch {
 	case err != nil:
 		d.Reject("", "", line, d.program.inProgram(err.Error()))
+		d.without(row)
 		return nil // the next row may be right
 	case len(records) == 0:
 		d.Ignore(line)
+		d.without(row)
 		return nil
 	}
 	for _, text := range records {
@@ -139,6 +145,13 @@ func (d *decoder) row(line int, row any) error {
 		}
 	}
 	return nil
+}
+
+// without says which events the row would have made, for those who trace.
+func (d *decoder) without(row any) {
+	for _, key := range d.ids.of(d, row) {
+		d.Without(key.BaseID, key.EventID, "the map makes no event of it")
+	}
 }
 
 // record keeps the event of a record, or rejects it. In a feed of changes it is an item, which one
