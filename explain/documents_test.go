@@ -311,6 +311,7 @@ func TestLatestRow(t *testing.T) {
 		},
 		"cancelled":              {ical.New(), []string{calendar("CANCELLED")}, "b/b", "page 1, line 2: " + has + "ignored: it is cancelled"},
 		"left out by an EXDATE":  {ical.New(), []string{series}, "b/" + excluded, "page 1, line 2: " + has + "ignored: an EXDATE leaves it out"},
+		"its series is rejected": {ical.New(), []string{strings.Replace(series, "COUNT=3", "BYNOPE=3", 1)}, "b/" + excluded, "page 1, line 2: " + has + "rejected: the rule's part"},
 		"left out by a map":      {picky, []string{`{"id":"0"}` + "\n" + `{"id":"1","sold":false}`}, "1/1", "page 1, line 2: " + has + "ignored: the map makes no event of it"},
 		"other rows":             {dump.New(), []string{row("2", "x", "")}, "b/1", "no: it is not in the latest snapshot of a, and"},
 		"a row that would do":    {dump.New(), []string{row("1", "2026-01-02", "")}, "b/1", "no: it is not in the latest snapshot of a, and"},

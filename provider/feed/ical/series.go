@@ -127,7 +127,12 @@ type change struct {
 // series gives the events of one UID.
 func (c *converter) series(s *series) error {
 	if s.err != nil {
-		c.reject(s.master, s.err.Error())
+		if s.master.repeats() { // which instances it has is unknown: all of them are rejected
+			c.begin(s.master)
+			c.Reject(s.master.uid, "", s.master.line, s.err.Error())
+		} else {
+			c.reject(s.master, s.err.Error())
+		}
 		for _, e := range s.overrides {
 			c.reject(e, fmt.Sprintf("it changes the event on line %d, which was rejected", s.master.line))
 		}
