@@ -64,6 +64,9 @@ type Event struct {
 
 	latest time.Time // when LatestJob began
 
+	// Refused is the newest job that brought a newer snapshot, which was refused as suspect. It is nil if none did.
+	Refused *Refusal `json:"refused,omitempty"`
+
 	// Origin is the row that its values come from. If it is nil, NoOrigin says why.
 	Origin   *Place `json:"origin,omitempty"`
 	NoOrigin string `json:"no_origin,omitempty"`
@@ -97,6 +100,14 @@ type Event struct {
 type Verdict struct {
 	Found bool   `json:"found"`
 	Why   string `json:"why"` // for people
+}
+
+// A Refusal is a job whose snapshot was refused as suspect, so that what is sold may be another one.
+type Refusal struct {
+	Job     uint64    `json:"job"`
+	Started time.Time `json:"started"`
+	Message string    `json:"message"` // of the job: why
+	Jobs    int       `json:"jobs"`    // of which that is so: this one, and older ones
 }
 
 // A Removal is the record of events that somebody removed by hand.
@@ -337,6 +348,12 @@ func (a *Answer) findJobs(ctx context.Context, st store.Store) error {
 			e.rejectedBy(&job)
 			if job.Applied() && e.LatestJob == 0 {
 				e.LatestJob, e.latest = job.ID, job.Started
+			}
+			if job.Kind == feed.KindSuspect && e.LatestJob == 0 {
+				if e.Refused == nil {
+					e.Refused = &Refusal{Job: job.ID, Started: job.Started, Message: job.Message}
+				}
+				e.Refused.Jobs++
 			}
 			if brought {
 				bring(&e.FirstJob, &first[i], &job, e.FirstSeen)

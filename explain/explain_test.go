@@ -404,6 +404,43 @@ func TestRejected(t *testing.T) {
 	}
 }
 
+// TestRefused has jobs whose snapshots were refused as suspect, before and after one that was not.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	e := made(t, "1", "T", "2026-01-02", "")
+	st := filled(t, []event.Event{e}, nil)
+	refuse := func() {
+		job, err := st.Begin(t.Context(), store.Job{Provider: "a", Trigger: store.Manual, Started: storetest.Noon.Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		job.State, job.Finished, job.Kind, job.Message = store.Failed, job.Started, feed.KindSuspect, "it has no events"
+		if err := st.Finish(t.Context(), job, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	says := func() string {
+		answer, err := Explain(t.Context(), st, new(Documents), e.String(), nil)
+		if err != nil || len(answer.Events) != 1 {
+			t.Fatalf("%+v, %v", answer, err)
+		}
+		facts := answer.Events[0].Facts()
+		at := slices.IndexFunc(facts, func(f Fact) bool { return f.Name == "sold now" })
+		return facts[at+1].Value
+	}
+	const want = "a newer snapshot was refused as suspect, job 3, 2021-02-01T13:00:00.000Z: it has no events"
+	if refuse(); says() != want {
+		t.Error(says())
+	}
+	if refuse(); says() != strings.Replace(want, "job 3", "job 4", 1)+"; so were those of jobs before (2 in all)" {
+		t.Error(says())
+	}
+	storetest.Apply(t, st, store.Snapshot{Provider: "a", TimeZone: "UTC", Events: []event.Event{e}, Taken: storetest.Noon.Add(2 * time.Hour)})
+	if strings.Contains(says(), "refused") {
+		t.Error(says())
+	}
+}
+
 // TestEqualRejections has jobs reject two rows with the same ids, for the same two reasons, and then for one.
 func TestEqualRejections(t *testing.T) {
 	t.Parallel()

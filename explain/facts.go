@@ -78,6 +78,9 @@ func (e *Event) Facts() (facts []Fact) {
 		add("", "%s", row)
 		add("", "%s%s", row.Text, more(row.Cut))
 	}
+	if e.Refused != nil {
+		add("", "%s", e.Refused)
+	}
 	whose := "the zone of its provider"
 	if e.OwnZone {
 		whose = "its own zone"
@@ -108,6 +111,15 @@ func (r *Rejection) String() string {
 	text := fmt.Sprintf("job %d, %s, line %d: %s", r.Job, r.Started.Format(moment), r.Line, r.Reason)
 	if r.Jobs > 1 {
 		text += fmt.Sprintf("; so did jobs before, back to %s (%d in all)", r.Since.Format(moment), r.Jobs)
+	}
+	return text
+}
+
+// String says which snapshot was refused, and why, for people.
+func (r *Refusal) String() string {
+	text := fmt.Sprintf("a newer snapshot was refused as suspect, job %d, %s: %s", r.Job, r.Started.Format(moment), r.Message)
+	if r.Jobs > 1 {
+		text += fmt.Sprintf("; so were those of jobs before (%d in all)", r.Jobs)
 	}
 	return text
 }
