@@ -41,6 +41,7 @@ fever dump --jobs lists the jobs.
 The snapshot of a job that was refused as suspect is compared, too: so it says what that
 would have changed. Of a feed of changes it compares what was known after each of the
 jobs, and an event that is no longer sold is one whose value "current" has changed.
+The archive has to have a whole harvest before them, from its first page on.
 
 It reads the archive of --archive, by default that beside --db, and nothing else.
 
@@ -196,6 +197,8 @@ func (d *diffCommand) snapshot(ctx context.Context, place archive.Place, path st
 	case err != nil:
 	case wrong != nil && (job.Changes || result.Committed == 0):
 		err = wrong
+	case result.UntilTheEnd:
+		err = fmt.Errorf("%s cannot be compared: the archive begins within a harvest of the feed of changes, and does not tell what was known before", nameOf(job))
 	case wrong == nil && result.Committed == 0:
 		err = fmt.Errorf("%s has no snapshot", nameOf(job))
 	}

@@ -27,7 +27,7 @@ type Harvest struct {
 	// Generation is the number of the harvest, from 1: each start over makes the next one. It is
 	// 0 before the first page, and of a provider whose feed is not one of changes.
 	Generation uint64    `json:"generation"`
-	Began      time.Time `json:"began"`
+	Began      time.Time `json:"began"` // zero: a replay did not have its first pages
 	Pages      int       `json:"pages"` // that had items, those of tables included
 	// Complete says that it has come to the end of the feed, and follows it since then.
 	Complete bool `json:"complete"`
@@ -280,6 +280,9 @@ func (h *harvester) parent(ctx context.Context, page []feed.Item) func(string) (
 			return row, nil
 		}
 		row, err := h.store.Row(ctx, h.Name, name)
+		if err == nil && row == nil && h.Rows != nil && h.cursor.Began.IsZero() {
+			row, err = h.Rows(ctx, h.Name, name)
+		}
 		if err != nil {
 			return nil, storeError(ctx, h.job, err)
 		}

@@ -99,6 +99,9 @@ type Ingester struct {
 	// Unarchived counts what could not be kept there: each error is logged.
 	Unarchived atomic.Uint64
 
+	// Rows finds rows of tables for a replay that does not have the first pages of a harvest; nil: nothing does.
+	Rows func(ctx context.Context, provider, name string) ([]byte, error)
+
 	// Collected is set once a snapshot is stored and published, of any provider. It stays
 	// unset while nothing was ever collected. Whoever finds events of a provider that is no
 	// longer configured may set it.

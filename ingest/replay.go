@@ -86,10 +86,25 @@ func (g *Ingester) replayPage(ctx context.Context, j *job) error {
 	}
 	if j.replayed.Generation != j.replaying {
 		h.startOver(ctx, "the job that is run again did")
-		j.replaying = j.replayed.Generation
+		h.generation = max(h.generation, j.replayed.Generation)
+		if !h.begins(j.replayed) { // where the harvest goes on is known, and not what it is of: the next job begins another one
+			h.cursor.Began, h.cursor.Complete, h.cursor.Had = time.Time{}, true, true
+		}
 	}
-	_, err = h.takePage(ctx, j.replayed.Table)
+	if _, err = h.takePage(ctx, j.replayed.Table); err == nil {
+		j.replaying = j.replayed.Generation // before, nothing is stored of the harvest
+	}
 	return err
+}
+
+// begins reports whether a document is the first page of a harvest. If the first table had nothing then, that is not
+// known.
+func (h *harvester) begins(doc *archive.Document) bool {
+	first := ""
+	if len(h.Tables) > 0 {
+		first = h.Tables[0]
+	}
+	return doc.Page == 1 && doc.Table == first
 }
 
 // errOtherKind says that a document cannot be replayed as what the settings say of its feed.

@@ -107,6 +107,23 @@ func (t *target) status(now time.Time, collected bool) Status {
 	return s
 }
 
+// Harvest says how far the feed of changes of the named provider was taken.
+func (g *Ingester) Harvest(name string) Harvest {
+	for _, t := range g.targets {
+		if t.Name == name {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			return t.harvest()
+		}
+	}
+	return Harvest{}
+}
+
+// harvest is [Ingester.Harvest]. The caller holds the lock.
+func (t *target) harvest() Harvest {
+	return Harvest{Generation: t.generation, Began: t.at.Began, Pages: t.at.Pages, Complete: t.at.Complete}
+}
+
 // note returns the status with the turn as the scheduler recorded it.
 func (t *target) note(now time.Time, collected bool) Status {
 	t.mu.Lock()
@@ -123,7 +140,7 @@ func (t *target) note(now time.Time, collected bool) Status {
 		s.Due = t.due
 	}
 	if t.Changes {
-		s.Harvest = Harvest{Generation: t.generation, Began: t.at.Began, Pages: t.at.Pages, Complete: t.at.Complete}
+		s.Harvest = t.harvest()
 		s.Accepted, s.Rejected = t.at.Accepted, t.at.Rejected
 	}
 	if t.Next != nil {

@@ -279,7 +279,11 @@ func (p *Provider) resolve(page string, home, base *url.URL, target string) (*ur
 	case !atHome && !slices.ContainsFunc(p.pages.Hosts, func(host string) bool {
 		return strings.EqualFold(host, next.Host) || strings.EqualFold(host, next.Hostname())
 	}):
-		return nil, fmt.Errorf("%s is at %.100q, which is not as the provider's URL: hosts does not name it", page, next.Scheme+"://"+next.Host)
+		whose := "provider"
+		if home != p.url {
+			whose = "table"
+		}
+		return nil, fmt.Errorf("%s is at %.100q, which is not as the %s's URL: hosts does not name it", page, next.Scheme+"://"+next.Host, whose)
 	}
 	return next, nil
 }

@@ -19,7 +19,8 @@ import (
 //   - of events that both have, when they were first seen and last changed, if that is earlier than the
 //     archive;
 //   - events of which only documents that the archive does not have can have told: they are not current,
-//     and have not changed since the archive begins, or something in it is wrong;
+//     and have not changed since the archive begins, or that begins within a harvest of a feed of
+//     changes, or something in it is wrong;
 //   - the outcomes of jobs, and all of the other providers;
 //   - the history of events that are as stored. Without one, and for the others, the documents tell it, if
 //     it leads to when the event last changed.
@@ -359,7 +360,11 @@ func (m *Merge) chooseEvent(p *pair, result *Result) (chosen *piece, err error) 
 		return nil, err
 	}
 	if p.replayed == nil {
-		if len(result.Wrong) == 0 && (p.stored.Current || was.LastChanged >= result.From.UnixMilli()) {
+		told := !result.UntilTheEnd
+		if !p.stored.Current {
+			told = !result.Within && was.LastChanged >= result.From.UnixMilli()
+		}
+		if len(result.Wrong) == 0 && told {
 			note(&m.notStored, p.stored.Key)
 			return nil, nil // the archive's documents would tell of it
 		}
@@ -372,7 +377,7 @@ func (m *Merge) chooseEvent(p *pair, result *Result) (chosen *piece, err error) 
 		return nil, err
 	}
 	is.FirstSeen, is.Revision = min(is.FirstSeen, was.FirstSeen), was.Revision
-	if bytes.Equal(is.Event, was.Event) && was.LastChanged < is.LastChanged {
+	if bytes.Equal(is.Event, was.Event) && (was.LastChanged < is.LastChanged || result.Within) {
 		is.LastChanged = was.LastChanged
 		note(&m.notReplayed, p.replayed.Key)
 	}

@@ -37,6 +37,10 @@ type Result struct {
 	Left      int // not run: they were stopped, or could not be stored, or nothing says that they were
 	// From and To are when the first and the last of the committed jobs began; zero: there is none.
 	From, To time.Time
+	// Within says that the archive begins within a harvest of a feed of changes: it does not tell of the
+	// events that only pages before its first one list. With UntilTheEnd no whole harvest is in the
+	// archive after that.
+	Within, UntilTheEnd bool
 	// Wrong says what could not be read or run again, or is not in the archive: the first ones, and how
 	// many More there are.
 	Wrong []error
@@ -63,6 +67,7 @@ func Provider(ctx context.Context, g *ingest.Ingester, place archive.Place, name
 	r := replayer{g: g, name: name, of: of, stored: make(map[int64][]*known)}
 	r.jobs = make(map[uint64]uint64)
 	if of.Store != nil {
+		g.Rows = of.Store.Row
 		for job, err := range of.Store.Jobs(ctx, store.JobFilter{Provider: name}) {
 			if err != nil {
 				return r.Result, err
@@ -199,12 +204,23 @@ func (r *replayer) job(ctx context.Context, docs []archive.Document) error {
 			r.From = first.Started
 		}
 		r.To = first.Started
+		if first.Generation > 0 {
+			r.harvested()
+		}
 	case committed || chosen:
 		r.wrong(fmt.Errorf("job %d of %s, %s: %s", first.Job, first.Started.UTC().Format(time.RFC3339), was(committed, &first.Outcome), job.Message))
 	default:
 		r.Failed++
 	}
 	return nil
+}
+
+// harvested notes of a feed of changes whether the archive tells all of it.
+func (r *replayer) harvested() {
+	h := r.g.Harvest(r.name)
+	within := h.Began.IsZero()
+	r.Within = r.Within || within
+	r.UntilTheEnd = within || r.UntilTheEnd && !h.Complete
 }
 
 // was says what became of a job, for people.
