@@ -265,21 +265,39 @@ func (q *question) originsOf(ctx context.Context, at time.Time, events []*Event)
 	}
 }
 
-// latestRows finds the rows of events that are not current in the documents of the latest snapshot. The last row
-// about an event counts. What cannot be read has none, and neither has an event that the settings of today would make
-// current.
+// latestRows finds the rows of events that are not current: those in the documents of the latest snapshot or, in a feed
+// of changes, of the page that changed them last. The last row about an event counts. What cannot be read has none, and
+// neither has an event that the settings of today would make current.
 func (q *question) latestRows(ctx context.Context, events []*Event) {
-	var wanted []inspect.Wanted
-	var of []*Event
+	together := make(map[time.Time][]*Event)
 	for _, e := range events {
-		if !e.Current && !e.OfChanges && e.LatestJob > 0 {
-			wanted, of = append(wanted, inspect.Wanted{Keys: []event.Key{e.Key}}), append(of, e)
+		if at := e.latestDocuments(); !e.Current && !at.IsZero() {
+			together[at] = append(together[at], e)
 		}
 	}
-	if len(of) == 0 {
-		return
+	for at, of := range together {
+		q.latestRowsOf(ctx, at, of)
 	}
-	docs, _ := archive.DocumentsOf(ctx, q.Archive, q.provider, of[0].latest)
+}
+
+// latestDocuments returns as of when the documents are that may say why an event is not current; zero: nobody knows.
+func (e *Event) latestDocuments() time.Time {
+	switch {
+	case !e.OfChanges:
+		return e.latest
+	case len(e.History) > 0:
+		return e.History[0].At
+	}
+	return e.LastChanged // it was never current
+}
+
+// latestRowsOf is latestRows for events whose documents are as of a time.
+func (q *question) latestRowsOf(ctx context.Context, at time.Time, of []*Event) {
+	var wanted []inspect.Wanted
+	for _, e := range of {
+		wanted = append(wanted, inspect.Wanted{Keys: []event.Key{e.Key}})
+	}
+	docs, _ := archive.DocumentsOf(ctx, q.Archive, q.provider, at)
 	for i := range docs {
 		if !committed(&docs[i]) || docs[i].Table != "" {
 			continue

@@ -491,6 +491,72 @@ func TestChangesOrigin(t *testing.T) {
 	}
 }
 
+// TestLatestChange has events that a page of a feed of changes has taken off sale, each in another way.
+func TestLatestChange(t *testing.T) {
+	t.Parallel()
+	format, err := mapped.New(mapped.Mapping{Changes: true, To: `if .removed then {base_id: .id, current: false}
+		else {base_id: .id, title: .name, start: "2030-01-02", current: (.state != "cancelled")} end`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	st := filled(t, nil, nil)
+	st.History = time.Hour
+	sold := func(id string) event.Event {
+		e := made(t, id, "T", "2030-01-02", "")
+		e.BaseID = id
+		return e
+	}
+	item := func(id string, events ...event.Event) store.Item {
+		i := store.Item{Item: feed.Item{ID: id + "/" + id}}
+		for _, e := range events {
+			i.Keys = append(i.Keys, e.Key)
+		}
+		return i
+	}
+	apply := func(snap store.Snapshot, body string) {
+		job, err := st.Begin(t.Context(), store.Job{Provider: "a", Trigger: store.Manual, Started: snap.Taken})
+		if err != nil {
+			t.Fatal(err)
+		}
+		snap.Provider, snap.TimeZone, snap.Changes.Stream = "a", "UTC", store.Stream{Generation: 1, Cursor: []byte("{}")}
+		archived(t, dir, job.ID, "", page{archive.Head{Generation: 1, Taken: snap.Taken}, body})
+		job.State = store.Completed
+		if _, _, err := st.Apply(t.Context(), snap, job); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := time.Now().Truncate(time.Millisecond).UTC()
+	apply(store.Snapshot{
+		Taken: at.Add(time.Minute), Events: []event.Event{sold("1"), sold("2"), sold("3")},
+		Changes: &store.Changes{Items: []store.Item{item("1", sold("1")), item("2", sold("2")), item("3", sold("3"))}},
+	}, `[{"id": 1, "name": "T"}, {"id": 2, "name": "T"}, {"id": 3, "name": "T"}]`)
+	apply(store.Snapshot{
+		Taken: at.Add(2 * time.Minute), Past: []event.Event{sold("1")},
+		Changes: &store.Changes{Items: []store.Item{item("1", sold("1")), item("2"), item("3")}},
+	}, `[{"id": 1, "name": "T", "state": "cancelled"},`+"\n"+`{"id": 2, "removed": true},`+"\n"+`{"id": 3, "name": "x"}]`)
+	docs := &Documents{Archive: archive.Folder(dir), Readers: map[string]Reader{"a": NewReader(format, "a", time.UTC)}, Time: time.Minute}
+	const has = "no: the feed of changes of a has its row, which was "
+	for id, want := range map[string]string{
+		"1": "1 " + has + "kept: it says that it is no longer sold; searches find it all the same",
+		"2": "2 " + has + "deleted: the provider says that it is no longer there; searches find it all the same",
+		"3": "0 no: it is not in the feed of changes of a, and searches find it all the same: it was deleted or cancelled there, or changed so that it makes no such event", // with other settings than now
+	} {
+		answer, err := Explain(t.Context(), st, docs, "a/"+id+"/"+id, nil)
+		if err != nil || len(answer.Events) != 1 {
+			t.Fatalf("%+v, %v", answer, err)
+		}
+		e := &answer.Events[0]
+		line := 0
+		if e.LatestRow != nil {
+			line = e.LatestRow.Line
+		}
+		if got := fmt.Sprint(line, " ", e.sold()); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 // TestDamaged has bits of the archive flipped: what is damaged is told apart from documents that cannot
 // be read.
 func TestDamaged(t *testing.T) {

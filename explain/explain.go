@@ -57,8 +57,9 @@ type Event struct {
 	// record that did so, for any reason. It is nil if none did.
 	Rejected *Rejection `json:"rejected,omitempty"`
 	// LatestJob is the job on record that brought the latest snapshot of its provider; 0: none is. LatestRow is its
-	// row in the documents of that job, if the snapshot has a row of the event and not the event. It is nil if
-	// there is none, or the archive does not have the documents.
+	// row in the documents of that job, if the snapshot has a row of the event and not the event. Of a feed of changes
+	// it is the row that changed the event last, if that is not sold any more. It is nil if there is none, or the archive
+	// does not have the documents, or no history was kept of a feed of changes.
 	LatestJob uint64 `json:"latest_job,omitempty"`
 	LatestRow *Row   `json:"latest_row,omitempty"`
 

@@ -127,23 +127,23 @@ func (r *Refusal) String() string {
 // sold says whether the event is sold now, and why.
 func (e *Event) sold() string {
 	tickets, more := left(&e.Event)
-	where, gone := "in the latest snapshot of "+e.Provider, ""
+	of, gone := "the latest snapshot of "+e.Provider, ""
 	if e.OfChanges {
-		where, gone = "in the feed of changes of "+e.Provider, ": it was deleted there, or changed so that it makes no such event"
+		of, gone = "the feed of changes of "+e.Provider, ": it was deleted or cancelled there, or changed so that it makes no such event"
 	}
 	const found = ", and searches find it all the same"
-	const has = "no: the latest snapshot of %s has its row, which was %s: %s; searches find it all the same"
+	const has = "no: %s has its row, which was %s: %s; searches find it all the same"
 	switch {
 	case !e.Current && e.LatestRow != nil:
-		return fmt.Sprintf(has, e.Provider, e.LatestRow.Fate, e.LatestRow.Why)
+		return fmt.Sprintf(has, of, e.LatestRow.Fate, e.LatestRow.Why)
 	case !e.Current && e.Rejected != nil && e.Rejected.Job == e.LatestJob:
-		return fmt.Sprintf(has, e.Provider, inspect.Rejected, e.Rejected.Reason)
+		return fmt.Sprintf(has, of, inspect.Rejected, e.Rejected.Reason)
 	case !e.Current:
-		return "no: it is not " + where + found + gone
+		return "no: it is not in " + of + found + gone
 	case e.SoldOut || len(e.Zones) > 0 && tickets == 0 && !more:
-		return "no: it is " + where + ", but sold out" + found
+		return "no: it is in " + of + ", but sold out" + found
 	}
-	return "yes: it is " + where
+	return "yes: it is in " + of
 }
 
 // note says what is not plain of a local time and the instant that it counts as. A date counts from its first
