@@ -51,10 +51,11 @@ It changes neither the archive nor what is stored at --db, and a fever serve may
 meanwhile. To use the new file, stop fever serve and name the file with --db.
 
 What the archive cannot tell comes from --db: events that were gone before the first
-document in the archive, when others were first seen, the outcomes of jobs, and all of
-the providers that are not replayed. With --until, or if there is nothing at --db, the
-new file has what the archive tells, and nothing else. Then there is nothing to compare
-it with. What fever forget has removed stays removed.
+document in the archive, when others were first seen, what missing documents told of
+them, the outcomes of jobs, and all of the providers that are not replayed. With
+--until, or if there is nothing at --db, the new file has what the archive tells, and
+nothing else. Then there is nothing to compare it with. What fever forget has removed
+stays removed.
 
 Replay prints what it did for each provider, and how many events differ from --db. With
 --dry-run it lists them instead of writing anything. It exits with 1 if a job that
@@ -223,6 +224,9 @@ func (r *replayCommand) run(ctx context.Context, out, errOut io.Writer) (err err
 	}
 	if m.Kept > 0 {
 		p.printf("%s as stored: no document in the archive tells of %s\n", count(m.Kept, "event stays", "events stay"), english.PluralWord(m.Kept, "it", "them"))
+	}
+	if m.Later > 0 {
+		p.printf("%s as stored: documents that are missing were the last to change %s\n", count(m.Later, "event stays", "events stay"), english.PluralWord(m.Later, "it", "them"))
 	}
 	switch {
 	case of.Store != nil:

@@ -21,6 +21,8 @@ import (
 //   - events of which only documents that the archive does not have can have told: they are not current,
 //     and have not changed since the archive begins, or that begins within a harvest of a feed of
 //     changes, or something in it is wrong;
+//   - the values of events that came with documents that are missing, if no later document that was replayed had
+//     the event; and which events are current, if the documents of the last job are missing;
 //   - the outcomes of jobs, and all of the other providers;
 //   - the history of events that are as stored. Without one, and for the others, the documents tell it, if
 //     it leads to when the event last changed.
@@ -31,8 +33,9 @@ type Merge struct {
 	// Results are those of the providers that were replayed. If nothing of one was committed it
 	// stays as it is stored.
 	Results map[string]Result
-	// Kept is how many events the archive does not tell of, once Differences has yielded all.
-	Kept int
+	// Kept is how many events the archive does not tell of, once Differences has yielded all, and Later how many it
+	// tells of, but not what they were last: the documents of that are missing.
+	Kept, Later int
 
 	// Keys of events to which the history that is stored does not lead, or that which was replayed.
 	notStored, notReplayed map[string]bool
@@ -49,7 +52,7 @@ type Difference struct {
 // Differences yields how the merge differs from what is stored, in the order of keys.
 func (m *Merge) Differences(ctx context.Context) iter.Seq2[Difference, error] {
 	return func(yield func(Difference, error) bool) {
-		m.Kept = 0
+		m.Kept, m.Later = 0, 0
 		for p, err := range m.pairs(ctx) {
 			var d Difference
 			differs := false
@@ -91,6 +94,9 @@ func (m *Merge) difference(p *pair) (d Difference, differs bool, err error) {
 	case store.EventPart:
 		if now != nil && p.replayed == nil && m.Results[d.Provider].Committed > 0 {
 			m.Kept++
+		}
+		if now != nil && now.later {
+			m.Later++
 		}
 		if now != nil && p.stored != nil && now.Current == p.stored.Current && bytes.Equal(now.Value, p.stored.Value) {
 			return d, false, nil
@@ -169,6 +175,7 @@ func renew(p *store.Part) (err error) {
 type piece struct {
 	store.Part
 	undos []store.Part // the oldest first
+	later bool         // it is chosen since what was replayed is older
 }
 
 // pieces joins the undos of each event.
@@ -376,12 +383,30 @@ func (m *Merge) chooseEvent(p *pair, result *Result) (chosen *piece, err error) 
 	if err != nil {
 		return nil, err
 	}
+	if result.toldLater(&was, &is, p.replayed.Current) {
+		note(&m.notReplayed, p.stored.Key)
+		chosen = clone(p.stored)
+		if result.changes { // the items that were replayed say which events are current
+			chosen = clone(p.replayed)
+		}
+		if chosen.Current != p.stored.Current {
+			note(&m.notStored, p.stored.Key)
+		}
+		was.FirstSeen = min(is.FirstSeen, was.FirstSeen)
+		chosen.Value, err = was.Encode(chosen.Key)
+		chosen.later = true
+		return chosen, err
+	}
 	is.FirstSeen, is.Revision = min(is.FirstSeen, was.FirstSeen), was.Revision
 	if bytes.Equal(is.Event, was.Event) && (was.LastChanged < is.LastChanged || result.Within) {
 		is.LastChanged = was.LastChanged
 		note(&m.notReplayed, p.replayed.Key)
 	}
 	chosen = clone(p.replayed)
+	if !result.changes && result.lost.After(result.To) && chosen.Current != p.stored.Current {
+		chosen.Current = p.stored.Current
+		note(&m.notReplayed, p.replayed.Key)
+	}
 	chosen.Value, err = is.Encode(chosen.Key)
 	if chosen.Current != p.stored.Current || !bytes.Equal(chosen.Value, p.stored.Value) {
 		note(&m.notStored, chosen.Key)

@@ -3,6 +3,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,35 @@ type Result struct {
 	More  int
 
 	jobs map[uint64]uint64 // ids of then, by those of the replay; of several pages of changes, the last one's
+	// The moments, in Unix milliseconds, as of which what was committed counts, and those at which its jobs began. Nil: they
+	// are not known.
+	moments map[int64]bool
+	changes bool      // it is a feed of changes, of which a page has only some events
+	lost    time.Time // when the last job began that changed something, and was not replayed; zero: none
+}
+
+// toldLater reports whether documents that were not replayed told of an event after all that were: what is stored of it,
+// as was, came with such a document, and no later one that was replayed had the event.
+func (r *Result) toldLater(was, is *store.Value, current bool) bool {
+	if r.moments == nil || r.moments[was.LastChanged] || is.LastChanged >= was.LastChanged {
+		return false
+	}
+	return r.changes || !current || r.To.UnixMilli() < was.LastChanged
+}
+
+// committed notes that documents were replayed, and what they changed was stored.
+func (r *Result) committed(docs []archive.Document) {
+	first := &docs[0]
+	r.Committed++
+	if r.From.IsZero() {
+		r.From = first.Started
+	}
+	r.To = first.Started
+	r.changes = first.Generation > 0
+	r.moments[first.Started.UnixMilli()] = true
+	for i := range docs {
+		r.moments[cmp.Or(docs[i].Taken, docs[i].Began).UnixMilli()] = true
+	}
 }
 
 // maxWrong bounds [Result.Wrong].
@@ -65,7 +95,7 @@ func (r *Result) wrong(err error) {
 // error says that nothing more could be done.
 func Provider(ctx context.Context, g *ingest.Ingester, place archive.Place, name string, of Range) (Result, error) {
 	r := replayer{g: g, name: name, of: of, stored: make(map[int64][]*known)}
-	r.jobs = make(map[uint64]uint64)
+	r.jobs, r.moments = make(map[uint64]uint64), make(map[int64]bool)
 	if of.Store != nil {
 		g.Rows = of.Store.Row
 		for job, err := range of.Store.Jobs(ctx, store.JobFilter{Provider: name}) {
@@ -93,8 +123,13 @@ func Provider(ctx context.Context, g *ingest.Ingester, place archive.Place, name
 	}
 	for _, started := range slices.Sorted(maps.Keys(r.stored)) {
 		for _, job := range r.stored[started] {
-			if !r.From.IsZero() && started >= r.From.UnixMilli() && !r.after(job.Started) && !job.archived &&
-				job.Applied() && job.New+job.Changed+job.Gone > 0 {
+			if r.From.IsZero() || started < r.From.UnixMilli() || r.after(job.Started) || !job.Applied() || job.New+job.Changed+job.Gone == 0 {
+				continue
+			}
+			if !r.moments[started] {
+				r.lost = job.Started
+			}
+			if !job.archived {
 				r.wrong(fmt.Errorf("job %d of %s: its documents are not in the archive", job.ID, job.Started.Format(time.RFC3339)))
 			}
 		}
@@ -199,11 +234,7 @@ func (r *replayer) job(ctx context.Context, docs []archive.Document) error {
 		return ctx.Err()
 	case job.State == store.Completed:
 		r.jobs[job.ID] = first.Job
-		r.Committed++
-		if r.From.IsZero() {
-			r.From = first.Started
-		}
-		r.To = first.Started
+		r.committed(docs)
 		if first.Generation > 0 {
 			r.harvested()
 		}

@@ -430,3 +430,81 @@ func TestHistoryOfDocuments(t *testing.T) {
 		}
 	})
 }
+
+// lose removes segments of the archive, by their order.
+func (h *history) lose(segments ...int) {
+	h.Helper()
+	all, err := filepath.Glob(filepath.Join(h.dir, "p", "*.segment"))
+	if err != nil {
+		h.Fatal(err)
+	}
+	for _, i := range segments {
+		if err := os.Remove(all[i]); err != nil {
+			h.Fatal(err)
+		}
+	}
+}
+
+// TestMissing replays without the documents of some jobs. What they were the last to tell is as stored, and all else as the
+// other documents tell it.
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	documents := []string{
+		"1 a\n2 a\n3 a\n4 a\n",
+		"1 a\n2 b\n3 b\n4 a\n",
+		"1 a\n2 c\n3 c\n4 a\n",
+		"1 a\n3 c\n5 a\n",
+	}
+	for _, test := range []struct {
+		name    string
+		missing []int // jobs, from 0 on
+		format  feed.Format
+		later   int // events that stay
+		want    []string
+	}{
+		{"in the middle", []int{2}, text, 1, nil},
+		{"the last", []int{3}, text, 0, nil},
+		{"the last two", []int{2, 3}, text, 2, nil},
+		{"all but the first", []int{1, 2, 3}, text, 2, nil},
+		{"in the middle, with another mapping", []int{2}, loud, 1, []string{
+			"3: C true 00:01:00 03:04:00, was c true 00:01:00 02:03:00",
+			"4: A false 00:01:00 00:01:00, was a false 00:01:00 00:01:00",
+			"5: A true 03:04:00 03:04:00, was a true 03:04:00 03:04:00",
+		}},
+		{"the last two, with another mapping", []int{2, 3}, loud, 2, []string{
+			"4: A false 00:01:00 00:01:00, was a false 00:01:00 00:01:00",
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := newHistory(t)
+				for _, document := range documents {
+					h.archive()
+					h.fetch(document)
+					h.close()
+					time.Sleep(25 * time.Hour) // the next job begins a segment
+				}
+				h.lose(test.missing...)
+				m, result := h.replay(test.format)
+				if len(result.Wrong) != len(test.missing) {
+					t.Errorf("result: %+v", result)
+				}
+				got := differences(t, &m)
+				if !slices.Equal(got, test.want) || m.Later != test.later {
+					t.Errorf("%d later; differences:\n%s\nwant %d and\n%s", m.Later, strings.Join(got, "\n"), test.later, strings.Join(test.want, "\n"))
+				}
+				filled := openStore(t, filepath.Join(t.TempDir(), "filled.db"))
+				if err := filled.Fill(t.Context(), m.Parts(t.Context(), len(got) > 0)); err != nil {
+					t.Fatal(err)
+				}
+				if err := filled.Check(); err != nil {
+					t.Error(err)
+				}
+				if got, want := versions(t, filled), versions(t, h.st); len(test.want) == 0 && !slices.Equal(got, want) {
+					t.Errorf("versions:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+				}
+			})
+		})
+	}
+}
