@@ -55,7 +55,8 @@ document in the archive, when others were first seen, what missing documents tol
 them, the outcomes of jobs, and all of the providers that are not replayed. With
 --until, or if there is nothing at --db, the new file has what the archive tells, and
 nothing else. Then there is nothing to compare it with. What fever forget has removed
-stays removed.
+stays removed, but with --until a time before a fever forget --gone-before: what that
+removed was there then.
 
 Replay prints what it did for each provider, and how many events differ from --db. With
 --dry-run it lists them instead of writing anything. It exits with 1 if a job that
