@@ -272,7 +272,7 @@ func (r *replayer) forget(ctx context.Context, doc *archive.Document) error {
 		r.wrong(fmt.Errorf("forget what was gone: %w", err))
 		return nil
 	}
-	_, err = r.g.Forget(ctx, store.Forgetting{Provider: r.name, GoneBefore: before})
+	_, err = r.g.Forget(ctx, store.Forgetting{Provider: r.name, GoneBefore: before, At: doc.Started})
 	if errors.Is(err, store.ErrNothing) {
 		return nil
 	}

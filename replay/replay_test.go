@@ -431,6 +431,40 @@ func TestHistoryOfDocuments(t *testing.T) {
 	})
 }
 
+// TestForgettingAgain replays a forgetting: its record says when it was, not when it was replayed.
+func TestForgettingAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHistory(t)
+		h.archive()
+		h.fetch("1 a\n2 b\n")
+		h.fetch("1 a\n")
+		h.forget("2031-01-01")
+		h.close()
+		forgotten := func(st *bolt.Store) (at time.Time) {
+			for job, err := range st.Jobs(t.Context(), store.JobFilter{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if job.Trigger == store.Forget {
+					if job.Gone != 1 || job.Finished.Before(job.Started) {
+						t.Errorf("record %+v", job)
+					}
+					return job.Started.Truncate(time.Millisecond)
+				}
+			}
+			t.Fatal("there is no record")
+			return at
+		}
+		want := forgotten(h.st)
+		time.Sleep(time.Hour)
+		m, result := h.replay(text)
+		if got := forgotten(m.Replayed.(*bolt.Store)); len(result.Wrong) > 0 || !got.Equal(want) {
+			t.Errorf("forgotten at %v, want %v; %+v", got, want, result)
+		}
+	})
+}
+
 // lose removes segments of the archive, by their order.
 func (h *history) lose(segments ...int) {
 	h.Helper()

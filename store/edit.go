@@ -11,8 +11,9 @@ import (
 // A Forgetting says what Forget removes.
 type Forgetting struct {
 	Provider   string
-	GoneBefore Cutoff // only events that are not current and ended before it; zero: all that is stored of the provider
-	DryRun     bool   // remove nothing
+	GoneBefore Cutoff    // only events that are not current and ended before it; zero: all that is stored of the provider
+	DryRun     bool      // remove nothing
+	At         time.Time // when that was, if it is done again; zero: now
 }
 
 // Forgotten says what was removed or, in a dry run, would be.
@@ -24,13 +25,16 @@ type Forgotten struct {
 	Revision Revision `json:"-"` // of the store now
 }
 
-// Record returns the record of what was removed, but for its id and when it was done.
+// Record returns the record of what was removed, but for its id and, unless it is done again, when that was done.
 func (f *Forgetting) Record(done Forgotten, started time.Time) Job {
 	message := fmt.Sprintf("all that was stored: %s and %s", amount(done.Events, "event"), amount(done.Jobs, "outcome of a job", "outcomes of jobs"))
 	if !f.GoneBefore.IsZero() {
 		message = fmt.Sprintf("what had left the feed and ended before %s: %s", f.GoneBefore, amount(done.Events, "event"))
 	}
-	return Job{Provider: f.Provider, Trigger: Forget, Started: started, Gone: done.Events, Message: message}
+	if !f.At.IsZero() {
+		started = f.At
+	}
+	return Job{Provider: f.Provider, Trigger: Forget, Started: started, Finished: f.At, Gone: done.Events, Message: message}
 }
 
 // A Renaming says what Rename moves.

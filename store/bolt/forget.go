@@ -215,7 +215,10 @@ func (s *Store) ordinaryJobs(tx *bbolt.Tx, provider string) (keys [][]byte, err 
 // its newest job, and returns it as it is recorded.
 func (s *Store) putRecord(tx *bbolt.Tx, job store.Job) (store.Job, error) {
 	jobs := tx.Bucket(jobsBucket)
-	job.State, job.Finished = store.Completed, time.Now()
+	job.State = store.Completed
+	if job.Finished.IsZero() {
+		job.Finished = time.Now()
+	}
 	if err := s.interruptNewest(jobs, job.Provider, job.Started); err != nil {
 		return store.Job{}, err
 	}

@@ -177,7 +177,10 @@ func (s *Store) selectEvents(ctx context.Context, q querier, f store.Forgetting,
 // its newest job, and returns it as it is recorded. All that is known of the provider's events
 // has to be compared again.
 func (s *Store) putRecord(ctx context.Context, t *tx, job store.Job) (_ store.Job, err error) {
-	job.State, job.Finished = store.Completed, t.now()
+	job.State = store.Completed
+	if job.Finished.IsZero() {
+		job.Finished = t.now()
+	}
 	id := t.newJob()
 	if err := t.send(ctx); err != nil {
 		return store.Job{}, err
