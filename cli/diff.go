@@ -209,10 +209,13 @@ func (d *diffCommand) snapshot(ctx context.Context, place archive.Place, path st
 }
 
 // ofSnapshots leaves out what is no difference between two snapshots: since when their events are
-// known. The earlier time counts for both.
+// known, of which the earlier time counts for both, and that an event is gone that was not sold before.
 func ofSnapshots(all iter.Seq2[replay.Difference, error]) iter.Seq2[replay.Difference, error] {
 	return func(yield func(replay.Difference, error) bool) {
 		for d, err := range all {
+			if err == nil && d.After == nil && d.Before != nil && !d.Before.Current {
+				continue
+			}
 			if err == nil && d.Before != nil && d.After != nil {
 				before, after := *d.Before, *d.After
 				if after.FirstSeen.Before(before.FirstSeen) {
