@@ -101,7 +101,7 @@ var only = map[string]string{
 	"go.uber.org/goleak":                  "internal/leak",
 	"golang.org/x/term":                   "cli",
 	"github.com/mattn/go-runewidth":       "cli",
-	"golang.org/x/text":                   "explain provider/xmlscan",
+	"golang.org/x/text":                   "provider/inspect provider/xmlscan",
 	"golang.org/x/net":                    "provider/feed/schemaorg",
 	"github.com/itchyny/gojq":             "provider/feed/mapped",
 }

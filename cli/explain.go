@@ -43,8 +43,10 @@ ids, explain lists the rows with these ids that jobs have rejected, as far as th
 outcomes tell. Then it reads the documents of the archive again, the newest first and
 for at most a minute, and says whether such a row was rejected, ignored or deleted,
 and how far back it has looked. While fever serve runs, that looks for ten seconds.
-Documents are read with the settings of today. If no event was
-found the exit status is 1, whatever is told.`,
+Of a title it reads the documents of each provider's latest completed job alone, and
+says which row with that title was rejected, the last one of each document.
+Documents are read with the settings of today. If no event was found the exit status
+is 1, whatever is told.`,
 		Example: `  fever explain feverup/291/291
   fever explain camela --starts-at 2021-06-01T00:00:00Z --ends-at 2021-06-30T20:00:00Z
   fever explain 1b671a64-40d5-591e-99b0-da01ff1f3341 --match overlap --json`,

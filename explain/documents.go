@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -15,6 +16,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 
 	"fever/archive"
 	"fever/event"
@@ -486,11 +489,12 @@ func escaped(b []byte) string {
 	return text.String()
 }
 
-// search looks for an event that is not stored in the documents of its provider or, for an id, of all.
+// search looks for an event that is not stored in the documents of its provider or, for an id, of all. A part of
+// a title is looked for in the latest documents of all alone, since it may be a title that nobody ever had.
 func (d *Documents) search(ctx context.Context, st store.Store, text string) (*Searched, error) {
 	w := wantedBy(text)
 	var providers []string
-	if _, ok := publicID(text); ok {
+	if w.ID != uuid.Nil || w.Title != "" {
 		providers = slices.Sorted(maps.Keys(d.Readers))
 	} else if len(w.Keys) > 0 && d.Readers[w.Keys[0].Provider].Find != nil {
 		providers = []string{w.Keys[0].Provider}
@@ -520,6 +524,9 @@ func (d *Documents) search(ctx context.Context, st store.Store, text string) (*S
 			break
 		}
 	}
+	if w.Title != "" && s.Ended == "" {
+		s.Ended = "a title is looked for in the documents of each provider's latest completed job alone"
+	}
 	slices.SortStableFunc(s.Sightings, func(a, b Sighting) int { return b.Started.Compare(a.Started) })
 	return s, nil
 }
@@ -527,13 +534,20 @@ func (d *Documents) search(ctx context.Context, st store.Store, text string) (*S
 // search looks for an event in the documents of the provider, until something ends the search.
 func (q *question) search(ctx context.Context, w *inspect.Wanted, s *Searched) {
 	var last *Sighting
-	for doc, err := range archive.Newest(ctx, q.Archive, q.provider) {
+	docs := archive.Newest(ctx, q.Archive, q.provider)
+	if w.Title != "" {
+		docs = ofLatest(docs)
+	}
+	for doc, err := range docs {
 		switch {
 		case err != nil:
 			s.Damaged++
 		case doc.GoneBefore == "":
 			if last, err = q.searchIn(ctx, &doc, w, s, last); err != nil && ctx.Err() == nil {
 				s.Unreadable++
+			}
+			if w.Title != "" {
+				last = nil // the next row with this title may be of another event
 			}
 		}
 		switch {
@@ -546,6 +560,28 @@ func (q *question) search(ctx context.Context, w *inspect.Wanted, s *Searched) {
 		}
 		if s.Ended != "" {
 			return
+		}
+	}
+}
+
+// ofLatest returns, of the documents of a provider from the newest on, those of the latest job that has committed
+// something. Pages of tables are left out: their rows are no events.
+func ofLatest(newest iter.Seq2[archive.Document, error]) iter.Seq2[archive.Document, error] {
+	return func(yield func(archive.Document, error) bool) {
+		var started time.Time // of that job
+		for doc, err := range newest {
+			switch {
+			case err != nil:
+			case !committed(&doc) || doc.Table != "":
+				continue
+			case started.IsZero():
+				started = doc.Started
+			case !doc.Started.Equal(started):
+				return
+			}
+			if !yield(doc, err) {
+				return
+			}
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"fever/provider/feed/mapped"
 	"fever/provider/feed/rpde"
 	"fever/provider/feed/schemaorg"
+	"fever/provider/inspect"
 	"fever/store"
 	"fever/store/bolt"
 	"fever/store/storetest"
@@ -33,12 +34,18 @@ type page struct {
 // archived has the archive in a folder keep a job's documents, and returns when that began.
 func archived(t *testing.T, dir string, job uint64, failure feed.Kind, pages ...page) time.Time {
 	t.Helper()
+	return archivedOf(t, dir, "a", job, failure, pages...)
+}
+
+// archivedOf is archived for a provider.
+func archivedOf(t *testing.T, dir, provider string, job uint64, failure feed.Kind, pages ...page) time.Time {
+	t.Helper()
 	a, err := archive.Open(archive.Folder(dir), 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	started := time.Now().Truncate(time.Millisecond).Add(time.Duration(job) * time.Second)
-	j := a.Begin(t.Context(), "a")
+	j := a.Begin(t.Context(), provider)
 	for i, p := range pages {
 		w := j.Document()
 		_, _ = io.WriteString(w, p.body)
@@ -277,6 +284,99 @@ func TestSearched(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTitle asks for rows that were rejected by a part of their title.
+func TestTitle(t *testing.T) {
+	t.Parallel()
+	csv, err := mapped.New(mapped.Mapping{CSV: &mapped.CSV{Separator: ',', Header: true}, To: `{base_id: .id, event_id: .id, title: .name, start: .day}`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(id, title, day string) string {
+		return fmt.Sprintf(`{"provider":"a","base_id":"b","event_id":%q,"title":%q,"start":%q,"zones":[]}`+"\n", id, title, day)
+	}
+	const xml = `<eventList><output><base_event base_event_id="1" sell_mode="online" title="Café Müller">
+<event event_id="1" event_start_date="soon" event_end_date="2026-01-02T11:00:00"></event></base_event></output></eventList>`
+	const calendar = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nSUMMARY:Café Müller\nDTSTART:soon\nEND:VEVENT\nEND:VCALENDAR\n"
+	page1 := func(body string) []page { return []page{{body: body}} }
+	for name, tc := range map[string]struct {
+		format feed.Format
+		jobs   [][]page
+		failed feed.Kind // why the last job failed
+		want   string    // of each sighting the job, the page, the line and why
+		read   int       // documents
+	}{
+		"feverup":          {feverup.New(0), [][]page{page1(xml)}, "", `1 1 2 start date`, 1},
+		"map":              {csv, [][]page{page1("id,name,day\n1,Café Müller,soon\n")}, "", `1 1 2 start date "soon"`, 1},
+		"ical":             {ical.New(), [][]page{page1(calendar)}, "", `1 1 2 `, 1},
+		"dump":             {dump.New(), [][]page{page1(row("1", "Das Café Müller", "x") + row("2", "Other", "y"))}, "", `1 1 1 start date "x"`, 1},
+		"the last row":     {dump.New(), [][]page{page1(row("1", "Café Müller", "x") + row("2", "Café Müller", "y"))}, "", `1 1 2 start date "y"`, 1},
+		"pages":            {dump.New(), [][]page{{{body: row("1", "Café Müller", "x")}, {body: row("2", "Café Müller", "x")}}}, "", `1 2 1 start date "x"; 1 1 1 start date "x"`, 2},
+		"kept":             {dump.New(), [][]page{page1(row("1", "Café Müller", "2026-01-02"))}, "", "", 1},
+		"an older job":     {dump.New(), [][]page{page1(row("1", "Café Müller", "x")), page1(row("2", "Other", "x"))}, "", "", 1},
+		"after a failure":  {dump.New(), [][]page{page1(row("1", "Café Müller", "x")), page1(row("2", "Café Müller", "y"))}, feed.KindSuspect, `1 1 1 start date "x"`, 1},
+		"a row of a table": {dump.New(), [][]page{{{body: row("1", "Café Müller", "x"), head: archive.Head{Table: "t"}}, {body: row("2", "Other", "x")}}}, "", "", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for i, pages := range tc.jobs {
+				failure := tc.failed
+				if i < len(tc.jobs)-1 {
+					failure = ""
+				}
+				archived(t, dir, uint64(i)+1, failure, pages...)
+			}
+			archivedOf(t, dir, "b", 9, "", page{body: row("1", "Other", "x")})
+			docs := &Documents{
+				Archive: archive.Folder(dir), Time: time.Minute,
+				Readers: map[string]Reader{"a": NewReader(tc.format, "a", time.UTC), "b": NewReader(dump.New(), "b", time.UTC), "c": NewReader(dump.New(), "c", time.UTC)},
+			}
+			answer, err := Explain(t.Context(), filled(t, nil, nil), docs, "cafe  MULLER", nil)
+			if err != nil || answer.Archive == nil {
+				t.Fatalf("%+v, %v", answer, err)
+			}
+			var got []string
+			for _, s := range answer.Archive.Sightings {
+				got = append(got, fmt.Sprintf("%d %d %d %s", s.Job, s.Page, s.Line, s.Why))
+				if s.Provider != "a" || s.Fate != inspect.Rejected || s.Documents != 1 {
+					t.Errorf("%+v", s)
+				}
+			}
+			wants := strings.Split(tc.want, "; ")
+			if (tc.want == "") != (len(got) == 0) || len(got) > 0 && len(got) != len(wants) {
+				t.Fatalf("%q, want %q", got, wants)
+			}
+			for i := range got {
+				if !strings.HasPrefix(got[i], wants[i]) {
+					t.Errorf("%q, want %q", got, wants)
+				}
+			}
+			if a := answer.Archive; a.Documents != tc.read+1 || a.Unreadable != 0 || a.Damaged != 0 || !strings.HasPrefix(a.Ended, "a title is looked for") {
+				t.Errorf("%+v", a)
+			}
+			docs.Time = 0
+			answer, err = Explain(t.Context(), filled(t, nil, nil), docs, "cafe muller", nil)
+			if err != nil || answer.Archive.Documents != 0 || !strings.HasPrefix(answer.Archive.Ended, "the search has taken") {
+				t.Errorf("without time: %+v, %v", answer.Archive, err)
+			}
+		})
+	}
+	t.Run("several providers", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		archivedOf(t, dir, "a", 1, "", page{body: row("1", "Café Müller", "x")})
+		archivedOf(t, dir, "b", 2, "", page{body: row("1", "Café Müller", "x")})
+		docs := &Documents{
+			Archive: archive.Folder(dir), Time: time.Minute,
+			Readers: map[string]Reader{"a": NewReader(dump.New(), "a", time.UTC), "b": NewReader(dump.New(), "b", time.UTC)},
+		}
+		answer, err := Explain(t.Context(), filled(t, nil, nil), docs, "muller", nil)
+		if err != nil || answer.Archive == nil || len(answer.Archive.Sightings) != 2 || answer.Archive.Sightings[0].Provider != "b" || answer.Archive.Sightings[1].Provider != "a" {
+			t.Errorf("%+v, %v", answer.Archive, err)
+		}
+	})
 }
 
 // TestLatestRow has an event that is not in the latest snapshot, though a document of that has its row.

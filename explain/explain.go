@@ -11,11 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/google/uuid"
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
 
 	"fever/event"
 	"fever/provider/feed"
@@ -38,8 +35,8 @@ type Answer struct {
 	Removals   []Removal   `json:"removals,omitempty"`
 	// Elsewhere has the names of stored events with the same ids: provider/base id/event id of each.
 	Elsewhere []string `json:"elsewhere,omitempty"`
-	// Archive is what documents tell of an event that is not stored. It is nil if none were searched:
-	// there are none, or the question is a title.
+	// Archive is what documents tell of an event that is not stored. It is nil if none were searched: there is no
+	// archive, or the settings do not say how the provider's are read.
 	Archive *Searched `json:"archive,omitempty"`
 }
 
@@ -143,7 +140,8 @@ func (r *Rejection) by(job *store.Job) {
 // of, or nil. It reads all events to find a title, and all keys to find an id. No title begins
 // with the name of a stored provider and has ids after that. An id or a key may be the one that an event had before its
 // provider was renamed. The documents tell where the values come
-// from and, of an id or a key that is not stored, what became of its rows.
+// from and, of what is not stored, what became of its rows. By its title they tell only of a row that was
+// rejected, and only the latest documents do.
 func Explain(ctx context.Context, st store.Store, docs *Documents, text string, s *Search) (Answer, error) {
 	answer := Answer{Events: []Event{}, Rejections: []Rejection{}}
 	locations, _, err := st.Locations(ctx)
@@ -215,7 +213,7 @@ func (a *Answer) find(ctx context.Context, st store.Store, text string, provider
 	if found, err = withKeys(ctx, st, text); isKey || len(found) > 0 || err != nil {
 		return found, err
 	}
-	part := folded(text)
+	part := inspect.Folded(text)
 	if part == "" {
 		return nil, nil
 	}
@@ -224,7 +222,7 @@ func (a *Answer) find(ctx context.Context, st store.Store, text string, provider
 		if err != nil {
 			return nil, err
 		}
-		title := folded(r.Title)
+		title := inspect.Folded(r.Title)
 		switch whole := title == part; {
 		case !whole && (exact || !strings.Contains(title, part)):
 			continue
@@ -238,19 +236,6 @@ func (a *Answer) find(ctx context.Context, st store.Store, text string, provider
 		found = append(found, r)
 	}
 	return found, nil
-}
-
-// folded returns a text as titles are compared: without case, accents and other marks, and with one space between
-// words. The case is folded as Unicode says, since a letter may have two small ones (σ, ς), and a large one may be two
-// letters (ß, SS).
-func folded(text string) string {
-	plain := strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
-			return -1
-		}
-		return r
-	}, norm.NFKD.String(text))
-	return strings.Join(strings.Fields(cases.Fold().String(plain)), " ")
 }
 
 // named returns the event that a filter names, if it is stored.
@@ -295,10 +280,15 @@ func keys(text string) iter.Seq[event.Key] {
 	}
 }
 
-// wantedBy returns what to look for in rows if a text is a public id, or may be a key.
+// wantedBy returns what to look for in rows if a text is a public id, or may be a key. If it is neither, it is a
+// part of a title.
 func wantedBy(text string) inspect.Wanted {
 	w := inspect.Wanted{Keys: slices.Collect(keys(text))}
-	w.ID, _ = publicID(text)
+	id, ok := publicID(text)
+	w.ID = id
+	if !ok && len(w.Keys) == 0 {
+		w.Title = inspect.Folded(text)
+	}
 	return w
 }
 

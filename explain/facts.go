@@ -198,8 +198,8 @@ func (a *Answer) Missing(asked string) []string {
 	switch {
 	case strings.Count(asked, "/") < 2 && !isID:
 		lines = append(lines,
-			"Titles are searched among stored events alone: fever dump prints these, with their ids.",
-			"Ask for a row that was rejected or ignored by provider/base id/event id. fever dump --jobs --format ndjson prints the ids of rejected rows.")
+			"Titles are searched among stored events, which fever dump prints, and among rejected rows of the documents of each provider's latest completed job, of which the last one in a document is shown. Of a feed of changes these are the pages of that job alone.",
+			"Ask for a row that was ignored, or rejected before, by provider/base id/event id. fever dump --jobs --format ndjson prints the ids of rejected rows.")
 	case len(a.Rejections) == 0:
 		lines = append(lines, "No job on record has listed it among its rejected rows.")
 	}
@@ -219,7 +219,7 @@ func (s *Searched) tells(r *Rejection) bool {
 func (s *Searched) Lines() (lines []string) {
 	for i := range s.Sightings {
 		found := &s.Sightings[i]
-		line := fmt.Sprintf("%s, %s: %s", found.Started.Format(moment), found.String(), found.Fate)
+		line := fmt.Sprintf("%s, %s, %s: %s", found.Started.Format(moment), found.Provider, found.String(), found.Fate)
 		if found.Why != "" {
 			line += ": " + found.Why
 		}

@@ -79,11 +79,11 @@ func (b *Builder) KeepPast(e event.Event, line int) error { return b.keep(e, lin
 func (b *Builder) keep(e event.Event, line int, past bool) error {
 	e.Provider = b.provider
 	if err := e.ValidateIn(b.Location); err != nil {
-		b.Reject(e.BaseID, e.EventID, line, err.Error())
+		b.RejectEvent(e.Key, e.Title, line, err.Error())
 		return nil
 	}
 	if b.item >= 0 && len(b.feed.Items[b.item].Keys) == maxItemEvents {
-		b.Reject(e.BaseID, e.EventID, line, fmt.Sprintf("the item makes more than %d events", maxItemEvents))
+		b.RejectEvent(e.Key, e.Title, line, fmt.Sprintf("the item makes more than %d events", maxItemEvents))
 		return nil
 	}
 	b.see()
@@ -176,12 +176,20 @@ func (b *Builder) Ignore(line int) {
 // Reject counts a row that cannot be kept, for the given reason. The line is that in the
 // document, from 1. Either id may be empty.
 func (b *Builder) Reject(baseID, eventID string, line int, reason string) {
+	b.RejectEvent(event.Key{BaseID: baseID, EventID: eventID}, "", line, reason)
+}
+
+// RejectEvent is [Builder.Reject] where the title may have been read, too.
+func (b *Builder) RejectEvent(key event.Key, title string, line int, reason string) {
 	b.see()
-	b.list(baseID, eventID, line, reason)
+	b.list(key.BaseID, key.EventID, line, reason)
 	if b.item >= 0 {
 		b.feed.Items[b.item].Rejected = true
 	}
-	b.note(line, func(r *Row) { r.Rejections = append(r.Rejections, rejection(baseID, eventID, line, reason)) })
+	b.note(line, func(r *Row) {
+		r.Rejections = append(r.Rejections, rejection(key.BaseID, key.EventID, line, reason))
+		r.Titles = append(r.Titles, title)
+	})
 }
 
 // Unknown notes something unknown in the place of a row. If the document has no rows, the

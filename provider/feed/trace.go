@@ -18,6 +18,7 @@ type Row struct {
 	Events     []event.Event // kept
 	Past       int           // of Events, those that were sold before and are not now
 	Rejections []Rejection   // of the row, or of some of its events
+	Titles     []string      // of the events of Rejections, in their order; an empty one is unknown
 	Deleted    []string      // ids of items of a feed of changes that it says are no longer there
 	Notes      []string      // what was read in spite of a doubt
 

@@ -2,9 +2,13 @@ package inspect
 
 import (
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
 
 	"fever/event"
 	"fever/provider/feed"
@@ -15,7 +19,10 @@ type Wanted struct {
 	ID   uuid.UUID   // the public id of an event; zero: its keys count
 	Keys []event.Key // that the event may have
 	Kept bool        // only rows that make the event are looked for
-	Row  string      // a row of a table, by its name or its id as [feed.Item] has them; empty: an event is looked for
+	// Title is a part of a title, as [Folded] returns it: rows that were rejected are looked for, and ids do not
+	// count. Empty: ids are looked for.
+	Title string
+	Row   string // a row of a table, by its name or its id as [feed.Item] has them; empty: an event is looked for
 }
 
 // A Found is a row about something that was wanted. It is zero if there is none.
@@ -71,6 +78,14 @@ func (w *Wanted) fate(provider string, r *feed.Row) (fate, why string) {
 		}
 		return "", ""
 	}
+	if w.Title != "" {
+		for i, title := range r.Titles {
+			if title != "" && strings.Contains(Folded(title), w.Title) {
+				return Rejected, r.Rejections[i].Reason
+			}
+		}
+		return "", ""
+	}
 	for i := range r.Events {
 		switch {
 		case !w.Is(r.Events[i].Key):
@@ -105,4 +120,17 @@ func (w *Wanted) fate(provider string, r *feed.Row) (fate, why string) {
 		}
 	}
 	return "", ""
+}
+
+// Folded returns a text as titles are compared: without case, accents and other marks, and with one space between
+// words. The case is folded as Unicode says, since a letter may have two small ones (σ, ς), and a large one may be two
+// letters (ß, SS).
+func Folded(text string) string {
+	plain := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, norm.NFKD.String(text))
+	return strings.Join(strings.Fields(cases.Fold().String(plain)), " ")
 }

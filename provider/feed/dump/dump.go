@@ -105,7 +105,7 @@ func (d *decoder) record() error {
 	d.named = d.named || r.BaseID != "" || r.EventID != ""
 	switch {
 	case r.err != nil:
-		d.Reject(r.BaseID, r.EventID, line, r.err.Error())
+		d.RejectEvent(r.Key, r.Title, line, r.err.Error())
 		return nil //nolint:nilerr // the next record may be right
 	case !r.current:
 		return d.KeepPast(r.Event, line)

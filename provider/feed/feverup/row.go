@@ -157,7 +157,7 @@ func (d *decoder) endRow() error {
 	d.endsAt()
 	text := string(r.text[:r.toEnd])
 	if r.bad != nil {
-		d.Reject(d.group.baseID, text[:r.idEnd], r.line, r.bad.Error())
+		d.RejectEvent(event.Key{BaseID: d.group.baseID, EventID: text[:r.idEnd]}, d.group.title, r.line, r.bad.Error())
 		return nil //nolint:nilerr // the next row may be right
 	}
 	return d.Keep(event.Event{

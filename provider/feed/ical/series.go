@@ -112,7 +112,7 @@ func (c *converter) reject(e *vevent, reason string) {
 		id = idOf(e.recurrence.wall, e.recurrence.form)
 	}
 	c.begin(e)
-	c.Reject(e.uid, id, e.line, reason)
+	c.RejectEvent(event.Key{BaseID: e.uid, EventID: id}, e.summary, e.line, reason)
 }
 
 // A change is an override: it takes the place of one instance, or of all from there on.
@@ -227,7 +227,7 @@ func (c *converter) emit(s *series, e *vevent, sp *span, wall int64, end ending,
 	}
 	switch {
 	case err != nil:
-		c.Reject(ev.BaseID, ev.EventID, e.line, err.Error())
+		c.RejectEvent(ev.Key, ev.Title, e.line, err.Error())
 		return nil
 	case own && e.published.past:
 		return c.KeepPast(ev, e.line)

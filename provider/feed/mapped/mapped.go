@@ -169,7 +169,7 @@ func (d *decoder) record(text []byte, line int) error {
 	}
 	switch {
 	case err != nil:
-		d.Reject(e.BaseID, e.EventID, line, d.program.inProgram(err.Error()))
+		d.RejectEvent(e.Key, e.Title, line, d.program.inProgram(err.Error()))
 		return nil // the next record may be right
 	case current:
 		return d.Keep(e, line)

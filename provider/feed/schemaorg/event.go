@@ -54,7 +54,7 @@ func (d *decoder) event(n node) error {
 	}
 	e := event.Event{Key: event.Key{BaseID: n.baseID()}, Title: n.title(), TimeZone: n.text("scheduleTimezone")}
 	fail := func(err error) error {
-		d.Reject(e.BaseID, e.EventID, d.line, err.Error())
+		d.RejectEvent(e.Key, e.Title, d.line, err.Error())
 		return nil
 	}
 	if e.BaseID == "" {

@@ -47,7 +47,7 @@ func (d *decoder) published(n node, current bool) error {
 	}
 	switch {
 	case err != nil:
-		d.Reject(e.BaseID, e.EventID, d.line, err.Error())
+		d.RejectEvent(e.Key, e.Title, d.line, err.Error())
 		return nil
 	case !current:
 		return d.KeepPast(e, d.line)

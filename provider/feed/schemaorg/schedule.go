@@ -26,7 +26,7 @@ func (d *decoder) schedules(e event.Event, schedules []node) error {
 		e := e // with the time zone of this schedule
 		dates, err := d.schedule(&e, schedule)
 		if err != nil {
-			d.Reject(e.BaseID, "", d.line, fmt.Sprintf("eventSchedule %d of %d: %v", i+1, len(schedules), err))
+			d.RejectEvent(event.Key{BaseID: e.BaseID}, e.Title, d.line, fmt.Sprintf("eventSchedule %d of %d: %v", i+1, len(schedules), err))
 			continue
 		}
 		if len(dates) == 0 {
@@ -53,7 +53,7 @@ func (d *decoder) schedules(e event.Event, schedules []node) error {
 				}
 			}
 			if err := one.SetTimes(start, end, d.Location); err != nil {
-				d.Reject(e.BaseID, "", d.line, err.Error())
+				d.RejectEvent(event.Key{BaseID: e.BaseID}, e.Title, d.line, err.Error())
 				continue
 			}
 			one.EventID = d.startID(&one)
