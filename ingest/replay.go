@@ -84,10 +84,11 @@ func (g *Ingester) replayPage(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	if j.replayed.Generation != j.replaying {
+	begins := h.begins(j.replayed) // after the provider was renamed with the number of the harvest before, perhaps
+	if begins || j.replayed.Generation != j.replaying {
 		h.startOver(ctx, "the job that is run again did")
 		h.generation = max(h.generation, j.replayed.Generation)
-		if !h.begins(j.replayed) { // where the harvest goes on is known, and not what it is of: the next job begins another one
+		if !begins { // where the harvest goes on is known, and not what it is of: the next job begins another one
 			h.cursor.Began, h.cursor.Complete, h.cursor.Had = time.Time{}, true, true
 		}
 	}
