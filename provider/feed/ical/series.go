@@ -43,7 +43,7 @@ type series struct {
 
 	base     *span   // of the master
 	starts   []start // original ones of the instances in the window, in order
-	excluded []int64 // wall-clock times of those that an EXDATE leaves out
+	excluded []int64 // wall-clock times of those that an EXDATE leaves out, for those who trace
 	cut      bool    // there are more of them
 	doubts   []string
 	err      error // why the master is rejected
@@ -310,7 +310,7 @@ func (c *converter) originals(s *series) error {
 	}
 	starts = slices.DeleteFunc(starts, func(at start) bool {
 		_, ok := excluded.find(c, base, at.wall)
-		if ok {
+		if ok && c.Traced() {
 			s.excluded = append(s.excluded, at.wall)
 		}
 		return ok
