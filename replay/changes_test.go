@@ -73,11 +73,7 @@ func (h *harvest) get(_ context.Context, page *feed.Page, progress *feed.Progres
 // archive has the documents kept that come.
 func (h *harvest) archive() {
 	h.Helper()
-	a, err := archive.Open(archive.Folder(h.dir), 0, 0)
-	if err != nil {
-		h.Fatal(err)
-	}
-	h.g.Archive = a
+	h.g.Archive = openArchive(h, h.dir)
 }
 
 // take runs a job.

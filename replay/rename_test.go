@@ -6,7 +6,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"fever/archive"
 	"fever/provider/simulator"
 	"fever/store"
 )
@@ -26,10 +25,7 @@ func TestRenamedHarvest(t *testing.T) {
 			t.Fatal(err)
 		}
 		// There and back again, which leaves the stream behind, too.
-		a, err := archive.Open(archive.Folder(h.dir), 0, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := openArchive(t, h.dir)
 		for _, r := range []store.Renaming{{From: "p", To: "q"}, {From: "q", To: "p"}} {
 			if err := a.Rename(t.Context(), r.From, r.To); err != nil {
 				t.Fatal(err)

@@ -119,11 +119,16 @@ func newHistory(t testing.TB) *history {
 
 func (h *history) archive() {
 	h.Helper()
-	a, err := archive.Open(archive.Folder(h.dir), 0, 0)
+	h.g.Archive = openArchive(h, h.dir)
+}
+
+func openArchive(t testing.TB, folder string) *archive.Archive {
+	t.Helper()
+	a, err := archive.Open(archive.Folder(folder), 0, 0)
 	if err != nil {
-		h.Fatal(err)
+		t.Fatal(err)
 	}
-	h.g.Archive = a
+	return a
 }
 
 func (h *history) close() {
