@@ -135,13 +135,12 @@ func (r *Rejection) by(job *store.Job) {
 }
 
 // Explain answers what is known of the events that a text names: a public id,
-// provider/base id/event id as [event.Key.String] has it, which may be several events if ids have slashes, or a part of a title in any case, with or without accents. Of
-// several titles those that are the whole text count alone. S is a search to explain the answer
-// of, or nil. It reads all events to find a title, and all keys to find an id. No title begins
-// with the name of a stored provider and has ids after that. An id or a key may be the one that an event had before its
-// provider was renamed. The documents tell where the values come
-// from and, of what is not stored, what became of its rows. By its title they tell only of a row that was
-// rejected, and only the latest documents do.
+// provider/base id/event id as [event.Key.String] has it, which may be several events if ids have slashes, or a part of
+// a title in any case, with or without accents. Of several titles those that are the whole text count alone. S is a
+// search to explain the answer of, or nil. It reads all events to find a title, and all keys to find an id. No title
+// begins with the name of a stored provider and has ids after that. An id or a key may be the one that an event had
+// before its provider was renamed. The documents tell where the values come from and, of what is not stored, what became
+// of its rows. By its title they tell only of a row that was rejected, and only the latest documents do.
 func Explain(ctx context.Context, st store.Store, docs *Documents, text string, s *Search) (Answer, error) {
 	answer := Answer{Events: []Event{}, Rejections: []Rejection{}}
 	locations, _, err := st.Locations(ctx)
